@@ -1,0 +1,126 @@
+//! Writing families in either text format.
+
+use std::fmt::Write;
+
+use crate::{Family, Format, Kind, Sample};
+
+/// Appends `families`; those without samples are left out.
+pub fn write(families: &[Family], format: Format, out: &mut String) {
+    for family in families.iter().filter(|family| !family.samples.is_empty()) {
+        write_family(family, format, out);
+    }
+}
+
+/// Ends a page: OpenMetrics wants `# EOF` as its last line.
+pub fn finish(format: Format, out: &mut String) {
+    if format == Format::OpenMetrics {
+        out.push_str("# EOF\n");
+    }
+}
+
+/// Whether `name` is a label name of the classic data model (`[a-zA-Z_][a-zA-Z0-9_]*`), the one that every Prometheus
+/// and Alertmanager accepts.
+pub fn is_label_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn write_family(family: &Family, format: Format, out: &mut String) {
+    let name = &family.name;
+    let (kind, sample_suffix) = match family.kind {
+        Kind::Gauge => ("gauge", ""),
+        Kind::Counter => ("counter", "_total"),
+    };
+    // The classic format declares a counter under the name of its samples, OpenMetrics under that of its family.
+    let suffix = if format == Format::Text { sample_suffix } else { "" };
+    let _ = write!(out, "# HELP {name}{suffix} ");
+    escape(&family.help, format == Format::OpenMetrics, out);
+    let _ = writeln!(out, "\n# TYPE {name}{suffix} {kind}");
+    for sample in &family.samples {
+        let _ = write!(out, "{name}{sample_suffix}");
+        write_sample(sample, out);
+    }
+}
+
+fn write_sample(sample: &Sample, out: &mut String) {
+    for (index, (name, value)) in sample.labels.iter().enumerate() {
+        out.push(if index == 0 { '{' } else { ',' });
+        let _ = write!(out, "{name}=\"");
+        escape(value, true, out);
+        out.push('"');
+    }
+    if !sample.labels.is_empty() {
+        out.push('}');
+    }
+    let value = sample.value;
+    let _ = if value.is_nan() {
+        writeln!(out, " NaN")
+    } else if value.is_infinite() {
+        writeln!(out, " {}Inf", if value > 0.0 { '+' } else { '-' })
+    } else {
+        writeln!(out, " {value}")
+    };
+}
+
+/// Escapes backslash and line feed, and the double quote where the format wants it (label values; help in OpenMetrics).
+fn escape(text: &str, quotes: bool, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '"' if quotes => out.push_str("\\\""),
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(family: Family, format: Format) -> String {
+        let mut out = String::new();
+        write(&[family], format, &mut out);
+        finish(format, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_counter_is_named_as_each_format_wants_it() {
+        let mut lines = Family::new("agent_lines", "Lines of the \"log\"", Kind::Counter);
+        lines.push(vec![], 3.0);
+        assert_eq!(
+            page(lines.clone(), Format::Text),
+            "# HELP agent_lines_total Lines of the \"log\"\n# TYPE agent_lines_total counter\nagent_lines_total 3\n"
+        );
+        assert_eq!(
+            page(lines, Format::OpenMetrics),
+            "# HELP agent_lines Lines of the \\\"log\\\"\n# TYPE agent_lines counter\nagent_lines_total 3\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn label_values_are_escaped_and_special_values_spelt() {
+        let mut family = Family::new("m", "h", Kind::Gauge);
+        family.push(vec![("path".into(), "C:\\日本\n\"x\"".into()), ("b".into(), String::new())], f64::NAN);
+        family.push(vec![("path".into(), "inf".into())], f64::INFINITY);
+        family.push(vec![("path".into(), "big".into())], 1_795_228_432.5);
+        assert_eq!(
+            page(family, Format::Text),
+            "# HELP m h\n# TYPE m gauge\nm{path=\"C:\\\\日本\\n\\\"x\\\"\",b=\"\"} NaN\nm{path=\"inf\"} +Inf\n\
+             m{path=\"big\"} 1795228432.5\n"
+        );
+    }
+
+    #[test]
+    fn a_family_without_samples_is_not_written() {
+        assert_eq!(page(Family::new("m", "h", Kind::Gauge), Format::Text), "");
+    }
+
+    #[test]
+    fn label_names_are_the_classic_ones() {
+        assert!(is_label_name("_playbook2") && is_label_name("A"));
+        assert!(!is_label_name("") && !is_label_name("2x") && !is_label_name("a-b") && !is_label_name("é"));
+    }
+}
