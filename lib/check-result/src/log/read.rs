@@ -1,0 +1,171 @@
+//! Reading log lines.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{APPLIED_CLIENT_OVERRIDES, PUBLISHING_CHECK_RESULT, repair};
+use crate::{CheckResult, InvalidResult, Object};
+
+/// What one line of the log is.
+#[derive(Debug, PartialEq)]
+pub enum Line {
+    /// A check result.
+    Result(LoggedResult),
+    /// The client's own attributes, redacted as the client logged them at its start.
+    ClientAttributes(Object),
+    /// Any other event; readers of results pass over it.
+    Other,
+    /// Not an event of this log: counted and skipped.
+    Invalid(InvalidLine),
+}
+
+/// A result and when it was logged, which is when the check ended.
+#[derive(Debug, PartialEq)]
+pub struct LoggedResult {
+    /// The line's own time stamp.
+    pub logged: Timestamp,
+    /// The result.
+    pub result: CheckResult,
+}
+
+/// Why a line is not an event.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLine {
+    /// Not a JSON object with `timestamp` and `message`: a traceback that Ruby printed, a torn line, binary garbage.
+    #[error("not a JSON event: {0}")]
+    NotAnEvent(String),
+    /// A result line whose payload is no result.
+    #[error("not a check result: {0}")]
+    NotAResult(String),
+}
+
+/// The part of an event that a reader of results needs; everything else is passed over unparsed.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    timestamp: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    client: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    client: String,
+    check: Object,
+    signature: Option<String>,
+}
+
+/// Reads one line, given without its line feed. Takes any bytes: invalid UTF-8 becomes U+FFFD, a bare `NaN` null, and of
+/// a record that is glued behind a torn one the record is returned.
+pub fn read_line(line: &[u8]) -> Line {
+    let text = String::from_utf8_lossy(line);
+    match read_event(&text) {
+        Line::Invalid(reason @ InvalidLine::NotAnEvent(_)) => repaired(line, &text).unwrap_or(Line::Invalid(reason)),
+        read => read,
+    }
+}
+
+fn repaired(line: &[u8], text: &str) -> Option<Line> {
+    if let Cow::Owned(text) = repair::without_nan(text)
+        && let read @ (Line::Result(_) | Line::ClientAttributes(_) | Line::Other) = read_event(&text)
+    {
+        return Some(read);
+    }
+    repair::glued_tail(line).map(read_line)
+}
+
+fn read_event(text: &str) -> Line {
+    let event: Event = match serde_json::from_str(text) {
+        Ok(event) => event,
+        Err(error) => return Line::Invalid(InvalidLine::NotAnEvent(error.to_string())),
+    };
+    match (&*event.message, event.payload, event.client) {
+        (PUBLISHING_CHECK_RESULT, Some(payload), _) => read_result(&event.timestamp, payload),
+        (APPLIED_CLIENT_OVERRIDES, _, Some(client)) => {
+            serde_json::from_str(client.get()).map_or(Line::Other, Line::ClientAttributes)
+        }
+        _ => Line::Other,
+    }
+}
+
+fn read_result(timestamp: &str, payload: &RawValue) -> Line {
+    let logged = match timestamp.parse() {
+        Ok(logged) => logged,
+        Err(error) => return not_a_result(error),
+    };
+    let Payload { client, check, signature } = match serde_json::from_str(payload.get()) {
+        Ok(payload) => payload,
+        Err(error) => return not_a_result(error),
+    };
+    match CheckResult::new(client, check) {
+        Ok(result) => Line::Result(LoggedResult { logged, result: result.with_signature(signature) }),
+        Err(error @ (InvalidResult::Name | InvalidResult::Output(_) | InvalidResult::Status(_))) => not_a_result(error),
+    }
+}
+
+fn not_a_result(error: impl std::fmt::Display) -> Line {
+    Line::Invalid(InvalidLine::NotAResult(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(line: &[u8]) -> CheckResult {
+        match read_line(line) {
+            Line::Result(logged) => logged.result,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const HEAD: &str = r#"{"timestamp":"2026-11-21T02:30:48.072590+0900","level":"info","message":"publishing check result","payload":"#;
+
+    fn line(check: &str) -> Vec<u8> {
+        format!(r#"{HEAD}{{"client":"web-1","check":{check}}}}}"#).into_bytes()
+    }
+
+    #[test]
+    fn a_result_with_its_time_zone() {
+        let Line::Result(logged) = read_line(&line(r#"{"name":"a","output":"x\n","status":2}"#)) else { panic!() };
+        assert_eq!(logged.logged, "2026-11-20T17:30:48.072590Z".parse().unwrap());
+        assert_eq!((logged.result.client(), logged.result.exit_code()), ("web-1", 2));
+    }
+
+    #[test]
+    fn broken_bytes_and_bare_nan_are_mended() {
+        let mut bytes = line(r#"{"name":"a","custom":NaN,"output":"caf# NaN","status":0}"#);
+        let at = bytes.iter().position(|&b| b == b'#').unwrap();
+        bytes[at] = 0xe9;
+        let mended = result(&bytes);
+        assert_eq!(mended.output(), "caf\u{fffd} NaN");
+        assert!(mended.check()["custom"].is_null());
+    }
+
+    #[test]
+    fn a_record_glued_behind_a_torn_one_is_recovered() {
+        let whole = line(r#"{"name":"a","output":"","status":0}"#);
+        let torn = [&whole[..whole.len() / 2], &whole[..]].concat();
+        assert_eq!(result(&torn).name(), "a");
+    }
+
+    #[test]
+    fn what_is_not_a_result_is_told_apart() {
+        assert_eq!(read_line(br#"{"timestamp":"x","message":"stopping"}"#), Line::Other);
+        let client = br#"{"timestamp":"x","message":"applied sensu client overrides","client":{"name":"n"}}"#;
+        assert!(matches!(read_line(client), Line::ClientAttributes(attributes) if attributes["name"] == "n"));
+        for invalid in [&b""[..], b"/usr/lib/ruby: no such file", b"null", b"{}", &[0xff, 0x00]] {
+            assert!(matches!(read_line(invalid), Line::Invalid(InvalidLine::NotAnEvent(_))), "{invalid:?}");
+        }
+        let no_status = line(r#"{"name":"a","output":""}"#);
+        assert!(matches!(read_line(&no_status), Line::Invalid(InvalidLine::NotAResult(_))));
+        let deep = [HEAD.as_bytes(), &b"[".repeat(100_000)].concat();
+        assert!(matches!(read_line(&deep), Line::Invalid(_)));
+    }
+}

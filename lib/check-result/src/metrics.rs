@@ -1,0 +1,196 @@
+//! The check metrics (contract C2): families of gauges made from check states at scrape time.
+//!
+//! The text of an output never becomes a label: labels are what the definition says, values what was measured.
+
+use std::borrow::Cow;
+
+use exposition::{Family, Kind, Label, Labels, is_label_name};
+use serde_json::Value;
+
+use crate::{CheckResult, CheckState, perfdata};
+
+/// What is exported beside the fixed gauges.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Attributes of the definition that `checkscript_info` carries as labels, see [`info_attribute`].
+    pub info_attributes: Vec<String>,
+    /// Whether performance data is exported as `checkscript_perfdata`.
+    pub perfdata: bool,
+}
+
+/// An attribute's name that cannot be a label of `checkscript_info`.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` cannot be a label: expected letters, digits and `_`, and neither check, source, handlers nor type")]
+pub struct NotALabel(String);
+
+/// Checks a name for [`Options::info_attributes`]; for use as a flag's parser.
+pub fn info_attribute(name: &str) -> Result<String, NotALabel> {
+    let taken = ["check", "source", "handlers", "type"].contains(&name);
+    if is_label_name(name) && !taken { Ok(name.to_owned()) } else { Err(NotALabel(name.to_owned())) }
+}
+
+/// The families of C2 for `states`. `extra` labels come first on every sample: a Pushgateway's grouping key, for example.
+pub fn families<'a>(states: impl IntoIterator<Item = (&'a [Label], &'a CheckState)>, options: &Options) -> Vec<Family> {
+    let mut gauges = Gauges::new();
+    for (extra, state) in states {
+        gauges.add(extra, state, options);
+    }
+    gauges.0.into()
+}
+
+/// One family a gauge, in the order of [`GAUGES`].
+struct Gauges([Family; GAUGES.len()]);
+
+const GAUGES: [(&str, &str); 10] = [
+    ("checkscript_status", "Exit status of the last result: 0 OK, 1 WARNING, 2 CRITICAL, anything else UNKNOWN"),
+    ("checkscript_last_execution_timestamp_seconds", "When the last result was executed, in epoch seconds"),
+    ("checkscript_duration_seconds", "How long the last run took"),
+    ("checkscript_interval_seconds", "The interval of the definition"),
+    ("checkscript_ttl_seconds", "The ttl of the definition: after that long without a result the check is stale"),
+    ("checkscript_occurrences", "Consecutive results with the current status"),
+    ("checkscript_occurrences_required", "The occurrences of the definition: results in a row before anybody is told"),
+    ("checkscript_status_changed_timestamp_seconds", "When the status last changed, in epoch seconds"),
+    ("checkscript_info", "Static attributes of the definition"),
+    ("checkscript_perfdata", "Performance data of the last output, in base units"),
+];
+
+// === impl Gauges ===
+
+impl Gauges {
+    fn new() -> Self {
+        Self(GAUGES.map(|(name, help)| Family::new(name, help, Kind::Gauge)))
+    }
+
+    fn add(&mut self, extra: &[Label], state: &CheckState, options: &Options) {
+        let result = state.latest();
+        let labels: Labels = identity(extra, result).into();
+        let values = [
+            Some(result.exit_code() as f64),
+            result.executed().map(|at| at as f64),
+            result.duration(),
+            result.interval(),
+            result.ttl(),
+            Some(state.occurrences() as f64),
+            Some(result.occurrences_required() as f64),
+            Some(state.status_changed() as f64),
+        ];
+        for (family, value) in self.0.iter_mut().zip(values) {
+            if let Some(value) = value {
+                family.push(Labels::clone(&labels), value);
+            }
+        }
+        let [.., info, measured] = &mut self.0;
+        info.push(static_attributes(labels.to_vec(), result, &options.info_attributes), 1.0);
+        if options.perfdata {
+            add_perfdata(measured, &labels, result);
+        }
+    }
+}
+
+fn identity(extra: &[Label], result: &CheckResult) -> Vec<Label> {
+    let mut labels = extra.to_vec();
+    labels.push((Cow::Borrowed("check"), result.name().to_owned()));
+    labels.extend(result.source().map(|source| (Cow::Borrowed("source"), source.to_owned())));
+    labels
+}
+
+fn static_attributes(mut labels: Vec<Label>, result: &CheckResult, names: &[String]) -> Vec<Label> {
+    let handlers = result.handlers();
+    if !handlers.is_empty() {
+        // Commas at both ends let a matcher say `handlers=~".*,mailer,.*"`.
+        labels.push((Cow::Borrowed("handlers"), format!(",{},", handlers.join(","))));
+    }
+    labels.extend(result.text("type").map(|kind| (Cow::Borrowed("type"), kind.to_owned())));
+    for name in names {
+        if let Some(value) = result.check().get(name).and_then(label_value) {
+            labels.push((Cow::Owned(name.clone()), value));
+        }
+    }
+    labels
+}
+
+/// Scalars as they are, arrays as `handlers`; objects are no label values.
+fn label_value(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().filter_map(label_value).collect();
+            (!items.is_empty()).then(|| format!(",{},", items.join(",")))
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+fn add_perfdata(family: &mut Family, labels: &Labels, result: &CheckResult) {
+    let mut seen = std::collections::HashSet::new();
+    for measured in perfdata::parse(result.output()) {
+        // A script that names two values alike would make the whole scrape invalid.
+        if seen.insert((measured.label.clone(), measured.unit)) {
+            let mut labels = labels.to_vec();
+            labels.push((Cow::Borrowed("label"), measured.label));
+            labels.push((Cow::Borrowed("unit"), measured.unit.to_owned()));
+            family.push(labels, measured.value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exposition::Format;
+    use serde_json::json;
+
+    use super::*;
+    use crate::HistoryLimits;
+    use crate::log::LoggedResult;
+
+    fn page(check: Value, options: &Options) -> String {
+        let result = CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap();
+        let logged = "2026-11-21T02:30:48Z".parse().unwrap();
+        let state = CheckState::new(LoggedResult { logged, result }, &HistoryLimits::default());
+        let mut page = String::new();
+        exposition::write(&families([(&[][..], &state)], options), Format::Text, &mut page);
+        page.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn every_gauge_of_a_full_definition() {
+        let check = json!({"name": "disk", "source": "router-a", "interval": 60, "ttl": 180, "occurrences": 3,
+            "handlers": ["mailer", "slack"], "type": "metric", "contacts": ["ops", "dev"], "team": "運用",
+            "executed": 1795228248, "duration": 0.25, "output": "DISK | /=42%", "status": 2});
+        let options = Options { info_attributes: vec!["contacts".into(), "team".into(), "no".into()], perfdata: true };
+        assert_eq!(
+            page(check, &options),
+            r#"checkscript_status{check="disk",source="router-a"} 2
+checkscript_last_execution_timestamp_seconds{check="disk",source="router-a"} 1795228248
+checkscript_duration_seconds{check="disk",source="router-a"} 0.25
+checkscript_interval_seconds{check="disk",source="router-a"} 60
+checkscript_ttl_seconds{check="disk",source="router-a"} 180
+checkscript_occurrences{check="disk",source="router-a"} 1
+checkscript_occurrences_required{check="disk",source="router-a"} 3
+checkscript_status_changed_timestamp_seconds{check="disk",source="router-a"} 1795228248
+checkscript_info{check="disk",source="router-a",handlers=",mailer,slack,",type="metric",contacts=",ops,dev,",team="運用"} 1
+checkscript_perfdata{check="disk",source="router-a",label="/",unit="ratio"} 0.42
+"#
+        );
+    }
+
+    #[test]
+    fn what_a_definition_lacks_is_left_out_and_the_status_is_as_it_is() {
+        let check = json!({"name": "a", "output": "x | v=1 v=2", "status": 127});
+        assert_eq!(
+            page(check, &Options::default()),
+            "checkscript_status{check=\"a\"} 127\ncheckscript_occurrences{check=\"a\"} 1\n\
+             checkscript_occurrences_required{check=\"a\"} 1\n\
+             checkscript_status_changed_timestamp_seconds{check=\"a\"} 1795228248\ncheckscript_info{check=\"a\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn labels_that_are_taken_or_malformed_are_refused() {
+        assert_eq!(info_attribute("playbook").unwrap(), "playbook");
+        for name in ["check", "source", "a-b", ""] {
+            assert!(info_attribute(name).is_err(), "{name}");
+        }
+    }
+}

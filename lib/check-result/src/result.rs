@@ -1,0 +1,209 @@
+//! One result of one check.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Object, Status};
+
+/// One run of a check, exactly as it is logged: the definition's attributes followed by `name`, `issued`, `executed`,
+/// `duration`, `output` and `status`, in that order, with every attribute that this code does not know kept.
+///
+/// Invariants: `name` is a non-empty string, `output` a string, `status` an integer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CheckResult {
+    client: String,
+    check: Object,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
+/// Which check a result belongs to: Sensu's identity of a result is the proxy client's name (`source`) or the client's
+/// own, with the check's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CheckKey {
+    /// The check's name.
+    pub check: String,
+    /// The proxy client that the result is about, where it is not the client itself.
+    pub source: Option<String>,
+}
+
+/// Why an object is not a check result.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidResult {
+    /// No `name`, or one that is not a non-empty string.
+    #[error("a check result needs a `name`, a non-empty string")]
+    Name,
+    /// No `output`, or one that is not a string.
+    #[error("the result of check `{0}` needs an `output`, a string")]
+    Output(String),
+    /// No `status`, or one that is not an integer.
+    #[error("the result of check `{0}` needs a `status`, an integer")]
+    Status(String),
+}
+
+// === impl CheckResult ===
+
+impl CheckResult {
+    /// Checks the invariants and takes the object as it is.
+    pub fn new(client: impl Into<String>, check: Object) -> Result<Self, InvalidResult> {
+        let name = match check.get("name") {
+            Some(Value::String(name)) if !name.is_empty() => name,
+            _ => return Err(InvalidResult::Name),
+        };
+        if !check.get("output").is_some_and(Value::is_string) {
+            return Err(InvalidResult::Output(name.clone()));
+        }
+        if check.get("status").and_then(Value::as_i64).is_none() {
+            return Err(InvalidResult::Status(name.clone()));
+        }
+        Ok(Self { client: client.into(), check, signature: None })
+    }
+
+    /// Puts the client's `signature` beside the check, as sensu-client does where its definition has one.
+    #[must_use]
+    pub fn with_signature(self, signature: Option<String>) -> Self {
+        Self { signature, ..self }
+    }
+
+    /// The client that ran the check, also where the result is about a proxy client.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// Everything that was logged.
+    pub fn check(&self) -> &Object {
+        &self.check
+    }
+
+    /// Which check this is a result of.
+    pub fn key(&self) -> CheckKey {
+        CheckKey { check: self.name().to_owned(), source: self.source().map(str::to_owned) }
+    }
+
+    /// The check's name.
+    pub fn name(&self) -> &str {
+        self.text("name").unwrap_or_default()
+    }
+
+    /// The proxy client that the result is about. An empty `source` counts as none, as in Sensu.
+    pub fn source(&self) -> Option<&str> {
+        self.text("source").filter(|source| !source.is_empty())
+    }
+
+    /// What the script printed.
+    pub fn output(&self) -> &str {
+        self.text("output").unwrap_or_default()
+    }
+
+    /// The script's exit status as it is; sockets may send any integer.
+    pub fn exit_code(&self) -> i64 {
+        self.check.get("status").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    /// What the exit status means.
+    pub fn status(&self) -> Status {
+        Status::from_exit_code(self.exit_code())
+    }
+
+    /// When the run was asked for, in epoch seconds.
+    pub fn issued(&self) -> Option<i64> {
+        self.check.get("issued").and_then(Value::as_i64)
+    }
+
+    /// When the run was started, in epoch seconds; `issued` where the result does not say.
+    pub fn executed(&self) -> Option<i64> {
+        self.check.get("executed").and_then(Value::as_i64).or_else(|| self.issued())
+    }
+
+    /// How long the run took, in seconds. Results that ran nothing have none.
+    pub fn duration(&self) -> Option<f64> {
+        self.number("duration")
+    }
+
+    /// The definition's `interval`, in seconds.
+    pub fn interval(&self) -> Option<f64> {
+        self.number("interval")
+    }
+
+    /// The definition's `ttl`, in seconds: after that long without a result the check is stale.
+    pub fn ttl(&self) -> Option<f64> {
+        self.number("ttl")
+    }
+
+    /// After how many consecutive results an operator is told: the definition's `occurrences`, 1 where it has none.
+    pub fn occurrences_required(&self) -> u64 {
+        self.check.get("occurrences").and_then(Value::as_u64).filter(|&n| n > 0).unwrap_or(1)
+    }
+
+    /// The definition's `handlers`, or its single `handler`, as sensu-server reads them.
+    pub fn handlers(&self) -> Vec<&str> {
+        match self.check.get("handlers") {
+            Some(Value::Array(handlers)) => handlers.iter().filter_map(Value::as_str).collect(),
+            _ => self.text("handler").into_iter().collect(),
+        }
+    }
+
+    /// A string attribute.
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        self.check.get(attribute).and_then(Value::as_str)
+    }
+
+    /// Cuts the output to at most `max` bytes on a character boundary and says so in a last line; true if it did.
+    pub fn bound_output(&mut self, max: usize) -> bool {
+        let Some(Value::String(output)) = self.check.get_mut("output") else { return false };
+        if output.len() <= max {
+            return false;
+        }
+        let (kept, whole) = (output.floor_char_boundary(max), output.len());
+        output.truncate(kept);
+        output.push_str(&format!("\n[output cut: {kept} of {whole} bytes kept]\n"));
+        true
+    }
+
+    fn number(&self, attribute: &str) -> Option<f64> {
+        self.check.get(attribute).and_then(Value::as_f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn result(check: Value) -> Result<CheckResult, InvalidResult> {
+        CheckResult::new("web-1", check.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn what_is_no_result_is_told_apart() {
+        assert_eq!(result(json!({"output": "", "status": 0})), Err(InvalidResult::Name));
+        assert_eq!(result(json!({"name": "", "output": "", "status": 0})), Err(InvalidResult::Name));
+        assert_eq!(result(json!({"name": "a", "output": 1, "status": 0})), Err(InvalidResult::Output("a".into())));
+        assert_eq!(result(json!({"name": "a", "output": "", "status": 0.5})), Err(InvalidResult::Status("a".into())));
+    }
+
+    #[test]
+    fn attributes_as_sensu_reads_them() {
+        let disk = result(json!({"name": "disk", "output": "x", "status": 1, "handler": "mail", "source": "",
+            "issued": 7, "occurrences": 3, "interval": 60, "duration": 0.25}))
+        .unwrap();
+        assert_eq!(disk.key(), CheckKey { check: "disk".into(), source: None });
+        assert_eq!((disk.executed(), disk.occurrences_required()), (Some(7), 3));
+        assert_eq!((disk.interval(), disk.duration(), disk.ttl()), (Some(60.0), Some(0.25), None));
+        assert_eq!(disk.handlers(), ["mail"]);
+        let both = result(json!({"name": "a", "output": "", "status": 9, "handler": "x", "handlers": ["y", "z"],
+            "occurrences": 0}));
+        let both = both.unwrap();
+        assert_eq!(both.handlers(), ["y", "z"]);
+        assert_eq!((both.status(), both.occurrences_required()), (Status::Unknown, 1));
+    }
+
+    #[test]
+    fn a_long_output_is_cut_between_characters_and_says_so() {
+        let mut long = result(json!({"name": "a", "output": "日本語", "status": 0})).unwrap();
+        assert!(!long.bound_output(9));
+        assert!(long.bound_output(8));
+        assert_eq!(long.output(), "日本\n[output cut: 6 of 9 bytes kept]\n");
+    }
+}

@@ -1,0 +1,188 @@
+//! What is known of one check: the fold over its results.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::log::LoggedResult;
+use crate::{CheckResult, Status};
+
+/// How much of a check's past is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryLimits {
+    /// The last results, whatever their status. Sensu-server kept 21.
+    pub results: usize,
+    /// Changes of status older than those.
+    pub changes: usize,
+    /// Bytes of output kept of each entry.
+    pub output_bytes: usize,
+    /// Bytes of output kept of the last result.
+    pub latest_output_bytes: usize,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> Self {
+        Self { results: 21, changes: 20, output_bytes: 4 << 10, latest_output_bytes: 1 << 20 }
+    }
+}
+
+/// The last result of a check, how often in a row it had that status, and a bounded history.
+#[derive(Clone, Debug)]
+pub struct CheckState {
+    latest: CheckResult,
+    logged: Timestamp,
+    occurrences: u64,
+    status_changed: i64,
+    /// Newest first: the last results, behind them older changes of status.
+    history: VecDeque<HistoryEntry>,
+}
+
+/// One past result, without the definition's attributes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When the result was logged.
+    pub logged: Timestamp,
+    /// When the run was started, in epoch seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executed: Option<i64>,
+    /// How long the run took, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// The exit status.
+    pub status: i64,
+    /// Whether the result before it had another status. The first result known counts as a change.
+    pub changed: bool,
+    /// The output, bounded.
+    pub output: String,
+}
+
+impl CheckState {
+    /// The state after the first result that is known.
+    pub fn new(first: LoggedResult, limits: &HistoryLimits) -> Self {
+        let LoggedResult { logged, result: latest } = first;
+        let status_changed = executed_or(&latest, logged);
+        let mut state = Self { latest, logged, occurrences: 1, status_changed, history: VecDeque::new() };
+        state.remember(true, limits);
+        state
+    }
+
+    /// Takes the next result of the same check.
+    pub fn apply(&mut self, next: LoggedResult, limits: &HistoryLimits) {
+        // Sensu-server compares exit statuses, not what they mean: 3 and 127 are two statuses.
+        let changed = next.result.exit_code() != self.latest.exit_code();
+        (self.latest, self.logged) = (next.result, next.logged);
+        if changed {
+            self.occurrences = 1;
+            self.status_changed = executed_or(&self.latest, self.logged);
+        } else {
+            self.occurrences += 1;
+        }
+        self.remember(changed, limits);
+    }
+
+    /// The last result, its output bounded.
+    pub fn latest(&self) -> &CheckResult {
+        &self.latest
+    }
+
+    /// When the last result was logged.
+    pub fn logged(&self) -> Timestamp {
+        self.logged
+    }
+
+    /// What the last result's exit status means.
+    pub fn status(&self) -> Status {
+        self.latest.status()
+    }
+
+    /// How many results in a row had the current exit status, as far back as is known.
+    pub fn occurrences(&self) -> u64 {
+        self.occurrences
+    }
+
+    /// When the first of those results was executed, in epoch seconds.
+    pub fn status_changed(&self) -> i64 {
+        self.status_changed
+    }
+
+    /// Newest first: the last results, behind them older changes of status.
+    pub fn history(&self) -> impl ExactSizeIterator<Item = &HistoryEntry> {
+        self.history.iter()
+    }
+
+    fn remember(&mut self, changed: bool, limits: &HistoryLimits) {
+        let mut entry = self.latest.clone();
+        entry.bound_output(limits.output_bytes);
+        self.history.push_front(HistoryEntry {
+            logged: self.logged,
+            executed: entry.executed(),
+            duration: entry.duration(),
+            status: entry.exit_code(),
+            changed,
+            output: entry.output().to_owned(),
+        });
+        if self.history.get(limits.results).is_some_and(|oldest| !oldest.changed) {
+            self.history.remove(limits.results);
+        }
+        self.history.truncate(limits.results + limits.changes);
+        self.latest.bound_output(limits.latest_output_bytes);
+    }
+}
+
+fn executed_or(result: &CheckResult, logged: Timestamp) -> i64 {
+    result.executed().unwrap_or_else(|| logged.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const LIMITS: HistoryLimits = HistoryLimits { results: 4, changes: 3, output_bytes: 8, latest_output_bytes: 100 };
+
+    fn logged(executed: i64, status: i64) -> LoggedResult {
+        let check =
+            json!({"name": "a", "executed": executed, "output": format!("output {executed}"), "status": status});
+        let result = CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap();
+        LoggedResult { logged: Timestamp::from_second(executed).unwrap(), result }
+    }
+
+    fn fold(statuses: &[i64]) -> CheckState {
+        let mut results = statuses.iter().zip(0..).map(|(&status, at)| logged(at, status));
+        let mut state = CheckState::new(results.next().unwrap(), &LIMITS);
+        results.for_each(|result| state.apply(result, &LIMITS));
+        state
+    }
+
+    #[test]
+    fn occurrences_count_equal_exit_statuses() {
+        let state = fold(&[0, 2, 2, 2]);
+        assert_eq!((state.occurrences(), state.status_changed()), (3, 1));
+        let state = fold(&[3, 127]);
+        assert_eq!((state.occurrences(), state.status_changed(), state.status()), (1, 1, Status::Unknown));
+    }
+
+    #[test]
+    fn changes_outlive_the_results_around_them() {
+        let state = fold(&[0, 0, 1, 1, 1, 1, 1, 1]);
+        let kept: Vec<_> = state.history().map(|entry| (entry.executed.unwrap(), entry.changed)).collect();
+        assert_eq!(kept, [(7, false), (6, false), (5, false), (4, false), (2, true), (0, true)]);
+        assert_eq!(state.history().next().unwrap().output, "output 7");
+    }
+
+    proptest! {
+        #[test]
+        fn history_is_bounded_and_ordered(statuses in prop::collection::vec(0_i64..3, 1..40)) {
+            let state = fold(&statuses);
+            let kept: Vec<_> = state.history().collect();
+            prop_assert!(kept.len() <= LIMITS.results + LIMITS.changes);
+            prop_assert!(kept.windows(2).all(|pair| pair[0].executed > pair[1].executed));
+            prop_assert!(kept.iter().skip(LIMITS.results).all(|entry| entry.changed));
+            let run = statuses.iter().rev().take_while(|s| *s == statuses.last().unwrap()).count();
+            prop_assert_eq!(state.occurrences(), run as u64);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The log codec against real logs, and the detail API over a real socket.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod golden;
