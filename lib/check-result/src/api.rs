@@ -1,1 +1,26 @@
-//! The detail API.
+//! The detail API (contract C3): what a check said last, and before, over HTTP.
+//!
+//! ```text
+//! GET /api/v1/checks                   array of summaries; ?status=warning,critical  ?check=  ?source=  ?any-label=
+//! GET /api/v1/checks/{check}           the last result; same filters; 404 none, 409 more than one
+//! GET /api/v1/checks/{check}/history   newest first: changes of status and the last results; ?limit=
+//! ```
+//!
+//! With `Accept: text/plain` the first two answer what a person wants in a terminal. The server side is one router over
+//! the trait [`Checks`], the client side one function; both speak [`Detail`].
+
+#[cfg(feature = "client")]
+mod client;
+mod detail;
+mod filter;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+mod text;
+
+#[cfg(feature = "client")]
+pub use client::{FetchError, fetch};
+pub use detail::{Detail, Labels, Summary};
+pub use filter::{BadFilter, Filter};
+#[cfg(feature = "server")]
+pub use server::{Checks, Entry, Unavailable, router};

@@ -65,6 +65,11 @@ impl CheckResult {
         Self { signature, ..self }
     }
 
+    /// Client and check, to be built on.
+    pub fn into_parts(self) -> (String, Object) {
+        (self.client, self.check)
+    }
+
     /// The client that ran the check, also where the result is about a proxy client.
     pub fn client(&self) -> &str {
         &self.client
@@ -93,6 +98,12 @@ impl CheckResult {
     /// What the script printed.
     pub fn output(&self) -> &str {
         self.text("output").unwrap_or_default()
+    }
+
+    /// The first line of the output, cut to 300 characters: what fits a table or a message's head.
+    pub fn first_line(&self) -> &str {
+        let line = self.output().trim_start().lines().next().unwrap_or_default();
+        line.char_indices().nth(300).map_or(line, |(end, _)| &line[..end]).trim_end()
     }
 
     /// The script's exit status as it is; sockets may send any integer.
@@ -197,6 +208,14 @@ mod tests {
         let both = both.unwrap();
         assert_eq!(both.handlers(), ["y", "z"]);
         assert_eq!((both.status(), both.occurrences_required()), (Status::Unknown, 1));
+    }
+
+    #[test]
+    fn the_first_line_is_the_first_that_says_something() {
+        let of = |output: &str| result(json!({"name": "a", "output": output, "status": 0})).unwrap();
+        assert_eq!(of("\n  DISK OK \r\nmore").first_line(), "DISK OK");
+        assert_eq!(of("").first_line(), "");
+        assert_eq!(of(&"日".repeat(400)).first_line().chars().count(), 300);
     }
 
     #[test]

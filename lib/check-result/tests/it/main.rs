@@ -1,4 +1,6 @@
 //! The log codec against real logs, and the detail API over a real socket.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[cfg(all(feature = "server", feature = "client"))]
+mod api;
 mod golden;

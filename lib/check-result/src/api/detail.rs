@@ -1,0 +1,105 @@
+//! The bodies of the API.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CheckResult, CheckState, InvalidResult, Object, Status};
+
+/// Labels that tell one check from the others: `check`, `source` where it has one, and those of the server (a
+/// Pushgateway's grouping key).
+pub type Labels = BTreeMap<String, String>;
+
+/// The last result of a check, with what is known around it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Body", into = "Body")]
+pub struct Detail {
+    /// Which check this is.
+    pub labels: Labels,
+    /// The result as it was logged.
+    pub result: CheckResult,
+    /// What the client's own start-up line says of it (address, subscriptions, …), redacted there; empty where unknown.
+    pub client_attributes: Object,
+    /// How many results in a row had this exit status.
+    pub occurrences: u64,
+    /// When the first of them was executed, in epoch seconds.
+    pub status_changed: i64,
+}
+
+/// One line of the list of checks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Which check this is.
+    pub labels: Labels,
+    /// `OK`, `WARNING`, `CRITICAL` or `UNKNOWN`.
+    pub status: String,
+    /// The exit status behind the word.
+    pub exit_code: i64,
+    /// The first line of the output, at most 300 characters.
+    pub output: String,
+    /// How many results in a row had this exit status.
+    pub occurrences: u64,
+    /// When the first of them was executed, in epoch seconds.
+    pub status_changed: i64,
+    /// When the last one was executed, in epoch seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executed: Option<i64>,
+}
+
+/// [`Detail`] as it travels.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    #[serde(default)]
+    labels: Labels,
+    client: String,
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    client_attributes: Object,
+    check: Object,
+    occurrences: u64,
+    status_changed: i64,
+}
+
+// === impl Detail ===
+
+impl Detail {
+    /// What the result's exit status means.
+    pub fn status(&self) -> Status {
+        self.result.status()
+    }
+}
+
+impl TryFrom<Body> for Detail {
+    type Error = InvalidResult;
+
+    fn try_from(body: Body) -> Result<Self, Self::Error> {
+        let Body { labels, client, client_attributes, check, occurrences, status_changed } = body;
+        let result = CheckResult::new(client, check)?;
+        Ok(Self { labels, result, client_attributes, occurrences, status_changed })
+    }
+}
+
+impl From<Detail> for Body {
+    fn from(detail: Detail) -> Self {
+        let Detail { labels, result, client_attributes, occurrences, status_changed } = detail;
+        let (client, check) = result.into_parts();
+        Self { labels, client, client_attributes, check, occurrences, status_changed }
+    }
+}
+
+// === impl Summary ===
+
+impl Summary {
+    /// The line for `state`, which `labels` tell from the others.
+    pub fn new(labels: Labels, state: &CheckState) -> Self {
+        let result = state.latest();
+        Self {
+            labels,
+            status: state.status().to_string(),
+            exit_code: result.exit_code(),
+            output: result.first_line().to_owned(),
+            occurrences: state.occurrences(),
+            status_changed: state.status_changed(),
+            executed: result.executed(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The filters that the requests share.
+
+use std::collections::BTreeMap;
+
+use crate::Status;
+use crate::api::detail::Labels;
+
+/// Which checks a request is about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Any of these statuses; empty means all.
+    pub status: Vec<Status>,
+    /// Labels that must be equal; an empty value also means that there is no such label.
+    pub labels: BTreeMap<String, String>,
+    /// How many entries of a history at most.
+    pub limit: Option<usize>,
+}
+
+/// A query that cannot be a filter.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFilter {
+    /// A word in `status` that names none.
+    #[error("status: {0}")]
+    Status(String),
+    /// A `limit` that is not a number.
+    #[error("limit: `{0}` is not a whole number")]
+    Limit(String),
+}
+
+impl Filter {
+    /// Reads a query's parameters: `status` (comma-separated) and `limit`; every other one is a label.
+    pub fn from_query(query: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadFilter> {
+        let mut filter = Self::default();
+        for (name, value) in query {
+            match name.as_str() {
+                "status" => {
+                    for word in value.split(',').filter(|word| !word.is_empty()) {
+                        filter.status.push(word.parse().map_err(|error| BadFilter::Status(format!("{error}")))?);
+                    }
+                }
+                "limit" => filter.limit = Some(value.parse().map_err(|_| BadFilter::Limit(value))?),
+                _ => {
+                    filter.labels.insert(name, value);
+                }
+            }
+        }
+        Ok(filter)
+    }
+
+    /// Whether a check with these labels and this status is meant.
+    pub fn matches(&self, labels: &Labels, status: Status) -> bool {
+        let same = |(name, want): (&String, &String)| labels.get(name).map_or("", String::as_str) == want;
+        (self.status.is_empty() || self.status.contains(&status)) && self.labels.iter().all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(query: &[(&str, &str)]) -> Result<Filter, BadFilter> {
+        Filter::from_query(query.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
+    #[test]
+    fn statuses_and_labels() {
+        let labels = Labels::from([("check".into(), "disk".into()), ("source".into(), "router".into())]);
+        for (query, want) in [
+            (&[][..], true),
+            (&[("check", "disk")], true),
+            (&[("check", "mem")], false),
+            (&[("source", "")], false),
+            (&[("job", "")], true),
+            (&[("job", "x")], false),
+            (&[("status", "ok,critical")], true),
+            (&[("status", "WARNING")], false),
+            (&[("status", "")], true),
+        ] {
+            assert_eq!(filter(query).unwrap().matches(&labels, Status::Critical), want, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn bad_values_say_which() {
+        let error = filter(&[("status", "bad")]).unwrap_err().to_string();
+        assert_eq!(error, "status: `bad` is not a status; expected ok, warning, critical or unknown");
+        assert_eq!(filter(&[("limit", "-1")]).unwrap_err().to_string(), "limit: `-1` is not a whole number");
+    }
+}
