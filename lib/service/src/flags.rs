@@ -1,0 +1,132 @@
+//! The flags that every server takes, for `#[command(flatten)]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::listen::ListenAddress;
+
+/// Flags of the web server. `PORT` is the default port of the program.
+#[derive(Debug, Clone, Args)]
+pub struct WebFlags<const PORT: u16> {
+    /// Address to listen on, repeatable; `:PORT` is every interface, IPv4 and IPv6
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_values_t = [ListenAddress::any(PORT)])]
+    pub listen_address: Vec<ListenAddress>,
+
+    /// Take the listening sockets from systemd (socket activation) instead of the listen addresses
+    #[arg(long = "web.systemd-socket")]
+    pub systemd_socket: bool,
+
+    /// File with TLS, client certificates, basic authentication and response headers (exporter-toolkit's format)
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+
+    /// Connections served at a time; further ones wait
+    #[arg(long = "web.max-connections", value_name = "N", default_value_t = 512, value_parser = connections)]
+    pub max_connections: usize,
+
+    /// How long requests may go on after the signal to stop, before they are cut
+    #[arg(long = "web.shutdown-timeout", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub shutdown_timeout: Duration,
+}
+
+/// Flags of the log, which goes to the standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct LogFlags {
+    /// Least severe messages that are logged
+    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub level: LogLevel,
+
+    /// Form of a log line
+    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Logfmt)]
+    pub format: LogFormat,
+}
+
+/// Severity of log messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Everything, single requests and connections included.
+    Debug,
+    /// What an operator wants to know of a healthy program.
+    Info,
+    /// Went on without loss.
+    Warn,
+    /// Data was lost or an operator must act.
+    Error,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// `time=… level=info msg="…" key=value`
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Parses a duration as `10s`, `1m30s` or `500ms`, for `value_parser`.
+///
+/// # Errors
+/// When the text is not a duration, or a negative one.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration =
+        text.parse().map_err(|_| "not a duration; write it like `10s`, `1m30s` or `500ms`".to_owned())?;
+    Duration::try_from(signed).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// The semaphore behind the limit holds at most `usize::MAX >> 3`; a million connections is beyond any file limit.
+fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("not a number from 1 to 1000000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        web: WebFlags<9095>,
+        #[command(flatten)]
+        log: LogFlags,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Flags, String> {
+        let arguments = std::iter::once("program").chain(arguments.iter().copied());
+        <Flags as clap::Parser>::try_parse_from(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_the_programs_port_and_prometheus_levels() {
+        let flags = parse(&[]).unwrap();
+        assert_eq!(flags.web.listen_address, [ListenAddress::any(9095)]);
+        assert_eq!((flags.web.max_connections, flags.web.shutdown_timeout), (512, Duration::from_secs(10)));
+        assert_eq!(flags.log, LogFlags { level: LogLevel::Info, format: LogFormat::Logfmt });
+    }
+
+    #[test]
+    fn an_address_given_replaces_the_default_and_repeats() {
+        let flags = parse(&["--web.listen-address=127.0.0.1:1", "--web.listen-address", "[::1]:2"]).unwrap();
+        let shown: Vec<_> = flags.web.listen_address.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["127.0.0.1:1", "[::1]:2"]);
+    }
+
+    #[test]
+    fn bad_values_name_the_flag() {
+        for (argument, says) in [
+            ("--web.listen-address=9095", "no port"),
+            ("--web.max-connections=0", "not a number from 1 to 1000000"),
+            ("--web.shutdown-timeout=soon", "not a duration"),
+            ("--web.shutdown-timeout=-1s", "cannot be negative"),
+            ("--log.level=loud", "possible values: debug, info, warn, error"),
+        ] {
+            let message = parse(&[argument]).unwrap_err();
+            let flag = argument.split('=').next().unwrap();
+            assert!(message.contains(flag) && message.contains(says), "{argument}: {message}");
+        }
+    }
+}

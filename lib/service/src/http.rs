@@ -1,0 +1,176 @@
+//! HTTP clients of our own, and bounded reading of what they get.
+//!
+//! Two clients for two patterns. *Fleet*: one request now and then to each of tens of thousands of nodes; a pool would keep
+//! a connection, a file descriptor and 17 KiB for every node, so there is none. *Upstream*: many requests to a few
+//! servers, over kept connections. Neither follows redirects (a node must not be able to send us elsewhere) nor reads
+//! proxy settings from the environment (requests within a network must not leave it because of a variable).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::tls;
+
+/// How long an upstream connection may wait for its next request.
+const UPSTREAM_IDLE: Duration = Duration::from_secs(90);
+
+/// Settings of a client.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Value of the `User-Agent` header: `name/version`.
+    pub user_agent: String,
+    /// Limit for the connection, TLS included.
+    pub connect_timeout: Duration,
+    /// Limit for the whole exchange, the answer's body included.
+    pub timeout: Duration,
+    /// PEM file with certificate authorities that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl ClientOptions {
+    /// Settings for a program: its name and version, 3 s to connect, 10 s in all.
+    #[must_use]
+    pub fn new(info: crate::BuildInfo) -> Self {
+        Self {
+            user_agent: format!("{}/{}", info.name, info.version),
+            connect_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(10),
+            ca_file: None,
+        }
+    }
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The file of [`ClientOptions::ca_file`] cannot be read, or holds no certificate.
+    #[error("{}: cannot read certificate authorities: {source}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A certificate in that file is not one of an authority.
+    #[error("{}: not a usable certificate authority: {source}", path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        source: rustls::Error,
+    },
+    /// The library refused the settings.
+    #[error("cannot make an HTTP client: {0}")]
+    Build(#[from] reqwest::Error),
+}
+
+/// A client for one request now and then to each of very many hosts. It keeps no connection; callers bound how many
+/// requests run at a time.
+///
+/// # Errors
+/// When the additional authorities cannot be read.
+pub fn fleet_client(options: &ClientOptions) -> Result<Client, ClientError> {
+    client(options, |builder| builder.pool_max_idle_per_host(0))
+}
+
+/// A client for many requests to few hosts, over kept connections.
+///
+/// # Errors
+/// When the additional authorities cannot be read.
+pub fn upstream_client(options: &ClientOptions) -> Result<Client, ClientError> {
+    client(options, |builder| builder.pool_idle_timeout(UPSTREAM_IDLE).pool_max_idle_per_host(16))
+}
+
+fn client(
+    options: &ClientOptions,
+    pool: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<Client, ClientError> {
+    let builder = Client::builder()
+        .user_agent(&options.user_agent)
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.timeout)
+        .redirect(Policy::none())
+        .no_proxy()
+        .tls_backend_preconfigured(tls_config(options)?);
+    Ok(pool(builder).build()?)
+}
+
+fn tls_config(options: &ClientOptions) -> Result<ClientConfig, ClientError> {
+    let roots = authorities(options)?;
+    Ok(ClientConfig::builder_with_provider(tls::provider())
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports rustls's default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// The system's authorities and the additional ones. A machine without any is no error: plain HTTP works all the same, and
+/// an HTTPS request then fails with a message of its own.
+fn authorities(options: &ClientOptions) -> Result<RootCertStore, ClientError> {
+    let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    let (_, unusable) = roots.add_parsable_certificates(system.certs);
+    if unusable > 0 || !system.errors.is_empty() {
+        tracing::debug!(unusable, errors = ?system.errors, "Some of the system's certificate authorities are unusable");
+    }
+    if let Some(path) = &options.ca_file {
+        let failed = |source| ClientError::CaFile { path: path.clone(), source };
+        let certificates: Vec<CertificateDer<'_>> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .and_then(|found: Vec<_>| match found.is_empty() {
+                true => Err(rustls::pki_types::pem::Error::NoItemsFound),
+                false => Ok(found),
+            })
+            .map_err(failed)?;
+        for certificate in certificates {
+            roots.add(certificate).map_err(|source| ClientError::Ca { path: path.clone(), source })?;
+        }
+    }
+    Ok(roots)
+}
+
+/// Why a body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The body is larger than the limit. What was read is dropped.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The client's timeout passed.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// The connection failed.
+    #[error("the body broke off: {0}")]
+    Broken(#[source] reqwest::Error),
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// See [`ReadError`].
+pub async fn read_limited(mut response: Response, limit: usize) -> Result<Bytes, ReadError> {
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(ReadError::TooLarge { limit });
+    }
+    let mut body = BytesMut::with_capacity(announced.unwrap_or_default());
+    while let Some(chunk) = response.chunk().await.map_err(read_error)? {
+        if chunk.len() > limit - body.len() {
+            return Err(ReadError::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn read_error(error: reqwest::Error) -> ReadError {
+    if error.is_timeout() { ReadError::Timeout } else { ReadError::Broken(error) }
+}

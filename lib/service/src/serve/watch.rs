@@ -1,0 +1,196 @@
+//! The time limits of a connection, kept where its bytes pass.
+//!
+//! [`Watched`] wraps the socket, beneath TLS. When reading has to wait, the limit of the current [`Phase`] runs; when
+//! writing has to wait, the write limit does. A limit that passes makes the socket fail, whatever was going on above, and
+//! the reason is kept in the [`Watch`].
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::Timeouts;
+use crate::metrics::Cut;
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// TLS is being negotiated.
+    Handshake,
+    /// A request's header is awaited: the first one, or a further one that has begun.
+    Header,
+    /// A handler works or its answer is being written.
+    Busy,
+    /// Nothing, between two requests.
+    Idle,
+}
+
+/// The phase of one connection, shared by its socket and its requests.
+#[derive(Debug)]
+pub(super) struct Watch {
+    timeouts: Timeouts,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    phase: Phase,
+    /// Counts changes of the phase, so that a timer knows whether it belongs to the current one.
+    epoch: u64,
+    cut: Option<Cut>,
+    /// The client may still be sending when its connection ends.
+    linger: bool,
+}
+
+impl Watch {
+    pub(super) fn new(timeouts: Timeouts, phase: Phase) -> Arc<Self> {
+        let state = Mutex::new(State { phase, epoch: 0, cut: None, linger: false });
+        Arc::new(Self { timeouts, state })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every write leaves a whole State, so one left by a panic is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        let mut state = self.state();
+        state.phase = phase;
+        state.epoch += 1;
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    /// Notes why the connection ends. The first reason stays.
+    pub(super) fn cut(&self, cut: Cut) {
+        self.state().cut.get_or_insert(cut);
+    }
+
+    pub(super) fn reason(&self) -> Option<Cut> {
+        self.state().cut
+    }
+
+    /// Asks to read on for a moment before closing, see [`Watch::lingers`].
+    pub(super) fn linger(&self) {
+        self.state().linger = true;
+    }
+
+    /// Whether the client may still be sending: a socket closed with unread bytes is reset, and the client may lose the
+    /// answer that told it why.
+    pub(super) fn lingers(&self) -> bool {
+        self.state().linger
+    }
+
+    /// The phase's number, its limit, and what passing it means.
+    fn limit(&self) -> (u64, Option<(Duration, Cut)>) {
+        let State { phase, epoch, .. } = *self.state();
+        let limit = match phase {
+            Phase::Handshake => Some((self.timeouts.tls_handshake, Cut::TlsTimeout)),
+            Phase::Header => Some((self.timeouts.header, Cut::HeaderTimeout)),
+            Phase::Idle => Some((self.timeouts.idle, Cut::IdleTimeout)),
+            Phase::Busy => None,
+        };
+        (epoch, limit)
+    }
+
+    fn expire(&self, cut: Cut) -> io::Error {
+        self.cut(cut);
+        io::ErrorKind::TimedOut.into()
+    }
+}
+
+/// A socket whose waits are limited.
+pub(super) struct Watched<S> {
+    socket: S,
+    watch: Arc<Watch>,
+    reading: Option<(u64, Pin<Box<Sleep>>)>,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(socket: S, watch: Arc<Watch>) -> Self {
+        Self { socket, watch, reading: None, writing: None }
+    }
+
+    /// Reading has to wait: fails once the phase's limit has passed.
+    fn read_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (epoch, limit) = self.watch.limit();
+        let Some((limit, cut)) = limit else {
+            self.reading = None;
+            return Poll::Pending;
+        };
+        let timer = match &mut self.reading {
+            Some((of, timer)) if *of == epoch => timer,
+            stale => &mut stale.insert((epoch, Box::pin(tokio::time::sleep_until(Instant::now() + limit)))).1,
+        };
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(self.watch.expire(cut)))
+    }
+
+    /// Writing has to wait: fails once nothing could be written for the limit.
+    fn write_pending<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let limit = self.watch.timeouts.write;
+        let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(self.watch.expire(Cut::WriteTimeout)))
+    }
+
+    fn written<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if result.is_pending() {
+            return self.write_pending(cx);
+        }
+        self.writing = None;
+        result
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        if result.is_pending() {
+            return self.read_pending(cx);
+        }
+        if buffer.filled().len() > before && self.watch.phase() == Phase::Idle {
+            self.watch.enter(Phase::Header);
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.written(result, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.written(result, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.socket).poll_flush(cx);
+        // A TCP socket has nothing to flush and is always ready, which says nothing about a write that waits.
+        if result.is_pending() { self.write_pending(cx) } else { result }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.socket).poll_shutdown(cx);
+        self.written(result, cx)
+    }
+}

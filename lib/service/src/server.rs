@@ -1,0 +1,244 @@
+//! The server: what a program adds, assembled with what every server has.
+
+mod landing;
+mod layers;
+mod readiness;
+mod reload;
+mod scrape;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use exposition::Family;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::landing::Landing;
+pub use self::readiness::Readiness;
+
+use self::reload::Reloading;
+use self::scrape::Scrape;
+use crate::error::ConfigError;
+use crate::flags::WebFlags;
+use crate::info::BuildInfo;
+use crate::listen::{self, ListenAddress};
+use crate::metrics::process::ProcessCollector;
+use crate::metrics::{self, HttpMetrics};
+use crate::serve::{Serving, Timeouts};
+use crate::systemd;
+use crate::web_config::Live;
+
+/// A server being put together. See the [crate](crate)'s head for what it answers by itself.
+pub struct Server {
+    info: BuildInfo,
+    sockets: Sockets,
+    max_connections: usize,
+    shutdown: Duration,
+    timeouts: Timeouts,
+    web: Arc<Live>,
+    http: Arc<HttpMetrics>,
+    registry: Registry,
+    families: Vec<scrape::Families>,
+    routes: Router,
+    landing: Option<Landing>,
+    reloading: Option<Reloading>,
+    readiness: Readiness,
+}
+
+enum Sockets {
+    Systemd,
+    Addresses(Vec<ListenAddress>),
+}
+
+impl Server {
+    /// A server with the settings of its flags. Reads and checks the web config file; opens no port yet.
+    ///
+    /// # Errors
+    /// When the web config file cannot be used, with every failure.
+    pub fn new<const PORT: u16>(info: BuildInfo, flags: &WebFlags<PORT>) -> Result<Self, ConfigError> {
+        let mut registry = Registry::default();
+        let web = Arc::new(Live::load(flags.config_file.as_deref())?);
+        web.register(&mut registry, &info.metric_prefix());
+        metrics::build_info(&mut registry, info);
+        registry.register_collector(Box::new(ProcessCollector::new()));
+        let http = Arc::new(HttpMetrics::register(&mut registry, flags.max_connections));
+        let sockets = match flags.systemd_socket {
+            true => Sockets::Systemd,
+            false => Sockets::Addresses(flags.listen_address.clone()),
+        };
+        Ok(Self {
+            info,
+            sockets,
+            max_connections: flags.max_connections,
+            shutdown: flags.shutdown_timeout,
+            timeouts: Timeouts::default(),
+            web,
+            http,
+            registry,
+            families: Vec::new(),
+            routes: Router::new(),
+            landing: None,
+            reloading: None,
+            readiness: Readiness::default(),
+        })
+    }
+
+    /// Where the program registers metrics of its own. Names are whole, prefix included; counters go without `_total`; a
+    /// help text is one line without backslash and final period.
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    /// Adds metric families that are made at each scrape.
+    #[must_use]
+    pub fn families(mut self, families: impl Fn() -> Vec<Family> + Send + Sync + 'static) -> Self {
+        self.families.push(Box::new(families));
+        self
+    }
+
+    /// Adds routes. A fallback among them gets what no route takes; without one that is 404.
+    ///
+    /// # Panics
+    /// When a route is taken already, as [`Router::merge`].
+    #[must_use]
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Adds a page at `/`. Without it, `/` is the program's own.
+    #[must_use]
+    pub fn landing(mut self, landing: Landing) -> Self {
+        self.landing = Some(landing);
+        self
+    }
+
+    /// Adds a reload hook: `POST /-/reload` and SIGHUP call it, one call at a time. When it fails the program goes on with
+    /// its old configuration, which the hook sees to; the gauge `<name>_config_last_reload_successful` is 0 then.
+    #[must_use]
+    pub fn on_reload<F>(mut self, hook: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let reloading = Reloading::new(hook);
+        reloading.register(&mut self.registry, &self.info.metric_prefix());
+        self.reloading = Some(reloading);
+        self
+    }
+
+    /// A handle that says when the program is ready. Without it a server is ready as soon as it listens; with it, when
+    /// [`Readiness::set_ready`] says so.
+    pub fn readiness(&mut self) -> Readiness {
+        self.readiness.take_over()
+    }
+
+    /// Replaces the time limits.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Opens the ports. From here on clients can connect; they are answered when [`Bound::run`] runs.
+    ///
+    /// # Errors
+    /// When a port cannot be opened.
+    pub fn bind(self) -> anyhow::Result<Bound> {
+        let listeners = match &self.sockets {
+            Sockets::Systemd => listen::from_systemd()?,
+            Sockets::Addresses(addresses) => addresses.iter().map(ListenAddress::bind).collect::<Result<_, _>>()?,
+        };
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>();
+        Ok(Bound { addresses: addresses.context("cannot read a socket's address")?, listeners, server: self })
+    }
+
+    /// Opens the ports and serves until the token is cancelled and what is in flight has ended.
+    ///
+    /// # Errors
+    /// When a port cannot be opened.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        self.bind()?.run(stop).await
+    }
+
+    fn router(&mut self) -> Router {
+        let scrape = Scrape::new(std::mem::take(&mut self.registry), std::mem::take(&mut self.families));
+        let mut router = std::mem::take(&mut self.routes)
+            .merge(scrape.routes())
+            .merge(self.readiness.routes())
+            .route("/-/healthy", get(async || (StatusCode::OK, "OK\n")));
+        if let Some(reloading) = &self.reloading {
+            router = router.merge(reloading.routes());
+        }
+        if let Some(landing) = &self.landing {
+            router = router.merge(landing.routes(self.info));
+        }
+        layers::around(router, Arc::clone(&self.web), Arc::clone(&self.http))
+    }
+}
+
+/// A server whose ports are open.
+pub struct Bound {
+    server: Server,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Bound {
+    /// The addresses listened on, in the order of the flags; with the port that a port of 0 became.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until the token is cancelled and what is in flight has ended, at most for the shutdown timeout.
+    ///
+    /// # Errors
+    /// When the runtime cannot take the sockets or signals over.
+    pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let router = self.server.router();
+        let Server { info, web, http, readiness, reloading, .. } = self.server;
+        for address in &self.addresses {
+            tracing::info!(%address, tls = web.current().tls().is_some(), "Listening on {address}");
+        }
+        let reload = match reloading {
+            Some(reloading) => Some(reloading.listen(readiness.clone()).context("cannot listen for SIGHUP")?),
+            None => None,
+        };
+        let serving = Arc::new(Serving {
+            router,
+            web: Arc::clone(&web),
+            metrics: http,
+            timeouts: self.server.timeouts,
+            shutdown: self.server.shutdown,
+            slots: Arc::new(Semaphore::new(self.server.max_connections)),
+            crowded: Notify::new(),
+            stop: stop.clone(),
+            kill: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        });
+        readiness.listening();
+        let stopping = async {
+            stop.cancelled().await;
+            tracing::info!("Stopping {}: finishing what is in flight", info.name);
+            systemd::stopping();
+            std::future::pending::<()>().await;
+        };
+        let background =
+            futures_util::future::join5(stopping, web.follow(), readiness.announce(), systemd::watchdog(), async {
+                if let Some(reload) = reload {
+                    reload.run().await
+                }
+            });
+        tokio::select! {
+            served = serving.run(self.listeners) => served.context("cannot serve"),
+            _ = background => unreachable!("the first of the background tasks never ends"),
+        }
+    }
+}

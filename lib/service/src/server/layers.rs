@@ -1,0 +1,71 @@
+//! What every request goes through, outermost first: measuring, catching panics, response headers, authentication.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use tokio::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::metrics::HttpMetrics;
+use crate::web_config::Live;
+
+/// Puts the layers around all routes, the fallback included.
+pub(super) fn around(router: Router, web: Arc<Live>, http: Arc<HttpMetrics>) -> Router {
+    let panics = Arc::clone(&http);
+    let on_panic = move |panic: Box<dyn Any + Send>| {
+        panics.panicked(words(panic.as_ref()));
+        (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n").into_response()
+    };
+    router
+        .layer(from_fn_with_state(web, admit))
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(from_fn_with_state(http, measure))
+}
+
+/// Sets the configured headers, also on refusals, and lets only known users pass.
+async fn admit(State(web): State<Arc<Live>>, request: Request, next: Next) -> Response {
+    let config = web.current();
+    let mut response = match web.allows(&config, request.headers()).await {
+        true => next.run(request).await,
+        false => crate::auth::refusal(),
+    };
+    for (name, value) in config.headers() {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+async fn measure(State(http): State<Arc<HttpMetrics>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let handler = request.extensions().get::<MatchedPath>().cloned();
+    let method = label(request.method());
+    let response = next.run(request).await;
+    let handler = handler.as_ref().map_or("other", MatchedPath::as_str);
+    http.answered(handler, method, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// A method as a label value: the ones that HTTP names, since a client may make up any number of others.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The message of a panic.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,39 @@
+//! `--web.config.file`: TLS, client certificates, basic authentication, response headers, in the format of
+//! exporter-toolkit (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>).
+//!
+//! `raw` is the file as written, `load` turns it into a checked [`WebConfig`] and collects all failures, `live` keeps the
+//! one in force and follows changes of the file and of the files it names.
+
+mod checks;
+mod client_cert;
+mod live;
+mod load;
+mod raw;
+mod tls;
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+pub(crate) use self::live::Live;
+use crate::auth::Users;
+
+/// Checked settings.
+#[derive(Debug, Default)]
+pub(crate) struct WebConfig {
+    tls: Option<Arc<rustls::ServerConfig>>,
+    headers: HeaderMap,
+    users: Users,
+}
+
+impl WebConfig {
+    /// Settings for new TLS connections; none for plain HTTP.
+    pub(crate) fn tls(&self) -> Option<Arc<rustls::ServerConfig>> {
+        self.tls.clone()
+    }
+
+    /// Headers of every response.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter()
+    }
+}
