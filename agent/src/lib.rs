@@ -1,1 +1,72 @@
-//! agent
+//! `checkscript-agent`: the exporter that runs beside sensu-client or checkscript-runner on every node.
+//!
+//! A thread follows the check logs ([`follow`]) and feeds a [`store`]; the server answers scrapes and the detail
+//! API from snapshots of it. Nothing is written to disk: what a check said is in the log, and at a start the log is read
+//! before the first scrape is answered, so that a scrape never shows a state that is already over.
+
+pub mod events;
+pub mod flags;
+pub mod follow;
+mod reader;
+pub mod store;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use check_result::{api, metrics};
+use service::{Bound, BuildInfo, Landing, Server};
+use tokio_util::sync::CancellationToken;
+
+use crate::events::Events;
+use crate::flags::Flags;
+use crate::follow::Follower;
+use crate::store::Store;
+
+/// The agent, its ports open.
+pub struct App {
+    server: Bound,
+    follower: Follower,
+    store: Arc<Store>,
+}
+
+impl App {
+    /// Checks flags and web config and opens the ports. Clients that connect from here on are answered by [`App::run`].
+    ///
+    /// # Errors
+    /// A web config that cannot be honoured, an address that cannot be bound.
+    pub fn new(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
+        let mut server = Server::new(info, &flags.web)?;
+        let events = Events::new(server.registry());
+        let store = Arc::new(Store::new(flags.limits(), events.clone()));
+        let follower = Follower::new(flags.logs(), events);
+        let (scraped, options) = (Arc::clone(&store), flags.metrics_options());
+        let server = server
+            .families(move || {
+                let states = scraped.snapshot();
+                metrics::families(states.iter().map(|state| (&[][..], &**state)), &options)
+            })
+            .routes(api::router(Arc::clone(&store)))
+            .landing(
+                Landing::new("Check agent", "Results of the checks that run on this node")
+                    .link("/metrics", "Metrics")
+                    .link("/api/v1/checks", "Checks (JSON; text with `Accept: text/plain`)"),
+            );
+        Ok(Self { server: server.bind()?, follower, store })
+    }
+
+    /// The addresses listened on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.server.addresses()
+    }
+
+    /// Reads the logs as far as they go, then serves until `stop`.
+    ///
+    /// # Errors
+    /// When the runtime cannot take the sockets or signals over.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let reader = reader::start(self.follower, self.store, stop.clone()).await?;
+        let served = self.server.run(stop).await;
+        reader.await?;
+        served
+    }
+}

@@ -1,1 +1,16 @@
-//! e2e
+//! The whole stack on loopback, for the end-to-end tests and the demo: the real Prometheus and Alertmanager, every part of
+//! Ogi, and sinks that receive what Alertmanager sends.
+//!
+//! [`Stack`] runs `examples/quickstart/` as it stands, with its ports and paths replaced, in one data folder. What it starts it
+//! ends: each process is the leader of a group that is killed when its [`Process`] is dropped.
+
+mod http;
+mod process;
+pub mod sinks;
+mod stack;
+mod wait;
+
+pub use http::{get_json, post_json};
+pub use process::Process;
+pub use stack::{Part, Ports, Stack};
+pub use wait::{until, within};

@@ -1,0 +1,66 @@
+//! The command line.
+
+use std::time::Duration;
+
+use check_result::{HistoryLimits, metrics};
+use clap::Parser;
+
+use crate::follow::LogPattern;
+use crate::store::Limits;
+
+/// Where sensu-client and checkscript-runner log unless they are told otherwise.
+const DEFAULT_LOGS: [&str; 2] = ["/var/log/sensu/sensu-client.log", "/var/log/checkscript/checkscript-runner.log"];
+
+/// Exporter of check results: follows the log of sensu-client or checkscript-runner, serves a gauge for each check and,
+/// on demand, its output.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "checkscript-agent", version)]
+pub struct Flags {
+    /// Check log to follow, a file or a glob, repeatable; a file that does not exist yet is waited for
+    /// [default: the logs of sensu-client and checkscript-runner]
+    #[arg(long = "check.log", value_name = "FILE-OR-GLOB")]
+    log: Vec<LogPattern>,
+
+    /// Attributes of definitions that `checkscript_info` carries as labels
+    #[arg(long = "check.info-attributes", value_name = "NAME,...", value_delimiter = ',', value_parser = metrics::info_attribute)]
+    info_attributes: Vec<String>,
+
+    /// Export the performance data of outputs as `checkscript_perfdata`
+    #[arg(long = "check.perfdata")]
+    perfdata: bool,
+
+    /// How long a check may be without results before it is taken for removed (three of its intervals where those are
+    /// longer; checks by `cron` stay)
+    #[arg(long = "check.forget-after", value_name = "DURATION", default_value = "48h", value_parser = service::duration)]
+    forget_after: Duration,
+
+    /// Checks known at a time, those of proxy clients included; results of others are dropped and counted
+    #[arg(long = "check.limit", value_name = "N", default_value_t = 10_000)]
+    limit: usize,
+
+    /// Flags of the web server.
+    #[command(flatten)]
+    pub web: service::WebFlags<9780>,
+
+    /// Flags of the log.
+    #[command(flatten)]
+    pub logging: service::LogFlags,
+}
+
+impl Flags {
+    pub(crate) fn logs(&self) -> Vec<LogPattern> {
+        match self.log.is_empty() {
+            true => DEFAULT_LOGS.iter().map(|path| path.parse().expect("the default paths are patterns")).collect(),
+            false => self.log.clone(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let forget_after = i64::try_from(self.forget_after.as_secs()).unwrap_or(i64::MAX);
+        Limits { checks: self.limit, forget_after, history: HistoryLimits::default() }
+    }
+
+    pub(crate) fn metrics_options(&self) -> metrics::Options {
+        metrics::Options { info_attributes: self.info_attributes.clone(), perfdata: self.perfdata }
+    }
+}

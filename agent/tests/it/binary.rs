@@ -1,0 +1,45 @@
+//! The process: its command line and its end.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+
+fn agent(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_checkscript-agent"));
+    command.args(arguments);
+    command
+}
+
+fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = agent(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn bad_flags_are_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let web_config = folder.path().join("web.yml");
+    std::fs::write(&web_config, "tls_sever_config: {}\n").unwrap();
+    for (flag, reason) in [
+        ("--check.log=[", "`[` is no file or glob"),
+        ("--check.log=", "is no file or glob: it is empty"),
+        ("--check.info-attributes=a-b", "`a-b` cannot be a label"),
+        ("--check.forget-after=soon", "not a duration"),
+        ("--web.listen-address=nonsense", "nonsense"),
+        (&format!("--web.config.file={}", web_config.display()), "tls_sever_config"),
+    ] {
+        let (code, stderr) = refused(&[flag]);
+        assert!(code == Some(2) && stderr.contains(reason), "{flag}: {code:?} {stderr}");
+    }
+}
+
+#[test]
+fn sigterm_ends_it_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = format!("--check.log={}", folder.path().join("log").display());
+    let mut process = agent(&[&log, "--web.listen-address=127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Listening on")), "it ended before it listened");
+    let killed = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,5 @@
+//! The agent as its users meet it: over HTTP, and as a process.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod binary;
+mod serving;

@@ -1,0 +1,1 @@
+//! The whole stack with the real Prometheus and Alertmanager.

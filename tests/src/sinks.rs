@@ -1,0 +1,73 @@
+//! What receives Alertmanager's notifications: an SMTP server and a Slack webhook, both on loopback, both keeping what
+//! they get in the order it came.
+
+mod slack;
+mod smtp;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+pub use slack::{Attachment, start as start_slack};
+pub use smtp::{Mail, start as start_smtp};
+
+/// What a sink has received. Clones share it.
+#[derive(Debug)]
+pub struct Received<T>(Arc<Inner<T>>);
+
+#[derive(Debug)]
+struct Inner<T> {
+    items: Mutex<Vec<T>>,
+    arrived: Notify,
+}
+
+impl<T> Clone for Received<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Received<T> {
+    fn default() -> Self {
+        Self(Arc::new(Inner { items: Mutex::default(), arrived: Notify::new() }))
+    }
+}
+
+impl<T: Clone> Received<T> {
+    /// Everything so far.
+    pub fn all(&self) -> Vec<T> {
+        self.0.items.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until something that `wanted` accepts is there, and gives the first of it.
+    pub async fn first(&self, what: &str, limit: Duration, wanted: impl Fn(&T) -> bool) -> anyhow::Result<T> {
+        let search = async {
+            loop {
+                let arrived = self.0.arrived.notified();
+                if let Some(found) = self.all().into_iter().find(&wanted) {
+                    return found;
+                }
+                arrived.await;
+            }
+        };
+        let found = tokio::time::timeout(limit, search).await;
+        found.map_err(|_| anyhow::anyhow!("waited {limit:?} for {what}; {} others came", self.all().len()))
+    }
+
+    /// Waits until more than `count` have come.
+    pub async fn more_than(&self, count: usize) {
+        loop {
+            let arrived = self.0.arrived.notified();
+            if self.all().len() > count {
+                return;
+            }
+            arrived.await;
+        }
+    }
+
+    fn add(&self, item: T) {
+        self.0.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+        self.0.arrived.notify_waiters();
+    }
+}

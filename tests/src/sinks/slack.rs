@@ -1,0 +1,38 @@
+//! A Slack incoming webhook that accepts every message.
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::Received;
+
+/// The attachment of one message.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// The head line.
+    pub title: String,
+    /// The text, in Slack's mark-up.
+    pub text: String,
+    /// The colour of the bar.
+    pub color: String,
+}
+
+/// Serves on `listener` until its runtime ends.
+pub fn start(listener: TcpListener) -> Received<Attachment> {
+    let received = Received::default();
+    let app = Router::new().fallback(post(take)).with_state(received.clone());
+    #[expect(clippy::disallowed_methods, reason = "it serves Alertmanager alone, in a test")]
+    let serve = axum::serve(listener, app).into_future();
+    tokio::spawn(serve);
+    received
+}
+
+async fn take(State(received): State<Received<Attachment>>, Json(message): Json<Value>) -> &'static str {
+    for attachment in message["attachments"].as_array().into_iter().flatten() {
+        let text = |name: &str| attachment[name].as_str().unwrap_or_default().to_owned();
+        received.add(Attachment { title: text("title"), text: text("text"), color: text("color") });
+    }
+    "ok"
+}

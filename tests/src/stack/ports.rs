@@ -1,0 +1,57 @@
+//! Where everything listens.
+
+use std::net::TcpListener;
+
+use super::Part;
+
+/// The ports of one stack, all on 127.0.0.1.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    prometheus: u16,
+    alertmanager: u16,
+    proxy: u16,
+    agent: u16,
+    /// The SMTP sink.
+    pub(crate) smtp: u16,
+    /// The Slack sink.
+    pub(crate) slack: u16,
+}
+
+impl Ports {
+    /// The ports that the files of `examples/quickstart/` name.
+    pub(crate) const QUICKSTART: Self =
+        Self { prometheus: 9090, alertmanager: 9093, proxy: 9095, agent: 9780, smtp: 1025, slack: 1080 };
+
+    /// Ports that are free now; the quickstart's own ones if those are.
+    pub(crate) fn choose() -> std::io::Result<Self> {
+        let own = Self::QUICKSTART;
+        if own.all().iter().all(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return Ok(own);
+        }
+        // All six are held while they are chosen, so that none comes twice.
+        let held = (0..6).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
+        let [prometheus, alertmanager, proxy, agent, smtp, slack] = ports[..] else { unreachable!("six were held") };
+        Ok(Self { prometheus, alertmanager, proxy, agent, smtp, slack })
+    }
+
+    /// `127.0.0.1:PORT` of a server.
+    ///
+    /// # Panics
+    /// For the runner, which does not listen.
+    pub fn address(&self, part: Part) -> String {
+        let port = match part {
+            Part::Prometheus => self.prometheus,
+            Part::Alertmanager => self.alertmanager,
+            Part::Proxy => self.proxy,
+            Part::Agent => self.agent,
+            Part::Runner => panic!("the runner does not listen"),
+        };
+        format!("127.0.0.1:{port}")
+    }
+
+    /// In one order, so that those of two stacks can be paired.
+    pub(crate) fn all(&self) -> [u16; 6] {
+        [self.prometheus, self.alertmanager, self.proxy, self.agent, self.smtp, self.slack]
+    }
+}
