@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use reqwest::dns::Resolve;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use rustls::pki_types::CertificateDer;
@@ -77,6 +78,15 @@ pub enum ClientError {
 /// When the additional authorities cannot be read.
 pub fn fleet_client(options: &ClientOptions) -> Result<Client, ClientError> {
     client(options, |builder| builder.pool_max_idle_per_host(0))
+}
+
+/// A [`fleet_client`] that finds hosts by `resolver`: one that hands on permitted addresses alone decides what is connected
+/// to. An address that stands in a URL itself is connected to without asking it.
+///
+/// # Errors
+/// When the additional authorities cannot be read.
+pub fn fleet_client_resolving(options: &ClientOptions, resolver: impl Resolve + 'static) -> Result<Client, ClientError> {
+    client(options, |builder| builder.pool_max_idle_per_host(0).dns_resolver(resolver))
 }
 
 /// A client for many requests to few hosts, over kept connections.
