@@ -1,0 +1,116 @@
+//! The program: from the command line to the exit status.
+//!
+//! Exit status 0 is a clean stop or a valid configuration, 1 a bad log level or a machine that refuses, 2 a command
+//! line, configuration or PID file that cannot be used. Everything is read and judged before anything is run.
+
+mod life;
+mod signals;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::{fs, io};
+
+use anyhow::Context;
+use check_result::Object;
+use check_result::log::Level;
+use serde_json::{Value, json};
+
+use self::life::Life;
+use self::signals::Signals;
+use crate::cli::Options;
+use crate::definitions::{Host, Loaded, Sources, load};
+use crate::events;
+use crate::logger::Logger;
+use crate::notice::Sink;
+use crate::pretty;
+
+const INVALID: u8 = 2;
+
+/// Does what the command line says.
+pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let level = match options.level() {
+        Ok(level) => level,
+        Err(text) => {
+            println!("{text}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if options.validate_config {
+        return Ok(print_validity(load(&sources(options))));
+    }
+    // One thread does: the work is the children's.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the async runtime")?;
+    let signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
+    let logger = Arc::new(Logger::open(options.log.clone(), level).context("cannot start the log")?);
+    let loaded = load(&sources(options));
+    report(&loaded, &*logger, Level::Fatal);
+    if options.print_config {
+        logger.notice(&events::printing_settings());
+        logger.close();
+        println!("{}", pretty::text(&Value::Object(loaded.settings)));
+        return Ok(if loaded.definitions.is_ok() { ExitCode::SUCCESS } else { INVALID.into() });
+    }
+    let status = match loaded.definitions {
+        Ok(definitions) if prepare(options, &*logger) => {
+            let life = Life::new(sources(options), Arc::clone(&logger), definitions);
+            runtime.block_on(life.run(signals));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            logger.notice(&events::not_running());
+            INVALID.into()
+        }
+    };
+    logger.close();
+    Ok(status)
+}
+
+fn sources(options: &Options) -> Sources {
+    let environment = std::env::vars_os();
+    Sources {
+        file: options.file(),
+        directories: options.directories(),
+        environment: environment
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        host: Host::detect(),
+    }
+}
+
+/// Logs what was found while loading; failures at `level`.
+fn report(loaded: &Loaded, sink: &dyn Sink, level: Level) {
+    loaded.notices.iter().for_each(|notice| sink.notice(notice));
+    for failure in loaded.definitions.as_ref().err().into_iter().flatten() {
+        sink.notice(&failure.notice(level));
+    }
+}
+
+/// What is left to do before checks run; false if it cannot be done.
+fn prepare(options: &Options, sink: &dyn Sink) -> bool {
+    if let Some(directory) = &options.extension_dir {
+        sink.notice(&events::extension_directory(directory));
+    }
+    let written = options.pid_file.as_deref().map_or(Ok(()), write_pid);
+    written.inspect_err(|(file, error)| sink.notice(&events::pid_file(file, error))).is_ok()
+}
+
+fn write_pid(file: &Path) -> Result<(), (&Path, io::Error)> {
+    fs::write(file, format!("{}\n", std::process::id())).map_err(|error| (file, error))
+}
+
+/// `--validate_config`: a word, and all failures as JSON.
+fn print_validity(loaded: Loaded) -> ExitCode {
+    match loaded.definitions {
+        Ok(_) => {
+            println!("configuration is valid");
+            ExitCode::SUCCESS
+        }
+        Err(failures) => {
+            let errors: Vec<Object> = failures.iter().map(|failure| failure.report()).collect();
+            println!("configuration is invalid\n{}", pretty::text(&json!({"errors": errors})));
+            INVALID.into()
+        }
+    }
+}

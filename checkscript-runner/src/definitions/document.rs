@@ -1,0 +1,170 @@
+//! One definition file: Sensu's lenient JSON, and where in it a field stands.
+//!
+//! sensu-client reads with Oj, which takes comments, raw line breaks in strings, duplicate keys (the last wins), `NaN`,
+//! a byte order mark and an empty file. All of it is taken here too, by a JSON-with-comments parser that keeps positions;
+//! what Oj refuses (trailing commas, single quotes) is refused.
+
+use check_result::Object;
+use jsonc_parser::ast;
+use jsonc_parser::errors::ParseError;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde_json::{Number, Value};
+
+/// A parsed file. It keeps its text so that a failure found later can be told with its line.
+#[derive(Debug)]
+pub(crate) struct Document {
+    text: String,
+    object: Object,
+}
+
+/// Why a text is not a Sensu definition file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at line {line}, column {column}")]
+pub(crate) struct SyntaxError {
+    reason: String,
+    /// From 1.
+    pub(crate) line: usize,
+    /// From 1, in characters.
+    pub(crate) column: usize,
+}
+
+/// The deepest part of a path of keys that a document has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// How many of the path's keys were found.
+    pub(crate) depth: usize,
+    /// Where the last of them stands, from 1.
+    pub(crate) line: usize,
+}
+
+// === impl Document ===
+
+impl Document {
+    /// Reads a file's text. A text of white space only is `{}`.
+    pub(crate) fn parse(text: String) -> Result<Self, SyntaxError> {
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let object = match parse(&text).map_err(|error| SyntaxError::from(&error))? {
+            None => Object::new(),
+            Some(ast::Value::Object(object)) => members(&object),
+            Some(_) => {
+                let reason = "expected an object, `{…}`".to_owned();
+                return Err(SyntaxError { reason, line: 1, column: 1 });
+            }
+        };
+        Ok(Self { text, object })
+    }
+
+    /// What the file says.
+    pub(crate) fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// Finds as much of `path` as the file has; `None` if not even its first key.
+    pub(crate) fn locate(&self, path: &[String]) -> Option<Place> {
+        let Ok(Some(root)) = parse(&self.text) else { return None };
+        let mut value = Some(&root);
+        let mut place = None;
+        for (index, key) in path.iter().enumerate() {
+            let Some(member) = value.and_then(|value| member(value, key)) else { break };
+            let line = self.text[..member.range.start].matches('\n').count() + 1;
+            place = Some(Place { depth: index + 1, line });
+            value = Some(&member.value);
+        }
+        place
+    }
+}
+
+fn parse(text: &str) -> Result<Option<ast::Value<'_>>, ParseError> {
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_non_finite_numbers: true,
+        allow_loose_object_property_names: false,
+        allow_trailing_commas: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    parse_to_ast(text, &CollectOptions::default(), &options).map(|parsed| parsed.value)
+}
+
+fn member<'a>(value: &'a ast::Value<'_>, key: &str) -> Option<&'a ast::ObjectProp<'a>> {
+    value.as_object()?.properties.iter().rfind(|member| member.name.as_str() == key)
+}
+
+fn members(object: &ast::Object<'_>) -> Object {
+    object.properties.iter().map(|member| (member.name.as_str().to_owned(), json(&member.value))).collect()
+}
+
+fn json(value: &ast::Value<'_>) -> Value {
+    match value {
+        ast::Value::StringLit(string) => Value::String(string.value.clone().into_owned()),
+        // `NaN` and the infinities are no JSON; they become null.
+        ast::Value::NumberLit(number) => number.value.parse::<Number>().map_or(Value::Null, Value::Number),
+        ast::Value::BooleanLit(boolean) => Value::Bool(boolean.value),
+        ast::Value::NullKeyword(_) => Value::Null,
+        ast::Value::Object(object) => Value::Object(members(object)),
+        ast::Value::Array(array) => Value::Array(array.elements.iter().map(json).collect()),
+    }
+}
+
+// === impl SyntaxError ===
+
+impl From<&ParseError> for SyntaxError {
+    fn from(error: &ParseError) -> Self {
+        Self { reason: error.kind().to_string(), line: error.line_display(), column: error.column_display() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(text: &str) -> Value {
+        Value::Object(Document::parse(text.to_owned()).unwrap().object)
+    }
+
+    fn refusal(text: &str) -> String {
+        Document::parse(text.to_owned()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_oj_takes_is_taken() {
+        assert_eq!(object(""), json!({}));
+        assert_eq!(object("\u{feff} \n"), json!({}));
+        assert_eq!(object("\u{feff}{\"a\": 1}"), json!({"a": 1}));
+        assert_eq!(object("// top\n{\"a\": /* in */ \"http://x/*no*/\"} // end"), json!({"a": "http://x/*no*/"}));
+        assert_eq!(object("{\"a\": \"one\ntwo\"}"), json!({"a": "one\ntwo"}));
+        assert_eq!(object("{\"a\": 1, \"b\": 2, \"a\": 3}"), json!({"a": 3, "b": 2}));
+        assert_eq!(object("{\"a\": NaN}"), json!({"a": null}));
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let text = r#"{"a":12345678901234567890123,"b":1.50,"c":-3,"d":1e+3}"#;
+        assert_eq!(object(text).to_string(), text);
+    }
+
+    #[test]
+    fn what_oj_refuses_is_refused_with_its_place() {
+        assert_eq!(refusal("{\n  \"a\": {\"b\": 1,}\n}"), "Trailing commas are not allowed at line 2, column 15");
+        assert_eq!(refusal("{\"a\": 'b'}"), "Single-quoted strings are not allowed at line 1, column 7");
+        assert!(refusal("{\"a\": 1").contains("line 1"), "{}", refusal("{\"a\": 1"));
+        assert_eq!(refusal("[]"), "expected an object, `{…}` at line 1, column 1");
+        assert!(refusal(&"[".repeat(100_000)).contains("line 1"));
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_path_as_far_as_it_goes() {
+        let document =
+            Document::parse("{\n // c\n \"checks\": {\n  \"a\": {\n   \"interval\": 0\n  }\n }\n}".to_owned()).unwrap();
+        let place = |path: &[&str]| document.locate(&path.iter().map(|&key| key.to_owned()).collect::<Vec<_>>());
+        assert_eq!(place(&["checks", "a", "interval"]), Some(Place { depth: 3, line: 5 }));
+        assert_eq!(place(&["checks", "a", "command"]), Some(Place { depth: 2, line: 4 }));
+        assert_eq!(place(&["client", "name"]), None);
+    }
+}

@@ -1,0 +1,238 @@
+//! Reading: defaults, environment, the `-c` file, the directories, the client overrides; later ones win.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use check_result::Object;
+use check_result::log::Level;
+use serde_json::{Value, json};
+
+use super::document::Document;
+use super::merge::{changes, merge, unique};
+use super::{Definitions, Failure, Host, named, redact, validate};
+use crate::notice::Notice;
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The `-c` file. Its absence is only a warning.
+    pub file: Option<PathBuf>,
+    /// The `-d` directories in the order given. One that cannot be read is a failure.
+    pub directories: Vec<PathBuf>,
+    /// The environment; only `SENSU_CLIENT_NAME`, `SENSU_CLIENT_ADDRESS` and `SENSU_CLIENT_SUBSCRIPTIONS` are looked at.
+    pub environment: BTreeMap<String, String>,
+    /// The machine's own defaults.
+    pub host: Host,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What sensu-client logs while it loads.
+    pub notices: Vec<Notice>,
+    /// The merged settings, valid or not, secrets hidden.
+    pub settings: Object,
+    /// The checked configuration, or everything that is wrong.
+    pub definitions: Result<Definitions, Vec<Failure>>,
+}
+
+/// Loads and validates. A file that cannot be used does not keep the others from being examined.
+pub fn load(sources: &Sources) -> Loaded {
+    let mut loader = Loader::new(&sources.host);
+    loader.environment(&sources.environment);
+    if let Some(file) = &sources.file {
+        loader.file_if_there(file);
+    }
+    for directory in &sources.directories {
+        loader.directory(directory);
+    }
+    loader.client_overrides();
+    loader.finish()
+}
+
+struct Loader {
+    settings: Object,
+    documents: Vec<(PathBuf, Document)>,
+    notices: Vec<Notice>,
+    failures: Vec<Failure>,
+}
+
+// === impl Loader ===
+
+impl Loader {
+    fn new(host: &Host) -> Self {
+        let defaults = json!({
+            "client": {"name": host.name, "address": host.address},
+            "sensu": {
+                "spawn": {"limit": host.spawn_limit},
+                "keepalives": {"thresholds": {"warning": 120, "critical": 180}},
+            },
+            "transport": {"name": "rabbitmq", "reconnect_on_error": true},
+            "checks": {}, "filters": {}, "mutators": {}, "handlers": {}, "extensions": {},
+        });
+        let settings = defaults.as_object().cloned().unwrap_or_default();
+        Self { settings, documents: Vec::new(), notices: Vec::new(), failures: Vec::new() }
+    }
+
+    fn environment(&mut self, environment: &BTreeMap<String, String>) {
+        let mut client = Object::new();
+        for (variable, attribute) in [("SENSU_CLIENT_NAME", "name"), ("SENSU_CLIENT_ADDRESS", "address")] {
+            if let Some(value) = environment.get(variable) {
+                client.insert(attribute.to_owned(), value.as_str().into());
+            }
+        }
+        if let Some(list) = environment.get("SENSU_CLIENT_SUBSCRIPTIONS") {
+            let subscriptions: Vec<_> = list.split(',').filter(|item| !item.is_empty()).collect();
+            client.insert("subscriptions".to_owned(), json!(subscriptions));
+        }
+        merge(&mut self.settings, &Object::from_iter([("client".to_owned(), client.into())]));
+        if environment.keys().any(|variable| variable.starts_with("SENSU_CLIENT")) {
+            let notice = self.about_client(Notice::new(Level::Warn, "using sensu client environment variables"));
+            self.notices.push(notice);
+        }
+    }
+
+    fn file_if_there(&mut self, file: &Path) {
+        if fs::File::open(file).is_ok_and(|open| open.metadata().is_ok_and(|metadata| metadata.is_file())) {
+            self.file(file);
+        } else {
+            for message in ["config file does not exist or is not readable", "ignoring config file"] {
+                self.warn(message, "file", file);
+            }
+        }
+    }
+
+    fn directory(&mut self, directory: &Path) {
+        self.warn("loading config files from directory", "directory", directory);
+        let mut files = Vec::new();
+        if let Err(error) = definition_files(directory, FOLLOWED_LINKS, &mut files) {
+            let failure = Failure::load("insufficient permissions for loading").with("directory", shown(directory));
+            self.failures.push(failure.with("error", error.to_string()));
+        }
+        files.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+        for file in files {
+            self.file(&file);
+        }
+    }
+
+    fn file(&mut self, file: &Path) {
+        self.warn("loading config file", "file", file);
+        let bytes = match read(file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let failure = Failure::load("config file does not exist or is not readable").with("file", shown(file));
+                return self.failures.push(failure.with("error", error.to_string()));
+            }
+        };
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            self.warn("config file is not valid UTF-8, its bad bytes become U+FFFD", "file", file);
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        });
+        match Document::parse(text) {
+            Ok(document) => self.apply(file, document),
+            Err(error) => self.failures.push(
+                Failure::load("config file must be valid json")
+                    .with("file", shown(file))
+                    .with("error", error.to_string())
+                    .with("line", error.line)
+                    .with("column", error.column),
+            ),
+        }
+    }
+
+    fn apply(&mut self, file: &Path, document: Document) {
+        let before = self.settings.clone();
+        merge(&mut self.settings, document.object());
+        if !self.documents.is_empty() {
+            let changes = redact(&changes(&before, &self.settings));
+            let notice = Notice::new(Level::Warn, "config file applied changes").with("file", shown(file));
+            self.notices.push(notice.with("changes", changes));
+        }
+        self.documents.push((file.to_owned(), document));
+    }
+
+    fn client_overrides(&mut self) {
+        let Some(Value::Object(client)) = self.settings.get_mut("client") else { return };
+        let own = json!(format!("client:{}", client.get("name").and_then(Value::as_str).unwrap_or_default()));
+        let subscriptions = client.entry("subscriptions").or_insert(Value::Null);
+        if matches!(subscriptions, Value::Null | Value::Bool(false)) {
+            *subscriptions = json!([]);
+        }
+        let applied = if let Value::Array(items) = subscriptions {
+            items.push(own);
+            *items = unique(std::mem::take(items));
+            Notice::new(Level::Warn, "applied sensu client overrides")
+        } else {
+            Notice::new(Level::Warn, "unable to apply sensu client overrides")
+                .with("reason", "client subscriptions is not an array")
+        };
+        let notice = self.about_client(applied);
+        self.notices.push(notice);
+    }
+
+    fn finish(mut self) -> Loaded {
+        self.unknown_extensions();
+        for mut failure in validate::validate(&self.settings) {
+            failure.place_in(&self.documents);
+            self.failures.push(failure);
+        }
+        let definitions =
+            if self.failures.is_empty() { Ok(Definitions::from_valid(&self.settings)) } else { Err(self.failures) };
+        Loaded { notices: self.notices, settings: redact(&self.settings), definitions }
+    }
+
+    /// Ruby extensions cannot be run; sensu-client says of one that it does not know the same.
+    fn unknown_extensions(&mut self) {
+        let checks = self.settings.get("checks").and_then(Value::as_object).into_iter().flatten();
+        let unknown = checks.filter_map(|(key, check)| Some(named(key, check.as_object()?))).filter(|check| {
+            check.contains_key("extension") && check.get("standalone").and_then(Value::as_bool) == Some(true)
+        });
+        let notices = unknown.map(|check| Notice::new(Level::Warn, "unknown check extension").with("check", check));
+        self.notices.extend(notices);
+    }
+
+    fn warn(&mut self, message: &'static str, key: &str, path: &Path) {
+        self.notices.push(Notice::new(Level::Warn, message).with(key, shown(path)));
+    }
+
+    fn about_client(&self, notice: Notice) -> Notice {
+        let client = Object::from_iter(self.settings.get("client").map(|client| ("client".to_owned(), client.clone())));
+        Notice { fields: notice.fields.into_iter().chain(redact(&client)).collect(), ..notice }
+    }
+}
+
+// === files ===
+
+/// How many symbolic links to directories a path may go through: sensu-client's glob `DIR/**{,/*/**}/*.json` takes one.
+const FOLLOWED_LINKS: usize = 1;
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    // Anything else, a pipe say, may never end.
+    if fs::metadata(file)?.is_file() { fs::read(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
+/// Every `*.json` under a directory; hidden files and directories are left out.
+fn definition_files(directory: &Path, links: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
+    for entry in fs::read_dir(directory).map_err(named)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if path.is_dir() {
+            match links.checked_sub(usize::from(entry.file_type()?.is_symlink())) {
+                Some(links) => definition_files(&path, links, files)?,
+                None => continue,
+            }
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

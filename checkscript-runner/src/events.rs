@@ -1,0 +1,101 @@
+//! Every notice of the running runner, in sensu-client's words where it has them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use check_result::InvalidResult;
+use check_result::log::Level;
+use serde_json::{Value, json};
+
+use crate::definitions::Check;
+use crate::notice::Notice;
+
+/// A slot has come while the check's previous run is under way; the slot is dropped.
+pub(crate) fn in_progress(check: &Check, issued: i64) -> Notice {
+    let mut definition = check.definition.clone();
+    definition.entry("issued").or_insert(issued.into());
+    Notice::new(Level::Warn, "previous check command execution in progress").with("check", definition)
+}
+
+/// The process was stopped, or the clock set, over more than one slot of these checks.
+pub(crate) fn missed(checks: &[Arc<Check>]) -> Notice {
+    let names: Vec<_> = checks.iter().map(|check| check.name.as_str()).collect();
+    Notice::new(Level::Warn, "check executions were missed, the process did not run or the clock was set")
+        .with("checks", names)
+}
+
+pub(crate) fn unpublishable(key: &str, error: &InvalidResult) -> Notice {
+    Notice::new(Level::Error, "failed to publish check result").with("check", key).with("error", error.to_string())
+}
+
+pub(crate) fn configuring_spawn(limit: usize) -> Notice {
+    Notice::new(Level::Info, "configuring sensu spawn").with("settings", json!({"limit": limit}))
+}
+
+pub(crate) fn extension_directory(directory: &Path) -> Notice {
+    Notice::new(Level::Warn, "extensions are not supported, ignoring extension directory")
+        .with("directory", directory.to_string_lossy())
+}
+
+pub(crate) fn printing_settings() -> Notice {
+    Notice::new(Level::Warn, "outputting compiled configuration and exiting")
+}
+
+pub(crate) fn not_running() -> Notice {
+    Notice::new(Level::Fatal, "SENSU NOT RUNNING!")
+}
+
+pub(crate) fn pid_file(file: &Path, error: &std::io::Error) -> Notice {
+    Notice::new(Level::Fatal, "could not write to pid file")
+        .with("pid_file", file.to_string_lossy())
+        .with("error", error.to_string())
+}
+
+pub(crate) fn received_signal(name: &str) -> Notice {
+    Notice::new(Level::Warn, "received signal").with("signal", name)
+}
+
+pub(crate) fn reloading() -> Notice {
+    Notice::new(Level::Warn, "reloading configuration")
+}
+
+pub(crate) fn reloaded(checks: usize) -> Notice {
+    Notice::new(Level::Warn, "reloaded configuration").with("checks", checks)
+}
+
+pub(crate) fn reload_failed() -> Notice {
+    Notice::new(Level::Error, "failed to reload configuration, the previous one stays in use")
+}
+
+pub(crate) fn stopping() -> Notice {
+    Notice::new(Level::Warn, "stopping")
+}
+
+pub(crate) fn completing(keys: &[String]) -> Notice {
+    Notice::new(Level::Info, "completing checks in progress").with("checks_in_progress", keys.to_vec())
+}
+
+/// The grace period is over, or a second signal has come: these checks have no result.
+pub(crate) fn killing(keys: &[String]) -> Notice {
+    Notice::new(Level::Error, "killing checks in progress").with("checks_in_progress", keys.to_vec())
+}
+
+pub(crate) fn stopped() -> Notice {
+    Notice::new(Level::Warn, "stopping reactor")
+}
+
+pub(crate) fn log_not_writable(file: &Path, error: &std::io::Error) -> Notice {
+    Notice::new(Level::Error, "log file is not writable")
+        .with("log_file", file.to_string_lossy())
+        .with("error", error.to_string())
+}
+
+/// Lines fell over the bound of the buffer while the log could not be written.
+pub(crate) fn lines_lost(count: u64) -> Notice {
+    let count = Value::from(count);
+    Notice::new(Level::Error, "log lines were lost while the log could not be written").with("lines", count)
+}
+
+pub(crate) fn manager_not_told(error: &std::io::Error) -> Notice {
+    Notice::new(Level::Warn, "failed to notify the service manager").with("error", error.to_string())
+}

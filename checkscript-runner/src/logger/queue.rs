@@ -1,0 +1,137 @@
+//! Lines on their way to the writer.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The most that waits, in bytes; a line beyond it is lost. A line is always taken if none waits.
+const LIMIT: usize = 32 * 1024 * 1024;
+
+/// A queue of lines, bounded in bytes.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: VecDeque<Vec<u8>>,
+    bytes: usize,
+    lost: u64,
+    reopen: bool,
+    closed: bool,
+}
+
+/// What the writer is to do next.
+pub(super) enum Step {
+    Line(Vec<u8>),
+    /// Comes before the lines that wait: the new file may be the one that can be written.
+    Reopen,
+    Close,
+}
+
+// === impl Queue ===
+
+impl Queue {
+    pub(super) fn push(&self, line: Vec<u8>) {
+        self.change(|state| {
+            if state.closed || (!state.lines.is_empty() && state.bytes + line.len() > LIMIT) {
+                state.lost += 1;
+            } else {
+                state.bytes += line.len();
+                state.lines.push_back(line);
+            }
+        });
+    }
+
+    pub(super) fn reopen(&self) {
+        self.change(|state| state.reopen = true);
+    }
+
+    pub(super) fn close(&self) {
+        self.change(|state| state.closed = true);
+    }
+
+    pub(super) fn next(&self) -> Step {
+        let idle = |state: &mut State| !state.reopen && !state.closed && state.lines.is_empty();
+        let mut state = self.wake.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut state.reopen) {
+            return Step::Reopen;
+        }
+        match state.lines.pop_front() {
+            Some(line) => {
+                state.bytes -= line.len();
+                Step::Line(line)
+            }
+            None => Step::Close,
+        }
+    }
+
+    /// Puts a line that could not be written back in front and waits, unless there is news that may help. If the queue
+    /// has been closed there is no more waiting: everything is dropped and its count returned.
+    pub(super) fn wait_to_retry(&self, line: Vec<u8>, delay: Duration) -> Option<u64> {
+        let mut state = self.lock();
+        state.bytes += line.len();
+        state.lines.push_front(line);
+        let no_news = |state: &mut State| !state.reopen && !state.closed;
+        let (mut state, _) =
+            self.wake.wait_timeout_while(state, delay, no_news).unwrap_or_else(PoisonError::into_inner);
+        (state.closed && !state.reopen).then(|| {
+            let left = state.lines.len() as u64 + state.lost;
+            state.lines.clear();
+            state.bytes = 0;
+            left
+        })
+    }
+
+    /// How many lines have been lost and not yet told.
+    pub(super) fn lost(&self) -> u64 {
+        self.lock().lost
+    }
+
+    pub(super) fn forgive(&self, told: u64) {
+        self.lock().lost -= told;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.wake.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_falls_over_the_bound_is_counted() {
+        let queue = Queue::default();
+        queue.push(vec![0; LIMIT + 1]);
+        queue.push(vec![0; 1]);
+        assert_eq!(queue.lost(), 1);
+        assert!(matches!(queue.next(), Step::Line(line) if line.len() == LIMIT + 1));
+        queue.push(vec![0; LIMIT]);
+        queue.push(vec![0; 1]);
+        assert_eq!(queue.lost(), 2);
+        queue.forgive(1);
+        assert_eq!(queue.lost(), 1);
+    }
+
+    #[test]
+    fn a_line_that_is_put_back_comes_first_and_a_reopening_before_it() {
+        let queue = Queue::default();
+        queue.push(b"b".to_vec());
+        assert_eq!(queue.wait_to_retry(b"a".to_vec(), Duration::ZERO), None);
+        queue.reopen();
+        assert!(matches!(queue.next(), Step::Reopen));
+        assert!(matches!(queue.next(), Step::Line(line) if line == b"a"));
+        queue.close();
+        assert_eq!(queue.wait_to_retry(b"a".to_vec(), Duration::MAX), Some(2));
+        assert!(matches!(queue.next(), Step::Close));
+    }
+}

@@ -1,0 +1,80 @@
+//! Scheduling: one task that sleeps until the next slot and starts what is due.
+//!
+//! Slots are points of the wall clock (see [`Timetable`]), so nothing slips and a restart keeps every check's phase. The
+//! arithmetic is pure ([`agenda`], [`splay`](mod@splay), [`cron`]); this module only reads the clock and sleeps.
+
+mod agenda;
+mod cron;
+mod splay;
+mod timetable;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use cron::{Cron, InvalidCron};
+pub use timetable::Timetable;
+
+use self::agenda::Agenda;
+use crate::definitions::Definitions;
+use crate::execute::Executor;
+
+/// The longest sleep. Sleeps follow the monotonic clock: a wall clock that is set, or a machine that was suspended, is
+/// noticed after this time at the latest.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Starts checks on their slots.
+pub struct Scheduler {
+    executor: Executor,
+    definitions: watch::Receiver<Arc<Definitions>>,
+}
+
+// === impl Scheduler ===
+
+impl Scheduler {
+    /// Runs what `definitions` holds, also when that changes: a check that stays keeps its phase.
+    pub fn new(executor: Executor, definitions: watch::Receiver<Arc<Definitions>>) -> Self {
+        Self { executor, definitions }
+    }
+
+    /// Goes on until `stop`; what it started is the executor's to finish.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut definitions = Arc::clone(&self.definitions.borrow_and_update());
+        let mut agenda = Agenda::new(definitions.checks.clone(), now());
+        loop {
+            let changed = tokio::select! {
+                () = stop.cancelled() => return,
+                changed = self.definitions.changed() => changed.is_ok(),
+                () = tokio::time::sleep(wait(agenda.next(), now())) => false,
+            };
+            self.fire(&mut agenda, &definitions);
+            if changed {
+                definitions = Arc::clone(&self.definitions.borrow_and_update());
+                agenda = Agenda::new(definitions.checks.clone(), now());
+            }
+        }
+    }
+
+    fn fire(&self, agenda: &mut Agenda, definitions: &Definitions) {
+        let now = now();
+        let round = agenda.take(now);
+        if !round.missed.is_empty() {
+            self.executor.missed(&round.missed);
+        }
+        for check in round.due {
+            self.executor.start(&definitions.client, check, now.div_euclid(1000));
+        }
+    }
+}
+
+fn wait(slot: Option<i64>, now: i64) -> Duration {
+    let ahead = slot.map(|slot| u64::try_from(slot - now).unwrap_or(0));
+    ahead.map_or(LONGEST_SLEEP, Duration::from_millis).min(LONGEST_SLEEP)
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}

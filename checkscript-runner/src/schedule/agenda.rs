@@ -1,0 +1,158 @@
+//! Which check is next, and what is due now. Pure: the caller brings the time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use crate::definitions::Check;
+
+/// A wall clock that goes back by more than this was set, not slewed: the slots are computed anew, or else every check
+/// would wait until the clock has caught up.
+const SET_BACK_MS: i64 = 1000;
+
+/// All checks with their next slots.
+pub(super) struct Agenda {
+    checks: Vec<Arc<Check>>,
+    /// Slot and index into `checks`, the earliest first.
+    queue: BinaryHeap<Reverse<(i64, usize)>>,
+    seen: i64,
+}
+
+/// What one look at the clock brought.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Round {
+    /// To be run now, in the order of their slots, none twice.
+    pub(super) due: Vec<Arc<Check>>,
+    /// Slots have gone by and later ones as well, while the process was stopped or the clock was set: skipped.
+    pub(super) missed: Vec<Arc<Check>>,
+}
+
+// === impl Agenda ===
+
+impl Agenda {
+    pub(super) fn new(checks: Vec<Arc<Check>>, now: i64) -> Self {
+        let mut agenda = Self { checks, queue: BinaryHeap::new(), seen: now };
+        agenda.compute(now);
+        agenda
+    }
+
+    /// The earliest slot.
+    pub(super) fn next(&self) -> Option<i64> {
+        self.queue.peek().map(|Reverse((slot, _))| *slot)
+    }
+
+    /// Takes what is due at `now`. A slot may be taken late, but only until the check's next one has come: then it is
+    /// missed, and the check waits for the grid's next slot. So there is no burst however long nobody looked.
+    pub(super) fn take(&mut self, now: i64) -> Round {
+        if now < self.seen - SET_BACK_MS {
+            self.compute(now);
+        }
+        self.seen = now;
+        let mut round = Round::default();
+        while let Some(&Reverse((slot, index))) = self.queue.peek()
+            && slot <= now
+        {
+            self.queue.pop();
+            let check = Arc::clone(&self.checks[index]);
+            let next = check.timetable.at_or_after(slot + 1);
+            if next.is_some_and(|next| next <= now) {
+                self.enqueue(index, now);
+                round.missed.push(check);
+            } else {
+                self.queue.extend(next.map(|next| Reverse((next, index))));
+                round.due.push(check);
+            }
+        }
+        round
+    }
+
+    fn compute(&mut self, now: i64) {
+        self.queue.clear();
+        for index in 0..self.checks.len() {
+            self.enqueue(index, now);
+        }
+    }
+
+    fn enqueue(&mut self, index: usize, from: i64) {
+        let slot = self.checks[index].timetable.at_or_after(from);
+        self.queue.extend(slot.map(|slot| Reverse((slot, index))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use check_result::Object;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::schedule::Timetable;
+
+    fn check(name: &str, interval: u64, phase: u64) -> Arc<Check> {
+        Arc::new(Check {
+            name: name.to_owned(),
+            key: name.to_owned(),
+            definition: Object::new(),
+            command: "true".to_owned(),
+            stdin: false,
+            timeout: None,
+            timetable: Timetable::Interval { interval, phase },
+        })
+    }
+
+    fn names(checks: &[Arc<Check>]) -> Vec<&str> {
+        checks.iter().map(|check| check.name.as_str()).collect()
+    }
+
+    #[test]
+    fn checks_come_in_the_order_of_their_slots() {
+        let mut agenda = Agenda::new(vec![check("b", 100, 20), check("a", 100, 10), check("c", 1000, 500)], 0);
+        assert_eq!(agenda.next(), Some(10));
+        assert_eq!(names(&agenda.take(9).due), [""; 0]);
+        assert_eq!(names(&agenda.take(20).due), ["a", "b"]);
+        assert_eq!(names(&agenda.take(20).due), [""; 0]);
+        assert_eq!(agenda.next(), Some(110));
+    }
+
+    #[test]
+    fn after_a_long_stop_nothing_bursts() {
+        let mut agenda = Agenda::new(vec![check("often", 1000, 300), check("hourly", 3_600_000, 5000)], 0);
+        assert_eq!(names(&agenda.take(300).due), ["often"]);
+        let round = agenda.take(60_000);
+        assert_eq!(names(&round.due), ["hourly"], "its slot has passed, its next one has not");
+        assert_eq!(names(&round.missed), ["often"]);
+        assert_eq!(agenda.next(), Some(60_300), "back on the grid");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_no_check() {
+        let mut agenda = Agenda::new(vec![check("a", 10_000, 0)], 3_600_000);
+        assert_eq!(names(&agenda.take(3_600_000).due), ["a"]);
+        assert_eq!(agenda.take(1_000), Round::default());
+        assert_eq!(agenda.next(), Some(10_000));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_clock_does_a_look_runs_a_check_at_most_once_and_never_early(
+            tables in prop::collection::vec((1..5_000u64, any::<u64>()), 1..20),
+            steps in prop::collection::vec(-3_000..20_000i64, 1..60),
+        ) {
+            let checks: Vec<_> = tables.iter().enumerate()
+                .map(|(index, (interval, hash))| check(&index.to_string(), *interval, hash % interval)).collect();
+            let mut now = 1_000_000;
+            let mut agenda = Agenda::new(checks, now);
+            for step in steps {
+                now += step;
+                let before = agenda.next();
+                let round = agenda.take(now);
+                let mut seen = names(&round.due);
+                seen.sort_unstable();
+                seen.dedup();
+                prop_assert_eq!(seen.len(), round.due.len());
+                let set_back = step < -SET_BACK_MS;
+                prop_assert!(round.due.is_empty() || set_back || before.is_some_and(|slot| slot <= now));
+                prop_assert!(agenda.next().is_some_and(|slot| slot > now), "always a next slot, and ahead");
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Cron expressions in local time.
+
+use std::str::FromStr;
+
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+
+/// Five fields, or one of `@yearly @annually @monthly @weekly @daily @midnight @hourly`.
+///
+/// As Vixie cron: where both day fields are restricted either is enough, a time that daylight saving skips runs at the
+/// end of the gap, a time that it repeats runs once. As in sensu-client, what follows five fields is ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cron(Box<croner::Cron>);
+
+/// A text that is no cron expression, or one that never comes, such as 31 February.
+#[derive(Debug, thiserror::Error)]
+#[error("not a cron expression that ever comes: {0}")]
+pub struct InvalidCron(String);
+
+// === impl Cron ===
+
+impl Cron {
+    /// The first match at `from` or later, in epoch milliseconds, by the machine's time zone.
+    pub(super) fn at_or_after(&self, from: i64) -> Option<i64> {
+        self.next_in(from, TimeZone::system())
+    }
+
+    fn next_in(&self, from: i64, zone: TimeZone) -> Option<i64> {
+        // Rounded up to the second: the expression's resolution, so that a fraction past a match is past it.
+        let second = from.div_euclid(1000) + i64::from(from.rem_euclid(1000) > 0);
+        let from = Timestamp::from_second(second).ok()?;
+        let next: Zoned = self.0.find_next_occurrence(&from.to_zoned(zone), true).ok()?;
+        Some(next.timestamp().as_millisecond())
+    }
+}
+
+impl FromStr for Cron {
+    type Err = InvalidCron;
+
+    fn from_str(expression: &str) -> Result<Self, InvalidCron> {
+        let invalid = || InvalidCron(expression.to_owned());
+        let fields: Vec<&str> = expression.split_whitespace().take(5).collect();
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let cron = Self(Box::new(parser.parse(&fields.join(" ")).map_err(|_| invalid())?));
+        let now = Timestamp::now().as_millisecond();
+        cron.at_or_after(now).map(|_| cron).ok_or_else(invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::DateTime;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn next(expression: &str, from: &str, zone: &str) -> String {
+        let zone = TimeZone::get(zone).unwrap();
+        let from = from.parse::<DateTime>().unwrap().to_zoned(zone.clone()).unwrap().timestamp().as_millisecond();
+        let next = expression.parse::<Cron>().unwrap().next_in(from, zone.clone()).unwrap();
+        Timestamp::from_millisecond(next).unwrap().to_zoned(zone).datetime().to_string()
+    }
+
+    #[test]
+    fn sensus_grammar() {
+        for (expression, want) in [
+            ("* * * * *", "2026-03-04T05:06:00"),
+            ("*/5 * * * *", "2026-03-04T05:10:00"),
+            ("0 9-17/4 * * mon-fri", "2026-03-04T09:00:00"),
+            ("30 2 1,15 jan,APR *", "2026-04-01T02:30:00"),
+            ("0 0 13 * 7", "2026-03-08T00:00:00"),
+            ("@weekly", "2026-03-08T00:00:00"),
+            ("0 6 * * * ignored", "2026-03-04T06:00:00"),
+        ] {
+            assert_eq!(next(expression, "2026-03-04T05:05:01.5", "Asia/Tokyo"), want, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        for expression in ["every day", "", "* * * *", "60 * * * *", "@reboot", "0 0 31 2 *"] {
+            assert!(expression.parse::<Cron>().is_err(), "{expression}");
+        }
+    }
+
+    #[test]
+    fn daylight_saving_skips_no_match_and_repeats_none() {
+        let zone = "America/New_York";
+        assert_eq!(next("30 2 * * *", "2026-03-08T00:00:00", zone), "2026-03-08T03:00:00");
+        assert_eq!(next("30 1 * * *", "2026-11-01T00:00:00", zone), "2026-11-01T01:30:00");
+        let zone = TimeZone::get(zone).unwrap();
+        let first = "2026-11-01T01:30:00".parse::<DateTime>().unwrap().to_zoned(zone.clone()).unwrap();
+        let cron: Cron = "30 1 * * *".parse().unwrap();
+        let after = cron.next_in(first.timestamp().as_millisecond() + 1, zone.clone()).unwrap();
+        assert_eq!(
+            Timestamp::from_millisecond(after).unwrap().to_zoned(zone).datetime().to_string(),
+            "2026-11-02T01:30:00"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_next_match_is_never_early_and_the_one_after_it_is_later(from in 0..4_000_000_000_000i64) {
+            let cron: Cron = "*/7 3 * * *".parse().unwrap();
+            let slot = cron.next_in(from, TimeZone::UTC).unwrap();
+            prop_assert!(slot >= from);
+            prop_assert_eq!(cron.next_in(slot, TimeZone::UTC), Some(slot));
+            prop_assert!(cron.next_in(slot + 1, TimeZone::UTC).unwrap() > slot);
+        }
+    }
+}

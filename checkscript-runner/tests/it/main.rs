@@ -1,0 +1,1 @@
+//! The binary, and the library as another program would use it.
