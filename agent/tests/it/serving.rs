@@ -8,8 +8,9 @@ use std::time::Duration;
 use checkscript_agent::App;
 use checkscript_agent::flags::Flags;
 use clap::Parser as _;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
+use service::http::{ClientOptions, fleet_client};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ impl Agent {
     }
 
     async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = fleet_client(&ClientOptions::new(service::build_info!())).unwrap();
         let response = client.get(format!("{}{path}", self.base)).header("Accept", accept).send().await.unwrap();
         let status = response.status();
         let body = service::http::read_limited(response, 8 << 20).await.unwrap();

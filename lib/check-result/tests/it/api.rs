@@ -68,7 +68,7 @@ impl Server {
     }
 
     async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
-        let request = Client::builder().no_proxy().build().unwrap().get(self.url(path)).header("Accept", accept);
+        let request = client().get(self.url(path)).header("Accept", accept);
         let response = request.send().await.unwrap();
         let status = response.status();
         let body = service::http::read_limited(response, 1 << 20).await.unwrap();
