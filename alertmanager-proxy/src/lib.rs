@@ -1,1 +1,70 @@
-//! alertmanager-proxy
+//! Stands between Prometheus and Alertmanager and attaches each check's output to its alerts.
+//!
+//! To Prometheus it is an Alertmanager, and so it is to amtool and to Alertmanager's own page. The way of an alert:
+//!
+//! 1. [`intake`] judges a posted batch as Alertmanager does and answers at once.
+//! 2. [`hold`] keeps each alert until its detail is there or its deadline has passed.
+//! 3. [`detail`] asks the node that ran the check, within the bounds and the networks that [`config`] sets.
+//! 4. [`annotate`] turns the detail into annotations.
+//! 5. [`forward`] delivers the alert to every Alertmanager, each by a sender of its own.
+//!
+//! Every other request takes the way of [`passthrough`]. An alert is never lost because its detail is: what cannot be fetched
+//! is said in an annotation.
+
+pub mod alert;
+pub mod annotate;
+mod app;
+pub mod config;
+pub mod detail;
+pub mod events;
+pub mod forward;
+pub mod hold;
+pub mod intake;
+pub mod passthrough;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use service::http::ClientOptions;
+use service::{BuildInfo, LogFlags, Server, WebFlags};
+use tokio_util::sync::CancellationToken;
+
+pub use app::App;
+pub use config::Config;
+
+/// The command line.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "alertmanager-proxy", version, about = "Attaches each check's output to its alerts")]
+pub struct Flags {
+    /// Configuration: Alertmanagers, sources of details, limits
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub config_file: PathBuf,
+    /// Flags of the web server.
+    #[command(flatten)]
+    pub web: WebFlags<9095>,
+    /// Flags of the log.
+    #[command(flatten)]
+    pub log: LogFlags,
+}
+
+/// Serves until `stop`, then delivers what was taken.
+///
+/// # Errors
+/// When the configuration cannot be used, or a port cannot be bound.
+pub async fn run(info: BuildInfo, flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
+    let config = Config::load(&flags.config_file)?;
+    let mut server = Server::new(info, &flags.web)?;
+    let app = App::start(config, ClientOptions::new(info), server.registry()).context("cannot start")?;
+    let app = std::sync::Arc::new(app);
+    let (reloaded, file) = (std::sync::Arc::clone(&app), flags.config_file.clone());
+    let server = server.routes(app.routes()).on_reload(move || {
+        let (app, file) = (std::sync::Arc::clone(&reloaded), file.clone());
+        async move {
+            let config = tokio::task::spawn_blocking(move || Config::load(&file)).await??;
+            Ok(app.reload(config)?)
+        }
+    });
+    let served = server.run(stop).await;
+    app.drain(flags.web.shutdown_timeout).await;
+    served
+}

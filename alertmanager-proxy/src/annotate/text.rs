@@ -1,0 +1,119 @@
+//! Output made fit for people: cleaned, passwords taken out, cut to size.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use anstream::adapter::strip_str;
+use regex::Regex;
+
+/// What Sensu's mailer takes for a password: the word behind these options
+/// (`sensu-plugins-mailer`'s `bin/handler-mailer.rb`, `build_body`).
+static PASSWORD: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(\s-p|\s-P|\s--password)(\s*\S+)").expect("the pattern is valid"));
+
+/// Removes terminal escapes, control characters and text-direction overrides; line breaks and tabs stay.
+pub(super) fn clean(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let plain = strip_str(&lines).to_string();
+    plain.chars().filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_override(c))).collect()
+}
+
+/// A right-to-left override lets an output show another text than it has.
+fn is_direction_override(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Replaces what Sensu's mailer takes for passwords, by its words.
+pub(super) fn redact(text: &str) -> Cow<'_, str> {
+    PASSWORD.replace_all(text, "$1 <password omitted>")
+}
+
+/// The first line that is not blank, at most `max` characters; a last `…` says that it was cut.
+pub(super) fn first_line(text: &str, max: usize) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    match line.char_indices().nth(max) {
+        None => line.to_owned(),
+        Some(_) => line.chars().take(max.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// At most `max` bytes of `text`: where it is longer, its head and its tail with a line between them that says how much is
+/// left out. The end of an output often holds the reason, so the tail gets a third.
+pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return Cow::Borrowed(text);
+    }
+    // As long as the real marker or longer: no count has more digits than the whole length.
+    let room = max.saturating_sub(marker(text.len(), text.len()).len());
+    let head = &text[..text.floor_char_boundary(room - room / 3)];
+    let tail = &text[text.ceil_char_boundary(text.len() - room / 3)..];
+    let marker = marker(text.len() - head.len() - tail.len(), text.len());
+    Cow::Owned(format!("{head}{marker}{tail}"))
+}
+
+fn marker(left_out: usize, whole: usize) -> String {
+    format!("\n[... {left_out} of {whole} bytes left out ...]\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn terminal_escapes_and_control_characters_go() {
+        for (dirty, want) in [
+            ("\x1b[1;31mCRITICAL\x1b[0m: disk\r\n\tfull\n", "CRITICAL: disk\n\tfull\n"),
+            ("a\x1b]0;title\x07b\x1b]8;;http://x\x1b\\c", "abc"),
+            ("10%\r20%\r", "10%\n20%\n"),
+            ("nul\0 bell\x07 del\x7f c1\u{85} 日本語 é", "nul bell del c1 日本語 é"),
+            ("txt.\u{202e}exe\u{2066}", "txt.exe"),
+            ("broken \u{fffd} stays", "broken \u{fffd} stays"),
+        ] {
+            assert_eq!(clean(dirty), want, "{dirty:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_as_sensus_mailer_omits_them() {
+        for (text, want) in [
+            ("check -u me -p secret -H db", "check -u me -p <password omitted> -H db"),
+            ("check -psecret", "check -p <password omitted>"),
+            ("check --password 'x y'", "check --password <password omitted> y'"),
+            ("check -P x\n-p", "check -P <password omitted>\n-p"),
+            ("check-proc -w 1", "check-proc -w 1"),
+        ] {
+            assert_eq!(redact(text), want);
+        }
+    }
+
+    #[test]
+    fn a_first_line_is_counted_in_characters() {
+        assert_eq!(first_line("\n \n CRITICAL: x \nmore", 300), "CRITICAL: x");
+        assert_eq!(first_line("日本語", 3), "日本語");
+        assert_eq!(first_line("日本語x", 3), "日本…");
+        assert_eq!(first_line("", 3), "");
+    }
+
+    #[test]
+    fn a_cut_keeps_head_and_tail() {
+        let text = format!("HEAD{}TAIL", "x".repeat(5000));
+        let cut = cut(&text, 200);
+        assert!(cut.starts_with("HEADx") && cut.ends_with("xTAIL"), "{cut}");
+        let kept = cut.matches('x').count();
+        assert!(cut.contains(&format!("\n[... {} of 5008 bytes left out ...]\n", 5000 - kept)), "{cut}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_is_never_too_long(text in any::<String>(), max in 60usize..400) {
+            prop_assert!(cut(&text, max).len() <= max);
+        }
+
+        #[test]
+        fn what_is_clean_has_no_control_characters(text in any::<String>()) {
+            prop_assert!(clean(&text).chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
+        }
+    }
+}

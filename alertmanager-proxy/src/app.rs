@@ -1,0 +1,83 @@
+//! The parts put together, independent of flags and listeners, so that tests run them as the program does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::routing::post;
+use prometheus_client::registry::Registry;
+use service::http::{ClientError, ClientOptions, upstream_client};
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::detail::Details;
+use crate::events::Events;
+use crate::forward::Forwarder;
+use crate::hold::{Hold, Setup};
+use crate::intake::{self, Intake};
+use crate::passthrough::{self, Passthrough};
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct App {
+    setup: Arc<ArcSwap<Setup>>,
+    options: ClientOptions,
+    events: Arc<Events>,
+    forwarder: Arc<Forwarder>,
+    hold: Arc<Hold>,
+    passthrough: Arc<Passthrough>,
+}
+
+impl App {
+    /// Starts the senders; needs a runtime.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be made.
+    pub fn start(config: Config, options: ClientOptions, registry: &mut Registry) -> Result<Self, ClientError> {
+        let events = Arc::new(Events::new(registry));
+        let details = Details::new(&config, &options, Arc::clone(&events))?;
+        let setup = Arc::new(ArcSwap::from_pointee(Setup { config, details }));
+        let client = upstream_client(&options)?;
+        let forwarder = Forwarder::start(Arc::clone(&setup), client.clone(), Arc::clone(&events));
+        let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
+        let passthrough = Arc::new(Passthrough::new(Arc::clone(&forwarder), client));
+        Ok(Self { setup, options, events, forwarder, hold, passthrough })
+    }
+
+    /// The proxy's routes. What none of them takes goes to Alertmanager, so they belong behind all others.
+    pub fn routes(&self) -> Router {
+        let passthrough = || Router::new().fallback(passthrough::pass).with_state(Arc::clone(&self.passthrough));
+        let intake = Arc::new(Intake {
+            setup: Arc::clone(&self.setup),
+            hold: Arc::clone(&self.hold),
+            passthrough: Arc::clone(&self.passthrough),
+            events: Arc::clone(&self.events),
+        });
+        let pass = passthrough::pass;
+        let through = Arc::clone(&self.passthrough);
+        let alerts = post(intake::post_alerts).with_state(intake);
+        Router::new()
+            .route("/api/v2/alerts", alerts.fallback(pass).with_state(Arc::clone(&through)))
+            .route("/api/v1/alerts", post(intake::gone).fallback(pass).with_state(through))
+            .merge(passthrough())
+    }
+
+    /// Replaces the configuration. Limits of memory take effect at the next start.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be made; the old configuration stays.
+    pub fn reload(&self, config: Config) -> Result<(), ClientError> {
+        let details = Details::new(&config, &self.options, Arc::clone(&self.events))?;
+        self.setup.store(Arc::new(Setup { config, details }));
+        self.forwarder.reconcile();
+        Ok(())
+    }
+
+    /// Lets every alert that was taken go on, and delivers what can be delivered within `timeout`.
+    pub async fn drain(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        self.hold.drain().await;
+        self.forwarder.drain(deadline).await;
+    }
+}

@@ -1,0 +1,160 @@
+//! The configuration (contract C5).
+//!
+//! Two layers: [`raw`] is the file as it is written, read strictly; this module's types are checked, and the rest of the
+//! program sees only them. All failures of a file are found in one go, each with its line and field.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use regex::Regex;
+use service::ConfigError;
+use url::Url;
+
+use crate::alert::Names;
+
+mod check;
+mod networks;
+mod raw;
+mod template;
+
+pub use networks::Networks;
+pub use template::{InvalidTemplate, RenderError, UrlTemplate};
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Base URLs of the Alertmanagers, at least one; each gets every alert.
+    pub alertmanagers: Vec<Url>,
+    /// Where details come from; an alert takes the first source that matches it.
+    pub sources: Vec<Source>,
+    /// How long an alert waits for its detail at most.
+    pub hold: Duration,
+    /// Asking for details.
+    pub fetch: Fetch,
+    /// Delivering to Alertmanager.
+    pub forward: Forward,
+    /// Bounds of what is taken and kept.
+    pub limits: Limits,
+    /// Which label and annotation names are taken.
+    pub names: Names,
+}
+
+/// Where the detail of some alerts comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Labels and what their whole value must match; all of them.
+    matchers: Vec<(String, Regex)>,
+    /// The detail's URL.
+    pub url: UrlTemplate,
+    /// Networks that may be asked.
+    pub allow: Networks,
+}
+
+/// How details are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// For one answer, from the connection to the last byte.
+    pub timeout: Duration,
+    /// How long an answer serves further alerts and resends before it is asked for again.
+    pub cache: Duration,
+    /// How long a failure is taken for granted before the node is asked again.
+    pub failure_cache: Duration,
+    /// Requests under way in all.
+    pub concurrency: usize,
+    /// Requests under way to one host and port.
+    pub concurrency_per_node: usize,
+    /// The longest answer that is read, in bytes.
+    pub max_response_bytes: usize,
+}
+
+/// How alerts are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// For one batch.
+    pub timeout: Duration,
+    /// How long no Alertmanager may be reachable before Prometheus is answered 503.
+    pub unreachable_after: Duration,
+}
+
+/// Bounds of what is taken and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest posted body, in bytes.
+    pub max_body_bytes: usize,
+    /// Alerts that wait for their detail.
+    pub held_alerts: usize,
+    /// Alerts that wait for one Alertmanager.
+    pub pending_alerts: usize,
+    /// Remembered annotations of all alerts, in bytes.
+    pub memory_bytes: u64,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// All failures, each as `FILE:LINE: FIELD: what is wrong`.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::new(format_args!("{name}: cannot be read: {error}")))?;
+        Self::parse(&text)
+            .map_err(|failures| ConfigError::all(failures.failures().iter().map(|failure| format!("{name}:{failure}"))))
+    }
+
+    /// Checks the text of a configuration.
+    ///
+    /// # Errors
+    /// All failures, each as `LINE: FIELD: what is wrong`.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        check::check(raw::parse(text).map_err(ConfigError::new)?)
+    }
+
+    /// The first source for an alert with `labels`, and its place in the list.
+    pub fn source_for(&self, labels: &BTreeMap<String, String>) -> Option<(usize, &Source)> {
+        self.sources.iter().enumerate().find(|(_, source)| source.matches(labels))
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Whether every matcher matches; a label that the alert lacks counts as empty, as in Prometheus.
+    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.matchers.iter().all(|(name, regex)| regex.is_match(labels.get(name).map_or("", String::as_str)))
+    }
+}
+
+// === impl Fetch ===
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            cache: Duration::from_secs(30),
+            failure_cache: Duration::from_secs(10),
+            concurrency: 512,
+            concurrency_per_node: 4,
+            max_response_bytes: 2 << 20,
+        }
+    }
+}
+
+// === impl Forward ===
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), unreachable_after: Duration::from_secs(60) }
+    }
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_body_bytes: 16 << 20, held_alerts: 50_000, pending_alerts: 50_000, memory_bytes: 128 << 20 }
+    }
+}

@@ -1,0 +1,199 @@
+//! Fetching details from nodes.
+//!
+//! However many alerts ask for one detail, the node is asked once (single flight), and its answer serves them for a while.
+//! A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in turn.
+//! Everything is bounded: requests in all and to one node, the time and the size of an answer, the cache.
+//!
+//! What may be asked is decided by the address that is connected to, not by the name: see [`address`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use check_result::api::Detail;
+use jiff::Timestamp;
+use moka::Expiry;
+use moka::future::Cache;
+use reqwest::Client;
+use service::http::{ClientError, ClientOptions, fleet_client_resolving};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::config::{Config, Fetch, Networks, RenderError, Source};
+use crate::events::Events;
+
+mod address;
+mod nodes;
+
+use address::{Denied, Resolver};
+use nodes::Nodes;
+
+/// Outputs kept in the cache, in bytes. It only has to last from one alert of a check to the next; what the alerts
+/// themselves need for longer is remembered elsewhere, cut to size.
+const CACHE_BYTES: u64 = 32 << 20;
+
+/// What an answer takes beside its texts, in bytes, roughly.
+const OVERHEAD: usize = 2_048;
+
+/// Where an alert's detail is: one of the sources, and the URL there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    source: usize,
+    url: Url,
+}
+
+/// A detail that a node gave.
+#[derive(Debug)]
+pub struct Fetched {
+    /// What it said.
+    pub detail: Detail,
+    /// When it was asked.
+    pub asked: Timestamp,
+    started: Instant,
+}
+
+/// Why there is no detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One of a few words, for metrics.
+    pub kind: &'static str,
+    /// The sentence for operators.
+    pub reason: Arc<str>,
+}
+
+/// What asking comes to.
+pub type Answer = Result<Arc<Fetched>, Failure>;
+
+/// Fetches details for the sources of one configuration.
+#[derive(Debug)]
+pub struct Details {
+    sources: Vec<(Client, Networks)>,
+    limits: Fetch,
+    cache: Cache<Target, Answer>,
+    slots: Semaphore,
+    nodes: Nodes,
+    events: Arc<Events>,
+}
+
+/// An answer serves longer than a failure.
+#[derive(Debug)]
+struct Lifetime {
+    answer: Duration,
+    failure: Duration,
+}
+
+// === impl Details ===
+
+impl Details {
+    /// Makes a client for each source.
+    ///
+    /// # Errors
+    /// When a client cannot be made.
+    pub fn new(config: &Config, options: &ClientOptions, events: Arc<Events>) -> Result<Self, ClientError> {
+        let limits = config.fetch;
+        let options = ClientOptions { timeout: limits.timeout, connect_timeout: limits.timeout, ..options.clone() };
+        let source = |source: &Source| -> Result<_, ClientError> {
+            let client = fleet_client_resolving(&options, Resolver::new(source.allow.clone()))?;
+            Ok((client, source.allow.clone()))
+        };
+        let lifetime = Lifetime { answer: limits.cache, failure: limits.failure_cache };
+        Ok(Self {
+            sources: config.sources.iter().map(source).collect::<Result<_, _>>()?,
+            limits,
+            cache: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).expire_after(lifetime).build(),
+            slots: Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS)),
+            nodes: Nodes::new(limits.concurrency_per_node.min(Semaphore::MAX_PERMITS)),
+            events,
+        })
+    }
+
+    /// The detail at `target`, asked for no earlier than `not_before`: an answer from before the alert changed is of no
+    /// use. A failure counts whenever it was, while it is kept.
+    pub async fn get(&self, target: &Target, not_before: Instant) -> Answer {
+        let outdated = |answer: &Answer| answer.as_ref().is_ok_and(|fetched| fetched.started < not_before);
+        let entry = self.cache.entry_by_ref(target).or_insert_with_if(self.fetch(target), outdated).await;
+        entry.into_value()
+    }
+
+    async fn fetch(&self, target: &Target) -> Answer {
+        let (client, allow) = &self.sources[target.source];
+        let url = &target.url;
+        address::check(url, allow).map_err(|denied| Failure::denied(&denied, url))?;
+        // The node first: alerts that queue for a slow node must not occupy the slots of the others.
+        let _node = self.nodes.enter(url.authority()).await;
+        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
+        let (started, asked) = (Instant::now(), Timestamp::now());
+        let result = check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes).await;
+        let answer = result
+            .map(|detail| Arc::new(Fetched { detail, asked, started }))
+            .map_err(|error| Failure { kind: error.kind(), reason: error.to_string().into() });
+        let outcome = answer.as_ref().map(|_| ()).map_err(|failure| (failure.kind, &*failure.reason));
+        self.events.fetched(url, outcome, started.elapsed());
+        answer
+    }
+}
+
+/// Bytes of an answer in memory, roughly.
+fn weigh(target: &Target, answer: &Answer) -> u32 {
+    let texts = match answer {
+        Ok(fetched) => {
+            let texts = fetched.detail.result.check().iter();
+            texts.map(|(name, value)| name.len() + value.as_str().map_or(64, str::len)).sum()
+        }
+        Err(failure) => failure.reason.len(),
+    };
+    u32::try_from(OVERHEAD + target.url.as_str().len() + texts).unwrap_or(u32::MAX)
+}
+
+// === impl Target ===
+
+impl Target {
+    /// Where the detail of an alert with `labels` is; none where no source matches it.
+    pub fn find(config: &Config, labels: &BTreeMap<String, String>) -> Option<Result<Self, RenderError>> {
+        let (index, source) = config.source_for(labels)?;
+        Some(source.url.render(labels).map(|url| Self { source: index, url }))
+    }
+
+    /// The URL that is asked.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// The node has not answered within `hold`, the longest that an alert waits.
+    pub fn late(target: &Target, hold: Duration) -> Self {
+        let reason = format!("{} did not answer within {hold:?}", target.url.authority());
+        Self { kind: "late", reason: reason.into() }
+    }
+
+    fn denied(denied: &Denied, url: &Url) -> Self {
+        Self { kind: "denied", reason: format!("{} is not asked: {denied}", url.authority()).into() }
+    }
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        Self { kind: "url", reason: error.to_string().into() }
+    }
+}
+
+// === impl Lifetime ===
+
+impl Lifetime {
+    fn of(&self, answer: &Answer) -> Option<Duration> {
+        Some(if answer.is_ok() { self.answer } else { self.failure })
+    }
+}
+
+impl Expiry<Target, Answer> for Lifetime {
+    fn expire_after_create(&self, _: &Target, answer: &Answer, _: Instant) -> Option<Duration> {
+        self.of(answer)
+    }
+
+    fn expire_after_update(&self, _: &Target, answer: &Answer, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        self.of(answer)
+    }
+}

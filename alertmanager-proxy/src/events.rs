@@ -1,0 +1,262 @@
+//! Everything that happens to an alert: the log line and the metric of one event stand together.
+//!
+//! What may happen to thousands of alerts at once is counted each time and logged at most once a minute ([`Seldom`]).
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tracing::{debug, error, info, warn};
+use url::Url;
+
+/// How long a repeated message stays silent.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Seconds; the hold is three by default.
+const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0];
+
+/// Why an alert did not reach an Alertmanager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Too many alerts wait for their detail.
+    HeldFull,
+    /// Too many alerts wait for this Alertmanager.
+    PendingFull,
+    /// It waited so long that delivering it would say something else.
+    Stale,
+    /// The Alertmanager refused it.
+    Rejected,
+    /// The program stopped before the Alertmanager took it.
+    Shutdown,
+}
+
+/// What an alert was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enrichment {
+    /// No source matches it.
+    None,
+    /// A detail fetched for it.
+    Fetched,
+    /// What was known of it.
+    Remembered,
+    /// The reason why there is no detail.
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Peer {
+    alertmanager: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Dropped {
+    reason: &'static str,
+    alertmanager: String,
+}
+
+/// The program's metrics and its log.
+#[derive(Debug)]
+pub struct Events {
+    received: Counter,
+    refused: Family<Reason, Counter>,
+    forwarded: Family<Peer, Counter>,
+    dropped: Family<Dropped, Counter>,
+    enrichments: Family<Outcome, Counter>,
+    fetches: Family<Outcome, Counter>,
+    fetch_duration: Histogram,
+    hold_duration: Histogram,
+    held: Gauge,
+    pending: Family<Peer, Gauge>,
+    up: Family<Peer, Gauge>,
+    retries: Family<Peer, Counter>,
+    said_full: Seldom,
+    said_refused: Seldom,
+    said_failed: Seldom,
+    said_unreachable: Seldom,
+}
+
+// === impl Events ===
+
+impl Events {
+    /// Registers every metric.
+    pub fn new(registry: &mut Registry) -> Self {
+        let buckets = || Histogram::new(BUCKETS);
+        let events = Self {
+            received: Counter::default(),
+            refused: Family::default(),
+            forwarded: Family::default(),
+            dropped: Family::default(),
+            enrichments: Family::default(),
+            fetches: Family::default(),
+            fetch_duration: buckets(),
+            hold_duration: buckets(),
+            held: Gauge::default(),
+            pending: Family::default(),
+            up: Family::default(),
+            retries: Family::default(),
+            said_full: Seldom::default(),
+            said_refused: Seldom::default(),
+            said_failed: Seldom::default(),
+            said_unreachable: Seldom::default(),
+        };
+        events.register(registry.sub_registry_with_prefix("alertmanager_proxy"));
+        events
+    }
+
+    fn register(&self, to: &mut Registry) {
+        to.register("alerts_received", "Valid alerts that were posted", self.received.clone());
+        to.register("alerts_refused", "Posted alerts that were not taken, by reason", self.refused.clone());
+        to.register("alerts_forwarded", "Alerts that an Alertmanager took", self.forwarded.clone());
+        to.register("alerts_dropped", "Alerts that did not reach an Alertmanager, by reason", self.dropped.clone());
+        to.register("enrichments", "Alerts that went on, by what they were given", self.enrichments.clone());
+        to.register("detail_fetches", "Requests for a detail, by outcome", self.fetches.clone());
+        to.register(
+            "detail_fetch_duration_seconds",
+            "How long requests for a detail took",
+            self.fetch_duration.clone(),
+        );
+        to.register("hold_duration_seconds", "How long alerts waited for their detail", self.hold_duration.clone());
+        to.register("held_alerts", "Alerts that wait for their detail", self.held.clone());
+        to.register("pending_alerts", "Alerts that wait for an Alertmanager", self.pending.clone());
+        to.register("alertmanager_up", "Whether the last delivery reached the Alertmanager", self.up.clone());
+        to.register("forward_retries", "Deliveries that failed and are tried again", self.retries.clone());
+    }
+
+    /// Valid alerts were posted.
+    pub fn received(&self, count: usize) {
+        self.received.inc_by(count as u64);
+    }
+
+    /// Alerts, or a whole body, were posted that cannot be taken.
+    pub fn refused(&self, reason: &'static str, count: usize, error: &dyn std::fmt::Display) {
+        self.refused.get_or_create(&Reason { reason }).inc_by(count as u64);
+        if self.said_refused.due() {
+            warn!(reason, count, "Refused posted alerts: {error}");
+        }
+    }
+
+    /// An alert goes on with what it was given.
+    pub fn enriched(&self, with: Enrichment) {
+        self.enrichments.get_or_create(&Outcome { outcome: with.word() }).inc();
+    }
+
+    /// How many alerts are held.
+    pub fn held(&self, count: usize) {
+        self.held.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A held alert goes on after `wait`.
+    pub fn waited(&self, wait: Duration) {
+        self.hold_duration.observe(wait.as_secs_f64());
+    }
+
+    /// A node was asked for a detail.
+    pub fn fetched(&self, url: &Url, outcome: Result<(), (&'static str, &str)>, took: Duration) {
+        let kind = outcome.map_or_else(|(kind, _)| kind, |()| "ok");
+        self.fetches.get_or_create(&Outcome { outcome: kind }).inc();
+        self.fetch_duration.observe(took.as_secs_f64());
+        match outcome {
+            Ok(()) => debug!(%url, ?took, "Fetched a detail from {url}"),
+            Err((_, error)) if self.said_failed.due() => warn!(%url, error, "A detail could not be fetched: {error}"),
+            Err((_, error)) => debug!(%url, error, "A detail could not be fetched: {error}"),
+        }
+    }
+
+    /// Alerts are lost, to one Alertmanager or, where none is named, to all.
+    pub fn dropped(&self, why: Loss, alertmanager: &str, count: usize, detail: &str) {
+        let labels = Dropped { reason: why.word(), alertmanager: alertmanager.to_owned() };
+        self.dropped.get_or_create(&labels).inc_by(count as u64);
+        // A refusal is about one alert, and an operator needs its text.
+        if why == Loss::Rejected || self.said_full.due() {
+            error!(reason = why.word(), alertmanager, count, "Dropped alerts: {detail}");
+        }
+    }
+
+    /// An Alertmanager took alerts.
+    pub fn forwarded(&self, alertmanager: &str, count: usize) {
+        let peer = Peer { alertmanager: alertmanager.to_owned() };
+        self.forwarded.get_or_create(&peer).inc_by(count as u64);
+        if self.up.get_or_create(&peer).set(1) == 0 {
+            info!(alertmanager, "Reached {alertmanager}");
+        }
+    }
+
+    /// A delivery failed and will be tried again.
+    pub fn retried(&self, alertmanager: &str, error: &str) {
+        let peer = Peer { alertmanager: alertmanager.to_owned() };
+        self.retries.get_or_create(&peer).inc();
+        if self.up.get_or_create(&peer).set(0) == 1 || self.said_unreachable.due() {
+            warn!(alertmanager, error, "Cannot deliver to {alertmanager}, trying again: {error}");
+        }
+    }
+
+    /// How many alerts wait for an Alertmanager.
+    pub fn pending(&self, alertmanager: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.pending.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).set(count);
+    }
+
+    /// An Alertmanager left the configuration.
+    pub fn forgotten(&self, alertmanager: &str) {
+        let peer = Peer { alertmanager: alertmanager.to_owned() };
+        self.pending.remove(&peer);
+        self.up.remove(&peer);
+    }
+}
+
+// === impl Loss ===
+
+impl Loss {
+    fn word(self) -> &'static str {
+        match self {
+            Self::HeldFull => "held_full",
+            Self::PendingFull => "pending_full",
+            Self::Stale => "stale",
+            Self::Rejected => "rejected",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+// === impl Enrichment ===
+
+impl Enrichment {
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Fetched => "fetched",
+            Self::Remembered => "remembered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Says yes at most once a minute.
+#[derive(Debug, Default)]
+struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    fn due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= SILENCE);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+}

@@ -1,0 +1,168 @@
+//! Alerts that wait for one Alertmanager: each once, in the order in which they came first, the newest post of each.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::alert::{Fingerprint, Outgoing};
+
+/// Alerts of one post; Prometheus's own largest batch.
+const BATCH: usize = 256;
+
+/// Bytes of one post at which it is closed.
+const BATCH_BYTES: usize = 4 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    queue: Mutex<Queue>,
+    filled: Notify,
+}
+
+/// Every fingerprint of `alerts` stands in `order` exactly once, and no other.
+#[derive(Debug, Default)]
+struct Queue {
+    order: VecDeque<Fingerprint>,
+    alerts: HashMap<Fingerprint, Arc<Outgoing>>,
+}
+
+impl Pending {
+    /// Adds an alert, or replaces its older post. Beyond `room` the oldest one is lost, as in Prometheus's own queue: true
+    /// then.
+    pub(super) fn push(&self, alert: Arc<Outgoing>, room: usize) -> bool {
+        let mut queue = self.lock();
+        if queue.alerts.insert(alert.fingerprint, Arc::clone(&alert)).is_none() {
+            queue.order.push_back(alert.fingerprint);
+        }
+        let full = queue.alerts.len() > room;
+        if full {
+            queue.pop();
+        }
+        drop(queue);
+        self.filled.notify_one();
+        full
+    }
+
+    /// Puts alerts back that could not be delivered, to the front, unless a newer post of them came meanwhile.
+    pub(super) fn put_back(&self, alerts: Vec<Arc<Outgoing>>) {
+        let mut queue = self.lock();
+        for alert in alerts.into_iter().rev() {
+            let fingerprint = alert.fingerprint;
+            if let Entry::Vacant(place) = queue.alerts.entry(fingerprint) {
+                place.insert(alert);
+                queue.order.push_front(fingerprint);
+            }
+        }
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    /// Takes the next batch, and how many alerts were left out because they are stale `now`.
+    pub(super) fn take(&self, now: Timestamp) -> (Vec<Arc<Outgoing>>, usize) {
+        let (mut batch, mut bytes, mut stale) = (Vec::new(), 0, 0);
+        let mut queue = self.lock();
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            match queue.pop() {
+                None => break,
+                Some(alert) if alert.stale_at <= now => stale += 1,
+                Some(alert) => {
+                    bytes += alert.json.len();
+                    batch.push(alert);
+                }
+            }
+        }
+        (batch, stale)
+    }
+
+    /// Waits until there is something to take.
+    pub(super) async fn filled(&self) {
+        loop {
+            let filled = self.filled.notified();
+            if self.len() > 0 {
+                return;
+            }
+            filled.await;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().alerts.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Arc<Outgoing>> {
+        let first = self.order.pop_front()?;
+        self.alerts.remove(&first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn alert(name: &str, json: &'static str) -> Arc<Outgoing> {
+        let labels = BTreeMap::from([("alertname".to_owned(), name.to_owned())]);
+        Arc::new(Outgoing { fingerprint: Fingerprint::of(&labels), json: json.into(), stale_at: Timestamp::MAX })
+    }
+
+    fn taken(pending: &Pending) -> Vec<String> {
+        let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
+        batch.iter().map(|alert| String::from_utf8(alert.json.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_newest_post_takes_the_place_of_the_older_one() {
+        let pending = Pending::default();
+        for (name, json) in [("a", "a1"), ("b", "b1"), ("a", "a2")] {
+            assert!(!pending.push(alert(name, json), 9));
+        }
+        assert_eq!(taken(&pending), ["a2", "b1"]);
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn what_is_put_back_does_not_replace_a_newer_post() {
+        let pending = Pending::default();
+        pending.push(alert("a", "a1"), 9);
+        pending.push(alert("b", "b1"), 9);
+        let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
+        pending.push(alert("b", "b2"), 9);
+        pending.put_back(batch);
+        assert_eq!(taken(&pending), ["a1", "b2"]);
+    }
+
+    #[test]
+    fn beyond_its_room_the_oldest_is_lost() {
+        let pending = Pending::default();
+        assert!(!pending.push(alert("a", "a1"), 2));
+        assert!(!pending.push(alert("b", "b1"), 2));
+        assert!(!pending.push(alert("a", "a2"), 2));
+        assert!(pending.push(alert("c", "c1"), 2));
+        assert_eq!(taken(&pending), ["b1", "c1"]);
+    }
+
+    #[test]
+    fn batches_are_bounded_and_without_stale_alerts() {
+        let pending = Pending::default();
+        for number in 0..BATCH + 1 {
+            pending.push(alert(&number.to_string(), "x"), 999);
+        }
+        assert_eq!(taken(&pending).len(), BATCH);
+        let old = Outgoing { stale_at: Timestamp::UNIX_EPOCH, ..Arc::into_inner(alert("old", "x")).unwrap() };
+        pending.push(Arc::new(old), 999);
+        let (batch, stale) = pending.take(Timestamp::UNIX_EPOCH);
+        assert_eq!((batch.len(), stale), (1, 1));
+        assert!(pending.filled().now_or_never().is_none());
+    }
+}

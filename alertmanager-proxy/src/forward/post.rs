@@ -1,0 +1,80 @@
+//! One post to one Alertmanager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use reqwest::Client;
+use service::http::read_limited;
+use url::Url;
+
+use crate::alert::Outgoing;
+
+/// Bytes that are read of Alertmanager's reason for a refusal.
+const REASON_BYTES: usize = 4_096;
+
+/// Why a batch was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    /// Alertmanager finds fault with an alert; trying again is no use.
+    #[error("answered {status}: {reason}")]
+    Refused {
+        /// 400, 413 or 422.
+        status: StatusCode,
+        /// Alertmanager's own words.
+        reason: String,
+    },
+    /// It could not be reached, or answered something that says nothing about the alerts.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Posts `batch` to `url`, an Alertmanager's `/api/v2/alerts`.
+pub(super) async fn post(
+    client: &Client,
+    url: &Url,
+    batch: &[Arc<Outgoing>],
+    timeout: Duration,
+) -> Result<(), PostError> {
+    let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").timeout(timeout);
+    let response = request.body(array(batch)).send().await.map_err(|error| PostError::Failed(innermost(&error)))?;
+    let status = response.status();
+    if status.is_success() {
+        // Read to its end so that the connection can be used again; there is nothing in it.
+        let _ = read_limited(response, REASON_BYTES).await;
+        return Ok(());
+    }
+    let body = read_limited(response, REASON_BYTES).await.unwrap_or_default();
+    let reason = String::from_utf8_lossy(&body).trim().to_owned();
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Err(PostError::Refused { status, reason })
+        }
+        _ => Err(PostError::Failed(format!("answered {status} {reason}"))),
+    }
+}
+
+/// The JSON array of the batch.
+fn array(batch: &[Arc<Outgoing>]) -> Bytes {
+    let mut body = BytesMut::with_capacity(2 + batch.iter().map(|alert| alert.json.len() + 1).sum::<usize>());
+    for (index, alert) in batch.iter().enumerate() {
+        body.put_u8(if index == 0 { b'[' } else { b',' });
+        body.put_slice(&alert.json);
+    }
+    body.put_u8(b']');
+    body.freeze()
+}
+
+/// The cause that an operator can act on: `Connection refused (os error 111)`, not `error sending request`.
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "did not answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,245 @@
+//! The heart of the proxy: each alert is held until its detail is there or its deadline has passed, and goes on once.
+//!
+//! Alertmanager's behaviour decides the rules. It may notify at the first post of an alert, so the detail has to be in that
+//! one. Each later post replaces all annotations, so a bare resend would wipe the output: what an alert was given is
+//! remembered and given to every resend at once, from whichever Prometheus it comes. A resolved message shows the
+//! annotations of the last post, so the detail is fetched anew when an alert is resolved.
+//!
+//! - No source matches: the alert goes on untouched.
+//! - Nothing is known since its last change: it is held, for `hold` at most. A post of the same alert meanwhile takes its
+//!   place and keeps its deadline.
+//! - Something is known: it goes on with that, and what is old is refreshed behind its back.
+//!
+//! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::alert::{Alert, Annotations, Fingerprint};
+use crate::annotate;
+use crate::config::Config;
+use crate::detail::{Answer, Details, Failure, Target};
+use crate::events::{Enrichment, Events, Loss};
+use crate::forward::Forwarder;
+
+mod memory;
+
+use memory::{Known, Memory};
+
+/// Details that are refreshed at a time for alerts which went on already; beyond it the old ones serve longer.
+const REFRESHES: usize = 64;
+
+/// A configuration and what is made from it; a reload replaces both at once.
+#[derive(Debug)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// The details of its sources.
+    pub details: Details,
+}
+
+/// Holds alerts for their details.
+#[derive(Debug)]
+pub struct Hold {
+    setup: Arc<ArcSwap<Setup>>,
+    held: Mutex<HashMap<Fingerprint, Held>>,
+    memory: Memory,
+    refreshes: Arc<Semaphore>,
+    forwarder: Arc<Forwarder>,
+    events: Arc<Events>,
+    tracker: TaskTracker,
+    /// Cancelled when only what is held still matters.
+    stop: CancellationToken,
+    zone: TimeZone,
+}
+
+/// There is no room for one more alert.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many alerts wait for their detail")]
+pub struct Full;
+
+/// An alert that waits.
+#[derive(Debug)]
+struct Held {
+    alert: Alert,
+    /// When it began to wait.
+    since: Instant,
+    /// When it was first posted as what it is now, firing or resolved; no answer from before is of use.
+    changed: Instant,
+}
+
+// === impl Hold ===
+
+impl Hold {
+    /// A hold without alerts.
+    pub fn new(setup: Arc<ArcSwap<Setup>>, forwarder: Arc<Forwarder>, events: Arc<Events>) -> Arc<Self> {
+        let memory = Memory::new(setup.load().config.limits.memory_bytes);
+        Arc::new(Self {
+            setup,
+            held: Mutex::default(),
+            memory,
+            refreshes: Arc::new(Semaphore::new(REFRESHES)),
+            forwarder,
+            events,
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            zone: TimeZone::system(),
+        })
+    }
+
+    /// Takes an alert. Does not wait.
+    ///
+    /// # Errors
+    /// When it needs to be held and there is no room.
+    pub fn accept(self: &Arc<Self>, alert: Alert) -> Result<(), Full> {
+        let setup = self.setup.load_full();
+        let target = Target::find(&setup.config, alert.labels());
+        let mut held = self.lock();
+        if let Some(waiting) = held.get_mut(&alert.fingerprint()) {
+            waiting.replace(alert);
+            return Ok(());
+        }
+        match target {
+            None => self.send(alert, &Annotations::new(), Enrichment::None),
+            Some(Err(error)) => self.send(alert, &Known::explained(&error), Enrichment::Failed),
+            Some(Ok(target)) => match self.memory.known_of(&alert) {
+                Some(known) => {
+                    self.refresh(&alert, &known, target, setup);
+                    self.send(alert, &known.annotations(), Enrichment::Remembered);
+                }
+                None if held.len() >= setup.config.limits.held_alerts => {
+                    self.events.dropped(Loss::HeldFull, "", 1, &Full.to_string());
+                    return Err(Full);
+                }
+                None => {
+                    let fingerprint = alert.fingerprint();
+                    held.insert(fingerprint, Held::new(alert));
+                    self.events.held(held.len());
+                    let hold = Arc::clone(self);
+                    self.tracker.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Waits until every held alert has gone on. None is accepted any more.
+    pub async fn drain(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Waits for the detail of a held alert, and lets the alert go on.
+    async fn wait(&self, fingerprint: Fingerprint, target: &Target, setup: &Setup) {
+        let mut not_before = Instant::now();
+        let deadline = not_before + setup.config.hold;
+        loop {
+            let mut fetch = pin!(setup.details.get(target, not_before.into_std()));
+            let Ok(answer) = timeout_at(deadline, fetch.as_mut()).await else {
+                let late = Failure::late(target, setup.config.hold);
+                let Some(alert) = self.release(fingerprint, target, Err(late)) else { return };
+                // The next resend takes along what comes too late for this post.
+                let rest = timeout(setup.config.fetch.timeout, fetch);
+                if let Some(Ok(answer)) = self.stop.run_until_cancelled(rest).await {
+                    let _ordered = self.lock();
+                    self.learn(&alert, target, answer);
+                }
+                return;
+            };
+            match self.changed(fingerprint) {
+                Some(changed) if changed > not_before && Instant::now() < deadline => not_before = changed,
+                _ => break drop(self.release(fingerprint, target, answer)),
+            }
+        }
+    }
+
+    /// Lets a held alert go on with `answer`.
+    fn release(&self, fingerprint: Fingerprint, target: &Target, answer: Answer) -> Option<Alert> {
+        let mut held = self.lock();
+        let Held { alert, since, .. } = held.remove(&fingerprint)?;
+        self.events.held(held.len());
+        self.events.waited(since.elapsed());
+        let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
+        let known = self.learn(&alert, target, answer);
+        self.send(alert.clone(), &known.annotations(), enrichment);
+        Some(alert)
+    }
+
+    /// Asks anew for what an alert was given, if that is old and not too many others are being refreshed.
+    fn refresh(self: &Arc<Self>, alert: &Alert, known: &Known, target: Target, setup: Arc<Setup>) {
+        let fetch = setup.config.fetch;
+        if known.age() < fetch.cache {
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() else { return };
+        self.memory.put(alert.fingerprint(), known.clone().renewed());
+        let (hold, alert) = (Arc::clone(self), alert.clone());
+        self.tracker.spawn(async move {
+            let _permit = permit;
+            let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
+            let answer = timeout(fetch.timeout, setup.details.get(&target, not_before.into_std()));
+            if let Some(Ok(answer)) = hold.stop.run_until_cancelled(answer).await {
+                let _ordered = hold.lock();
+                // Meanwhile the alert may have changed and learnt something newer.
+                if hold.memory.known_of(&alert).is_some() {
+                    hold.learn(&alert, &target, answer);
+                }
+            }
+        });
+    }
+
+    /// Remembers what `answer` tells of the alert. The caller holds the lock.
+    fn learn(&self, alert: &Alert, target: &Target, answer: Answer) -> Known {
+        let now = Timestamp::now();
+        let known = match answer {
+            Ok(fetched) => {
+                let context =
+                    annotate::Context { url: target.url(), zone: &self.zone, last_change: alert.last_change(), now };
+                Known::detail(alert, &fetched, annotate::annotate(&fetched.detail, &context))
+            }
+            Err(failure) => Known::failure(alert, &failure, self.memory.any_of(alert), now),
+        };
+        self.memory.put(alert.fingerprint(), known.clone());
+        known
+    }
+
+    fn send(&self, alert: Alert, annotations: &Annotations, enrichment: Enrichment) {
+        self.events.enriched(enrichment);
+        self.forwarder.send(alert.into_outgoing(annotations));
+    }
+
+    fn changed(&self, fingerprint: Fingerprint) -> Option<Instant> {
+        self.lock().get(&fingerprint).map(|held| held.changed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn new(alert: Alert) -> Self {
+        let now = Instant::now();
+        Self { alert, since: now, changed: now }
+    }
+
+    /// The newest post wins.
+    fn replace(&mut self, alert: Alert) {
+        if alert.is_resolved() != self.alert.is_resolved() {
+            self.changed = Instant::now();
+        }
+        self.alert = alert;
+    }
+}

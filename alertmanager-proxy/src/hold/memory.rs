@@ -1,0 +1,119 @@
+//! What alerts were given, for their resends.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use moka::sync::Cache;
+
+use crate::alert::{Alert, Annotations, Fingerprint};
+use crate::annotate;
+use crate::detail::{Failure, Fetched};
+
+/// How long an alert is remembered that nobody sends any more: longer than Prometheus sends a resolved one.
+const IDLE: Duration = Duration::from_secs(20 * 60);
+
+/// What an entry takes beside its texts, in bytes, roughly.
+const OVERHEAD: usize = 1_024;
+
+/// The annotations of all alerts, bounded in bytes; an alert that falls out is treated as a new one.
+#[derive(Debug)]
+pub(super) struct Memory(Cache<Fingerprint, Known>);
+
+/// What an alert was given last.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// From the last detail; empty where there never was one.
+    detail: Arc<Annotations>,
+    /// When the result of that detail was executed.
+    executed: Option<Timestamp>,
+    /// Why there is no newer detail.
+    error: Option<Arc<str>>,
+    /// Whether the alert was resolved then.
+    resolved: bool,
+    /// When the node was asked.
+    asked: Timestamp,
+    /// When it was last tried to learn more.
+    tried: Instant,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    /// An empty memory for at most `bytes`, roughly.
+    pub(super) fn new(bytes: u64) -> Self {
+        let weigh = |_: &Fingerprint, known: &Known| known.weight();
+        Self(Cache::builder().max_capacity(bytes).weigher(weigh).time_to_idle(IDLE).build())
+    }
+
+    /// What is known of the alert as it is now: asked for since it fired, or since it was resolved.
+    pub(super) fn known_of(&self, alert: &Alert) -> Option<Known> {
+        let current = |known: &Known| known.resolved == alert.is_resolved() && known.asked >= alert.last_change();
+        self.any_of(alert).filter(current)
+    }
+
+    /// What is known of the alert from whatever time.
+    pub(super) fn any_of(&self, alert: &Alert) -> Option<Known> {
+        self.0.get(&alert.fingerprint())
+    }
+
+    pub(super) fn put(&self, fingerprint: Fingerprint, known: Known) {
+        self.0.insert(fingerprint, known);
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// A detail.
+    pub(super) fn detail(alert: &Alert, fetched: &Fetched, annotations: Annotations) -> Self {
+        let executed = fetched.detail.result.executed();
+        Self {
+            detail: Arc::new(annotations),
+            executed: executed.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+            error: None,
+            resolved: alert.is_resolved(),
+            asked: fetched.asked,
+            tried: Instant::now(),
+        }
+    }
+
+    /// No detail. What was known `before` is kept: an output is never taken away, but its age is told.
+    pub(super) fn failure(alert: &Alert, failure: &Failure, before: Option<Self>, now: Timestamp) -> Self {
+        let executed = before.as_ref().and_then(|known| known.executed);
+        let mut detail = before.map(|known| known.detail).unwrap_or_default();
+        if let Some(executed) = executed {
+            Arc::make_mut(&mut detail).insert("detail_age", annotate::age(executed, now));
+        }
+        let error = Some(annotate::explain(&failure.reason).into());
+        Self { detail, executed, error, resolved: alert.is_resolved(), asked: now, tried: Instant::now() }
+    }
+
+    /// The annotations that tell only why there is no detail.
+    pub(super) fn explained(error: &dyn Display) -> Annotations {
+        Annotations::from([("detail_error", annotate::explain(&error.to_string()))])
+    }
+
+    /// The alert's annotations.
+    pub(super) fn annotations(&self) -> Annotations {
+        let mut annotations = Annotations::clone(&self.detail);
+        annotations.extend(self.error.as_deref().map(|error| ("detail_error", error.to_owned())));
+        annotations
+    }
+
+    /// Since when nobody tried to learn more.
+    pub(super) fn age(&self) -> Duration {
+        self.tried.elapsed()
+    }
+
+    /// The same, being tried again now.
+    pub(super) fn renewed(self) -> Self {
+        Self { tried: Instant::now(), ..self }
+    }
+
+    fn weight(&self) -> u32 {
+        let texts: usize = self.detail.iter().map(|(name, text)| name.len() + text.len()).sum();
+        u32::try_from(OVERHEAD + texts).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,166 @@
+//! Taking alerts from Prometheus.
+//!
+//! - `POST /api/v2/alerts`: 200 when every alert was taken, 400 when some are bad (the good ones were taken), 413 when the
+//!   body is too large, 503 when there is no room or no Alertmanager could be reached for long
+//! - `POST /api/v1/alerts`: 410, as Alertmanager since 0.27
+//!
+//! Prometheus sends one batch after the other and forgets what it could not deliver, so it is answered as soon as the alerts
+//! are queued. With a 503 for want of an Alertmanager they are queued all the same: Prometheus will not send them
+//! again, but its own metrics tell.
+//!
+//! A body that is no array of alerts goes to every Alertmanager as it is, and Alertmanager's answer is the answer: its words
+//! depend on its version, and what only it can read shall not be lost. An Alertmanager that cannot be asked is
+//! stood in for.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ORIGIN, VARY};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::alert::{Alert, Refusal, Unreadable, read_batch};
+use crate::events::Events;
+use crate::hold::{Full, Hold, Setup};
+use crate::passthrough::Passthrough;
+
+/// go-openapi's code for a required value that is missing (`errors.RequiredFailCode`).
+const REQUIRED: u16 = 602;
+
+/// Takes posted alerts.
+#[derive(Debug)]
+pub struct Intake {
+    /// The configuration in force.
+    pub setup: Arc<ArcSwap<Setup>>,
+    /// Where good alerts go.
+    pub hold: Arc<Hold>,
+    /// Where everything else goes.
+    pub passthrough: Arc<Passthrough>,
+    /// What is counted and logged.
+    pub events: Arc<Events>,
+}
+
+/// Why a body could not be read.
+enum Unread {
+    TooLarge(usize),
+    Broken(String),
+}
+
+/// `POST /api/v2/alerts`.
+pub async fn post_alerts(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut response = intake.answer(&parts, body).await;
+    // As Alertmanager's CORS handler: also on answers that it does not give.
+    response.headers_mut().entry(VARY).or_insert(HeaderValue::from_static("Origin"));
+    if parts.headers.contains_key(ORIGIN) {
+        response.headers_mut().entry(ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
+    }
+    response
+}
+
+/// `POST /api/v1/alerts`, in the words of Alertmanager's `api/v1_deprecation_router.go`.
+pub async fn gone() -> Response {
+    let error = "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0 - \
+                 please use the equivalent route in the v2 API";
+    answer(StatusCode::GONE, &json!({"status": "deprecated", "error": error}))
+}
+
+// === impl Intake ===
+
+impl Intake {
+    async fn answer(&self, parts: &Parts, body: Body) -> Response {
+        let setup = self.setup.load_full();
+        let body = match read(body, setup.config.limits.max_body_bytes).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge(limit)) => {
+                let message = format!("the body is larger than {limit} bytes (limits.max_body_bytes)");
+                return self.refuse("too_large", StatusCode::PAYLOAD_TOO_LARGE, 413, &message);
+            }
+            Err(Unread::Broken(error)) => {
+                let message = format!("the body broke off: {error}");
+                return self.refuse("broken", StatusCode::BAD_REQUEST, 400, &message);
+            }
+        };
+        if !is_json(&parts.headers) {
+            let given = parts.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+            let given = given.unwrap_or_default();
+            let message = format!("unsupported media type {given:?}, only [application/json] are allowed");
+            let own = self.refuse("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, &message);
+            return self.passthrough.everywhere(parts, body).await.unwrap_or(own);
+        }
+        let (copy, names) = (body.clone(), setup.config.names);
+        // Some megabytes of JSON are too much work for a thread that serves others.
+        let batch = tokio::task::spawn_blocking(move || read_batch(&copy, names, Timestamp::now())).await;
+        match batch.expect("reading a batch does not panic") {
+            Ok((alerts, refused)) => self.take(alerts, &refused, &setup),
+            Err(unreadable) => {
+                let own = self.unreadable(&unreadable);
+                self.passthrough.everywhere(parts, body).await.unwrap_or(own)
+            }
+        }
+    }
+
+    fn take(&self, alerts: Vec<Alert>, refused: &[Refusal], setup: &Setup) -> Response {
+        // Asked first: an alert that is queued now cannot have been delivered when it is answered.
+        let unreachable = self.passthrough.forwarder().unreachable_for();
+        self.events.received(alerts.len());
+        let full = alerts.into_iter().map(|alert| self.hold.accept(alert)).filter(Result::is_err).count();
+        if full > 0 {
+            return error(StatusCode::SERVICE_UNAVAILABLE, 503, &format!("{Full}; {full} alerts were not taken"));
+        }
+        if unreachable >= setup.config.forward.unreachable_after {
+            let message = format!("no Alertmanager could be reached for {}s; alerts are kept", unreachable.as_secs());
+            return error(StatusCode::SERVICE_UNAVAILABLE, 503, &message);
+        }
+        if refused.is_empty() {
+            return StatusCode::OK.into_response();
+        }
+        let words = refused.iter().map(Refusal::to_string).collect::<Vec<_>>().join("; ");
+        self.events.refused("invalid", refused.len(), &words);
+        answer(StatusCode::BAD_REQUEST, &Value::String(words))
+    }
+
+    fn unreadable(&self, why: &Unreadable) -> Response {
+        match why {
+            Unreadable::Malformed(_) => self.refuse("malformed", StatusCode::BAD_REQUEST, 400, &why.to_string()),
+            Unreadable::Empty | Unreadable::NoLabels(_) => {
+                self.refuse("malformed", StatusCode::UNPROCESSABLE_ENTITY, REQUIRED, &why.to_string())
+            }
+        }
+    }
+
+    fn refuse(&self, reason: &'static str, status: StatusCode, code: u16, message: &str) -> Response {
+        self.events.refused(reason, 1, &message);
+        error(status, code, message)
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge(limit)),
+        Err(error) => Err(Unread::Broken(error.to_string())),
+    }
+}
+
+/// Whether the content type is `application/json`, with whatever parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// An error as Alertmanager's API shapes it.
+pub(crate) fn error(status: StatusCode, code: u16, message: &str) -> Response {
+    answer(status, &json!({"code": code, "message": message}))
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}

@@ -1,0 +1,166 @@
+//! Everything that is not the proxy's own business goes to an Alertmanager as it is, and its answer back.
+//!
+//! - any other method and path: the first Alertmanager that can be reached answers
+//!
+//! Silences are gossiped among Alertmanagers, so one of them is enough. Bodies are streamed both ways. A request is tried at
+//! the next Alertmanager where that can do no harm: when no connection came about, and after other failures when its
+//! method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use reqwest::Client;
+
+use crate::forward::{Forwarder, Peer, innermost};
+use crate::intake::error;
+
+/// For one exchange. Long lists of alerts take Alertmanager seconds.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of a body that is kept for another try; a silence has a few hundred.
+const KEPT: u64 = 1 << 20;
+
+/// Headers that are between two neighbours and not between the ends (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Passes requests on.
+#[derive(Debug)]
+pub struct Passthrough {
+    forwarder: Arc<Forwarder>,
+    client: Client,
+}
+
+/// A request's body, on its way.
+enum Content {
+    Kept(Bytes),
+    Streamed(Body),
+}
+
+/// Passes `request` on to the first Alertmanager that can be reached.
+pub async fn pass(State(passthrough): State<Arc<Passthrough>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match content(&parts.headers, body).await {
+        Ok(content) => passthrough.anywhere(&parts, content).await,
+        Err(broken) => error(StatusCode::BAD_REQUEST, 400, &format!("the body broke off: {broken}")),
+    }
+}
+
+// === impl Passthrough ===
+
+impl Passthrough {
+    /// Passes requests on with `client`.
+    pub fn new(forwarder: Arc<Forwarder>, client: Client) -> Self {
+        Self { forwarder, client }
+    }
+
+    /// Who knows the Alertmanagers.
+    pub fn forwarder(&self) -> &Forwarder {
+        &self.forwarder
+    }
+
+    /// Passes a request on to every Alertmanager; the answer is the first one's in the configured order that has any.
+    pub async fn everywhere(&self, parts: &Parts, body: Bytes) -> Option<Response> {
+        let peers = self.forwarder.by_reachability();
+        let answers = peers.iter().map(|peer| self.send(peer, parts, reqwest::Body::from(body.clone())));
+        join_all(answers).await.into_iter().find_map(Result::ok).map(back)
+    }
+
+    async fn anywhere(&self, parts: &Parts, content: Content) -> Response {
+        let peers = self.forwarder.by_reachability();
+        let mut failures = Vec::new();
+        let kept = match content {
+            Content::Kept(kept) => kept,
+            Content::Streamed(body) => {
+                let first = peers.first().expect("a configuration has at least one Alertmanager");
+                let body = reqwest::Body::wrap_stream(body.into_data_stream());
+                return match self.send(first, parts, body).await {
+                    Ok(response) => back(response),
+                    Err(failure) => unreachable(&[told(first, &failure)]),
+                };
+            }
+        };
+        for peer in &peers {
+            match self.send(peer, parts, reqwest::Body::from(kept.clone())).await {
+                Ok(response) => return back(response),
+                Err(failure) => {
+                    failures.push(told(peer, &failure));
+                    if !(failure.is_connect() || parts.method.is_idempotent()) {
+                        break;
+                    }
+                }
+            }
+        }
+        unreachable(&failures)
+    }
+
+    async fn send(&self, peer: &Peer, parts: &Parts, body: reqwest::Body) -> reqwest::Result<reqwest::Response> {
+        let mut url = peer.at(parts.uri.path());
+        url.set_query(parts.uri.query());
+        let mut headers = parts.headers.clone();
+        strip(&mut headers);
+        headers.remove(HOST);
+        let request = self.client.request(parts.method.clone(), url).headers(headers).timeout(TIMEOUT);
+        // A body, if only an empty one, would give a GET the header `Content-Length: 0`.
+        let bodiless = !parts.headers.contains_key(CONTENT_LENGTH) && !parts.headers.contains_key(TRANSFER_ENCODING);
+        if bodiless && parts.method != Method::POST { request.send().await } else { request.body(body).send().await }
+    }
+}
+
+/// What may have to be sent again is read first.
+async fn content(headers: &HeaderMap, body: Body) -> Result<Content, axum::Error> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        None if headers.contains_key(TRANSFER_ENCODING) => Ok(Content::Streamed(body)),
+        Some(length) if length > KEPT => Ok(Content::Streamed(body)),
+        _ => Ok(Content::Kept(body.collect().await?.to_bytes())),
+    }
+}
+
+/// Alertmanager's answer as ours.
+fn back(response: reqwest::Response) -> Response {
+    let mut answer: http::Response<reqwest::Body> = response.into();
+    strip(answer.headers_mut());
+    answer.map(Body::new)
+}
+
+/// Removes what concerns only the connection it came by.
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+fn told(peer: &Peer, failure: &reqwest::Error) -> String {
+    format!("{}: {}", peer.name(), innermost(failure))
+}
+
+fn unreachable(failures: &[String]) -> Response {
+    error(StatusCode::BAD_GATEWAY, 502, &format!("no Alertmanager could be reached: {}", failures.join("; ")))
+}
