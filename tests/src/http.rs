@@ -19,13 +19,8 @@ pub async fn get_json(url: &str) -> anyhow::Result<Value> {
     json(url, client().get(url)).await
 }
 
-/// Posts `body` as JSON and gives the JSON that is answered.
-pub async fn post_json(url: &str, body: &Value) -> anyhow::Result<Value> {
-    json(url, client().post(url).json(body)).await
-}
-
 /// The text at `url`.
-pub(crate) async fn get_text(url: &str) -> anyhow::Result<String> {
+pub async fn get_text(url: &str) -> anyhow::Result<String> {
     text(url, client().get(url)).await
 }
 

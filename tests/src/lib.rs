@@ -10,7 +10,8 @@ pub mod sinks;
 mod stack;
 mod wait;
 
-pub use http::{get_json, post_json};
+pub use http::{get_json, get_text};
+pub use nix::sys::signal::Signal;
 pub use process::Process;
-pub use stack::{Part, Ports, Stack};
-pub use wait::{until, within};
+pub use stack::{Part, Ports, Stack, tool};
+pub use wait::until;

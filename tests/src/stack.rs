@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use nix::sys::signal::Signal;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -64,8 +65,7 @@ impl Part {
 
 impl Stack {
     /// Starts everything with its data in `data`, which must be empty, and waits until every server is ready.
-    pub async fn start(data: &Path) -> anyhow::Result<Self> {
-        let ports = Ports::choose()?;
+    pub async fn start(data: &Path, ports: Ports) -> anyhow::Result<Self> {
         config::write(data, &ports)?;
         let listen = |port| async move {
             let address = format!("127.0.0.1:{port}");
@@ -91,6 +91,11 @@ impl Stack {
     pub async fn kill(&mut self, part: Part) -> anyhow::Result<()> {
         let mut process = self.processes.remove(&part).with_context(|| format!("{} does not run", part.name()))?;
         process.kill().await
+    }
+
+    /// Sends `signal` to `part`.
+    pub fn signal(&self, part: Part, signal: Signal) -> anyhow::Result<()> {
+        self.processes.get(&part).with_context(|| format!("{} does not run", part.name()))?.signal(signal)
     }
 
     /// Asks `part` to stop; an error where it ends with another status than 0.
@@ -176,15 +181,20 @@ fn flag(name: &str, path: &Path) -> String {
     format!("{name}={}", path.display())
 }
 
-/// Our programs stand beside (tests: above) the running one; Debian's in `target/tools/bin`, else on the path.
+/// Our programs stand beside (tests: above) the running one; Debian's are tools.
 fn program(part: Part) -> PathBuf {
     let name = part.name();
-    let tool = config::repository().join("target/tools/bin").join(name);
     if matches!(part, Part::Alertmanager | Part::Prometheus) {
-        return if tool.exists() { tool } else { name.into() };
+        return tool(name);
     }
     let own = std::env::current_exe().unwrap_or_default();
     own.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file()).unwrap_or_else(|| name.into())
+}
+
+/// A program of Prometheus's or Alertmanager's package: from `target/tools/bin`, else from the path.
+pub fn tool(name: &str) -> PathBuf {
+    let tool = config::repository().join("target/tools/bin").join(name);
+    if tool.exists() { tool } else { name.into() }
 }
 
 /// The example checks are found by name, as plugins are under sensu-client.

@@ -1,10 +1,9 @@
 //! Waiting for what other processes do.
 
-use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How often a condition is looked at. Real servers offer nothing to wait on but being asked.
@@ -29,9 +28,4 @@ where
         }
         sleep(EVERY).await;
     }
-}
-
-/// Awaits `future` for at most `limit`.
-pub async fn within<T: Debug>(what: &str, limit: Duration, future: impl Future<Output = T>) -> anyhow::Result<T> {
-    tokio::time::timeout(limit, future).await.with_context(|| format!("waited {limit:?} for {what}"))
 }

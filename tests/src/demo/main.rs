@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use e2e::{Part, Stack};
+use e2e::{Part, Ports, Stack};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -55,7 +55,7 @@ fn stopped() -> anyhow::Result<()> {
 async fn demo(flags: &Flags) -> anyhow::Result<()> {
     let data = empty(&flags.data)?;
     let mut show = steps::Show::start();
-    let mut stack = Stack::start(&data).await?;
+    let mut stack = Stack::start(&data, Ports::preferred()?).await?;
     steps::all(&mut show, &stack).await?;
     if flags.once {
         stack.stop_all().await?;

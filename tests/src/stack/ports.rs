@@ -22,13 +22,16 @@ impl Ports {
     pub(crate) const QUICKSTART: Self =
         Self { prometheus: 9090, alertmanager: 9093, proxy: 9095, agent: 9780, smtp: 1025, slack: 1080 };
 
-    /// Ports that are free now; the quickstart's own ones if those are.
-    pub(crate) fn choose() -> std::io::Result<Self> {
+    /// The quickstart's own ports where all of them are free, else others.
+    pub fn preferred() -> std::io::Result<Self> {
         let own = Self::QUICKSTART;
-        if own.all().iter().all(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return Ok(own);
-        }
-        // All six are held while they are chosen, so that none comes twice.
+        let free = own.all().iter().all(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+        if free { Ok(own) } else { Self::free() }
+    }
+
+    /// Ports that nobody uses now.
+    pub fn free() -> std::io::Result<Self> {
+        // All are held while they are chosen, so that none comes twice.
         let held = (0..6).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
         let [prometheus, alertmanager, proxy, agent, smtp, slack] = ports[..] else { unreachable!("six were held") };

@@ -1,0 +1,93 @@
+//! A check fails and recovers: what arrives is Sensu's text.
+
+use e2e::{Part, Stack, get_json, until};
+use serde_json::Value;
+
+use crate::{PATIENCE, mail, stack};
+
+const OUTPUT: &str = "DEMO CRITICAL: 監視 <disk> & \"quotes\"\nsecond line <!channel> ```\n";
+
+async fn alert(stack: &Stack, part: Part) -> Value {
+    let url = format!("{}/api/v2/alerts?filter=check%3Ddemo", stack.url(part));
+    until("the alert in Alertmanager", PATIENCE, || async {
+        let alerts = get_json(&url).await?;
+        alerts.get(0).cloned().ok_or_else(|| anyhow::anyhow!("no such alert"))
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn mail_and_slack_carry_the_output_as_sensu_sent_it() {
+    let (mut stack, _data) = stack().await;
+    stack.set_demo_check(2, OUTPUT.trim_end()).unwrap();
+    let firing = mail(&stack, "ALERT", "DEMO CRITICAL").await;
+    let alert = alert(&stack, Part::Alertmanager).await;
+
+    assert_eq!(firing.subject, "ALERT - quickstart/demo: CRITICAL");
+    let field = |name: &str| alert["annotations"][name].as_str().unwrap().to_owned();
+    let (issued, command, occurrences) = (field("issued"), field("command"), field("occurrences"));
+    let start = format!("{OUTPUT}\nAdmin GUI: ");
+    assert!(firing.body.starts_with(&start), "{}", firing.body);
+    let rest: Vec<_> = firing.body[start.len()..].lines().skip(1).collect();
+    assert_eq!(
+        rest[..7],
+        [
+            "Host: quickstart",
+            &format!("Timestamp: {issued}"),
+            "Address:  127.0.0.1",
+            "Check Name:  demo",
+            &format!("Command:  {command}"),
+            "Status:  CRITICAL",
+            &format!("Occurrences:  {occurrences}"),
+        ]
+    );
+    assert_eq!(firing.headers["X-Sensu-Host"], "quickstart");
+    assert_eq!(firing.headers["X-Sensu-Status"], "CRITICAL");
+
+    let slack =
+        stack.slack.first("the Slack message", PATIENCE, |message| message.text.contains("監視")).await.unwrap();
+    assert_eq!((slack.title.as_str(), slack.color.as_str()), ("127.0.0.1 - CRITICAL", "#FF0000"));
+    assert!(slack.text.contains("&lt;!channel&gt;") && !slack.text.contains("<!channel>"), "{}", slack.text);
+
+    stack.set_demo_check(0, "DEMO OK: fine again").unwrap();
+    let resolved = mail(&stack, "RESOLVED", "DEMO OK: fine again").await;
+    assert_eq!(resolved.subject, "RESOLVED - quickstart/demo: OK");
+    assert!(resolved.body.contains("Status:  OK"), "{}", resolved.body);
+    let slack = stack.slack.first("the resolved Slack message", PATIENCE, |message| message.text.contains("DEMO OK"));
+    assert_eq!(slack.await.unwrap().color, "#36a64f");
+    stack.stop_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_warning_that_becomes_critical_is_one_incident() {
+    let (stack, _data) = stack().await;
+    stack.set_demo_check(1, "DEMO WARNING: filling").unwrap();
+    mail(&stack, "ALERT", "DEMO WARNING: filling").await;
+    stack.set_demo_check(2, "DEMO CRITICAL: full").unwrap();
+    let critical = mail(&stack, "ALERT", "DEMO CRITICAL: full").await;
+    assert_eq!(critical.subject, "ALERT - quickstart/demo: CRITICAL");
+    assert!(!critical.body.contains("WARNING"), "{}", critical.body);
+    stack.set_demo_check(0, "DEMO OK: emptied").unwrap();
+    mail(&stack, "RESOLVED", "DEMO OK: emptied").await;
+    let resolved = stack.mails.all().iter().filter(|mail| mail.subject.starts_with("RESOLVED")).count();
+    assert_eq!(resolved, 1, "the change from WARNING to CRITICAL resolved nothing");
+}
+
+#[tokio::test]
+async fn a_detail_that_cannot_be_fetched_is_said_and_the_alert_arrives() {
+    let (mut stack, _data) = stack().await;
+    stack.set_demo_check(2, "DEMO CRITICAL: unseen").unwrap();
+    let scraped =
+        format!("{}/api/v1/query?query=checkscript_status%7Bcheck%3D%22demo%22%7D%3D%3D2", stack.url(Part::Prometheus));
+    until("Prometheus to have scraped the failure", PATIENCE, || async {
+        let answer = get_json(&scraped).await?;
+        anyhow::ensure!(answer["data"]["result"].get(0).is_some(), "not yet");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    stack.kill(Part::Agent).await.unwrap();
+    let told = mail(&stack, "ALERT", "cannot connect").await;
+    assert!(told.subject.ends_with("/demo: CRITICAL"), "{}", told.subject);
+}
