@@ -1,4 +1,6 @@
 //! The flags that every server takes, for `#[command(flatten)]`.
+//!
+//! Their identifiers are the whole names, so that a program may have fields of the same short name.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,23 +13,23 @@ use crate::listen::ListenAddress;
 #[derive(Debug, Clone, Args)]
 pub struct WebFlags<const PORT: u16> {
     /// Address to listen on, repeatable; `:PORT` is every interface, IPv4 and IPv6
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_values_t = [ListenAddress::any(PORT)])]
+    #[arg(id = "web.listen-address", long = "web.listen-address", value_name = "ADDRESS", default_values_t = [ListenAddress::any(PORT)])]
     pub listen_address: Vec<ListenAddress>,
 
     /// Take the listening sockets from systemd (socket activation) instead of the listen addresses
-    #[arg(long = "web.systemd-socket")]
+    #[arg(id = "web.systemd-socket", long = "web.systemd-socket")]
     pub systemd_socket: bool,
 
     /// File with TLS, client certificates, basic authentication and response headers (exporter-toolkit's format)
-    #[arg(long = "web.config.file", value_name = "FILE")]
+    #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
     /// Connections served at a time; further ones wait
-    #[arg(long = "web.max-connections", value_name = "N", default_value_t = 512, value_parser = connections)]
+    #[arg(id = "web.max-connections", long = "web.max-connections", value_name = "N", default_value_t = 512, value_parser = connections)]
     pub max_connections: usize,
 
     /// How long requests may go on after the signal to stop, before they are cut
-    #[arg(long = "web.shutdown-timeout", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    #[arg(id = "web.shutdown-timeout", long = "web.shutdown-timeout", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub shutdown_timeout: Duration,
 }
 
@@ -35,11 +37,11 @@ pub struct WebFlags<const PORT: u16> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct LogFlags {
     /// Least severe messages that are logged
-    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    #[arg(id = "log.level", long = "log.level", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub level: LogLevel,
 
     /// Form of a log line
-    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Logfmt)]
+    #[arg(id = "log.format", long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Logfmt)]
     pub format: LogFormat,
 }
 

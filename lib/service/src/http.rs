@@ -85,7 +85,10 @@ pub fn fleet_client(options: &ClientOptions) -> Result<Client, ClientError> {
 ///
 /// # Errors
 /// When the additional authorities cannot be read.
-pub fn fleet_client_resolving(options: &ClientOptions, resolver: impl Resolve + 'static) -> Result<Client, ClientError> {
+pub fn fleet_client_resolving(
+    options: &ClientOptions,
+    resolver: impl Resolve + 'static,
+) -> Result<Client, ClientError> {
     client(options, |builder| builder.pool_max_idle_per_host(0).dns_resolver(resolver))
 }
 

@@ -6,6 +6,7 @@ mod readiness;
 mod reload;
 mod scrape;
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use exposition::Family;
+use futures_util::future::join5;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -228,17 +230,17 @@ impl Bound {
             stop.cancelled().await;
             tracing::info!("Stopping {}: finishing what is in flight", info.name);
             systemd::stopping();
-            std::future::pending::<()>().await;
+            std::future::pending::<Infallible>().await
         };
-        let background =
-            futures_util::future::join5(stopping, web.follow(), readiness.announce(), systemd::watchdog(), async {
-                if let Some(reload) = reload {
-                    reload.run().await
-                }
-            });
+        let reloads = async {
+            if let Some(reload) = reload {
+                reload.run().await;
+            }
+        };
+        let background = join5(stopping, web.follow(), readiness.announce(), systemd::watchdog(), reloads);
         tokio::select! {
             served = serving.run(self.listeners) => served.context("cannot serve"),
-            _ = background => unreachable!("the first of the background tasks never ends"),
+            (never, ..) = background => match never {},
         }
     }
 }

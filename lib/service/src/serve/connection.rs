@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-
 use std::sync::Arc;
 use std::time::Duration;
 

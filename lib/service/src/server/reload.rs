@@ -4,6 +4,7 @@
 //!
 //! One task does the reloads and the others ask it, so that a client that goes away does not end a reload half-way.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
+use futures_util::FutureExt as _;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -79,7 +81,9 @@ impl Reloading {
     }
 
     async fn reload(&self) -> Outcome {
-        match (self.hook)().await {
+        // The hook is the program's; its bug must not end the program while it serves well.
+        let call = AssertUnwindSafe(async { (self.hook)().await }).catch_unwind().await;
+        match call.unwrap_or_else(|_| Err(anyhow::anyhow!("the reload panicked, which is a bug"))) {
             Ok(()) => {
                 self.succeeded();
                 tracing::info!("Reloaded the configuration");

@@ -12,6 +12,7 @@ use serde_saphyr::Spanned;
 
 use super::checks::Checks;
 use super::raw::RawTls;
+use super::tls::given;
 
 const TYPES: &str =
     "NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert";
@@ -40,7 +41,7 @@ pub(super) fn verifier(
     let raw = &section.value;
     let policy = policy(raw, checks)?;
     let sans = sans(raw, policy, checks)?;
-    let authority = raw.client_ca.as_ref().or(raw.client_ca_file.as_ref());
+    let authority = given(&raw.client_ca).or(given(&raw.client_ca_file));
     let verifier: Arc<dyn ClientCertVerifier> = match (policy, authority) {
         (Policy::Nothing, None) => WebPkiClientVerifier::no_client_auth(),
         (Policy::Nothing, Some(authority)) => {

@@ -22,20 +22,17 @@ const CURVES: [(&str, NamedGroup); 3] =
 /// Settings for TLS. None for an empty section, which means plain HTTP, and after at least one failure.
 pub(super) fn server_config(section: &Spanned<RawTls>, checks: &mut Checks) -> Option<Arc<ServerConfig>> {
     let raw = &section.value;
-    if !raw.is_enabled() {
+    if raw.is_empty() {
         return None;
     }
-    let certificate = Pem::read(&raw.cert, &raw.cert_file, ["cert", "cert_file"], checks);
-    let key = Pem::read(&raw.key, &raw.key_file, ["key", "key_file"], checks);
-    for (given, one, other) in [
-        (raw.cert.is_some() || raw.cert_file.is_some(), "cert", "cert_file"),
-        (raw.key.is_some() || raw.key_file.is_some(), "key", "key_file"),
-    ] {
-        if !given {
-            checks.fail("tls_server_config", section, format_args!("needs one of {one} and {other}"));
+    let certificate = Pem::read(given(&raw.cert), given(&raw.cert_file), "cert", checks);
+    let key = Pem::read(given(&raw.key), given(&raw.key_file), "key", checks);
+    for (inline, file, name) in [(&raw.cert, &raw.cert_file, "cert"), (&raw.key, &raw.key_file, "key")] {
+        if given(inline).or(given(file)).is_none() {
+            checks.fail("tls_server_config", section, format_args!("needs one of {name} and {name}_file"));
         }
     }
-    let authorities = Pem::read(&raw.client_ca, &raw.client_ca_file, ["client_ca", "client_ca_file"], checks)
+    let authorities = Pem::read(given(&raw.client_ca), given(&raw.client_ca_file), "client_ca", checks)
         .and_then(|pem| roots(&pem, checks));
     let provider = Arc::new(provider(raw, checks));
     let verifier = client_cert::verifier(section, authorities, &provider, checks);
@@ -50,19 +47,30 @@ pub(super) fn server_config(section: &Spanned<RawTls>, checks: &mut Checks) -> O
 }
 
 impl RawTls {
-    /// Whether the section asks for TLS (exporter-toolkit's `IsEnabled`).
-    fn is_enabled(&self) -> bool {
+    /// Whether nothing is set. Stricter than exporter-toolkit, where a section without certificate and client settings is
+    /// plain HTTP: who writes a `min_version` expects TLS.
+    fn is_empty(&self) -> bool {
         let texts = [
-            &self.cert,
-            &self.cert_file,
-            &self.key,
-            &self.key_file,
-            &self.client_ca,
-            &self.client_ca_file,
-            &self.client_auth_type,
+            given(&self.cert),
+            given(&self.cert_file),
+            given(&self.key),
+            given(&self.key_file),
+            given(&self.client_ca),
+            given(&self.client_ca_file),
+            given(&self.client_auth_type),
+            given(&self.min_version),
+            given(&self.max_version),
         ];
-        texts.into_iter().flatten().any(|text| !text.value.is_empty())
+        let lists = [&self.client_allowed_sans, &self.cipher_suites, &self.curve_preferences];
+        texts.iter().all(Option::is_none)
+            && lists.iter().all(|list| list.as_ref().is_none_or(Vec::is_empty))
+            && self.prefer_server_cipher_suites.is_none()
     }
+}
+
+/// A text that is set; an empty one is not, as in Go.
+pub(super) fn given(text: &Option<Spanned<String>>) -> Option<&Spanned<String>> {
+    text.as_ref().filter(|text| !text.value.is_empty())
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -92,34 +100,29 @@ struct Pem {
 }
 
 impl Pem {
+    /// Takes the field `name`, or the file that the field `name_file` names.
     fn read(
-        inline: &Option<Spanned<String>>,
-        file: &Option<Spanned<String>>,
-        [inline_name, file_name]: [&str; 2],
+        inline: Option<&Spanned<String>>,
+        file: Option<&Spanned<String>>,
+        name: &str,
         checks: &mut Checks,
     ) -> Option<Self> {
-        match (inline, file) {
-            (None, None) => None,
-            (Some(_), Some(file)) => {
-                let message = format_args!("cannot be given together with {inline_name}");
-                checks.fail(&format!("tls_server_config.{file_name}"), file, message);
+        let field = format!("tls_server_config.{name}");
+        let Some(file) = file else {
+            let text = inline?;
+            return Some(Self { bytes: text.value.clone().into_bytes(), field, line: text.referenced.line() });
+        };
+        let field = format!("{field}_file");
+        if inline.is_some() {
+            checks.fail(&field, file, format_args!("cannot be given together with {name}"));
+            return None;
+        }
+        let path = checks.resolve(&file.value);
+        match checks.read(&path) {
+            Ok(bytes) => Some(Self { bytes, field, line: file.referenced.line() }),
+            Err(error) => {
+                checks.fail(&field, file, format_args!("cannot read {}: {error}", path.display()));
                 None
-            }
-            (Some(text), None) => Some(Self {
-                bytes: text.value.clone().into_bytes(),
-                field: format!("tls_server_config.{inline_name}"),
-                line: text.referenced.line(),
-            }),
-            (None, Some(file)) => {
-                let field = format!("tls_server_config.{file_name}");
-                let path = checks.resolve(&file.value);
-                match checks.read(&path) {
-                    Ok(bytes) => Some(Self { bytes, field, line: file.referenced.line() }),
-                    Err(error) => {
-                        checks.fail(&field, file, format_args!("cannot read {}: {error}", path.display()));
-                        None
-                    }
-                }
             }
         }
     }
@@ -164,6 +167,7 @@ fn versions(raw: &RawTls, checks: &mut Checks) -> Option<Vec<&'static SupportedP
     let mut version = |text: &Option<Spanned<String>>, field: &str, default| match text {
         None => Some(default),
         Some(text) => match text.value.as_str() {
+            "" => Some(default),
             "TLS12" => Some(12),
             "TLS13" => Some(13),
             other => {

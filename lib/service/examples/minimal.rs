@@ -1,0 +1,58 @@
+//! The smallest server: what a program gets from this library with nothing of its own but one route and a configuration
+//! file. The integration tests run it to see what only a process shows: exit codes, signals, systemd.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use clap::Parser;
+use service::{BuildInfo, ConfigError, Landing, Runtime, Server};
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Parser)]
+#[command(name = "minimal", version, about = "Answers one question")]
+struct Flags {
+    #[command(flatten)]
+    web: service::WebFlags<9799>,
+
+    #[command(flatten)]
+    log: service::LogFlags,
+
+    /// File with the answer
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let log = flags.log;
+    service::run(info(), &log, Runtime::CurrentThread, |stop| serve(flags, stop))
+}
+
+/// A program with a package of its own says just `service::build_info!()`.
+fn info() -> BuildInfo {
+    BuildInfo { name: "minimal", ..service::build_info!() }
+}
+
+async fn serve(flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
+    let file = flags.config_file;
+    load(file.clone()).await?;
+    let server = Server::new(info(), &flags.web)?
+        .routes(Router::new().route("/answer", get(async || "42\n")))
+        .landing(Landing::new("Minimal", "Answers one question").link("/answer", "The answer"))
+        .on_reload(move || load(file.clone()));
+    server.run(stop).await
+}
+
+async fn load(file: PathBuf) -> anyhow::Result<()> {
+    let text = tokio::fs::read_to_string(&file).await.with_context(|| format!("cannot read {}", file.display()))?;
+    let wrong: Vec<_> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| *line != "answer: 42")
+        .map(|(at, line)| format!("{}:{}: `{line}` is not `answer: 42`", file.display(), at + 1))
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(ConfigError::all(wrong).into()) }
+}

@@ -1,0 +1,79 @@
+//! Basic authentication and response headers, over a real web config file.
+
+use std::path::Path;
+
+use crate::running::{Answer, Running, client, routes, server, start};
+
+fn hash(password: &str) -> String {
+    bcrypt::hash(password, 4).unwrap()
+}
+
+fn running(folder: &Path, text: &str) -> Running {
+    let file = folder.join("web.yml");
+    std::fs::write(&file, text).unwrap();
+    start(server(&[&format!("--web.config.file={}", file.display())]).routes(routes()))
+}
+
+async fn get(running: &Running, path: &str, credentials: Option<(&str, &str)>) -> Answer {
+    let request = client().get(running.url(path));
+    let request = match credentials {
+        Some((user, password)) => request.basic_auth(user, Some(password)),
+        None => request,
+    };
+    Answer::read(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn everything_asks_for_a_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = running(folder.path(), &format!("basic_auth_users:\n  prometheus: {}\n", hash("secret")));
+    for path in ["/metrics", "/-/healthy", "/hello", "/nowhere"] {
+        for credentials in [None, Some(("prometheus", "wrong")), Some(("nobody", "secret"))] {
+            let refused = get(&running, path, credentials).await;
+            assert_eq!((refused.status, refused.body.as_str()), (401, "Unauthorized\n"), "{path} {credentials:?}");
+            assert_eq!(refused.header("www-authenticate"), "Basic");
+        }
+    }
+    assert_eq!(get(&running, "/hello", Some(("prometheus", "secret"))).await.body, "hello");
+    assert_eq!(get(&running, "/nowhere", Some(("prometheus", "secret"))).await.status, 404);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn configured_headers_are_on_every_response() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "http_server_config:\n  http2: false\n  headers:\n    X-Frame-Options: deny\n    Content-Security-Policy: default-src 'self'\n    X-XSS-Protection: ''\nbasic_auth_users: {{a: {}}}\n",
+        hash("b")
+    );
+    let running = running(folder.path(), &text);
+    for credentials in [None, Some(("a", "b"))] {
+        let answer = get(&running, "/hello", credentials).await;
+        assert_eq!(answer.header("x-frame-options"), "deny");
+        assert_eq!(answer.header("content-security-policy"), "default-src 'self'");
+        assert!(!answer.headers.contains_key("x-xss-protection"), "a blank one is unset");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_changed_file_counts_at_once_and_a_broken_one_does_not() {
+    const GAUGE: &str = "test_server_web_config_last_reload_successful";
+    let folder = tempfile::tempdir().unwrap();
+    let running = running(folder.path(), &format!("basic_auth_users: {{a: {}}}\n", hash("old")));
+    let file = folder.path().join("web.yml");
+    let sample = async |password| get(&running, "/metrics", Some(("a", password))).await.sample(GAUGE);
+    assert_eq!(sample("old").await, Some(1.0));
+
+    std::fs::write(&file, "basic_auth_user: {}\n").unwrap();
+    while sample("old").await != Some(0.0) {}
+
+    std::fs::write(&file, format!("basic_auth_users: {{a: {}}}\n", hash("new"))).unwrap();
+    while sample("new").await != Some(1.0) {}
+    assert_eq!(get(&running, "/hello", Some(("a", "old"))).await.status, 401);
+
+    std::fs::write(&file, "").unwrap();
+    while sample("new").await != Some(0.0) {}
+    assert_eq!(get(&running, "/hello", None).await.status, 401, "an emptied file does not open the server");
+    running.stop().await;
+}

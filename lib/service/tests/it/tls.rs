@@ -1,0 +1,246 @@
+//! TLS, client certificates, and certificates that change.
+
+use std::path::Path;
+
+use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
+use reqwest::Client;
+use service::Timeouts;
+
+use crate::running::{Answer, NEVER, PATIENT, Running, SHORT, rest, routes, server, start};
+
+/// An authority and what it issues.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// Certificate and key, as PEM.
+    fn issue(&self, name: SanType) -> (String, String) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![name];
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn for_loopback(&self) -> (String, String) {
+        self.issue(SanType::IpAddress([127, 0, 0, 1].into()))
+    }
+
+    fn for_name(&self, name: &str) -> (String, String) {
+        self.issue(SanType::DnsName(name.try_into().unwrap()))
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+fn running(folder: &Path, authority: &Authority, more: &str, timeouts: Timeouts) -> Running {
+    let (certificate, key) = authority.for_loopback();
+    write(folder, "server.crt", &certificate);
+    write(folder, "server.key", &key);
+    write(folder, "web.yml", &format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{more}"));
+    let flag = format!("--web.config.file={}", folder.join("web.yml").display());
+    start(server(&[&flag]).routes(routes()).timeouts(timeouts))
+}
+
+fn client(trusted: &Authority, identity: Option<&(String, String)>) -> Client {
+    let builder = Client::builder()
+        .tls_backend_preconfigured(config(trusted, identity, &[&rustls::version::TLS13, &rustls::version::TLS12]))
+        .pool_max_idle_per_host(0)
+        .timeout(NEVER)
+        .no_proxy();
+    builder.build().unwrap()
+}
+
+fn config(
+    trusted: &Authority,
+    identity: Option<&(String, String)>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> rustls::ClientConfig {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.pem.as_bytes()).unwrap()).unwrap();
+    let builder = rustls::ClientConfig::builder_with_provider(service::tls_provider())
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots);
+    match identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => builder
+            .with_client_auth_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+            )
+            .unwrap(),
+    }
+}
+
+async fn hello(running: &Running, client: &Client) -> Option<String> {
+    let url = format!("https://{}/hello", running.address);
+    Some(Answer::read(client.get(url).send().await.ok()?).await.body)
+}
+
+async fn wait_for(running: &Running, client: &Client, series: &str, value: f64) {
+    let reached = async {
+        loop {
+            let url = format!("https://{}/metrics", running.address);
+            let Ok(response) = client.get(url).send().await else { continue };
+            if Answer::read(response).await.sample(series) == Some(value) {
+                return;
+            }
+        }
+    };
+    assert!(tokio::time::timeout(NEVER, reached).await.is_ok(), "{series} never became {value}");
+}
+
+#[tokio::test]
+async fn a_changed_certificate_is_served_and_a_broken_one_is_not() {
+    const GAUGE: &str = "test_server_web_config_last_reload_successful";
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (Authority::new(), Authority::new());
+    let running = running(folder.path(), &old, "", PATIENT);
+    let (trusts_old, trusts_new) = (client(&old, None), client(&new, None));
+    assert_eq!(hello(&running, &trusts_old).await.as_deref(), Some("hello"));
+    assert_eq!(hello(&running, &trusts_new).await, None);
+
+    let (certificate, key) = new.for_loopback();
+    write(folder.path(), "server.crt", &certificate);
+    wait_for(&running, &trusts_old, GAUGE, 0.0).await;
+    write(folder.path(), "server.key", &key);
+    wait_for(&running, &trusts_new, GAUGE, 1.0).await;
+    assert_eq!(hello(&running, &trusts_old).await, None);
+
+    write(folder.path(), "web.yml", "");
+    wait_for(&running, &trusts_new, GAUGE, 0.0).await;
+    assert_eq!(hello(&running, &trusts_new).await.as_deref(), Some("hello"), "TLS cannot be edited away");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn client_certificates_are_demanded_as_configured() {
+    let (own, other) = (Authority::new(), Authority::new());
+    let (known, unknown) = (own.for_name("prometheus.example.org"), other.for_name("prometheus.example.org"));
+    let sans = "  client_allowed_sans: [prometheus.example.org]\n";
+    let with_ca = "  client_ca_file: ca.crt\n";
+    // The policy, and whether no certificate, a foreign one, and a known one are let in.
+    for (policy, more, expected) in [
+        ("RequireAndVerifyClientCert", with_ca.to_owned(), [false, false, true]),
+        ("VerifyClientCertIfGiven", with_ca.to_owned(), [true, false, true]),
+        ("RequireAnyClientCert", String::new(), [false, true, true]),
+        ("RequestClientCert", String::new(), [true, true, true]),
+        ("RequireAndVerifyClientCert", format!("{with_ca}{sans}"), [false, false, true]),
+        ("RequireAnyClientCert", sans.to_owned(), [false, true, true]),
+        ("RequireAndVerifyClientCert", format!("{with_ca}{}", sans.replace("prometheus", "*")), [false, false, false]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "ca.crt", &own.pem);
+        let running = running(folder.path(), &own, &format!("  client_auth_type: {policy}\n{more}"), PATIENT);
+        let mut let_in = [false; 3];
+        for (at, identity) in [None, Some(&unknown), Some(&known)].into_iter().enumerate() {
+            let_in[at] = hello(&running, &client(&own, identity)).await.is_some();
+        }
+        assert_eq!(let_in, expected, "{policy} {more}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_a_client_certificate_is_matched_exactly() {
+    let own = Authority::new();
+    let identity = own.issue(SanType::IpAddress([10, 0, 0, 1].into()));
+    for (allowed, expected) in [("10.0.0.1", true), ("10.0.0.2", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "ca.crt", &own.pem);
+        let more = format!(
+            "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n  client_allowed_sans: [{allowed}]\n"
+        );
+        let running = running(folder.path(), &own, &more, PATIENT);
+        assert_eq!(hello(&running, &client(&own, Some(&identity))).await.is_some(), expected, "{allowed}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_lowest_version_is_kept_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let running = running(folder.path(), &authority, "  min_version: TLS13\n", PATIENT);
+    let old = Client::builder().tls_backend_preconfigured(config(&authority, None, &[&rustls::version::TLS12]));
+    assert_eq!(hello(&running, &old.no_proxy().build().unwrap()).await, None);
+    let current = client(&authority, None);
+    assert_eq!(hello(&running, &current).await.as_deref(), Some("hello"));
+    wait_for(&running, &current, "http_connections_cut_total{reason=\"tls_failed\"}", 1.0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn inline_certificates_work_as_files_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let (certificate, key) = authority.for_loopback();
+    let indented = |pem: &str| pem.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let text = format!("tls_server_config:\n  cert: |\n{}  key: |\n{}", indented(&certificate), indented(&key));
+    write(folder.path(), "web.yml", &text);
+    let flag = format!("--web.config.file={}", folder.path().join("web.yml").display());
+    let running = start(server(&[&flag]).routes(routes()));
+    assert_eq!(hello(&running, &client(&authority, None)).await.as_deref(), Some("hello"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_stalls_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let running = running(folder.path(), &authority, "", Timeouts { tls_handshake: SHORT * 5, ..PATIENT });
+    let mut silent = running.connect("").await;
+    assert_eq!(rest(&mut silent).await, "");
+    let series = "http_connections_cut_total{reason=\"tls_timeout\"}";
+    wait_for(&running, &client(&authority, None), series, 1.0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_kept_tls_connection_is_closed_when_idle() {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let running = running(folder.path(), &authority, "", Timeouts { idle: SHORT, ..PATIENT });
+    let connector =
+        tokio_rustls::TlsConnector::from(std::sync::Arc::new(config(&authority, None, &[&rustls::version::TLS13])));
+    let socket = running.connect("").await;
+    let mut stream = connector.connect("127.0.0.1".try_into().unwrap(), socket).await.unwrap();
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut got = Vec::new();
+    let ended = tokio::time::timeout(NEVER, stream.read_to_end(&mut got)).await;
+    assert!(ended.is_ok() && String::from_utf8_lossy(&got).ends_with("hello"));
+    let series = "http_connections_cut_total{reason=\"idle_timeout\"}";
+    wait_for(&running, &client(&authority, None), series, 1.0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_client_trusts_an_additional_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let running = running(folder.path(), &authority, "", PATIENT);
+    write(folder.path(), "ca.crt", &authority.pem);
+    let options = service::http::ClientOptions::new(crate::running::INFO);
+    let plain = service::http::fleet_client(&options).unwrap();
+    assert_eq!(hello(&running, &plain).await, None);
+    let ca_file = Some(folder.path().join("ca.crt"));
+    let trusting = service::http::fleet_client(&service::http::ClientOptions { ca_file, ..options }).unwrap();
+    assert_eq!(hello(&running, &trusting).await.as_deref(), Some("hello"));
+    running.stop().await;
+}

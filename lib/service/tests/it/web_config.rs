@@ -1,0 +1,186 @@
+//! Web config files that cannot be used: what an operator reads.
+
+use std::path::Path;
+
+use crate::running::try_server;
+
+/// The failures of a file, its folder left out.
+fn failures(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("web.yml"), text).unwrap();
+    std::fs::write(folder.path().join("empty.pem"), "").unwrap();
+    for (name, san) in [("a", "a.example.org"), ("b", "b.example.org")] {
+        let made = rcgen::generate_simple_self_signed([san.to_owned()]).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.crt")), made.cert.pem()).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    }
+    load(&folder.path().join("web.yml"), folder.path())
+}
+
+fn load(file: &Path, folder: &Path) -> Vec<String> {
+    let Err(error) = try_server(&[&format!("--web.config.file={}", file.display())]) else { return Vec::new() };
+    let folder = format!("{}/", folder.display());
+    error.failures().iter().map(|failure| failure.replace(&folder, "")).collect()
+}
+
+#[test]
+fn mistakes_name_file_line_and_field() {
+    let known_types =
+        "NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert";
+    let type_message =
+        format!("web.yml:4: tls_server_config.client_auth_type: `RequireAndVerify` is not one of: {known_types}");
+    for (text, expected) in [
+        (
+            "http_server_config:\n  headers:\n    X-Frame-Options: allow\n",
+            vec!["web.yml:3: http_server_config.headers.X-Frame-Options: `allow` is not one of: deny, sameorigin"],
+        ),
+        (
+            "http_server_config:\n  headers:\n    Server: me\n",
+            vec![
+                "web.yml:3: http_server_config.headers.Server: this header cannot be configured; these can: \
+             Content-Security-Policy, Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection",
+            ],
+        ),
+        (
+            "basic_auth_users:\n  a: plain\n  b: $2y$31$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n",
+            vec![
+                "web.yml:2: basic_auth_users.a: not a bcrypt hash; make one with `htpasswd -nBC 10 \"\" | tr -d ':\\n'`",
+                "web.yml:3: basic_auth_users.b: a bcrypt cost of 31 is above 18",
+            ],
+        ),
+        (
+            "rate_limit:\n  interval: 1s\n  burst: 5\n",
+            vec!["web.yml:2: rate_limit: not supported; connections are limited by --web.max-connections"],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: b.key\n",
+            vec!["web.yml:2: tls_server_config: the key does not belong to the certificate"],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n",
+            vec!["web.yml:2: tls_server_config: needs one of key and key_file"],
+        ),
+        (
+            "tls_server_config:\n  min_version: TLS13\n",
+            vec![
+                "web.yml:2: tls_server_config: needs one of cert and cert_file",
+                "web.yml:2: tls_server_config: needs one of key and key_file",
+            ],
+        ),
+        (
+            "tls_server_config:\n  cert_file: none.crt\n  key_file: empty.pem\n",
+            vec![
+                "web.yml:2: tls_server_config.cert_file: cannot read none.crt: No such file or directory (os error 2)",
+            ],
+        ),
+        (
+            "tls_server_config:\n  cert_file: empty.pem\n  key_file: empty.pem\n",
+            vec![
+                "web.yml:2: tls_server_config.cert_file: holds no PEM certificate",
+                "web.yml:3: tls_server_config.key_file: holds no PEM private key",
+            ],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  cert: x\n",
+            vec!["web.yml:2: tls_server_config.cert_file: cannot be given together with cert"],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_auth_type: RequireAndVerify\n",
+            vec![type_message.as_str()],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_auth_type: RequireAndVerifyClientCert\n",
+            vec!["web.yml:2: tls_server_config: this client_auth_type needs client_ca or client_ca_file"],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_ca_file: b.crt\n",
+            vec![
+                "web.yml:4: tls_server_config.client_ca_file: client authorities need a client_auth_type that uses them, such \
+             as RequireAndVerifyClientCert",
+            ],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_allowed_sans: [a]\n",
+            vec![
+                "web.yml:4: tls_server_config.client_allowed_sans: needs a client_auth_type of RequireAnyClientCert or \
+             RequireAndVerifyClientCert",
+            ],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  min_version: TLS10\n  max_version: TLS14\n  \
+             cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n  curve_preferences: [CurveP521]\n",
+            vec![
+                "web.yml:6: tls_server_config.cipher_suites: `TLS_RSA_WITH_RC4_128_SHA` is not supported; these are: \
+                 TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
+                 TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, \
+                 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+                "web.yml:7: tls_server_config.curve_preferences: `CurveP521` is not supported; these are: X25519, \
+                 CurveP256, CurveP384",
+                "web.yml:4: tls_server_config.min_version: `TLS10` is not supported; TLS12 and TLS13 are",
+                "web.yml:5: tls_server_config.max_version: `TLS14` is not supported; TLS12 and TLS13 are",
+            ],
+        ),
+        (
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  min_version: TLS13\n  max_version: TLS12\n",
+            vec!["web.yml:4: tls_server_config.min_version: is above max_version"],
+        ),
+    ] {
+        assert_eq!(failures(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_in_different_sections_are_told_together() {
+    let text = "tls_server_config: {cert_file: none.crt, key_file: a.key}\nhttp_server_config: {headers: {Server: x}}\n\
+                basic_auth_users: {a: plain}\nrate_limit: {interval: 1s}\n";
+    let lines: Vec<_> = failures(text).iter().map(|failure| failure.split(": ").next().unwrap().to_owned()).collect();
+    assert_eq!(lines, ["web.yml:1", "web.yml:2", "web.yml:4", "web.yml:3"]);
+}
+
+#[test]
+fn unknown_and_repeated_fields_and_broken_yaml_are_refused() {
+    for (text, place, says) in [
+        ("tls_server_configs: {}\n", "web.yml:1: ", "tls_server_configs"),
+        ("\ntls_server_config:\n  certfile: a.crt\n", "web.yml:3: ", "certfile"),
+        ("http_server_config:\n  http2: maybe\n", "web.yml:2: ", "http2"),
+        ("basic_auth_users: {}\nbasic_auth_users: {}\n", "web.yml:2: ", "basic_auth_users"),
+        ("basic_auth_users: {\n", "web.yml:", ""),
+    ] {
+        let found = failures(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(place) && found[0].contains(says), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_failure_never_shows_a_secret() {
+    for text in ["basic_auth_users:\n  a: hunter2\n", "tls_server_config:\n  key: hunter2\n  unknown: 1\n"] {
+        let found = failures(text);
+        assert!(!found.is_empty() && !found.concat().contains("hunter2"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = load(&folder.path().join("web.yml"), folder.path());
+    assert_eq!(found, ["web.yml: cannot read the web config file: No such file or directory (os error 2)"]);
+}
+
+#[test]
+fn an_empty_file_and_empty_sections_mean_plain_http() {
+    for text in ["", "# nothing yet\n", "tls_server_config: {}\n", "tls_server_config:\nbasic_auth_users:\n"] {
+        assert_eq!(failures(text), Vec::<String>::new(), "{text:?}");
+    }
+}
+
+#[test]
+fn everything_that_exporter_toolkit_and_rustls_share_is_accepted() {
+    let text = "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_auth_type: RequireAndVerifyClientCert\n  \
+                client_ca_file: b.crt\n  client_allowed_sans: [prometheus.example.org, 10.0.0.1, 'spiffe://x/y']\n  \
+                min_version: TLS12\n  max_version: TLS13\n  prefer_server_cipher_suites: false\n  \
+                cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n  \
+                curve_preferences: [CurveP256, X25519]\n\
+                http_server_config: {http2: true, headers: {Strict-Transport-Security: max-age=31536000}}\n";
+    assert_eq!(failures(text), Vec::<String>::new());
+}
