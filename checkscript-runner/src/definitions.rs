@@ -20,7 +20,7 @@ use serde_json::Value;
 pub use failure::Failure;
 pub use host::Host;
 pub use load::{Loaded, Sources, load};
-pub(crate) use redact::redact;
+use redact::{redact, redact_value};
 
 use crate::schedule::Timetable;
 

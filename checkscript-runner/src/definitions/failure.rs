@@ -7,6 +7,7 @@ use check_result::log::Level;
 use serde_json::Value;
 
 use super::document::Document;
+use super::redact_value;
 use crate::notice::Notice;
 
 /// One thing that keeps a configuration from being used, in sensu-client's words.
@@ -30,9 +31,9 @@ impl Failure {
         Self { message: message.to_owned(), fields: Object::new(), field: Vec::new(), place: None }
     }
 
-    /// A value that breaks a rule; `object` is the definition that it stands in.
+    /// A value that breaks a rule; `object` is the definition that it stands in, logged with its secrets hidden.
     pub(crate) fn invalid(message: String, object: &Value, field: Vec<String>) -> Self {
-        let fields = Object::from_iter([("object".to_owned(), object.clone())]);
+        let fields = Object::from_iter([("object".to_owned(), redact_value(object))]);
         Self { message, fields, field, place: None }
     }
 

@@ -172,14 +172,16 @@ impl Loader {
     }
 
     fn finish(mut self) -> Loaded {
-        self.unknown_extensions();
         for mut failure in validate::validate(&self.settings) {
             failure.place_in(&self.documents);
             self.failures.push(failure);
         }
-        let definitions =
-            if self.failures.is_empty() { Ok(Definitions::from_valid(&self.settings)) } else { Err(self.failures) };
-        Loaded { notices: self.notices, settings: redact(&self.settings), definitions }
+        let settings = redact(&self.settings);
+        if !self.failures.is_empty() {
+            return Loaded { notices: self.notices, settings, definitions: Err(self.failures) };
+        }
+        self.unknown_extensions();
+        Loaded { notices: self.notices, settings, definitions: Ok(Definitions::from_valid(&self.settings)) }
     }
 
     /// Ruby extensions cannot be run; sensu-client says of one that it does not know the same.

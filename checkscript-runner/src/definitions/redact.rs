@@ -38,7 +38,8 @@ pub(crate) fn redact(object: &Object) -> Object {
     object.iter().map(hide).collect()
 }
 
-fn redact_value(value: &Value) -> Value {
+/// As [`redact`], for any value.
+pub(crate) fn redact_value(value: &Value) -> Value {
     match value {
         Value::Object(object) => Value::Object(redact(object)),
         Value::Array(values) => Value::Array(values.iter().map(redact_value).collect()),

@@ -22,8 +22,7 @@ mod tests {
     fn the_wait_is_sensu_clients() {
         let now = 1_414_213_569_032;
         for (interval, wait) in [(60_000, 3_321), (3_600_000, 783_321)] {
-            let slot = (now..).find(|ms| ms % interval == phase("i-424242", "test", interval)).unwrap();
-            assert_eq!(slot - now, wait);
+            assert_eq!((now + wait) % interval, phase("i-424242", "test", interval));
         }
     }
 }

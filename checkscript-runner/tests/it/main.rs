@@ -1,1 +1,12 @@
-//! The binary, and the library as another program would use it.
+//! The binary against what the real sensu-client did (`fixtures/p01`, `fixtures/p09`: its definitions and its logs,
+//! verbatim), its life under signals, and the library as another program uses it.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+mod bench;
+mod golden;
+mod harness;
+mod library;
+mod life;
+mod log;
+mod runs;

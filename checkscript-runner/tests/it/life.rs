@@ -1,0 +1,151 @@
+//! Starting, reloading and stopping.
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{Runner, results_of, until};
+
+fn every_second(command: &str) -> Value {
+    json!({"standalone": true, "interval": 1, "command": command})
+}
+
+fn messages(runner: &Runner) -> Vec<String> {
+    runner.lines_of("log").iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_failure_of_every_file_is_told_at_once_with_its_place() {
+    let runner = Runner::with_checks(json!({"a": {"standalone": true, "command": "true"}, "c": 5}));
+    runner.write("conf.d/broken.json", "{\n  \"checks\": {\"b\": 'x'}\n}");
+    runner.write("conf.d/torn.json", "{\"checks\": {");
+    runner.write("conf.d/interval.json", "{\n\"checks\": {\n\"a\": {\n // never\n\"interval\": 0\n}}}");
+    let (status, log) = runner.argument("-d").argument("conf.d,missing.d").run();
+    assert_eq!(status, Some(2));
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let fatal: Vec<&Value> = lines.iter().filter(|line| line["level"] == "fatal").collect();
+    let texts: Vec<&str> = fatal.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    let want = [
+        "config file must be valid json",
+        "config file must be valid json",
+        "insufficient permissions for loading",
+        "check interval must be an integer greater than 0",
+        "check must be a hash",
+        "SENSU NOT RUNNING!",
+    ];
+    assert_eq!(texts, want);
+    assert_eq!(fatal[0]["file"], "conf.d/broken.json");
+    assert_eq!(fatal[0]["error"], "Single-quoted strings are not allowed at line 2, column 19");
+    assert_eq!((&fatal[0]["line"], &fatal[0]["column"]), (&json!(2), &json!(19)));
+    assert_eq!(fatal[2]["directory"], "missing.d");
+    assert_eq!(fatal[3]["field"], "checks.a.interval");
+    assert_eq!((&fatal[3]["file"], &fatal[3]["line"]), (&json!("conf.d/interval.json"), &json!(5)));
+    assert_eq!((&fatal[4]["field"], &fatal[4]["line"]), (&json!("checks.c"), &json!(1)));
+}
+
+#[test]
+fn files_are_loaded_in_the_order_of_their_paths_and_hidden_ones_are_not() {
+    let runner = Runner::new();
+    std::fs::create_dir_all(runner.file("conf.d/sub/.hidden")).unwrap();
+    for name in ["conf.d/b.json", "conf.d/sub/a.json", "conf.d/a.json", "conf.d/.c.json", "conf.d/sub/.hidden/d.json"] {
+        runner.write(name, "{}");
+    }
+    runner.write("conf.d/not-json.txt", "no");
+    let (_, log) = runner.argument("-P").run();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let files: Vec<Value> =
+        lines.filter(|line| line["message"] == "loading config file").map(|line| line["file"].clone()).collect();
+    let want = ["config.json", "conf.d/a.json", "conf.d/b.json", "conf.d/sub/a.json"];
+    assert_eq!(files, want.map(|name| json!(format!("/etc/sensu/{name}"))));
+}
+
+#[test]
+fn a_stop_waits_for_the_checks_under_way() {
+    let mut runner = Runner::with_checks(json!({"slow": every_second("echo > started; sleep 0.7; echo done")}))
+        .argument("-p")
+        .argument("pid")
+        .start();
+    until("a check is under way", || runner.file("started").exists().then_some(()));
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(runner.exit().code(), Some(0));
+    let said = messages(&runner);
+    let want =
+        ["received signal", "stopping", "completing checks in progress", "publishing check result", "stopping reactor"];
+    assert_eq!(said[said.len() - want.len()..], want.map(str::to_owned));
+    let lines = runner.lines_of("log");
+    assert!(lines.iter().any(|line| line["signal"] == "TERM"));
+    assert!(lines.iter().any(|line| line["checks_in_progress"] == json!(["slow"])));
+    assert_eq!(results_of(&lines, "slow").last().unwrap()["output"], "done\n");
+    assert!(std::fs::read_to_string(runner.file("pid")).unwrap().trim().parse::<u32>().is_ok());
+}
+
+#[test]
+fn a_second_signal_ends_the_waiting_and_says_what_was_killed() {
+    let mut runner = Runner::with_checks(json!({"endless": every_second("echo $$ > started; sleep 1000")})).start();
+    let id = until("a check is under way", || {
+        std::fs::read_to_string(runner.file("started")).ok().filter(|id| id.ends_with('\n'))
+    });
+    runner.signal(Signal::SIGTERM);
+    runner.message("completing checks in progress");
+    runner.signal(Signal::SIGINT);
+    assert_eq!(runner.exit().code(), Some(0));
+    let said = messages(&runner);
+    assert_eq!(said[said.len() - 2..], ["killing checks in progress", "stopping reactor"].map(str::to_owned));
+    assert!(results_of(&runner.lines_of("log"), "endless").is_empty());
+    assert!(!std::path::Path::new(&format!("/proc/{}", id.trim())).exists());
+}
+
+#[test]
+fn hup_takes_a_valid_configuration_and_only_that() {
+    let runner = Runner::with_checks(json!({"old": every_second("echo one")})).start();
+    runner.results("old", 1);
+    runner.checks(json!({"old": {"standalone": true, "command": "true"}, "b b": every_second("true")}));
+    runner.signal(Signal::SIGHUP);
+    let failure = runner.message("check interval must be an integer greater than 0");
+    assert_eq!((&failure["level"], &failure["field"]), (&json!("error"), &json!("checks.old.interval")));
+    runner.message("check name cannot contain spaces or special characters");
+    runner.message("failed to reload configuration, the previous one stays in use");
+    let so_far = results_of(&runner.lines_of("log"), "old").len();
+    runner.results("old", so_far + 1);
+
+    runner.checks(json!({"new": every_second("echo two")}));
+    runner.signal(Signal::SIGHUP);
+    assert_eq!(runner.message("reloaded configuration")["checks"], 1);
+    assert_eq!(runner.results("new", 1)[0]["output"], "two\n");
+}
+
+#[test]
+fn a_check_under_way_stays_so_over_a_reload() {
+    let slow = json!({"slow": every_second("echo > started; sleep 1.2")});
+    let runner = Runner::with_checks(slow).start();
+    until("a check is under way", || runner.file("started").exists().then_some(()));
+    runner.signal(Signal::SIGHUP);
+    runner.message("reloaded configuration");
+    let skipped = runner.message("previous check command execution in progress");
+    assert_eq!(skipped["check"]["name"], "slow");
+}
+
+#[test]
+fn a_pid_file_that_cannot_be_written_is_fatal() {
+    let (status, log) = Runner::new().argument("-p").argument("missing/pid").run();
+    assert_eq!(status, Some(2));
+    let last: Vec<&str> = log.lines().rev().take(2).collect();
+    assert!(last[1].contains("\"message\":\"could not write to pid file\",\"pid_file\":\"missing/pid\""), "{log}");
+    assert!(last[0].contains("SENSU NOT RUNNING!"), "{log}");
+}
+
+#[test]
+fn a_stopped_runner_makes_no_burst_when_it_goes_on() {
+    let runner = Runner::with_checks(json!({"tick": every_second("true")})).start();
+    let issued = |ticks: Vec<Value>| -> Vec<i64> { ticks.iter().filter_map(|tick| tick["issued"].as_i64()).collect() };
+    runner.results("tick", 1);
+    runner.signal(Signal::SIGSTOP);
+    let before = issued(runner.results("tick", 1));
+    let last = before[before.len() - 1];
+    until("slots have gone by", || (jiff::Timestamp::now().as_second() > last + 2).then_some(()));
+    runner.signal(Signal::SIGCONT);
+    let seconds = issued(runner.results("tick", before.len() + 1));
+    assert!(seconds.windows(2).all(|pair| pair[1] > pair[0]), "never twice in a second: {seconds:?}");
+    assert!(seconds[before.len()] - last > 2, "missed slots are not made up for: {seconds:?}");
+    let missed = runner.message("check executions were missed, the process did not run or the clock was set");
+    assert_eq!(missed["checks"], json!(["tick"]));
+}

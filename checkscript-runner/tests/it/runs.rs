@@ -1,0 +1,155 @@
+//! What one run of a command does.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, run};
+
+#[tokio::test]
+async fn the_status_is_the_exit_code_or_the_bare_signal() {
+    for (command, status) in [("exit 42", 42), ("kill -KILL $$", 9), ("kill -TERM $$", 15), ("exit 256", 0)] {
+        assert_eq!(run(json!({"command": command})).await["status"], status, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_launched_is_an_unexpected_error() {
+    let nul = run(json!({"command": "echo \u{0}"})).await;
+    assert_eq!(nul["status"], 3);
+    assert!(nul["output"].as_str().unwrap().starts_with("Unexpected error: "), "{nul}");
+    let negative = run(json!({"command": "true", "timeout": -1})).await;
+    assert_eq!(negative["output"], "Unexpected error: time interval must be positive");
+    assert_eq!(negative["status"], 3);
+}
+
+#[tokio::test]
+async fn a_timeout_of_0_is_none() {
+    assert_eq!(run(json!({"command": "echo fine", "timeout": 0})).await["output"], "fine\n");
+}
+
+#[tokio::test]
+async fn a_run_lasts_until_the_pipe_is_closed() {
+    let result = run(json!({"command": "(sleep 0.3; echo late) & echo early"})).await;
+    assert_eq!(result["output"], "early\nlate\n");
+}
+
+#[tokio::test]
+async fn input_is_read_or_not() {
+    let long = "x".repeat(1_000_000);
+    let ignored = run(json!({"command": "exec <&-; echo fine", "stdin": true, "padding": long})).await;
+    assert_eq!((&ignored["output"], &ignored["status"]), (&json!("fine\n"), &json!(0)));
+    let counted = run(json!({"command": "wc -c", "stdin": true, "padding": long})).await;
+    assert!(counted["output"].as_str().unwrap().trim().parse::<usize>().unwrap() > long.len());
+    let read = run(json!({"command": "cat", "stdin": true, "note": ":::name:::"})).await;
+    let read: Value = serde_json::from_str(read["output"].as_str().unwrap()).unwrap();
+    assert_eq!((&read["client"]["name"], &read["check"]["note"]), (&json!("web-1"), &json!("web-1")));
+    assert_eq!(run(json!({"command": "cat"})).await["output"], "", "without `stdin` there is nothing to read");
+}
+
+#[tokio::test]
+async fn a_long_output_is_cut_and_says_so() {
+    let result = run(json!({"command": "head -c 5000000 /dev/zero | tr '\\0' x; exit 1"})).await;
+    let output = result["output"].as_str().unwrap();
+    assert!(output.ends_with("x\n[output cut: 4194304 of 5000000 bytes kept]\n"), "{}", &output[output.len() - 80..]);
+    assert_eq!(result["status"], 1);
+}
+
+#[tokio::test]
+async fn a_definitions_own_attributes_keep_their_place_and_issued_its_value() {
+    let result = run(json!({"status": "x", "command": "true", "issued": 1, "name": "one", "output": 5})).await;
+    let keys: Vec<&String> = result.as_object().unwrap().keys().collect();
+    let want = ["status", "command", "issued", "name", "output", "standalone", "interval", "executed", "duration"];
+    assert_eq!(keys, want);
+    assert_eq!((&result["status"], &result["issued"], &result["output"]), (&json!(0), &json!(1), &json!("")));
+}
+
+#[tokio::test]
+async fn an_empty_source_is_no_source() {
+    let result = run(json!({"command": "true", "source": ":::nothing|:::"})).await;
+    assert_eq!(result.get("source"), None);
+}
+
+#[tokio::test]
+async fn each_run_starts_from_the_definition() {
+    let definition = json!({"command": "echo :::name:::", "deep": [{"text": ":::name:::"}]});
+    let mut bench = Bench::new(json!({"checks": {"one": definition}}));
+    for _ in 0..2 {
+        bench.start("one");
+        let result = bench.result().await;
+        assert_eq!((&result["output"], &result["command"]), (&json!("web-1\n"), &json!("echo :::name:::")));
+        assert_eq!(result["deep"], json!([{"text": "web-1"}]));
+        bench.executor.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_kills_the_whole_group_even_what_ignores_term() {
+    let ids = tempfile::tempdir().unwrap();
+    let child =
+        "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > :::file:::; while :; do sleep 0.1; done' >/dev/null 2>&1";
+    let mut bench = Bench::new(json!({
+        "client": {"file": ids.path().join("pid")},
+        "checks": {
+            "stubborn": {"timeout": 0.3, "command": child},
+            "polite": {"timeout": 0.1, "command": "echo lost; sleep 100"},
+        },
+    }));
+    bench.start("stubborn");
+    bench.start("polite");
+    for name in ["polite", "stubborn"] {
+        let result = bench.result().await;
+        let want = json!([name, "Execution timed out", 2]);
+        assert_eq!(json!([result["name"], result["output"], result["status"]]), want);
+    }
+    let id = fs::read_to_string(ids.path().join("pid")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}
+
+#[tokio::test]
+async fn a_check_never_runs_twice_at_a_time() {
+    let mut bench = Bench::new(json!({"checks": {"slow": {"command": "cat", "source": "router"}}}));
+    bench.start("slow");
+    bench.start("slow");
+    let skipped = bench.notice().await;
+    assert_eq!(skipped.message, "previous check command execution in progress");
+    let keys: Vec<&String> = skipped.fields["check"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["command", "source", "standalone", "interval", "name", "issued"]);
+    assert_eq!(bench.executor.in_progress(), ["router:slow"]);
+    bench.result().await;
+    bench.executor.finish().await;
+    bench.start("slow");
+    bench.result().await;
+}
+
+#[tokio::test]
+async fn no_more_run_at_once_than_the_limit() {
+    let command = "mkdir :::slot::: || exit 1; sleep 0.05; rmdir :::slot:::";
+    let slot = tempfile::tempdir().unwrap();
+    let checks: Value = (0..6).map(|number| (number.to_string(), json!({"command": command}))).collect();
+    let client = json!({"slot": slot.path().join("slot")});
+    let settings = json!({"sensu": {"spawn": {"limit": 1}}, "client": client, "checks": checks});
+    let mut bench = Bench::new(settings);
+    (0..6).for_each(|number| bench.start(&number.to_string()));
+    for number in 0..6 {
+        let result = bench.result().await;
+        assert_eq!((&result["name"], &result["status"]), (&json!(number.to_string()), &json!(0)), "in their order");
+    }
+}
+
+#[tokio::test]
+async fn a_command_leads_a_group_of_its_own_and_inherits_no_descriptor() {
+    let result = run(json!({"command": "ls /proc/$$/fd; ps -o pgid= -p $$ | tr -d ' '; echo $$"})).await;
+    let lines: Vec<&str> = result["output"].as_str().unwrap().lines().collect();
+    let (descriptors, ids) = lines.split_at(lines.len() - 2);
+    assert_eq!(ids[0], ids[1]);
+    let own = inherited();
+    assert!(descriptors.iter().all(|number| own.contains(&(*number).to_owned())), "{descriptors:?} of {own:?}");
+}
+
+/// What any child of this process gets: the standard streams, and what the test was started with.
+fn inherited() -> Vec<String> {
+    let output = std::process::Command::new("ls").arg("/proc/self/fd").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
