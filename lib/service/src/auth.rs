@@ -22,7 +22,7 @@ const REMEMBERED: usize = 100;
 const NOBODY: &str = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
 
 /// Users and the bcrypt hashes of their passwords.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) struct Users {
     hashes: BTreeMap<String, String>,
     /// What unknown users are verified against: as costly as the costliest known one.
@@ -41,7 +41,6 @@ impl Users {
 }
 
 /// Verifies passwords and remembers the outcomes.
-#[derive(Debug)]
 pub(crate) struct Verifier {
     right: Remembered,
     wrong: Remembered,
@@ -130,7 +129,7 @@ fn key(parts: &[&str]) -> Key {
 }
 
 /// The last keys added. A hundred are looked through in less time than a hash of one takes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Remembered(Mutex<VecDeque<Key>>);
 
 impl Remembered {

@@ -9,7 +9,6 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 /// A layer for routes whose request bodies may have at most `bytes` bytes; a larger one is answered with 413. Routes
 /// without it have axum's limit of 2 MiB, which holds for extractors only.
-#[must_use]
 pub fn limit(bytes: usize) -> (DefaultBodyLimit, RequestBodyLimitLayer) {
     (DefaultBodyLimit::disable(), RequestBodyLimitLayer::new(bytes))
 }

@@ -195,10 +195,10 @@ impl HttpMetrics {
         }
     }
 
-    /// Accepting failed. `first`: the one before did not.
-    pub(crate) fn accept_failed(&self, error: &std::io::Error, first: bool) {
+    /// Accepting failed; `log`: in a way that lasts, and that was not said yet.
+    pub(crate) fn accept_failed(&self, error: &std::io::Error, log: bool) {
         self.accept_errors.inc();
-        if first {
+        if log {
             tracing::error!(%error, "Cannot accept connections: {error}; trying again");
         }
     }

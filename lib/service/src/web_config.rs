@@ -18,8 +18,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) use self::live::Live;
 use crate::auth::Users;
 
-/// Checked settings.
-#[derive(Debug, Default)]
+/// Checked settings. Without `Debug`, since they hold hashes of passwords.
+#[derive(Default)]
 pub(crate) struct WebConfig {
     tls: Option<Arc<rustls::ServerConfig>>,
     headers: HeaderMap,

@@ -32,13 +32,16 @@ async fn accept_all(listener: TcpListener, serving: Arc<Serving>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                failing = false;
+                if std::mem::take(&mut failing) {
+                    tracing::info!("Accepting connections again");
+                }
                 admit(&serving, stream, peer).await;
             }
             Err(error) => {
-                serving.metrics.accept_failed(&error, !failing);
-                failing = true;
-                if !concerns_one_connection(&error) {
+                let lasting = !concerns_one_connection(&error);
+                serving.metrics.accept_failed(&error, lasting && !failing);
+                if lasting {
+                    failing = true;
                     tokio::time::sleep(PAUSE).await;
                 }
             }

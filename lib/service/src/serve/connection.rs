@@ -14,9 +14,11 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use tower_http::timeout::{DeadlineBody, TimeoutError};
 
@@ -25,6 +27,9 @@ use super::watch::{Phase, Watch, Watched};
 use crate::body::Guarded;
 use crate::metrics::Cut;
 
+/// Limit of a request's header, and of what is read ahead of a body, in bytes. hyper's own is 400 KiB, which a thousand
+/// clients could make us hold.
+const BUFFER: usize = 64 << 10;
 /// How long a client that was refused may go on sending before its connection is reset.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -37,17 +42,8 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Servin
     let socket = Watched::new(stream, Arc::clone(&watch));
     let served = async {
         match tls {
+            Some(config) => https(socket, config, &serving, &watch).await,
             None => http(socket, &serving, &watch).await,
-            Some(config) => match tokio_rustls::TlsAcceptor::from(config).accept(socket).await {
-                Ok(secured) => {
-                    watch.enter(Phase::Header);
-                    http(secured, &serving, &watch).await
-                }
-                Err(error) => {
-                    watch.cut(Cut::TlsFailed);
-                    error.to_string()
-                }
-            },
         }
     };
     let detail = tokio::select! {
@@ -62,6 +58,28 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Servin
     }
 }
 
+/// Negotiates TLS, then serves as [`http`] does.
+async fn https<I>(io: I, config: Arc<ServerConfig>, serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let secured = tokio::select! {
+        secured = TlsAcceptor::from(config).accept(io) => secured,
+        // No request is in flight yet.
+        () = serving.stop.cancelled() => return String::new(),
+    };
+    match secured {
+        Ok(secured) => {
+            watch.enter(Phase::Header);
+            http(secured, serving, watch).await
+        }
+        Err(error) => {
+            watch.cut(Cut::TlsFailed);
+            error.to_string()
+        }
+    }
+}
+
 /// Serves HTTP/1.1 and says in words what ended it, if anything did.
 async fn http<I>(io: I, serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
 where
@@ -73,8 +91,8 @@ where
     });
     // hyper's own header timeout cannot tell a kept connection from a half-sent header, so the socket keeps both.
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
         .header_read_timeout(None)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(io), service);
     let mut closing = false;
     let ended = loop {

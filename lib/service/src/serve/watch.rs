@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -36,11 +36,14 @@ pub(super) struct Watch {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct State {
     phase: Phase,
     /// Counts changes of the phase, so that a timer knows whether it belongs to the current one.
     epoch: u64,
+    /// The task that waits to read. hyper does not read again while it knows that a read waits, so that a new phase has to
+    /// wake it for its limit to run.
+    reader: Option<Waker>,
     cut: Option<Cut>,
     /// The client may still be sending when its connection ends.
     linger: bool,
@@ -48,7 +51,7 @@ struct State {
 
 impl Watch {
     pub(super) fn new(timeouts: Timeouts, phase: Phase) -> Arc<Self> {
-        let state = Mutex::new(State { phase, epoch: 0, cut: None, linger: false });
+        let state = Mutex::new(State { phase, epoch: 0, reader: None, cut: None, linger: false });
         Arc::new(Self { timeouts, state })
     }
 
@@ -61,6 +64,9 @@ impl Watch {
         let mut state = self.state();
         state.phase = phase;
         state.epoch += 1;
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -87,16 +93,17 @@ impl Watch {
         self.state().linger
     }
 
-    /// The phase's number, its limit, and what passing it means.
-    fn limit(&self) -> (u64, Option<(Duration, Cut)>) {
-        let State { phase, epoch, .. } = *self.state();
-        let limit = match phase {
+    /// Notes who waits to read; gives the phase's number, its limit, and what passing it means.
+    fn wait(&self, cx: &Context<'_>) -> (u64, Option<(Duration, Cut)>) {
+        let mut state = self.state();
+        state.reader = Some(cx.waker().clone());
+        let limit = match state.phase {
             Phase::Handshake => Some((self.timeouts.tls_handshake, Cut::TlsTimeout)),
             Phase::Header => Some((self.timeouts.header, Cut::HeaderTimeout)),
             Phase::Idle => Some((self.timeouts.idle, Cut::IdleTimeout)),
             Phase::Busy => None,
         };
-        (epoch, limit)
+        (state.epoch, limit)
     }
 
     fn expire(&self, cut: Cut) -> io::Error {
@@ -120,7 +127,7 @@ impl<S> Watched<S> {
 
     /// Reading has to wait: fails once the phase's limit has passed.
     fn read_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (epoch, limit) = self.watch.limit();
+        let (epoch, limit) = self.watch.wait(cx);
         let Some((limit, cut)) = limit else {
             self.reading = None;
             return Poll::Pending;

@@ -64,3 +64,27 @@ fn accepted(headers: &HeaderMap) -> Option<String> {
     let values: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(","))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_holds_its_slot_until_it_is_gone() {
+        let scrape = Scrape::new(Registry::default(), Vec::new());
+        let mut held: Vec<_> = (0..IN_FLIGHT).map(|_| scrape.answer(&HeaderMap::new())).collect();
+        assert!(held.iter().all(|response| response.status() == StatusCode::OK));
+        assert_eq!(scrape.answer(&HeaderMap::new()).status(), StatusCode::SERVICE_UNAVAILABLE);
+        held.pop();
+        assert_eq!(scrape.answer(&HeaderMap::new()).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn several_accept_headers_are_one_list() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(accepted(&headers), None);
+        headers.append(ACCEPT, HeaderValue::from_static("text/html"));
+        headers.append(ACCEPT, HeaderValue::from_static("text/plain"));
+        assert_eq!(accepted(&headers).as_deref(), Some("text/html,text/plain"));
+    }
+}

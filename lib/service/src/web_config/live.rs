@@ -26,7 +26,6 @@ use crate::error::ConfigError;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// The settings in force.
-#[derive(Debug)]
 pub(crate) struct Live {
     current: ArcSwap<WebConfig>,
     /// None without a web config file.
@@ -35,7 +34,7 @@ pub(crate) struct Live {
     verifier: Verifier,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Watched {
     path: PathBuf,
     stamps: Vec<Stamp>,

@@ -1,5 +1,7 @@
 //! Servers with real sockets, files and processes.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, in helpers as well")]
+
 mod auth;
 mod endpoints;
 mod http_client;

@@ -217,3 +217,21 @@ fn json_logs_are_one_object_a_line() {
         line.starts_with("{\"timestamp\":\"") && line.contains("\"level\":\"INFO\",\"message\":\"Stopped minimal\"")
     );
 }
+
+#[test]
+fn too_many_open_files_are_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 24; exec \"$@\"", "sh"]).arg(program());
+    command.args([&config(folder.path()), "--web.listen-address=127.0.0.1:0"]);
+    let mut program = Program::start(command);
+    let many: Vec<_> = (0..30).map(|_| TcpStream::connect(program.address).unwrap()).collect();
+    let line = wait_for_line(&mut program.log, "Cannot accept connections");
+    assert!(line.contains("level=error") && line.contains("Too many open files"), "{line}");
+    drop(many);
+    wait_for_line(&mut program.log, "Accepting connections again");
+    let page = program.get("/metrics");
+    let errors = page.lines().find_map(|line| line.strip_prefix("http_accept_errors_total ")).unwrap();
+    assert!(errors.parse::<u64>().unwrap() >= 1, "{errors}");
+    assert!(program.get("/answer").ends_with("42\n"));
+}

@@ -1,10 +1,13 @@
 //! TLS, client certificates, and certificates that change.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use reqwest::Client;
 use service::Timeouts;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::running::{Answer, NEVER, PATIENT, Running, SHORT, rest, routes, server, start};
 
@@ -131,7 +134,7 @@ async fn a_changed_certificate_is_served_and_a_broken_one_is_not() {
 async fn client_certificates_are_demanded_as_configured() {
     let (own, other) = (Authority::new(), Authority::new());
     let (known, unknown) = (own.for_name("prometheus.example.org"), other.for_name("prometheus.example.org"));
-    let sans = "  client_allowed_sans: [prometheus.example.org]\n";
+    let sans = "  client_allowed_sans: ['prometheus.example.org']\n";
     let with_ca = "  client_ca_file: ca.crt\n";
     // The policy, and whether no certificate, a foreign one, and a known one are let in.
     for (policy, more, expected) in [
@@ -210,24 +213,52 @@ async fn a_handshake_that_stalls_is_cut() {
     running.stop().await;
 }
 
+/// A TLS connection that has sent a request for `path`.
+async fn ask(running: &Running, authority: &Authority, path: &str) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let config = config(authority, None, &[&rustls::version::TLS13]);
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let socket = running.connect("").await;
+    let mut stream = connector.connect("127.0.0.1".try_into().unwrap(), socket).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+}
+
 #[tokio::test]
 async fn a_kept_tls_connection_is_closed_when_idle() {
-    use tokio::io::AsyncReadExt as _;
-    use tokio::io::AsyncWriteExt as _;
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let running = running(folder.path(), &authority, "", Timeouts { idle: SHORT, ..PATIENT });
-    let connector =
-        tokio_rustls::TlsConnector::from(std::sync::Arc::new(config(&authority, None, &[&rustls::version::TLS13])));
-    let socket = running.connect("").await;
-    let mut stream = connector.connect("127.0.0.1".try_into().unwrap(), socket).await.unwrap();
-    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut stream = ask(&running, &authority, "/hello").await;
     let mut got = Vec::new();
     let ended = tokio::time::timeout(NEVER, stream.read_to_end(&mut got)).await;
     assert!(ended.is_ok() && String::from_utf8_lossy(&got).ends_with("hello"));
     let series = "http_connections_cut_total{reason=\"idle_timeout\"}";
     wait_for(&running, &client(&authority, None), series, 1.0).await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_tls_client_that_does_not_read_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let running = running(folder.path(), &authority, "", Timeouts { write: SHORT, ..PATIENT });
+    let stream = ask(&running, &authority, "/large").await;
+    let series = "http_connections_cut_total{reason=\"write_timeout\"}";
+    wait_for(&running, &client(&authority, None), series, 1.0).await;
+    drop(stream);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_tls_connection_does_not_hold_up_the_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let running = running(folder.path(), &authority, "", PATIENT);
+    let mut silent = running.connect("").await;
+    wait_for(&running, &client(&authority, None), "http_connections", 2.0).await;
+    running.stop.cancel();
+    assert_eq!(rest(&mut silent).await, "");
+    running.ended().await;
 }
 
 #[tokio::test]

@@ -23,93 +23,112 @@ fn load(file: &Path, folder: &Path) -> Vec<String> {
     error.failures().iter().map(|failure| failure.replace(&folder, "")).collect()
 }
 
+fn check(cases: &[(&str, &[&str])]) {
+    for (text, expected) in cases {
+        assert_eq!(failures(text), *expected, "{text}");
+    }
+}
+
 #[test]
-fn mistakes_name_file_line_and_field() {
-    let known_types =
-        "NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert";
-    let type_message =
-        format!("web.yml:4: tls_server_config.client_auth_type: `RequireAndVerify` is not one of: {known_types}");
-    for (text, expected) in [
+fn mistakes_in_headers_and_users_name_file_line_and_field() {
+    check(&[
         (
             "http_server_config:\n  headers:\n    X-Frame-Options: allow\n",
-            vec!["web.yml:3: http_server_config.headers.X-Frame-Options: `allow` is not one of: deny, sameorigin"],
+            &["web.yml:3: http_server_config.headers.X-Frame-Options: `allow` is not one of: deny, sameorigin"],
         ),
         (
             "http_server_config:\n  headers:\n    Server: me\n",
-            vec![
-                "web.yml:3: http_server_config.headers.Server: this header cannot be configured; these can: \
-             Content-Security-Policy, Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, X-XSS-Protection",
-            ],
+            &["web.yml:3: http_server_config.headers.Server: this header cannot be configured; these can: \
+               Content-Security-Policy, Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options, \
+               X-XSS-Protection"],
         ),
         (
             "basic_auth_users:\n  a: plain\n  b: $2y$31$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n",
-            vec![
+            &[
                 "web.yml:2: basic_auth_users.a: not a bcrypt hash; make one with `htpasswd -nBC 10 \"\" | tr -d ':\\n'`",
                 "web.yml:3: basic_auth_users.b: a bcrypt cost of 31 is above 18",
             ],
         ),
         (
             "rate_limit:\n  interval: 1s\n  burst: 5\n",
-            vec!["web.yml:2: rate_limit: not supported; connections are limited by --web.max-connections"],
+            &["web.yml:2: rate_limit: not supported; connections are limited by --web.max-connections"],
         ),
+    ]);
+}
+
+#[test]
+fn certificates_that_cannot_be_used_name_file_line_and_field() {
+    check(&[
         (
             "tls_server_config:\n  cert_file: a.crt\n  key_file: b.key\n",
-            vec!["web.yml:2: tls_server_config: the key does not belong to the certificate"],
+            &["web.yml:2: tls_server_config: the key does not belong to the certificate"],
         ),
-        (
-            "tls_server_config:\n  cert_file: a.crt\n",
-            vec!["web.yml:2: tls_server_config: needs one of key and key_file"],
-        ),
+        ("tls_server_config:\n  cert_file: a.crt\n", &["web.yml:2: tls_server_config: needs one of key and key_file"]),
         (
             "tls_server_config:\n  min_version: TLS13\n",
-            vec![
+            &[
                 "web.yml:2: tls_server_config: needs one of cert and cert_file",
                 "web.yml:2: tls_server_config: needs one of key and key_file",
             ],
         ),
         (
-            "tls_server_config:\n  cert_file: none.crt\n  key_file: empty.pem\n",
-            vec![
-                "web.yml:2: tls_server_config.cert_file: cannot read none.crt: No such file or directory (os error 2)",
-            ],
+            "tls_server_config:\n  cert_file: none.crt\n  key_file: a.key\n",
+            &["web.yml:2: tls_server_config.cert_file: cannot read none.crt: No such file or directory (os error 2)"],
         ),
         (
             "tls_server_config:\n  cert_file: empty.pem\n  key_file: empty.pem\n",
-            vec![
+            &[
                 "web.yml:2: tls_server_config.cert_file: holds no PEM certificate",
                 "web.yml:3: tls_server_config.key_file: holds no PEM private key",
             ],
         ),
         (
             "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  cert: x\n",
-            vec!["web.yml:2: tls_server_config.cert_file: cannot be given together with cert"],
+            &["web.yml:2: tls_server_config.cert_file: cannot be given together with cert"],
+        ),
+    ]);
+}
+
+#[test]
+fn client_certificate_settings_that_do_not_fit_name_file_line_and_field() {
+    const IDENTITY: &str = "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n";
+    for (more, expected) in [
+        (
+            "  client_auth_type: RequireAndVerify\n",
+            "web.yml:4: tls_server_config.client_auth_type: `RequireAndVerify` is not one of: NoClientCert, \
+             RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert",
         ),
         (
-            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_auth_type: RequireAndVerify\n",
-            vec![type_message.as_str()],
+            "  client_auth_type: RequireAndVerifyClientCert\n",
+            "web.yml:2: tls_server_config: this client_auth_type needs client_ca or client_ca_file",
         ),
         (
-            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_auth_type: RequireAndVerifyClientCert\n",
-            vec!["web.yml:2: tls_server_config: this client_auth_type needs client_ca or client_ca_file"],
+            "  client_ca_file: b.crt\n",
+            "web.yml:4: tls_server_config.client_ca_file: client authorities need a client_auth_type that uses them, \
+             such as RequireAndVerifyClientCert",
         ),
         (
-            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_ca_file: b.crt\n",
-            vec![
-                "web.yml:4: tls_server_config.client_ca_file: client authorities need a client_auth_type that uses them, such \
-             as RequireAndVerifyClientCert",
-            ],
-        ),
-        (
-            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_allowed_sans: [a]\n",
-            vec![
-                "web.yml:4: tls_server_config.client_allowed_sans: needs a client_auth_type of RequireAnyClientCert or \
+            "  client_allowed_sans: [a]\n",
+            "web.yml:4: tls_server_config.client_allowed_sans: needs a client_auth_type of RequireAnyClientCert or \
              RequireAndVerifyClientCert",
-            ],
         ),
+        (
+            "  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: [me@example.org]\n",
+            "web.yml:5: tls_server_config.client_allowed_sans: `me@example.org`: e-mail addresses are not supported; DNS \
+             names, IP addresses and URIs are",
+        ),
+    ] {
+        assert_eq!(failures(&format!("{IDENTITY}{more}")), [expected]);
+    }
+}
+
+#[test]
+fn versions_suites_and_curves_that_there_are_not_name_what_there_is() {
+    check(&[
         (
             "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  min_version: TLS10\n  max_version: TLS14\n  \
              cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n  curve_preferences: [CurveP521]\n",
-            vec![
+            &[
                 "web.yml:6: tls_server_config.cipher_suites: `TLS_RSA_WITH_RC4_128_SHA` is not supported; these are: \
                  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
                  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, \
@@ -122,11 +141,9 @@ fn mistakes_name_file_line_and_field() {
         ),
         (
             "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  min_version: TLS13\n  max_version: TLS12\n",
-            vec!["web.yml:4: tls_server_config.min_version: is above max_version"],
+            &["web.yml:4: tls_server_config.min_version: is above max_version"],
         ),
-    ] {
-        assert_eq!(failures(text), expected, "{text}");
-    }
+    ]);
 }
 
 #[test]
@@ -142,7 +159,7 @@ fn unknown_and_repeated_fields_and_broken_yaml_are_refused() {
     for (text, place, says) in [
         ("tls_server_configs: {}\n", "web.yml:1: ", "tls_server_configs"),
         ("\ntls_server_config:\n  certfile: a.crt\n", "web.yml:3: ", "certfile"),
-        ("http_server_config:\n  http2: maybe\n", "web.yml:2: ", "http2"),
+        ("http_server_config:\n  http2: maybe\n", "web.yml:2: ", "invalid boolean"),
         ("basic_auth_users: {}\nbasic_auth_users: {}\n", "web.yml:2: ", "basic_auth_users"),
         ("basic_auth_users: {\n", "web.yml:", ""),
     ] {
