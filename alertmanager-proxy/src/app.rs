@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::routing::post;
+use axum::routing::any;
 use prometheus_client::registry::Registry;
 use service::http::{ClientError, ClientOptions, upstream_client};
 use tokio::time::Instant;
@@ -45,22 +45,21 @@ impl App {
         Ok(Self { setup, options, events, forwarder, hold, passthrough })
     }
 
-    /// The proxy's routes. What none of them takes goes to Alertmanager, so they belong behind all others.
+    /// The proxy's routes. What none of them takes goes to Alertmanager.
     pub fn routes(&self) -> Router {
-        let passthrough = || Router::new().fallback(passthrough::pass).with_state(Arc::clone(&self.passthrough));
         let intake = Arc::new(Intake {
             setup: Arc::clone(&self.setup),
             hold: Arc::clone(&self.hold),
             passthrough: Arc::clone(&self.passthrough),
             events: Arc::clone(&self.events),
         });
-        let pass = passthrough::pass;
-        let through = Arc::clone(&self.passthrough);
-        let alerts = post(intake::post_alerts).with_state(intake);
-        Router::new()
-            .route("/api/v2/alerts", alerts.fallback(pass).with_state(Arc::clone(&through)))
-            .route("/api/v1/alerts", post(intake::gone).fallback(pass).with_state(through))
-            .merge(passthrough())
+        // Method routers would answer for Alertmanager: they add an `Allow` header to what they pass on.
+        let alerts = Router::new()
+            .route("/api/v2/alerts", any(intake::alerts))
+            .route("/api/v1/alerts", any(intake::alerts_v1))
+            .with_state(intake);
+        let rest = Router::new().fallback(passthrough::pass).with_state(Arc::clone(&self.passthrough));
+        alerts.merge(rest)
     }
 
     /// Replaces the configuration. Limits of memory take effect at the next start.

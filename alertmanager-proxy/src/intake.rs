@@ -21,7 +21,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ORIGIN, VARY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
 use crate::events::Events;
 use crate::hold::{Full, Hold, Setup};
-use crate::passthrough::Passthrough;
+use crate::passthrough::{self, Passthrough};
 
 /// go-openapi's code for a required value that is missing (`errors.RequiredFailCode`).
 const REQUIRED: u16 = 602;
@@ -53,8 +53,11 @@ enum Unread {
     Broken(String),
 }
 
-/// `POST /api/v2/alerts`.
-pub async fn post_alerts(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+/// `/api/v2/alerts`, any method: what is not posted is Alertmanager's.
+pub async fn alerts(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+    if request.method() != Method::POST {
+        return passthrough::pass(State(Arc::clone(&intake.passthrough)), request).await;
+    }
     let (parts, body) = request.into_parts();
     let mut response = intake.answer(&parts, body).await;
     // As Alertmanager's CORS handler: also on answers that it does not give.
@@ -65,8 +68,11 @@ pub async fn post_alerts(State(intake): State<Arc<Intake>>, request: Request) ->
     response
 }
 
-/// `POST /api/v1/alerts`, in the words of Alertmanager's `api/v1_deprecation_router.go`.
-pub async fn gone() -> Response {
+/// `/api/v1/alerts`, any method: posting is gone, in the words of Alertmanager's `api/v1_deprecation_router.go`.
+pub async fn alerts_v1(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+    if request.method() != Method::POST {
+        return passthrough::pass(State(Arc::clone(&intake.passthrough)), request).await;
+    }
     let error = "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0 - \
                  please use the equivalent route in the v2 API";
     answer(StatusCode::GONE, &json!({"status": "deprecated", "error": error}))

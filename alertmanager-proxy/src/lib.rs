@@ -22,11 +22,13 @@ pub mod hold;
 pub mod intake;
 pub mod passthrough;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context as _;
 use service::http::ClientOptions;
-use service::{BuildInfo, LogFlags, Server, WebFlags};
+use service::{Bound, BuildInfo, LogFlags, Server, WebFlags};
 use tokio_util::sync::CancellationToken;
 
 pub use app::App;
@@ -38,7 +40,7 @@ pub use config::Config;
 pub struct Flags {
     /// Configuration: Alertmanagers, sources of details, limits
     #[arg(long = "config.file", value_name = "FILE")]
-    pub config_file: PathBuf,
+    pub config: PathBuf,
     /// Flags of the web server.
     #[command(flatten)]
     pub web: WebFlags<9095>,
@@ -47,24 +49,57 @@ pub struct Flags {
     pub log: LogFlags,
 }
 
-/// Serves until `stop`, then delivers what was taken.
-///
-/// # Errors
-/// When the configuration cannot be used, or a port cannot be bound.
-pub async fn run(info: BuildInfo, flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
-    let config = Config::load(&flags.config_file)?;
-    let mut server = Server::new(info, &flags.web)?;
-    let app = App::start(config, ClientOptions::new(info), server.registry()).context("cannot start")?;
-    let app = std::sync::Arc::new(app);
-    let (reloaded, file) = (std::sync::Arc::clone(&app), flags.config_file.clone());
-    let server = server.routes(app.routes()).on_reload(move || {
-        let (app, file) = (std::sync::Arc::clone(&reloaded), file.clone());
-        async move {
-            let config = tokio::task::spawn_blocking(move || Config::load(&file)).await??;
-            Ok(app.reload(config)?)
-        }
-    });
-    let served = server.run(stop).await;
-    app.drain(flags.web.shutdown_timeout).await;
-    served
+/// The program, its ports open.
+pub struct Program {
+    app: Arc<App>,
+    bound: Bound,
+    shutdown_timeout: Duration,
+}
+
+impl Program {
+    /// Reads the configuration, opens the ports and starts the senders; needs a runtime.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used, or a port cannot be opened.
+    pub fn start(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
+        let config = Config::load(&flags.config)?;
+        let mut server = Server::new(info, &flags.web)?;
+        let app = Arc::new(App::start(config, ClientOptions::new(info), server.registry())?);
+        let (reloaded, file) = (Arc::clone(&app), flags.config.clone());
+        let server = server.routes(app.routes()).on_reload(move || {
+            let (app, file) = (Arc::clone(&reloaded), file.clone());
+            async move {
+                let config = tokio::task::spawn_blocking(move || Config::load(&file)).await??;
+                Ok(app.reload(config)?)
+            }
+        });
+        Ok(Self { app, bound: server.bind()?, shutdown_timeout: flags.web.shutdown_timeout })
+    }
+
+    /// The addresses listened on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.bound.addresses()
+    }
+
+    /// Serves until `stop`; then delivers what was taken, within the shutdown timeout once more.
+    ///
+    /// # Errors
+    /// When the runtime cannot take the sockets over.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let served = self.bound.run(stop).await;
+        self.app.drain(self.shutdown_timeout).await;
+        served
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Flags::command().debug_assert();
+    }
 }

@@ -8,6 +8,6 @@ fn main() -> ExitCode {
     let flags = alertmanager_proxy::Flags::parse();
     let (info, log) = (service::build_info!(), flags.log);
     service::run(info, &log, service::Runtime::MultiThread, async |stop| {
-        alertmanager_proxy::run(info, flags.clone(), stop).await
+        alertmanager_proxy::Program::start(info, &flags)?.run(stop).await
     })
 }

@@ -1,1 +1,12 @@
-//! Tests.
+//! The proxy as a program, between fakes: an Alertmanager that records what it is posted, and nodes that misbehave as
+//! real ones can but on demand will not.
+
+mod alertmanager;
+mod deliver;
+mod enrich;
+mod faults;
+mod node;
+mod posting;
+mod program;
+mod through;
+mod world;

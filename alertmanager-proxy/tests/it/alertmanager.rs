@@ -1,0 +1,74 @@
+//! An Alertmanager that records every alert that it takes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::world::{PATIENCE, any_port, serve};
+
+pub(crate) struct Alertmanager {
+    pub(crate) address: SocketAddr,
+    taken: mpsc::UnboundedReceiver<Value>,
+}
+
+impl Alertmanager {
+    pub(crate) async fn start() -> Self {
+        Self::start_at(any_port()).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        let (sender, taken) = mpsc::unbounded_channel();
+        let router = Router::new()
+            .route("/api/v2/alerts", post(take))
+            .fallback(echo)
+            .with_state(Arc::new(sender))
+            .layer(axum::extract::DefaultBodyLimit::disable());
+        Self { address: serve(router, address).await, taken }
+    }
+
+    /// The next alert that it took.
+    pub(crate) async fn next(&mut self) -> Value {
+        timeout(PATIENCE, self.taken.recv()).await.expect("an alert comes").unwrap()
+    }
+
+    /// Alerts that it took and nobody has asked for.
+    pub(crate) fn unseen(&mut self) -> Vec<Value> {
+        std::iter::from_fn(|| self.taken.try_recv().ok()).collect()
+    }
+}
+
+/// Refuses a batch with a `bad` alert as a whole, as Alertmanager does with an invalid `generatorURL`.
+async fn take(State(taken): State<Arc<mpsc::UnboundedSender<Value>>>, Json(alerts): Json<Vec<Value>>) -> Response {
+    if alerts.iter().any(|alert| !alert["labels"]["bad"].is_null()) {
+        let error = json!({"code": 601, "message": "0.generatorURL in body must be of type uri"});
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
+    }
+    for alert in alerts {
+        taken.send(alert).unwrap();
+    }
+    StatusCode::OK.into_response()
+}
+
+/// Says what it was asked.
+async fn echo(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+    let said = json!({
+        "method": parts.method.as_str(), "uri": parts.uri.to_string(), "headers": headers.collect::<Vec<_>>(),
+        "body": body_text(body).await
+    });
+    (StatusCode::IM_A_TEAPOT, [("x-own", "yes"), ("connection", "x-hop"), ("x-hop", "no")], Json(said)).into_response()
+}
+
+async fn body_text(body: axum::body::Body) -> String {
+    let bytes = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}

@@ -1,0 +1,103 @@
+//! Delivery: every Alertmanager gets every alert, whatever happens to the others.
+
+use serde_json::{Value, json};
+
+use crate::alertmanager::Alertmanager;
+use crate::node::Node;
+use crate::world::{Proxy, alert, closed_port, config};
+
+fn plain(name: &str) -> Value {
+    json!({"labels": {"alertname": name}})
+}
+
+#[tokio::test]
+async fn an_alertmanager_that_is_down_delays_no_other_and_gets_all_when_it_is_back() {
+    let (mut up, down) = (Alertmanager::start().await, closed_port().await);
+    let proxy = Proxy::start(&config(&[down, up.address], ""));
+    for name in ["a", "b", "a"] {
+        assert_eq!(proxy.post(&json!([plain(name)])).await, 200);
+        assert_eq!(up.next().await, plain(name));
+    }
+    let mut back = Alertmanager::start_at(down).await;
+    assert_eq!((back.next().await, back.next().await), (plain("a"), plain("b")));
+    assert_eq!(back.unseen(), Vec::<Value>::new(), "of the two posts of `a` the newest is enough");
+    let series = format!("alertmanager_proxy_alertmanager_up{{alertmanager=\"http://{}\"}}", up.address);
+    assert_eq!(proxy.metric(&series).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_bad_alert_costs_no_good_one() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let mut alerts: Vec<_> = (0..20).map(|number| plain(&number.to_string())).collect();
+    alerts[7]["labels"]["bad"] = json!("yes");
+    proxy.post(&json!(alerts)).await;
+    for (number, posted) in alerts.iter().enumerate().filter(|(number, _)| *number != 7) {
+        assert_eq!(&alertmanager.next().await, posted, "{number}");
+    }
+    let name = format!("http://{}", alertmanager.address);
+    let dropped = format!("alertmanager_proxy_alerts_dropped_total{{reason=\"rejected\",alertmanager=\"{name}\"}}");
+    assert_eq!(proxy.metric(&dropped).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn prometheus_is_told_when_no_alertmanager_can_be_reached_and_nothing_is_lost() {
+    let down = closed_port().await;
+    let proxy = Proxy::start(&config(&[down], "forward: {unreachable_after: 1ms}"));
+    let mut posted = 0;
+    loop {
+        posted += 1;
+        if proxy.post(&json!([plain(&posted.to_string())])).await == 503 {
+            break;
+        }
+    }
+    let mut back = Alertmanager::start_at(down).await;
+    for number in 1..=posted {
+        assert_eq!(back.next().await, plain(&number.to_string()));
+    }
+    assert_eq!(proxy.post(&json!([plain("after")])).await, 200);
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_what_is_held() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let limits = "hold: 20s\nfetch: {timeout: 20s}\nlimits: {held_alerts: 1}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], limits));
+    assert_eq!(proxy.post(&json!([alert("gated", node.address)])).await, 200);
+    assert_eq!(proxy.post(&json!([alert("hung", node.address), plain("untouched")])).await, 503);
+    assert_eq!(alertmanager.next().await, plain("untouched"));
+    node.open();
+    assert_eq!(alertmanager.next().await["labels"]["check"], "gated");
+    let series = "alertmanager_proxy_alerts_dropped_total{reason=\"held_full\",alertmanager=\"\"}";
+    assert_eq!(proxy.metric(series).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn stopping_delivers_what_was_taken() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 500ms"));
+    proxy.post(&json!([alert("hung", node.address), plain("a")])).await;
+    proxy.stopped().await;
+    let names =
+        [alertmanager.next().await, alertmanager.next().await].map(|alert| alert["labels"]["alertname"].clone());
+    assert_eq!(names, ["a", "CheckCritical"]);
+}
+
+#[tokio::test]
+async fn a_reload_changes_the_alertmanagers_and_a_bad_one_changes_nothing() {
+    let (mut one, mut two) = (Alertmanager::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[one.address], ""));
+    let reload = async || crate::world::read(proxy.client.post(proxy.url("/-/reload")).send().await.unwrap()).await;
+    proxy.configure("alertmanagers: []\nhold: soon\n");
+    let (status, reason) = reload().await;
+    assert_eq!(status, 500);
+    assert!(reason.contains("1: alertmanagers:") && reason.contains("2: hold:"), "{reason}");
+    proxy.post(&json!([plain("a")])).await;
+    assert_eq!(one.next().await, plain("a"));
+    proxy.configure(&config(&[two.address], ""));
+    assert_eq!(reload().await.0, 200);
+    proxy.post(&json!([plain("b")])).await;
+    assert_eq!(two.next().await, plain("b"));
+    proxy.stopped().await;
+    assert_eq!(one.unseen(), Vec::<Value>::new());
+}

@@ -1,0 +1,126 @@
+//! What alerts are given, and when they go on.
+
+use serde_json::{Value, json};
+
+use crate::alertmanager::Alertmanager;
+use crate::node::Node;
+use crate::world::{Proxy, alert, config, resolved};
+
+#[tokio::test]
+async fn the_first_post_carries_the_output_to_every_alertmanager() {
+    let (node, mut one, mut two) = (Node::start().await, Alertmanager::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[one.address, two.address], ""));
+    let mut posted = alert("disk", node.address);
+    posted["annotations"]["command"] = json!("the rule's own");
+    posted["extra"] = json!({"kept": [1, 2.50]});
+    assert_eq!(proxy.post(&json!([posted])).await, 200);
+    for alertmanager in [&mut one, &mut two] {
+        let mut taken = alertmanager.next().await;
+        let annotations = taken["annotations"].take();
+        for (name, text) in [
+            ("summary", "a check failed"),
+            ("output", "CRITICAL: / 93%"),
+            ("output_detail", "CRITICAL: / 93%"),
+            ("client", "web-1"),
+            ("address", "10.0.0.1"),
+            ("subscriptions", "base,web"),
+            ("status_word", "CRITICAL"),
+            ("occurrences", "4"),
+            ("command", "the rule's own"),
+        ] {
+            assert_eq!(annotations[name], text, "{name}");
+        }
+        assert_eq!(annotations["detail_url"], format!("http://{}/api/v1/checks/disk", node.address));
+        assert_eq!(annotations["detail_error"], Value::Null);
+        let mut rest = posted.clone();
+        rest["annotations"] = Value::Null;
+        assert_eq!(taken, rest, "all but the annotations is as it was posted");
+    }
+    assert_eq!(proxy.metric("alertmanager_proxy_enrichments_total{outcome=\"fetched\"}").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_resend_keeps_the_output_and_asks_nobody() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let alerts = json!([alert("disk", node.address)]);
+    proxy.post(&alerts).await;
+    let first = alertmanager.next().await;
+    node.says(2, "CRITICAL: / 99%\n");
+    proxy.post(&alerts).await;
+    assert_eq!(alertmanager.next().await, first);
+    assert_eq!(node.asked(), 1);
+}
+
+#[tokio::test]
+async fn what_is_old_is_refreshed_behind_the_back_of_resends() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "fetch: {cache: 1ms}"));
+    let alerts = json!([alert("disk", node.address)]);
+    proxy.post(&alerts).await;
+    assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+    node.says(2, "CRITICAL: / 99%\n");
+    loop {
+        proxy.post(&alerts).await;
+        if alertmanager.next().await["annotations"]["output"] == "CRITICAL: / 99%" {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_resolved_alert_says_what_the_check_says_now() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let firing = alert("disk", node.address);
+    proxy.post(&json!([firing])).await;
+    assert_eq!(alertmanager.next().await["annotations"]["status_word"], "CRITICAL");
+    node.says(0, "OK: / 40%\n");
+    let resolved = resolved(firing);
+    proxy.post(&json!([resolved])).await;
+    let taken = alertmanager.next().await;
+    assert_eq!((&taken["annotations"]["output"], &taken["endsAt"]), (&json!("OK: / 40%"), &resolved["endsAt"]));
+    assert_eq!(taken["annotations"]["status_word"], "OK");
+}
+
+#[tokio::test]
+async fn an_alert_without_a_source_goes_on_untouched() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let bare = json!({"labels": {"alertname": "NodeDown", "instance": node.address.to_string()}});
+    proxy.post(&json!([bare])).await;
+    assert_eq!((alertmanager.next().await, node.asked()), (bare, 0));
+}
+
+#[tokio::test]
+async fn one_fetch_serves_all_alerts_of_a_check() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let alerts = (0..50).map(|number| {
+        let mut alert = alert("gated", node.address);
+        alert["labels"]["number"] = json!(number.to_string());
+        alert
+    });
+    proxy.post(&alerts.collect()).await;
+    node.open();
+    for _ in 0..50 {
+        assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+    }
+    assert_eq!(node.asked(), 1);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_resolved_while_it_is_held_goes_on_once() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 20s}"));
+    let firing = alert("gated", node.address);
+    let resolved = resolved(firing.clone());
+    proxy.post(&json!([firing])).await;
+    proxy.post(&json!([resolved])).await;
+    node.says(0, "OK: / 40%\n");
+    node.open();
+    let taken = alertmanager.next().await;
+    assert_eq!((&taken["annotations"]["output"], &taken["endsAt"]), (&json!("OK: / 40%"), &resolved["endsAt"]));
+    proxy.stopped().await;
+    assert_eq!(alertmanager.unseen(), Vec::<Value>::new());
+}

@@ -1,0 +1,50 @@
+//! Everything else is Alertmanager's.
+
+use serde_json::Value;
+
+use crate::alertmanager::Alertmanager;
+use crate::world::{Proxy, closed_port, config, read};
+
+#[tokio::test]
+async fn requests_and_answers_pass_through_unchanged() {
+    let alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let request = proxy.client.delete(proxy.url("/api/v2/silence/x%2Fy?a=b%20c&d"));
+    let request = request.header("x-mine", "1").header("connection", "x-drop").header("x-drop", "1");
+    let response = request.body("body").send().await.unwrap();
+    assert_eq!(response.headers()["x-own"], "yes");
+    assert!(!response.headers().contains_key("x-hop"), "{:?}", response.headers());
+    let (status, text) = read(response).await;
+    assert_eq!(status, 418);
+    let said: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&said["method"], &said["uri"]), (&"DELETE".into(), &"/api/v2/silence/x%2Fy?a=b%20c&d".into()));
+    assert_eq!(said["body"], "body");
+    let headers: Vec<_> = said["headers"].as_array().unwrap().iter().map(|header| header.as_str().unwrap()).collect();
+    assert!(headers.contains(&"x-mine: 1") && headers.contains(&"content-length: 4"), "{headers:?}");
+    assert!(headers.contains(&&*format!("host: {}", alertmanager.address)), "{headers:?}");
+    assert!(!headers.iter().any(|header| header.starts_with("x-drop")), "{headers:?}");
+}
+
+#[tokio::test]
+async fn the_next_alertmanager_answers_for_one_that_is_down() {
+    let (down, up) = (closed_port().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[down, up.address], ""));
+    assert_eq!(proxy.get("/").await.0, 418);
+    let silence = proxy.client.post(proxy.url("/api/v2/silences")).body("{}").send().await.unwrap();
+    assert_eq!(silence.status(), 418, "no connection came about, so a post can go to the next one");
+    let alone = Proxy::start(&config(&[down], ""));
+    let (status, text) = alone.get("/api/v2/status").await;
+    assert_eq!(status, 502);
+    assert!(text.contains("no Alertmanager could be reached") && text.contains("Connection refused"), "{text}");
+}
+
+#[tokio::test]
+async fn long_bodies_are_streamed() {
+    let alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let long = "x".repeat(3 << 20);
+    let response = proxy.client.put(proxy.url("/any")).body(long.clone()).send().await.unwrap();
+    let body = service::http::read_limited(response, 8 << 20).await.unwrap();
+    let said: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(said["body"].as_str().unwrap().len(), long.len());
+}
