@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::routing::get;
 use clap::Parser;
@@ -47,7 +46,9 @@ async fn serve(flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
 }
 
 async fn load(file: PathBuf) -> anyhow::Result<()> {
-    let text = tokio::fs::read_to_string(&file).await.with_context(|| format!("cannot read {}", file.display()))?;
+    let text = tokio::fs::read_to_string(&file)
+        .await
+        .map_err(|error| ConfigError::new(format_args!("{}: cannot read the file: {error}", file.display())))?;
     let wrong: Vec<_> = text
         .lines()
         .enumerate()

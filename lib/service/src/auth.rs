@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 
 /// Outcomes remembered, right and wrong ones each; exporter-toolkit's size.
 const REMEMBERED: usize = 100;
-/// A valid salt and digest that belong to no password in use; with a cost in front they are a hash.
+/// Salt and digest of the hash that exporter-toolkit verifies unknown users against. Whether it matches does not matter: they
+/// are refused either way.
 const NOBODY: &str = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
 
 /// Users and the bcrypt hashes of their passwords.

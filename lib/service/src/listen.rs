@@ -173,4 +173,13 @@ mod tests {
         let message = format!("{:#}", again.bind().unwrap_err());
         assert!(message.starts_with(&format!("cannot listen on {again}: ")), "{message}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_comes_back_as_an_equal_address(text in "(\\[?[a-z0-9:.]{0,12}\\]?):[0-9]{0,6}") {
+            if let Ok(address) = text.parse::<ListenAddress>() {
+                proptest::prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
+        }
+    }
 }

@@ -99,7 +99,7 @@ pub(crate) struct HttpMetrics {
     waited: Counter,
     accept_errors: Counter,
     panics: Counter,
-    /// Which reasons were logged as a warning before, by position in [`Cut::ALL`].
+    /// Which reasons were logged as a warning before, in the order of [`Cut`].
     warned: [AtomicBool; Cut::ALL.len()],
 }
 
@@ -226,4 +226,17 @@ pub(crate) fn build_info(registry: &mut Registry, info: BuildInfo) {
     let family = Family::<Vec<(&'static str, &'static str)>, Gauge>::default();
     family.get_or_create(&labels.to_vec()).set(1);
     registry.register(name, "Version and source revision of this program, value 1", family);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_place_and_its_label() {
+        let places: Vec<_> = Cut::ALL.iter().map(|cut| *cut as usize).collect();
+        assert_eq!(places, Vec::from_iter(0..Cut::ALL.len()));
+        let labels: std::collections::BTreeSet<_> = Cut::ALL.iter().map(|cut| cut.label()).collect();
+        assert_eq!(labels.len(), Cut::ALL.len());
+    }
 }

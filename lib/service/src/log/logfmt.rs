@@ -120,4 +120,21 @@ mod tests {
         assert!(time.strip_prefix("time=").unwrap().parse::<jiff::Timestamp>().is_ok(), "{time}");
         assert_eq!(rest, "level=warn msg=\"Could not ask node-1\" check=\"disk usage\" code=2 error=\"no\\nroute\"\n");
     }
+
+    proptest::proptest! {
+        /// A reader that splits at spaces outside of quotes finds one value, and no value breaks or colours the log.
+        #[test]
+        fn any_text_stays_one_value_on_one_line(text in ".*|[\\x00-\\x7f]*") {
+            let shown = Value(&text).to_string();
+            proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+            let inside = shown.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            match inside {
+                Some(inside) => {
+                    let bare = inside.replace(r"\\", "").replace(r#"\""#, "");
+                    proptest::prop_assert!(!bare.contains('"') && !bare.ends_with('\\'), "{shown}");
+                }
+                None => proptest::prop_assert!(!shown.is_empty() && !shown.contains([' ', '"', '=']), "{shown}"),
+            }
+        }
+    }
 }

@@ -54,6 +54,8 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Servin
         }
     };
     if let Some(cut) = watch.reason() {
+        // A socket for both families shows IPv4 clients as `::ffff:…`.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         serving.metrics.cut(cut, peer, &detail);
     }
 }

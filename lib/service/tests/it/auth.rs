@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::running::{Answer, Running, client, routes, server, start};
+use crate::running::{Answer, Running, client, routes, server, start, until};
 
 fn hash(password: &str) -> String {
     bcrypt::hash(password, 4).unwrap()
@@ -66,14 +66,14 @@ async fn a_changed_file_counts_at_once_and_a_broken_one_does_not() {
     assert_eq!(sample("old").await, Some(1.0));
 
     std::fs::write(&file, "basic_auth_user: {}\n").unwrap();
-    while sample("old").await != Some(0.0) {}
+    until(async || sample("old").await == Some(0.0)).await;
 
     std::fs::write(&file, format!("basic_auth_users: {{a: {}}}\n", hash("new"))).unwrap();
-    while sample("new").await != Some(1.0) {}
+    until(async || sample("new").await == Some(1.0)).await;
     assert_eq!(get(&running, "/hello", Some(("a", "old"))).await.status, 401);
 
     std::fs::write(&file, "").unwrap();
-    while sample("new").await != Some(0.0) {}
+    until(async || sample("new").await == Some(0.0)).await;
     assert_eq!(get(&running, "/hello", None).await.status, 401, "an emptied file does not open the server");
     running.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Clients that hold a connection: each is cut for its own reason, and nobody else is disturbed.
 
 use service::Timeouts;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::running::{NEVER, PATIENT, SHORT, answer, rest, routes, server, start};
 
@@ -29,12 +29,13 @@ async fn half_a_header_is_cut_also_when_it_drips() {
         }
     };
     let mut got = Vec::new();
-    let ended = tokio::io::AsyncReadExt::read_to_end(&mut reading, &mut got);
-    tokio::select! {
-        _ = ended => {}
-        () = drip => {}
-        () = tokio::time::sleep(NEVER) => panic!("the server does not end the connection"),
-    }
+    let ended = async {
+        tokio::select! {
+            _ = reading.read_to_end(&mut got) => {}
+            () = drip => {}
+        }
+    };
+    tokio::time::timeout(NEVER, ended).await.expect("the server does not end the connection");
     running.wait_for_cut("header_timeout").await;
     running.stop().await;
 }

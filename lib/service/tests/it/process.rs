@@ -159,6 +159,7 @@ fn systemd_is_told_of_start_reload_stop_and_life() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(crate::running::NEVER)).unwrap();
     let mut command = command(folder.path());
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "20000");
     let mut program = Program::start(command);

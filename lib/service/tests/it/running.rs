@@ -26,6 +26,9 @@ pub(crate) const PATIENT: Timeouts =
 /// A limit that passes at once.
 pub(crate) const SHORT: Duration = Duration::from_millis(30);
 
+/// Bytes of an answer that no socket buffer holds.
+pub(crate) const LARGE: usize = 64 << 20;
+
 #[derive(clap::Parser)]
 struct Flags {
     #[command(flatten)]
@@ -48,7 +51,7 @@ pub(crate) fn routes() -> Router {
         .route("/hello", get(async || "hello"))
         .route("/echo", post(async |body: String| body))
         .route("/small", post(async |body: String| body).layer(service::body_limit(4)))
-        .route("/large", get(async || vec![b'x'; 64 << 20]))
+        .route("/large", get(async || vec![b'x'; LARGE]))
         .route("/panic", get(async || -> StatusCode { panic!("told to") }))
         .route("/hang", get(async || std::future::pending::<StatusCode>().await))
         .route("/item/{name}", get(async || "item"))
@@ -109,8 +112,7 @@ impl Running {
 
     /// Asks for the metrics until a series has the value.
     pub(crate) async fn wait_for(&self, series: &str, value: f64) {
-        let reached = async { while self.get("/metrics").await.sample(series) != Some(value) {} };
-        assert!(tokio::time::timeout(NEVER, reached).await.is_ok(), "{series} never became {value}");
+        until(async || self.get("/metrics").await.sample(series) == Some(value)).await;
     }
 
     pub(crate) async fn wait_for_cut(&self, reason: &str) {
@@ -138,6 +140,12 @@ impl Running {
 
 pub(crate) fn client() -> reqwest::Client {
     upstream_client(&ClientOptions { timeout: NEVER, ..ClientOptions::new(INFO) }).unwrap()
+}
+
+/// Asks again until the condition holds.
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
+    let holds = async { while !condition().await {} };
+    tokio::time::timeout(NEVER, holds).await.expect("the condition never holds");
 }
 
 /// What a connection still gets until the server ends it. A reset is an end as well.

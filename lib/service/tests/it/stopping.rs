@@ -3,7 +3,7 @@
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::running::{PATIENT, Running, answer, rest, routes, server, start};
+use crate::running::{LARGE, PATIENT, Running, answer, rest, routes, server, start, until};
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -18,17 +18,19 @@ async fn taken(running: &Running) {
 
 #[tokio::test]
 async fn what_holds_on_is_cut_at_the_deadline() {
-    for request in [
-        "GET /hello HTTP/1.1\r\n",
-        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf",
-        "GET /hang HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /large HTTP/1.1\r\nHost: x\r\n\r\n",
+    for (request, got_before) in [
+        ("GET /hello HTTP/1.1\r\n", ""),
+        ("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", ""),
+        ("GET /hang HTTP/1.1\r\nHost: x\r\n\r\n", ""),
+        ("GET /large HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n"),
     ] {
         let running = running("50ms");
-        let stream = running.connect(request).await;
+        let mut stream = running.connect(request).await;
         taken(&running).await;
         running.stop().await;
-        drop(stream);
+        let got = rest(&mut stream).await;
+        assert!(got.starts_with(got_before) && got.len() < LARGE, "{request}: {} bytes", got.len());
+        assert_eq!(got.is_empty(), got_before.is_empty(), "{request}");
     }
 }
 
@@ -51,7 +53,7 @@ async fn a_request_in_flight_is_answered_and_new_ones_are_refused() {
     let mut stream = running.connect("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf").await;
     taken(&running).await;
     running.stop.cancel();
-    while TcpStream::connect(running.address).await.is_ok() {}
+    until(async || TcpStream::connect(running.address).await.is_err()).await;
     stream.write_all(b" other").await.unwrap();
     let got = rest(&mut stream).await;
     assert!(got.starts_with("HTTP/1.1 200 OK\r\n") && got.ends_with("half other"), "{got}");

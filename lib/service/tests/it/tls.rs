@@ -9,7 +9,7 @@ use service::Timeouts;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::running::{Answer, NEVER, PATIENT, Running, SHORT, rest, routes, server, start};
+use crate::running::{Answer, NEVER, PATIENT, Running, SHORT, rest, routes, server, start, until};
 
 /// An authority and what it issues.
 struct Authority {
@@ -95,16 +95,12 @@ async fn hello(running: &Running, client: &Client) -> Option<String> {
 }
 
 async fn wait_for(running: &Running, client: &Client, series: &str, value: f64) {
-    let reached = async {
-        loop {
-            let url = format!("https://{}/metrics", running.address);
-            let Ok(response) = client.get(url).send().await else { continue };
-            if Answer::read(response).await.sample(series) == Some(value) {
-                return;
-            }
-        }
-    };
-    assert!(tokio::time::timeout(NEVER, reached).await.is_ok(), "{series} never became {value}");
+    let url = format!("https://{}/metrics", running.address);
+    until(async || match client.get(&url).send().await {
+        Ok(response) => Answer::read(response).await.sample(series) == Some(value),
+        Err(_) => false,
+    })
+    .await;
 }
 
 #[tokio::test]
