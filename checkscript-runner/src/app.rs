@@ -36,15 +36,16 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
+    let sources = sources(options);
     if options.validate_config {
-        return Ok(print_validity(load(&sources(options))));
+        return Ok(print_validity(load(&sources)));
     }
     // One thread does: the work is the children's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the async runtime")?;
     let signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
     let logger = Arc::new(Logger::open(options.log.clone(), level).context("cannot start the log")?);
-    let loaded = load(&sources(options));
+    let loaded = load(&sources);
     report(&loaded, &*logger, Level::Fatal);
     if options.print_config {
         logger.notice(&events::printing_settings());
@@ -54,7 +55,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     let status = match loaded.definitions {
         Ok(definitions) if prepare(options, &*logger) => {
-            let life = Life::new(sources(options), Arc::clone(&logger), definitions);
+            let life = Life::new(sources, Arc::clone(&logger), definitions);
             runtime.block_on(life.run(signals));
             ExitCode::SUCCESS
         }

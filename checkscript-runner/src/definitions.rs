@@ -1,6 +1,6 @@
 //! Definitions: from Sensu's files to checks that can be run.
 //!
-//! [`load`] reads the built-in defaults, the environment and the files, merges them, and validates the whole. It keeps
+//! [`load()`] reads the built-in defaults, the environment and the files, merges them, and validates the whole. It keeps
 //! two layers apart: the merged settings, any JSON, and [`Definitions`], which exist only where every rule holds.
 //! Everything that is wrong is found in one go; nothing here logs, the notices come back with the result.
 

@@ -73,12 +73,12 @@ impl Sink for Logger {
 
     fn notice(&self, notice: &Notice) {
         if self.level <= notice.level {
-            self.queue.push(line(notice));
+            self.queue.push(line_of(notice));
         }
     }
 }
 
-fn line(notice: &Notice) -> Vec<u8> {
+fn line_of(notice: &Notice) -> Vec<u8> {
     let mut line = Vec::new();
     write_line(&mut line, &Zoned::now(), notice.level, &notice.message, &notice.fields);
     line
@@ -105,7 +105,7 @@ impl Writer {
 
     fn write(&mut self, line: Vec<u8>) {
         match self.output.write(&line) {
-            Ok(()) => self.tell_losses(),
+            Ok(()) => self.queue.tell_losses(|lost| line_of(&events::lines_lost(lost))),
             Err(Unwritable { error, is_news }) => {
                 if is_news {
                     eprintln!("checkscript-runner: the log cannot be written: {error}");
@@ -117,16 +117,9 @@ impl Writer {
         }
     }
 
-    fn tell_losses(&mut self) {
-        let lost = self.queue.lost();
-        if lost > 0 && self.output.write(&line(&events::lines_lost(lost))).is_ok() {
-            self.queue.forgive(lost);
-        }
-    }
-
     fn reopen(&mut self) {
         if let Some(problem) = self.output.reopen() {
-            self.queue.push(line(&problem.notice()));
+            self.queue.push(line_of(&problem.notice()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Scheduling: one task that sleeps until the next slot and starts what is due.
 //!
 //! Slots are points of the wall clock (see [`Timetable`]), so nothing slips and a restart keeps every check's phase. The
-//! arithmetic is pure ([`agenda`], [`splay`](mod@splay), [`cron`]); this module only reads the clock and sleeps.
+//! arithmetic is pure (`timetable`, `agenda`, `splay`, `cron`); this module only reads the clock and sleeps.
 
 mod agenda;
 mod cron;
@@ -47,7 +47,7 @@ impl Scheduler {
         loop {
             let changed = tokio::select! {
                 () = stop.cancelled() => return,
-                changed = self.definitions.changed() => changed.is_ok(),
+                Ok(()) = self.definitions.changed() => true,
                 () = tokio::time::sleep(wait(agenda.next(), now())) => false,
             };
             self.fire(&mut agenda, &definitions);

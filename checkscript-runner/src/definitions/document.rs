@@ -28,15 +28,6 @@ pub(crate) struct SyntaxError {
     pub(crate) column: usize,
 }
 
-/// The deepest part of a path of keys that a document has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// How many of the path's keys were found.
-    pub(crate) depth: usize,
-    /// Where the last of them stands, from 1.
-    pub(crate) line: usize,
-}
-
 // === impl Document ===
 
 impl Document {
@@ -59,18 +50,26 @@ impl Document {
         &self.object
     }
 
-    /// Finds as much of `path` as the file has; `None` if not even its first key.
-    pub(crate) fn locate(&self, path: &[String]) -> Option<Place> {
-        let Ok(Some(root)) = parse(&self.text) else { return None };
-        let mut value = Some(&root);
-        let mut place = None;
-        for (index, key) in path.iter().enumerate() {
-            let Some(member) = value.and_then(|value| member(value, key)) else { break };
-            let line = self.text[..member.range.start].matches('\n').count() + 1;
-            place = Some(Place { depth: index + 1, line });
-            value = Some(&member.value);
+    /// How many of a path's keys the file has.
+    pub(crate) fn depth(&self, path: &[String]) -> usize {
+        let mut object = Some(&self.object);
+        let has = |key: &&String| {
+            let value = object.and_then(|object| object.get(*key));
+            object = value.and_then(Value::as_object);
+            value.is_some()
+        };
+        path.iter().take_while(has).count()
+    }
+
+    /// The line, from 1, on which the last key of a path stands.
+    pub(crate) fn line(&self, path: &[String]) -> Option<usize> {
+        let root = parse(&self.text).ok()??;
+        let (first, rest) = path.split_first()?;
+        let mut found = member(&root, first)?;
+        for key in rest {
+            found = member(&found.value, key)?;
         }
-        place
+        Some(self.text[..found.range.start].matches('\n').count() + 1)
     }
 }
 
@@ -160,11 +159,13 @@ mod tests {
 
     #[test]
     fn a_field_is_found_by_its_path_as_far_as_it_goes() {
-        let document =
-            Document::parse("{\n // c\n \"checks\": {\n  \"a\": {\n   \"interval\": 0\n  }\n }\n}".to_owned()).unwrap();
-        let place = |path: &[&str]| document.locate(&path.iter().map(|&key| key.to_owned()).collect::<Vec<_>>());
-        assert_eq!(place(&["checks", "a", "interval"]), Some(Place { depth: 3, line: 5 }));
-        assert_eq!(place(&["checks", "a", "command"]), Some(Place { depth: 2, line: 4 }));
-        assert_eq!(place(&["client", "name"]), None);
+        let text = "{\n // c\n \"checks\": {\n  \"a\": {\n   \"interval\": 0\n  }\n }\n}";
+        let document = Document::parse(text.to_owned()).unwrap();
+        let path = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();
+        assert_eq!(document.depth(&path(&["checks", "a", "interval", "x"])), 3);
+        assert_eq!(document.depth(&path(&["checks", "a", "command"])), 2);
+        assert_eq!(document.depth(&path(&["client", "name"])), 0);
+        assert_eq!(document.line(&path(&["checks", "a", "interval"])), Some(5));
+        assert_eq!(document.line(&path(&["checks", "b"])), None);
     }
 }

@@ -45,9 +45,11 @@ impl Failure {
 
     /// Finds the file and the line: the deepest match, of equals the one that was loaded last and so has the last word.
     pub(crate) fn place_in(&mut self, documents: &[(PathBuf, Document)]) {
-        let found = documents.iter().filter_map(|(file, document)| Some((file, document.locate(&self.field)?)));
-        let deepest = found.max_by_key(|(_, place)| place.depth);
-        self.place = deepest.map(|(file, place)| (file.clone(), place.line));
+        let deepest = documents.iter().max_by_key(|(_, document)| document.depth(&self.field));
+        self.place = deepest.and_then(|(file, document)| {
+            let line = document.line(&self.field[..document.depth(&self.field)])?;
+            Some((file.clone(), line))
+        });
     }
 
     /// The log line: sensu-client's keys first, then what it does not say.

@@ -85,13 +85,14 @@ impl Queue {
         })
     }
 
-    /// How many lines have been lost and not yet told.
-    pub(super) fn lost(&self) -> u64 {
-        self.lock().lost
-    }
-
-    pub(super) fn forgive(&self, told: u64) {
-        self.lock().lost -= told;
+    /// If lines have been lost since the last time, puts one that tells their count before those that wait.
+    pub(super) fn tell_losses(&self, tell: impl FnOnce(u64) -> Vec<u8>) {
+        let mut state = self.lock();
+        if state.lost > 0 {
+            let line = tell(std::mem::take(&mut state.lost));
+            state.bytes += line.len();
+            state.lines.push_front(line);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -109,17 +110,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_falls_over_the_bound_is_counted() {
+    fn what_falls_over_the_bound_is_counted_and_told_once() {
         let queue = Queue::default();
         queue.push(vec![0; LIMIT + 1]);
-        queue.push(vec![0; 1]);
-        assert_eq!(queue.lost(), 1);
+        queue.push(b"lost".to_vec());
         assert!(matches!(queue.next(), Step::Line(line) if line.len() == LIMIT + 1));
+        queue.push(b"kept".to_vec());
         queue.push(vec![0; LIMIT]);
-        queue.push(vec![0; 1]);
-        assert_eq!(queue.lost(), 2);
-        queue.forgive(1);
-        assert_eq!(queue.lost(), 1);
+        queue.tell_losses(|lost| format!("{lost} lost").into_bytes());
+        queue.tell_losses(|lost| format!("again {lost}").into_bytes());
+        assert!(matches!(queue.next(), Step::Line(line) if line == b"2 lost"));
+        assert!(matches!(queue.next(), Step::Line(line) if line == b"kept"));
     }
 
     #[test]

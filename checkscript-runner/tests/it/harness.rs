@@ -17,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Runner {
     directory: TempDir,
     arguments: Vec<String>,
-    path: Option<PathBuf>,
+    environment: Vec<(&'static str, String)>,
     process: Option<Child>,
 }
 
@@ -26,7 +26,7 @@ impl Runner {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("conf.d")).unwrap();
-        let runner = Self { directory, arguments: Vec::new(), path: None, process: None };
+        let runner = Self { directory, arguments: Vec::new(), environment: Vec::new(), process: None };
         runner.write("config.json", &json!({"client": {"name": "web-1", "address": "127.0.0.1"}}).to_string());
         runner
     }
@@ -43,8 +43,13 @@ impl Runner {
     }
 
     /// Finds scripts here first.
-    pub(crate) fn scripts(mut self, directory: &Path) -> Self {
-        self.path = Some(directory.to_owned());
+    pub(crate) fn scripts(self, directory: &Path) -> Self {
+        let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+        self.environment("PATH", path)
+    }
+
+    pub(crate) fn environment(mut self, name: &'static str, value: String) -> Self {
+        self.environment.push((name, value));
         self
     }
 
@@ -68,9 +73,7 @@ impl Runner {
         for variable in ["SENSU_CLIENT_NAME", "SENSU_CLIENT_ADDRESS", "SENSU_CLIENT_SUBSCRIPTIONS", "NOTIFY_SOCKET"] {
             command.env_remove(variable);
         }
-        if let Some(scripts) = &self.path {
-            command.env("PATH", format!("{}:{}", scripts.display(), std::env::var("PATH").unwrap()));
-        }
+        command.envs(self.environment.iter().cloned());
         command
     }
 

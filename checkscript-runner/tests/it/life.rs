@@ -1,5 +1,7 @@
 //! Starting, reloading and stopping.
 
+use std::os::unix::net::UnixDatagram;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -148,4 +150,22 @@ fn a_stopped_runner_makes_no_burst_when_it_goes_on() {
     assert!(seconds[before.len()] - last > 2, "missed slots are not made up for: {seconds:?}");
     let missed = runner.message("check executions were missed, the process did not run or the clock was set");
     assert_eq!(missed["checks"], json!(["tick"]));
+}
+
+#[test]
+fn the_service_manager_is_told_and_its_socket_is_not_the_commands() {
+    let runner = Runner::with_checks(json!({"a": every_second("echo \"socket: $NOTIFY_SOCKET\"")}));
+    let socket = UnixDatagram::bind(runner.file("notify")).unwrap();
+    let told = || {
+        let mut buffer = [0; 64];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
+    };
+    let address = runner.file("notify").to_str().unwrap().to_owned();
+    let mut runner = runner.environment("NOTIFY_SOCKET", address).start();
+    assert_eq!(told(), "READY=1");
+    assert_eq!(runner.results("a", 1)[0]["output"], "socket: \n");
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(runner.exit().code(), Some(0));
 }
