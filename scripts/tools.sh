@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# Puts the real Prometheus and Alertmanager, with promtool and amtool, within reach: target/tools/bin.
+#
+# What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
+# installed: no root is needed, no service is enabled, started or left behind. Also checks for the Rust toolchain and a
+# C compiler, and says what to install. Quick and silent when there is nothing to do.
+#
+# usage: scripts/tools.sh        exit 0: all there; exit 1: something is missing, and the text on stderr says what to do
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tools=$root/target/tools
+bin=$tools/bin
+packages=(prometheus prometheus-alertmanager)
+
+say() { printf 'tools.sh: %s\n' "$*" >&2; }
+
+works() { "$1" --version >/dev/null 2>&1; }
+
+# Every missing part of the toolchain at once, each with what to do.
+check_toolchain() {
+    local missing=0
+    if ! command -v cc >/dev/null; then
+        say "no C compiler (cc): install Debian's gcc and libc6-dev (apt-get install gcc libc6-dev)"
+        missing=1
+    fi
+    if ! command -v cargo >/dev/null; then
+        say "no cargo: install Rust from https://rustup.rs, and see rust-version in Cargo.toml for the oldest that works"
+        return 1
+    fi
+    if ! cargo fmt --version >/dev/null 2>&1; then
+        say "no rustfmt: rustup component add rustfmt"
+        missing=1
+    fi
+    if ! cargo clippy --version >/dev/null 2>&1; then
+        say "no clippy: rustup component add clippy"
+        missing=1
+    fi
+    return "$missing"
+}
+
+# Prints the first of the named programs that is on PATH and runs.
+on_path() {
+    local name found
+    for name in "$@"; do
+        found=$(type -P "$name" || true)
+        if [[ -n $found && $found != "$bin"/* ]] && works "$found"; then
+            printf '%s\n' "$found"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# place NAME CANDIDATE...: makes target/tools/bin/NAME a working link, if any candidate works.
+place() {
+    local name=$1 found
+    shift
+    works "$bin/$name" && return 0
+    if ! found=$(on_path "$@"); then
+        found=
+        for candidate in "$@"; do
+            works "$tools/root/usr/bin/$candidate" && found=$tools/root/usr/bin/$candidate && break
+        done
+    fi
+    [[ -n $found ]] || return 1
+    rm -f "$bin/$name"
+    if [[ $found == */prometheus-alertmanager && $found == "$tools"/* ]]; then
+        at_home "$found" >"$bin/$name"
+        chmod +x "$bin/$name"
+    else
+        ln -s "$found" "$bin/$name"
+    fi
+}
+
+# Debian's Alertmanager reads its built-in template from /usr/share/prometheus/alertmanager, wherever it stands itself. Prints a
+# launcher that shows it the unpacked /usr/share there, in a mount namespace of its own.
+at_home() {
+    cat <<LAUNCHER
+#!/bin/sh
+# Made by scripts/tools.sh.
+program=$1
+share=$tools/root/usr/share
+if [ -e /usr/share/prometheus/alertmanager/default.tmpl ]; then
+    exec "\$program" "\$@"
+fi
+mkdir -p "\$share/zoneinfo"
+exec unshare --user --map-root-user --mount sh -c '
+    if [ -d /usr/share/zoneinfo ]; then mount --bind /usr/share/zoneinfo "\$1/zoneinfo"; fi
+    mount --rbind "\$1" /usr/share && program=\$2 && shift 2 && exec "\$program" "\$@"' sh "\$share" "\$program" "\$@"
+LAUNCHER
+}
+
+# Debian calls the server prometheus-alertmanager, upstream's archive alertmanager.
+place_all() {
+    local missing=0
+    place prometheus prometheus || missing=1
+    place promtool promtool || missing=1
+    place alertmanager prometheus-alertmanager alertmanager || missing=1
+    place amtool amtool || missing=1
+    return "$missing"
+}
+
+# download DIR [APT-OPTION...]: fetches the packages (apt verifies them) into DIR.
+download() {
+    local dir=$1
+    shift
+    (cd "$dir" && apt-get -q "$@" -o "APT::Sandbox::User=$(id -un)" download "${packages[@]}") >"$dir/log" 2>&1
+}
+
+# The lists of packages may be absent (containers) or older than the archive. Root or sudo refreshes them; anyone else gets
+# lists of their own under target/tools/apt.
+download_with_fresh_lists() {
+    local dir=$1 apt=$tools/apt
+    local private=(-o "Dir::State=$apt/state" -o "Dir::Cache=$apt/cache" -o "Dir::State::status=/var/lib/dpkg/status"
+        -o "APT::Sandbox::User=$(id -un)")
+    say "refreshing the lists of packages"
+    # One unreachable third-party archive fails the update; whether it matters is for the download to say.
+    if [[ $(id -u) -eq 0 ]]; then
+        apt-get -q update >"$tools/apt-update.log" 2>&1 || true
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        # shellcheck disable=SC2024 # the log is this user's
+        sudo -n apt-get -q update >"$tools/apt-update.log" 2>&1 || true
+    else
+        mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
+        apt-get -q "${private[@]}" update >"$tools/apt-update.log" 2>&1 || true
+        download "$dir" "${private[@]}"
+        return
+    fi
+    download "$dir"
+}
+
+fetch() {
+    local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager) and amtool on PATH:
+    Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
+        return 1
+    fi
+    local dir deb
+    dir=$(mktemp -d "$tools/fetch.XXXXXX")
+    # shellcheck disable=SC2064 # the directory of now is meant
+    trap "rm -rf '$dir'" EXIT
+    say "fetching Debian's ${packages[*]} into target/tools (nothing is installed)"
+    if ! download "$dir" && ! download_with_fresh_lists "$dir"; then
+        sed 's/^/    /' "$dir/log" >&2
+        say "apt-get could not download ${packages[*]} (its words are above, those of its update in target/tools/apt-update.log); $by_hand"
+        return 1
+    fi
+    for deb in "$dir"/*.deb; do
+        dpkg-deb -x "$deb" "$tools/root"
+    done
+}
+
+main() {
+    check_toolchain || exit 1
+    mkdir -p "$bin"
+    # Two of these scripts may run at once (make -j).
+    if command -v flock >/dev/null; then
+        exec 9>"$tools/lock"
+        flock 9
+    fi
+    place_all && return
+    fetch || exit 1
+    if ! place_all; then
+        say "unpacked, but not all of prometheus, promtool, alertmanager and amtool run; try them in $tools/root/usr/bin"
+        exit 1
+    fi
+    "$bin/promtool" --version 2>&1 | sed -n '1s/^promtool, version \([^ ]*\).*/tools.sh: Prometheus \1/p' >&2
+    "$bin/amtool" --version 2>&1 | sed -n '1s/^amtool, version \([^ ]*\).*/tools.sh: Alertmanager \1/p' >&2
+}
+
+main "$@"
