@@ -70,7 +70,8 @@ async fn a_warning_that_becomes_critical_is_one_incident() {
     assert!(!critical.body.contains("WARNING"), "{}", critical.body);
     stack.set_demo_check(0, "DEMO OK: emptied").unwrap();
     mail(&stack, "RESOLVED", "DEMO OK: emptied").await;
-    let resolved = stack.mails.all().iter().filter(|mail| mail.subject.starts_with("RESOLVED")).count();
+    let resolved =
+        stack.mails.all().iter().filter(|mail| mail.subject.starts_with("RESOLVED - quickstart/demo")).count();
     assert_eq!(resolved, 1, "the change from WARNING to CRITICAL resolved nothing");
 }
 

@@ -32,7 +32,7 @@ async fn a_part_that_is_killed_neither_loses_nor_doubles_the_alert() {
     }
     // What would have come twice has had the time of the rounds behind it to come.
     let mut mails: BTreeMap<_, u32> = BTreeMap::new();
-    for mail in stack.mails.all() {
+    for mail in stack.mails.all().into_iter().filter(|mail| mail.subject.contains("/demo: ")) {
         let output = mail.body.lines().next().unwrap_or_default().to_owned();
         *mails.entry((mail.subject, output)).or_default() += 1;
     }
@@ -55,6 +55,8 @@ async fn rotating_the_log_while_a_check_fails_loses_nothing() {
     .await
     .unwrap();
     stack.signal(Part::Runner, e2e::Signal::SIGUSR2).unwrap();
+    // Alertmanager never tells of an alert that is resolved within its `group_wait`.
+    mail(&stack, "ALERT", "failing in the").await;
     stack.set_demo_check(0, "fine in the new log").unwrap();
     logged(&stack, "fine in the new log").await;
     stack.stop(Part::Agent).await.unwrap();

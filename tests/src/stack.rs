@@ -115,8 +115,12 @@ impl Stack {
     }
 
     /// The address of a server, without a path.
+    ///
+    /// # Panics
+    /// For the runner, which is none.
     pub fn url(&self, part: Part) -> String {
-        format!("http://{}", self.ports.address(part))
+        let address = self.ports.address(part).expect("every part but the runner is a server");
+        format!("http://{address}")
     }
 
     /// The data folder.
@@ -130,11 +134,9 @@ impl Stack {
     }
 
     async fn ready(&mut self, part: Part) -> anyhow::Result<()> {
-        if part == Part::Runner {
-            // It has no port; that it runs shows in its log, which the agent reads.
-            return Ok(());
-        }
-        let url = format!("{}/-/ready", self.url(part));
+        // That the runner runs shows in its log, which the agent reads.
+        let Some(address) = self.ports.address(part) else { return Ok(()) };
+        let url = format!("http://{address}/-/ready");
         let process = self.processes.get_mut(&part).context("it was just started")?;
         until(part.name(), START, || {
             let running = process.check_running();
@@ -151,27 +153,30 @@ impl Stack {
     fn command(&self, part: Part) -> Command {
         let config = |name: &str| self.data.join("config").join(name);
         let storage = self.data.join(part.name());
-        let listen = format!("--web.listen-address={}", self.ports.address(part));
+        let listen = self.ports.address(part).map(|address| format!("--web.listen-address={address}"));
         let log = self.data.join("checkscript-runner.log");
         let mut command = Command::new(program(part));
         match part {
             Part::Alertmanager => command
                 .arg(flag("--config.file", &config("alertmanager.yml")))
                 .arg(flag("--storage.path", &storage))
-                .args([&listen, "--cluster.listen-address="]),
+                .arg(format!("--web.external-url={}", self.url(part)))
+                .arg("--cluster.listen-address="),
             // A resend each 5 s instead of each minute: what a restart lost is there again within the patience of a test.
             Part::Prometheus => command
                 .arg(flag("--config.file", &config("prometheus.yml")))
                 .arg(flag("--storage.tsdb.path", &storage))
-                .args([&listen, "--rules.alert.resend-delay=5s"]),
-            Part::Proxy => command.arg(flag("--config.file", &config("proxy.yml"))).arg(&listen),
-            Part::Agent => command.arg(flag("--check.log", &log)).args([&listen, "--check.info-attributes=playbook"]),
+                .arg(format!("--web.external-url={}", self.url(part)))
+                .arg("--rules.alert.resend-delay=5s"),
+            Part::Proxy => command.arg(flag("--config.file", &config("proxy.yml"))),
+            Part::Agent => command.arg(flag("--check.log", &log)).arg("--check.info-attributes=playbook"),
             Part::Runner => command
                 .args(["-c", "config/sensu/config.json", "-d", "config/sensu/conf.d", "-l"])
                 .arg(&log)
                 .env("PATH", path_with_checks())
                 .current_dir(&self.data),
         };
+        command.args(listen);
         command
     }
 }

@@ -38,19 +38,16 @@ impl Ports {
         Ok(Self { prometheus, alertmanager, proxy, agent, smtp, slack })
     }
 
-    /// `127.0.0.1:PORT` of a server.
-    ///
-    /// # Panics
-    /// For the runner, which does not listen.
-    pub fn address(&self, part: Part) -> String {
+    /// `127.0.0.1:PORT` of a server; the runner is none.
+    pub(crate) fn address(&self, part: Part) -> Option<String> {
         let port = match part {
             Part::Prometheus => self.prometheus,
             Part::Alertmanager => self.alertmanager,
             Part::Proxy => self.proxy,
             Part::Agent => self.agent,
-            Part::Runner => panic!("the runner does not listen"),
+            Part::Runner => return None,
         };
-        format!("127.0.0.1:{port}")
+        Some(format!("127.0.0.1:{port}"))
     }
 
     /// In one order, so that those of two stacks can be paired.
