@@ -44,11 +44,9 @@ pub struct Context<'a> {
 /// The annotations for `detail`; those that it has nothing for are left out.
 pub fn annotate(detail: &Detail, context: &Context<'_>) -> Annotations {
     let result = &detail.result;
-    let output = text::clean(result.output());
-    let output = text::redact(output.trim_end_matches('\n'));
     let fields = [
-        ("output", Some(text::first_line(&output, FIRST_LINE))),
-        ("output_detail", Some(text::cut(&output, TEXT).into_owned())),
+        ("output", Some(text::first_line(result.output(), FIRST_LINE))),
+        ("output_detail", Some(fit(result.output()))),
         ("client", Some(fit(result.source().unwrap_or(result.client())))),
         ("address", address(detail)),
         ("command", result.text("command").map(fit)),
@@ -70,7 +68,7 @@ pub fn annotate(detail: &Detail, context: &Context<'_>) -> Annotations {
 
 /// The text of `detail_error`: parts of it may come from the node.
 pub fn explain(error: &str) -> String {
-    text::first_line(&text::clean(error), FIRST_LINE)
+    text::first_line(error, FIRST_LINE)
 }
 
 /// The text of `detail_age`, for a result from `executed`.
@@ -81,7 +79,7 @@ pub fn age(executed: Timestamp, now: Timestamp) -> String {
 
 /// Any text, fit for people.
 fn fit(raw: &str) -> String {
-    text::cut(&text::redact(&text::clean(raw)), TEXT).into_owned()
+    text::fit(raw, TEXT)
 }
 
 /// A client that exists only as a `source` has no address of its own; that of the client which ran the check would mislead.

@@ -145,34 +145,37 @@ impl Hold {
         let deadline = not_before + setup.config.hold;
         loop {
             let mut fetch = pin!(setup.details.get(target, not_before.into_std()));
-            let Ok(answer) = timeout_at(deadline, fetch.as_mut()).await else {
+            let in_time = timeout_at(deadline, fetch.as_mut()).await;
+            let Some((alert, changed)) = self.held(fingerprint) else { return };
+            let Ok(answer) = in_time else {
                 let late = Failure::late(target, setup.config.hold);
-                let Some(alert) = self.release(fingerprint, target, Err(late)) else { return };
+                self.release(&alert, self.learn(&alert, target, Err(late)), Enrichment::Failed);
                 // The next resend takes along what comes too late for this post.
                 let rest = timeout(setup.config.fetch.timeout, fetch);
                 if let Some(Ok(answer)) = self.stop.run_until_cancelled(rest).await {
-                    let _ordered = self.lock();
-                    self.learn(&alert, target, answer);
+                    self.remember(&alert, self.learn(&alert, target, answer));
                 }
                 return;
             };
-            match self.changed(fingerprint) {
-                Some(changed) if changed > not_before && Instant::now() < deadline => not_before = changed,
-                _ => break drop(self.release(fingerprint, target, answer)),
+            if changed > not_before && Instant::now() < deadline {
+                // What was asked before it was resolved may not know that.
+                not_before = changed;
+                continue;
             }
+            let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
+            return self.release(&alert, self.learn(&alert, target, answer), enrichment);
         }
     }
 
-    /// Lets a held alert go on with `answer`.
-    fn release(&self, fingerprint: Fingerprint, target: &Target, answer: Answer) -> Option<Alert> {
+    /// Lets the newest post of a held alert go on with what is known.
+    fn release(&self, alert: &Alert, known: Known, enrichment: Enrichment) {
         let mut held = self.lock();
-        let Held { alert, since, .. } = held.remove(&fingerprint)?;
+        let Some(Held { alert, since, .. }) = held.remove(&alert.fingerprint()) else { return };
         self.events.held(held.len());
         self.events.waited(since.elapsed());
-        let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
-        let known = self.learn(&alert, target, answer);
-        self.send(alert.clone(), &known.annotations(), enrichment);
-        Some(alert)
+        let annotations = known.annotations();
+        self.memory.put(alert.fingerprint(), known);
+        self.send(alert, &annotations, enrichment);
     }
 
     /// Asks anew for what an alert was given, if that is old and not too many others are being refreshed.
@@ -189,28 +192,30 @@ impl Hold {
             let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
             let answer = timeout(fetch.timeout, setup.details.get(&target, not_before.into_std()));
             if let Some(Ok(answer)) = hold.stop.run_until_cancelled(answer).await {
-                let _ordered = hold.lock();
-                // Meanwhile the alert may have changed and learnt something newer.
-                if hold.memory.known_of(&alert).is_some() {
-                    hold.learn(&alert, &target, answer);
-                }
+                hold.remember(&alert, hold.learn(&alert, &target, answer));
             }
         });
     }
 
-    /// Remembers what `answer` tells of the alert. The caller holds the lock.
+    /// What `answer` tells of the alert. Takes a while for a long output, so the lock is not held.
     fn learn(&self, alert: &Alert, target: &Target, answer: Answer) -> Known {
         let now = Timestamp::now();
-        let known = match answer {
+        match answer {
             Ok(fetched) => {
                 let context =
                     annotate::Context { url: target.url(), zone: &self.zone, last_change: alert.last_change(), now };
                 Known::detail(alert, &fetched, annotate::annotate(&fetched.detail, &context))
             }
             Err(failure) => Known::failure(alert, &failure, self.memory.any_of(alert), now),
-        };
-        self.memory.put(alert.fingerprint(), known.clone());
-        known
+        }
+    }
+
+    /// Remembers what is known of an alert that has gone on, unless it has changed since.
+    fn remember(&self, alert: &Alert, known: Known) {
+        let _ordered = self.lock();
+        if self.memory.known_of(alert).is_some() {
+            self.memory.put(alert.fingerprint(), known);
+        }
     }
 
     fn send(&self, alert: Alert, annotations: &Annotations, enrichment: Enrichment) {
@@ -218,8 +223,9 @@ impl Hold {
         self.forwarder.send(alert.into_outgoing(annotations));
     }
 
-    fn changed(&self, fingerprint: Fingerprint) -> Option<Instant> {
-        self.lock().get(&fingerprint).map(|held| held.changed)
+    /// A held alert, and when it changed.
+    fn held(&self, fingerprint: Fingerprint) -> Option<(Alert, Instant)> {
+        self.lock().get(&fingerprint).map(|held| (held.alert.clone(), held.changed))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Held>> {

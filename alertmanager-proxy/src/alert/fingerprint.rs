@@ -29,3 +29,22 @@ impl fmt::Display for Fingerprint {
         write!(f, "{:016x}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_alertmanager_prints_them() {
+        let labels = [
+            ("team", "日本"),
+            ("alertname", "CheckCritical"),
+            ("check", "disk"),
+            ("instance", "10.0.0.1:9780"),
+            ("severity", "critical"),
+        ];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        // What Alertmanager 0.25 answered for these labels.
+        assert_eq!(Fingerprint::of(&labels).to_string(), "7774d8d12e9325a0");
+    }
+}

@@ -11,8 +11,27 @@ use regex::Regex;
 static PASSWORD: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(\s-p|\s-P|\s--password)(\s*\S+)").expect("the pattern is valid"));
 
+/// Bytes at either end of a long text that are looked at; far more than an annotation can hold.
+const END: usize = 16 << 10;
+
+/// Raw text, cleaned, without passwords, at most `max` bytes. Line ends at its end go.
+pub(super) fn fit(raw: &str, max: usize) -> String {
+    if raw.len() <= 2 * END {
+        let text = presentable(raw);
+        return if text.len() <= max { text } else { ends(&text, &text, text.len(), max) };
+    }
+    let head = presentable(&raw[..raw.floor_char_boundary(END)]);
+    let tail = presentable(&raw[raw.ceil_char_boundary(raw.len() - END)..]);
+    ends(&head, &tail, raw.len(), max)
+}
+
+fn presentable(raw: &str) -> String {
+    let text = clean(raw);
+    redact(text.trim_end_matches('\n')).into_owned()
+}
+
 /// Removes terminal escapes, control characters and text-direction overrides; line breaks and tabs stay.
-pub(super) fn clean(text: &str) -> String {
+fn clean(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
     let plain = strip_str(&lines).to_string();
     plain.chars().filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_override(c))).collect()
@@ -24,12 +43,14 @@ fn is_direction_override(c: char) -> bool {
 }
 
 /// Replaces what Sensu's mailer takes for passwords, by its words.
-pub(super) fn redact(text: &str) -> Cow<'_, str> {
+fn redact(text: &str) -> Cow<'_, str> {
     PASSWORD.replace_all(text, "$1 <password omitted>")
 }
 
-/// The first line that is not blank, at most `max` characters; a last `…` says that it was cut.
-pub(super) fn first_line(text: &str, max: usize) -> String {
+/// The first line of raw text that is not blank, cleaned, without passwords, at most `max` characters; a last `…` says that
+/// it was cut.
+pub(super) fn first_line(raw: &str, max: usize) -> String {
+    let text = presentable(&raw[..raw.floor_char_boundary(END)]);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match line.char_indices().nth(max) {
         None => line.to_owned(),
@@ -37,18 +58,14 @@ pub(super) fn first_line(text: &str, max: usize) -> String {
     }
 }
 
-/// At most `max` bytes of `text`: where it is longer, its head and its tail with a line between them that says how much is
-/// left out. The end of an output often holds the reason, so the tail gets a third.
-pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
-    if text.len() <= max {
-        return Cow::Borrowed(text);
-    }
+/// The start of `head` and the end of `tail`, at most `max` bytes, with a line between them that says how much of the
+/// `whole` is left out. The end of an output often holds the reason, so it gets a third.
+fn ends(head: &str, tail: &str, whole: usize, max: usize) -> String {
     // As long as the real marker or longer: no count has more digits than the whole length.
-    let room = max.saturating_sub(marker(text.len(), text.len()).len());
-    let head = &text[..text.floor_char_boundary(room - room / 3)];
-    let tail = &text[text.ceil_char_boundary(text.len() - room / 3)..];
-    let marker = marker(text.len() - head.len() - tail.len(), text.len());
-    Cow::Owned(format!("{head}{marker}{tail}"))
+    let room = max.saturating_sub(marker(whole, whole).len());
+    let head = &head[..head.floor_char_boundary(room - room / 3)];
+    let tail = &tail[tail.ceil_char_boundary(tail.len().saturating_sub(room / 3))..];
+    format!("{head}{}{tail}", marker(whole.saturating_sub(head.len() + tail.len()), whole))
 }
 
 fn marker(left_out: usize, whole: usize) -> String {
@@ -90,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_first_line_is_counted_in_characters() {
-        assert_eq!(first_line("\n \n CRITICAL: x \nmore", 300), "CRITICAL: x");
+        assert_eq!(first_line("\n \n \x1b[1mCRITICAL: x \nmore", 300), "CRITICAL: x");
         assert_eq!(first_line("日本語", 3), "日本語");
         assert_eq!(first_line("日本語x", 3), "日本…");
         assert_eq!(first_line("", 3), "");
@@ -98,22 +115,34 @@ mod tests {
 
     #[test]
     fn a_cut_keeps_head_and_tail() {
-        let text = format!("HEAD{}TAIL", "x".repeat(5000));
-        let cut = cut(&text, 200);
-        assert!(cut.starts_with("HEADx") && cut.ends_with("xTAIL"), "{cut}");
+        for length in [5_000, 5_000_000] {
+            let cut = fit(&format!("HEAD{}TAIL\n", "x".repeat(length)), 200);
+            assert!(cut.starts_with("HEADx") && cut.ends_with("xTAIL"), "{cut}");
+            assert!(cut.len() <= 200 && cut.contains("bytes left out ...]\n"), "{cut}");
+        }
+        let cut = fit(&"x".repeat(5_000), 200);
         let kept = cut.matches('x').count();
-        assert!(cut.contains(&format!("\n[... {} of 5008 bytes left out ...]\n", 5000 - kept)), "{cut}");
+        assert!(cut.contains(&format!("\n[... {} of 5000 bytes left out ...]\n", 5_000 - kept)), "{cut}");
     }
 
     proptest! {
         #[test]
         fn a_cut_is_never_too_long(text in any::<String>(), max in 60usize..400) {
-            prop_assert!(cut(&text, max).len() <= max);
+            prop_assert!(fit(&text, max).len() <= max);
         }
 
         #[test]
         fn what_is_clean_has_no_control_characters(text in any::<String>()) {
             prop_assert!(clean(&text).chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_cut_of_a_long_text_is_never_too_long(text in ".{1,100}", max in 60usize..400) {
+            prop_assert!(fit(&text.repeat(2 * END / text.len() + 1), max).len() <= max);
         }
     }
 }

@@ -62,9 +62,8 @@ async fn a_node_that_fails_later_takes_no_output_away() {
     let firing = alert("disk", node.address);
     proxy.post(&json!([firing])).await;
     assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
-    let mut moved = config(&[alertmanager.address], "");
-    moved = moved.replace("{{ labels.check }}", "hung");
-    proxy.configure(&moved);
+    let moved = config(&[alertmanager.address], "fetch: {timeout: 300ms}");
+    proxy.configure(&moved.replace("{{ labels.check }}", "hung"));
     assert_eq!(proxy.client.post(proxy.url("/-/reload")).send().await.unwrap().status(), 200);
     proxy.post(&json!([crate::world::resolved(firing)])).await;
     let annotations = alertmanager.next().await["annotations"].take();

@@ -1,6 +1,8 @@
 //! The proxy as a program, between fakes: an Alertmanager that records what it is posted, and nodes that misbehave as
 //! real ones can but on demand will not.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod alertmanager;
 mod deliver;
 mod enrich;
