@@ -37,7 +37,7 @@ use crate::serve::{Serving, Timeouts};
 use crate::systemd;
 use crate::web_config::Live;
 
-/// A server being put together. See the [crate](crate)'s head for what it answers by itself.
+/// A server being put together. See the [crate]'s head for what it answers by itself.
 pub struct Server {
     info: BuildInfo,
     sockets: Sockets,

@@ -1,4 +1,4 @@
-//! `--web.config.file`: TLS, client certificates, basic authentication, response headers, in the format of
+//! `--web.config.file`: TLS, client certificates, basic authentication, a rate limit, response headers, in the format of
 //! exporter-toolkit (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>).
 //!
 //! `raw` is the file as written, `load` turns it into a checked [`WebConfig`] and collects all failures, `live` keeps the
@@ -8,6 +8,7 @@ mod checks;
 mod client_cert;
 mod live;
 mod load;
+mod rate_limit;
 mod raw;
 mod tls;
 
@@ -16,12 +17,14 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) use self::live::Live;
+use self::rate_limit::RateLimit;
 use crate::auth::Users;
 
 /// Checked settings. Without `Debug`, since they hold hashes of passwords.
 #[derive(Default)]
 pub(crate) struct WebConfig {
     tls: Option<Arc<rustls::ServerConfig>>,
+    rate_limit: Option<RateLimit>,
     headers: HeaderMap,
     users: Users,
 }

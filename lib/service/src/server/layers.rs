@@ -1,4 +1,4 @@
-//! What every request goes through, outermost first: measuring, catching panics, response headers, authentication.
+//! What every request goes through, outermost first: measuring, catching panics, response headers, rate limit, authentication.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ pub(super) fn around(router: Router, web: Arc<Live>, http: Arc<HttpMetrics>) -> 
         .layer(from_fn_with_state(http, measure))
 }
 
-/// Sets the configured headers, also on refusals, and lets only known users pass.
+/// Sets the configured headers, also on refusals, and lets pass what the web config allows.
 async fn admit(State(web): State<Arc<Live>>, request: Request, next: Next) -> Response {
     let config = web.current();
-    let mut response = match web.allows(&config, request.headers()).await {
-        true => next.run(request).await,
-        false => crate::auth::refusal(),
+    let mut response = match web.refuse(&config, request.headers()).await {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     };
     for (name, value) in config.headers() {
         response.headers_mut().insert(name, value.clone());

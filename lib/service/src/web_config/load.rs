@@ -9,7 +9,7 @@ use serde_saphyr::Spanned;
 use super::WebConfig;
 use super::checks::{Checks, Stamp};
 use super::raw::Raw;
-use super::tls;
+use super::{rate_limit, tls};
 use crate::auth::Users;
 use crate::error::ConfigError;
 
@@ -66,11 +66,9 @@ fn read(path: &Path, checks: &mut Checks) -> Option<Raw> {
 fn check(raw: Raw, checks: &mut Checks) -> WebConfig {
     let tls = raw.tls_server_config.and_then(|raw| tls::server_config(&raw, checks));
     let headers = headers(raw.http_server_config.and_then(|http| http.headers).unwrap_or_default(), checks);
-    if let Some(rate_limit) = raw.rate_limit {
-        checks.fail("rate_limit", &rate_limit, "not supported; connections are limited by --web.max-connections");
-    }
+    let rate_limit = raw.rate_limit.and_then(|raw| rate_limit::check(&raw, checks));
     let users = users(raw.basic_auth_users.unwrap_or_default(), checks);
-    WebConfig { tls, headers, users }
+    WebConfig { tls, rate_limit, headers, users }
 }
 
 fn headers(raw: BTreeMap<String, Spanned<String>>, checks: &mut Checks) -> HeaderMap {

@@ -10,7 +10,7 @@ use serde_saphyr::Spanned;
 pub(super) struct Raw {
     pub(super) tls_server_config: Option<Spanned<RawTls>>,
     pub(super) http_server_config: Option<RawHttp>,
-    pub(super) rate_limit: Option<Spanned<serde::de::IgnoredAny>>,
+    pub(super) rate_limit: Option<RawRateLimit>,
     pub(super) basic_auth_users: Option<BTreeMap<String, Spanned<String>>>,
 }
 
@@ -39,4 +39,11 @@ pub(super) struct RawHttp {
     #[serde(rename = "http2")]
     pub(super) _http2: Option<bool>,
     pub(super) headers: Option<BTreeMap<String, Spanned<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRateLimit {
+    pub(super) interval: Option<Spanned<String>>,
+    pub(super) burst: Option<Spanned<u32>>,
 }

@@ -1,4 +1,4 @@
-//! Basic authentication and response headers, over a real web config file.
+//! Basic authentication, response headers and the rate limit, over a real web config file.
 
 use std::path::Path;
 
@@ -75,5 +75,17 @@ async fn a_changed_file_counts_at_once_and_a_broken_one_does_not() {
     std::fs::write(&file, "").unwrap();
     until(async || sample("new").await == Some(0.0)).await;
     assert_eq!(get(&running, "/hello", None).await.status, 401, "an emptied file does not open the server");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn requests_over_the_rate_are_429() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = running(folder.path(), "rate_limit: {interval: 1h, burst: 2}\n");
+    let mut statuses = Vec::new();
+    for path in ["/hello", "/nowhere", "/hello"] {
+        statuses.push(running.get(path).await.status);
+    }
+    assert_eq!(statuses, [200, 404, 429]);
     running.stop().await;
 }

@@ -1,5 +1,6 @@
 //! Clients, and bounded reading of what they get.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,7 +8,10 @@ use axum::body::Body;
 use axum::response::Redirect;
 use axum::routing::get;
 use futures_util::stream;
-use service::http::{ClientError, ClientOptions, ReadError, fleet_client, read_limited, upstream_client};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use service::http::{
+    ClientError, ClientOptions, ReadError, fleet_client, fleet_client_resolving, read_limited, upstream_client,
+};
 
 use crate::running::{INFO, Running, server, start};
 
@@ -73,6 +77,30 @@ async fn the_fleet_client_keeps_no_connection_and_the_upstream_client_does() {
         running.wait_for("http_connections", f64::from(kept + 1)).await;
         running.stop().await;
     }
+}
+
+/// Knows one name.
+struct OneName;
+
+impl Resolve for OneName {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            match name.as_str() {
+                "node.test" => Ok(Box::new(std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0)))) as Addrs),
+                _ => Err("not permitted".into()),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_resolver_of_the_callers_decides_what_a_name_stands_for() {
+    let running = running();
+    let client = fleet_client_resolving(&options(), OneName).unwrap();
+    let get = async |host| client.get(format!("http://{host}:{}/ten", running.address.port())).send().await;
+    assert_eq!(get("node.test").await.unwrap().status(), 200);
+    assert!(get("localhost").await.unwrap_err().is_connect());
+    running.stop().await;
 }
 
 #[test]

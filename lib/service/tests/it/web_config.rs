@@ -49,9 +49,11 @@ fn mistakes_in_headers_and_users_name_file_line_and_field() {
                 "web.yml:3: basic_auth_users.b: a bcrypt cost of 31 is above 18",
             ],
         ),
+        ("rate_limit:\n  interval: 1s\n", &["web.yml:2: rate_limit.burst: an interval needs a burst of at least 1"]),
+        ("rate_limit:\n  interval: 100000h\n  burst: 5\n", &["web.yml:2: rate_limit.interval: is longer than a day"]),
         (
-            "rate_limit:\n  interval: 1s\n  burst: 5\n",
-            &["web.yml:2: rate_limit: not supported; connections are limited by --web.max-connections"],
+            "rate_limit:\n  interval: often\n  burst: 5\n",
+            &["web.yml:2: rate_limit.interval: not a duration; write it like `10s`, `1m30s` or `500ms`"],
         ),
     ]);
 }
@@ -186,7 +188,13 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn an_empty_file_and_empty_sections_mean_plain_http() {
-    for text in ["", "# nothing yet\n", "tls_server_config: {}\n", "tls_server_config:\nbasic_auth_users:\n"] {
+    for text in [
+        "",
+        "# nothing yet\n",
+        "tls_server_config: {}\n",
+        "tls_server_config:\nbasic_auth_users:\n",
+        "rate_limit: {interval: 0, burst: 0}\n",
+    ] {
         assert_eq!(failures(text), Vec::<String>::new(), "{text:?}");
     }
 }
