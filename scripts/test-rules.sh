@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Proves the rules with the real promtool: syntax, unit tests, and the configurations that load them.
+#
+# usage: scripts/test-rules.sh
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+"$root/scripts/tools.sh"
+promtool=$root/target/tools/bin/promtool
+
+"$promtool" check rules "$root"/rules/*.yml
+"$promtool" check config "$root/examples/quickstart/prometheus.yml"
+"$promtool" test rules "$root"/rules/tests/*.yml
+
+# A rule without a unit test is not done.
+failed=0
+while read -r rule; do
+    if ! grep -q "alertname: $rule\b" "$root"/rules/tests/*.yml; then
+        echo "FAILED: no unit test in rules/tests/ names the alert $rule"
+        failed=1
+    fi
+done < <(sed -n 's/^ *- alert: //p' "$root"/rules/*.yml | sort -u)
+exit "$failed"
