@@ -11,17 +11,17 @@ use service::http::{ClientError, ClientOptions, upstream_client};
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::detail::Details;
 use crate::events::Events;
 use crate::forward::Forwarder;
-use crate::hold::{Hold, Setup};
+use crate::hold::Hold;
 use crate::intake::{self, Intake};
 use crate::passthrough::{self, Passthrough};
+use crate::setup::{Setup, Shared};
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct App {
-    setup: Arc<ArcSwap<Setup>>,
+    setup: Shared,
     options: ClientOptions,
     events: Arc<Events>,
     forwarder: Arc<Forwarder>,
@@ -36,8 +36,7 @@ impl App {
     /// When an HTTP client cannot be made.
     pub fn start(config: Config, options: ClientOptions, registry: &mut Registry) -> Result<Self, ClientError> {
         let events = Arc::new(Events::new(registry));
-        let details = Details::new(&config, &options, Arc::clone(&events))?;
-        let setup = Arc::new(ArcSwap::from_pointee(Setup { config, details }));
+        let setup = Arc::new(ArcSwap::from_pointee(Setup::new(config, &options, Arc::clone(&events))?));
         let client = upstream_client(&options)?;
         let forwarder = Forwarder::start(Arc::clone(&setup), client.clone(), Arc::clone(&events));
         let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
@@ -67,8 +66,7 @@ impl App {
     /// # Errors
     /// When an HTTP client cannot be made; the old configuration stays.
     pub fn reload(&self, config: Config) -> Result<(), ClientError> {
-        let details = Details::new(&config, &self.options, Arc::clone(&self.events))?;
-        self.setup.store(Arc::new(Setup { config, details }));
+        self.setup.store(Arc::new(Setup::new(config, &self.options, Arc::clone(&self.events))?));
         self.forwarder.reconcile();
         Ok(())
     }

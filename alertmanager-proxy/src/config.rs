@@ -1,6 +1,6 @@
 //! The configuration (contract C5).
 //!
-//! Two layers: [`raw`] is the file as it is written, read strictly; this module's types are checked, and the rest of the
+//! Two layers: `raw` is the file as it is written, read strictly; this module's types are checked, and the rest of the
 //! program sees only them. All failures of a file are found in one go, each with its line and field.
 
 use std::collections::BTreeMap;

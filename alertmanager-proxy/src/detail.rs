@@ -4,7 +4,7 @@
 //! A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in turn.
 //! Everything is bounded: requests in all and to one node, the time and the size of an answer, the cache.
 //!
-//! What may be asked is decided by the address that is connected to, not by the name: see [`address`].
+//! What may be asked is decided by the address that is connected to, not by the name: see `detail/address.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +31,10 @@ use nodes::Nodes;
 /// Outputs kept in the cache, in bytes. It only has to last from one alert of a check to the next; what the alerts
 /// themselves need for longer is remembered elsewhere, cut to size.
 const CACHE_BYTES: u64 = 32 << 20;
+
+/// Look-ups of names at a time. Each blocks a thread, for longer than we wait for it if the name server hangs, and the
+/// runtime has few hundred of them for everything.
+const LOOKUPS: usize = 64;
 
 /// What an answer takes beside its texts, in bytes, roughly.
 const OVERHEAD: usize = 2_048;
@@ -92,8 +96,10 @@ impl Details {
     pub fn new(config: &Config, options: &ClientOptions, events: Arc<Events>) -> Result<Self, ClientError> {
         let limits = config.fetch;
         let options = ClientOptions { timeout: limits.timeout, connect_timeout: limits.timeout, ..options.clone() };
+        let lookups = Arc::new(Semaphore::new(LOOKUPS));
         let source = |source: &Source| -> Result<_, ClientError> {
-            let client = fleet_client_resolving(&options, Resolver::new(source.allow.clone()))?;
+            let resolver = Resolver::new(source.allow.clone(), Arc::clone(&lookups));
+            let client = fleet_client_resolving(&options, resolver)?;
             Ok((client, source.allow.clone()))
         };
         let lifetime = Lifetime { answer: limits.cache, failure: limits.failure_cache };
@@ -118,7 +124,11 @@ impl Details {
     async fn fetch(&self, target: &Target) -> Answer {
         let (client, allow) = &self.sources[target.source];
         let url = &target.url;
-        address::check(url, allow).map_err(|denied| Failure::denied(&denied, url))?;
+        if let Err(denied) = address::check(url, allow) {
+            let failure = Failure::denied(&denied, url);
+            self.events.not_asked(url, &failure.reason);
+            return Err(failure);
+        }
         // The node first: alerts that queue for a slow node must not occupy the slots of the others.
         let _node = self.nodes.enter(url.authority()).await;
         let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
@@ -170,7 +180,7 @@ impl Failure {
     }
 
     fn denied(denied: &Denied, url: &Url) -> Self {
-        Self { kind: "denied", reason: format!("{} is not asked: {denied}", url.authority()).into() }
+        Self { kind: "denied", reason: format!("{} may not be asked: {denied}", url.authority()).into() }
     }
 }
 

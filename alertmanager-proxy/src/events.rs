@@ -1,6 +1,6 @@
 //! Everything that happens to an alert: the log line and the metric of one event stand together.
 //!
-//! What may happen to thousands of alerts at once is counted each time and logged at most once a minute ([`Seldom`]).
+//! What may happen to thousands of alerts at once is counted each time and logged at most once a minute.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -115,6 +115,11 @@ impl Events {
             said_unreachable: Seldom::default(),
         };
         events.register(registry.sub_registry_with_prefix("alertmanager_proxy"));
+        // A counter that starts at its first event hides that event from `increase`.
+        for why in [Enrichment::None, Enrichment::Fetched, Enrichment::Remembered, Enrichment::Failed] {
+            drop(events.enrichments.get_or_create(&Outcome { outcome: why.word() }));
+        }
+        drop(events.dropped.get_or_create(&Dropped::new(Loss::HeldFull, "")));
         events
     }
 
@@ -177,10 +182,17 @@ impl Events {
         }
     }
 
+    /// A source's configuration does not let an alert's detail be asked for.
+    pub fn not_asked(&self, url: &Url, error: &str) {
+        self.fetches.get_or_create(&Outcome { outcome: "denied" }).inc();
+        if self.said_failed.due() {
+            warn!(%url, error, "A detail was not asked for: {error}");
+        }
+    }
+
     /// Alerts are lost, to one Alertmanager or, where none is named, to all.
     pub fn dropped(&self, why: Loss, alertmanager: &str, count: usize, detail: &str) {
-        let labels = Dropped { reason: why.word(), alertmanager: alertmanager.to_owned() };
-        self.dropped.get_or_create(&labels).inc_by(count as u64);
+        self.dropped.get_or_create(&Dropped::new(why, alertmanager)).inc_by(count as u64);
         // A refusal is about one alert, and an operator needs its text.
         if why == Loss::Rejected || self.said_full.due() {
             error!(reason = why.word(), alertmanager, count, "Dropped alerts: {detail}");
@@ -211,11 +223,29 @@ impl Events {
         self.pending.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).set(count);
     }
 
+    /// An Alertmanager is in the configuration.
+    pub fn known(&self, alertmanager: &str) {
+        let peer = Peer { alertmanager: alertmanager.to_owned() };
+        drop(self.forwarded.get_or_create(&peer));
+        drop(self.retries.get_or_create(&peer));
+        for why in [Loss::PendingFull, Loss::Stale, Loss::Rejected, Loss::Shutdown] {
+            drop(self.dropped.get_or_create(&Dropped::new(why, alertmanager)));
+        }
+    }
+
     /// An Alertmanager left the configuration.
     pub fn forgotten(&self, alertmanager: &str) {
         let peer = Peer { alertmanager: alertmanager.to_owned() };
         self.pending.remove(&peer);
         self.up.remove(&peer);
+    }
+}
+
+// === impl Dropped ===
+
+impl Dropped {
+    fn new(why: Loss, alertmanager: &str) -> Self {
+        Self { reason: why.word(), alertmanager: alertmanager.to_owned() }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::alert::Outgoing;
 use crate::events::{Events, Loss};
-use crate::hold::Setup;
+use crate::setup::Shared;
 
 mod peer;
 mod pending;
@@ -27,7 +27,7 @@ pub(crate) use post::innermost;
 /// One sender for each configured Alertmanager.
 #[derive(Debug)]
 pub struct Forwarder {
-    setup: Arc<ArcSwap<Setup>>,
+    setup: Shared,
     peers: ArcSwap<Vec<Arc<Peer>>>,
     client: Client,
     events: Arc<Events>,
@@ -42,7 +42,7 @@ pub struct Forwarder {
 
 impl Forwarder {
     /// Starts a sender for each Alertmanager of the configuration; needs a runtime.
-    pub fn start(setup: Arc<ArcSwap<Setup>>, client: Client, events: Arc<Events>) -> Arc<Self> {
+    pub fn start(setup: Shared, client: Client, events: Arc<Events>) -> Arc<Self> {
         let forwarder = Self {
             setup,
             peers: ArcSwap::default(),
@@ -65,6 +65,7 @@ impl Forwarder {
             let known = old.iter().find(|peer| peer.url() == url);
             known.cloned().unwrap_or_else(|| {
                 let peer = Arc::new(Peer::new(url.clone(), self.stop.child_token(), self.abandon.child_token()));
+                self.events.known(peer.name());
                 let (setup, client, events) = (self.setup.clone(), self.client.clone(), self.events.clone());
                 self.tracker.spawn(peer::run(Arc::clone(&peer), peer::Parts { setup, client, events }));
                 peer

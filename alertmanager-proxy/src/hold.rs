@@ -16,7 +16,6 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
@@ -26,10 +25,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::alert::{Alert, Annotations, Fingerprint};
 use crate::annotate;
-use crate::config::Config;
-use crate::detail::{Answer, Details, Failure, Target};
+use crate::detail::{Answer, Failure, Target};
 use crate::events::{Enrichment, Events, Loss};
 use crate::forward::Forwarder;
+use crate::setup::{Setup, Shared};
 
 mod memory;
 
@@ -38,19 +37,10 @@ use memory::{Known, Memory};
 /// Details that are refreshed at a time for alerts which went on already; beyond it the old ones serve longer.
 const REFRESHES: usize = 64;
 
-/// A configuration and what is made from it; a reload replaces both at once.
-#[derive(Debug)]
-pub struct Setup {
-    /// The configuration.
-    pub config: Config,
-    /// The details of its sources.
-    pub details: Details,
-}
-
 /// Holds alerts for their details.
 #[derive(Debug)]
 pub struct Hold {
-    setup: Arc<ArcSwap<Setup>>,
+    setup: Shared,
     held: Mutex<HashMap<Fingerprint, Held>>,
     memory: Memory,
     refreshes: Arc<Semaphore>,
@@ -81,7 +71,7 @@ struct Held {
 
 impl Hold {
     /// A hold without alerts.
-    pub fn new(setup: Arc<ArcSwap<Setup>>, forwarder: Arc<Forwarder>, events: Arc<Events>) -> Arc<Self> {
+    pub fn new(setup: Shared, forwarder: Arc<Forwarder>, events: Arc<Events>) -> Arc<Self> {
         let memory = Memory::new(setup.load().config.limits.memory_bytes);
         Arc::new(Self {
             setup,
@@ -181,7 +171,8 @@ impl Hold {
     /// Asks anew for what an alert was given, if that is old and not too many others are being refreshed.
     fn refresh(self: &Arc<Self>, alert: &Alert, known: &Known, target: Target, setup: Arc<Setup>) {
         let fetch = setup.config.fetch;
-        if known.age() < fetch.cache {
+        // Nor would a resolved message be right with what the check says when it fails the next time.
+        if known.age() < fetch.cache || known.is_final() {
             return;
         }
         let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() else { return };

@@ -14,7 +14,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -28,8 +27,9 @@ use serde_json::{Value, json};
 
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
 use crate::events::Events;
-use crate::hold::{Full, Hold, Setup};
+use crate::hold::{Full, Hold};
 use crate::passthrough::{self, Passthrough};
+use crate::setup::{Setup, Shared};
 
 /// go-openapi's code for a required value that is missing (`errors.RequiredFailCode`).
 const REQUIRED: u16 = 602;
@@ -38,7 +38,7 @@ const REQUIRED: u16 = 602;
 #[derive(Debug)]
 pub struct Intake {
     /// The configuration in force.
-    pub setup: Arc<ArcSwap<Setup>>,
+    pub setup: Shared,
     /// Where good alerts go.
     pub hold: Arc<Hold>,
     /// Where everything else goes.

@@ -21,6 +21,7 @@ pub mod forward;
 pub mod hold;
 pub mod intake;
 pub mod passthrough;
+pub mod setup;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -4,9 +4,11 @@
 //! where the connection is made: an address in the URL is checked as it is, after `url` has normalised it (decimal, octal
 //! and hexadecimal forms, IPv4 within IPv6), and a name is resolved by a resolver that hands on allowed addresses alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use crate::config::Networks;
@@ -22,6 +24,7 @@ pub(super) struct Denied {
 #[derive(Clone, Debug)]
 pub(super) struct Resolver {
     allow: Networks,
+    lookups: Arc<Semaphore>,
 }
 
 /// Checks an address that stands in the URL itself, which no resolver gets to see.
@@ -47,16 +50,23 @@ fn permitted(found: Vec<SocketAddr>, allow: &Networks) -> Result<Vec<SocketAddr>
 // === impl Resolver ===
 
 impl Resolver {
-    pub(super) fn new(allow: Networks) -> Self {
-        Self { allow }
+    /// Hands on addresses in `allow`; looks up as many names at a time as `lookups` has permits.
+    pub(super) fn new(allow: Networks, lookups: Arc<Semaphore>) -> Self {
+        Self { allow, lookups }
     }
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow = self.allow.clone();
+        let Self { allow, lookups } = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let permit = lookups.acquire_owned().await?;
+            let lookup = move || {
+                // Given back when the thread is free again, also when nobody waits any more.
+                let _permit = permit;
+                (name.as_str(), 0).to_socket_addrs().map(Iterator::collect)
+            };
+            let found = tokio::task::spawn_blocking(lookup).await??;
             let addresses: Addrs = Box::new(permitted(found, &allow)?.into_iter());
             Ok(addresses)
         })
@@ -113,10 +123,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_resolves_elsewhere_is_not_connected_to() {
-        let denied = Resolver::new(networks("[\"10.0.0.0/8\"]")).resolve("localhost".parse().unwrap()).await;
+        let resolve = async |allow| {
+            let resolver = Resolver::new(networks(allow), Arc::new(Semaphore::new(1)));
+            resolver.resolve("localhost".parse().unwrap()).await
+        };
+        let denied = resolve("[\"10.0.0.0/8\"]").await;
         assert!(denied.err().unwrap().is::<Denied>());
-        let mut allowed =
-            Resolver::new(networks("[\"127.0.0.0/8\", \"::1\"]")).resolve("localhost".parse().unwrap()).await.unwrap();
+        let mut allowed = resolve("[\"127.0.0.0/8\", \"::1\"]").await.unwrap();
         assert!(allowed.next().unwrap().ip().is_loopback());
     }
 }

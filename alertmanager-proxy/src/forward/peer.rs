@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use jiff::Timestamp;
 use reqwest::Client;
@@ -15,7 +14,7 @@ use super::pending::Pending;
 use super::post::{PostError, post};
 use crate::alert::Outgoing;
 use crate::events::{Events, Loss};
-use crate::hold::Setup;
+use crate::setup::Shared;
 
 /// Waits between tries: Prometheus resends each minute, so a wait must stay well below that.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -34,7 +33,7 @@ pub struct Peer {
 
 /// What a sender needs beside its Alertmanager.
 pub(super) struct Parts {
-    pub(super) setup: Arc<ArcSwap<Setup>>,
+    pub(super) setup: Shared,
     pub(super) client: Client,
     pub(super) events: Arc<Events>,
 }

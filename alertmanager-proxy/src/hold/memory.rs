@@ -107,6 +107,11 @@ impl Known {
         self.tried.elapsed()
     }
 
+    /// Whether the output with which the check went back to normal is known.
+    pub(super) fn is_final(&self) -> bool {
+        self.resolved && self.error.is_none()
+    }
+
     /// The same, being tried again now.
     pub(super) fn renewed(self) -> Self {
         Self { tried: Instant::now(), ..self }

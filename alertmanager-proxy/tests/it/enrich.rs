@@ -84,6 +84,20 @@ async fn a_resolved_alert_says_what_the_check_says_now() {
 }
 
 #[tokio::test]
+async fn a_resolved_alert_keeps_the_output_that_it_was_resolved_with() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "fetch: {cache: 1ms}"));
+    node.says(0, "OK: / 40%\n");
+    let alerts = json!([resolved(alert("disk", node.address))]);
+    for _ in 0..3 {
+        proxy.post(&alerts).await;
+        assert_eq!(alertmanager.next().await["annotations"]["output"], "OK: / 40%");
+        node.says(2, "CRITICAL: / 93%, but later\n");
+    }
+    assert_eq!(node.asked(), 1);
+}
+
+#[tokio::test]
 async fn an_alert_without_a_source_goes_on_untouched() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));
