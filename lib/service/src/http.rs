@@ -184,6 +184,20 @@ pub async fn read_limited(mut response: Response, limit: usize) -> Result<Bytes,
     Ok(body.freeze())
 }
 
+/// The cause that an operator can act on: `Connection refused (os error 111)`, not the chain of `error sending request` above
+/// it.
+#[must_use]
+pub fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "did not answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 fn read_error(error: reqwest::Error) -> ReadError {
     if error.is_timeout() { ReadError::Timeout } else { ReadError::Broken(error) }
 }

@@ -1,10 +1,8 @@
 //! The client side: one request, and errors that an operator understands.
 
-use std::error::Error as _;
-
 use reqwest::{Client, StatusCode, Url, header};
 use serde::Deserialize;
-use service::http::{ReadError, read_limited};
+use service::http::{ReadError, innermost, read_limited};
 
 use super::Detail;
 
@@ -131,15 +129,6 @@ fn unread(error: ReadError, host: &str) -> FetchError {
         ReadError::Timeout => FetchError::Timeout(host),
         ReadError::Broken(error) => FetchError::Broken { host, reason: innermost(&error) },
     }
-}
-
-/// `Connection refused (os error 111)` says more than the chain of `error sending request` above it.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    if error.source().is_some() { cause.to_string() } else { "no reason given".to_owned() }
 }
 
 /// What the server said: the `error` of its JSON, or the start of whatever it sent.
