@@ -1,7 +1,7 @@
 //! The configuration (contract C5).
 //!
-//! Two layers: `raw` is the file as it is written, read strictly; this module's types are checked, and the rest of the
-//! program sees only them. All failures of a file are found in one go, each with its line and field.
+//! Two layers: `raw` is the file as it is written; this module's types are checked, and the rest of the program sees only
+//! them. All failures of a file are found in one go, each with its line and field.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +14,7 @@ use url::Url;
 use crate::alert::Names;
 
 mod check;
+mod fields;
 mod networks;
 mod raw;
 mod template;
@@ -110,7 +111,7 @@ impl Config {
     /// # Errors
     /// All failures, each as `LINE: FIELD: what is wrong`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        check::check(raw::parse(text).map_err(ConfigError::new)?)
+        check::check(&raw::parse(text).map_err(ConfigError::new)?)
     }
 
     /// The first source for an alert with `labels`, and its place in the list.

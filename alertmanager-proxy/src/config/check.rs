@@ -1,130 +1,111 @@
 //! From the file as written to a configuration that can be used: every failure, not only the first.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regex::Regex;
-use serde_saphyr::Spanned;
 use service::ConfigError;
 use url::Url;
 
-use super::raw::{Number, Raw, RawFetch, RawForward, RawLimits, RawSource, Text};
+use super::fields::{Failures, Fields, Place};
+use super::raw::Node;
 use super::{Config, Fetch, Forward, Limits, Source, UrlTemplate, networks};
 use crate::alert::Names;
 
 const HOLD: Duration = Duration::from_secs(3);
 
-/// The longest wait that may be configured: beyond it Prometheus resends and Alertmanager resolves.
-const LONGEST: Duration = Duration::from_secs(3600);
+pub(super) fn check(root: &Node) -> Result<Config, ConfigError> {
+    let failures = Failures::default();
+    let config = config(root, &failures);
+    let failures = failures.sorted();
+    if failures.is_empty() { Ok(config) } else { Err(ConfigError::all(failures)) }
+}
 
-/// A bound far above any use, so that sums and allocations cannot overflow.
-const LARGEST: i64 = 1 << 40;
-
-/// Failures so far, each as `LINE: FIELD: what is wrong`.
-#[derive(Default)]
-struct Failures(Vec<String>);
-
-pub(super) fn check(raw: Raw) -> Result<Config, ConfigError> {
-    let mut failures = Failures::default();
-    if raw.alertmanagers.is_empty() {
-        failures.0.push("1: alertmanagers: at least one is needed, as `- url: http://127.0.0.1:9093`".to_owned());
-    }
-    let urls = raw.alertmanagers.iter().enumerate();
+fn config(root: &Node, failures: &Failures) -> Config {
+    let mut fields = Place { path: String::new(), node: root }.fields(failures);
+    let alertmanagers = fields.needed_list("alertmanagers", "`- url: http://127.0.0.1:9093`");
+    let sources = fields.list("sources");
     let config = Config {
-        alertmanagers: urls
-            .filter_map(|(i, am)| failures.take(&format!("alertmanagers[{i}].url"), &am.url, base_url))
-            .collect(),
-        sources: raw.sources.iter().enumerate().filter_map(|(i, raw)| source(i, raw, &mut failures)).collect(),
-        hold: failures.duration("hold", raw.hold.as_ref(), HOLD),
-        fetch: fetch(&raw.fetch, &mut failures),
-        forward: forward(&raw.forward, &mut failures),
-        limits: limits(&raw.limits, &mut failures),
-        names: raw
-            .name_validation_scheme
-            .and_then(|scheme| failures.take("name_validation_scheme", &scheme, names))
+        alertmanagers: alertmanagers.iter().filter_map(|place| alertmanager(place, failures)).collect(),
+        sources: sources.iter().filter_map(|place| source(place, failures)).collect(),
+        hold: fields.duration("hold", HOLD),
+        fetch: fetch(fields.section("fetch")),
+        forward: forward(fields.section("forward")),
+        limits: limits(fields.section("limits")),
+        names: fields
+            .place("name_validation_scheme")
+            .and_then(|place| place.value(failures, names))
             .unwrap_or(Names::Utf8),
     };
-    if failures.0.is_empty() { Ok(config) } else { Err(ConfigError::all(failures.0)) }
+    fields.end();
+    config
 }
 
-fn source(index: usize, raw: &Spanned<RawSource>, failures: &mut Failures) -> Option<Source> {
-    let (field, line) = (format!("sources[{index}]"), raw.referenced.line());
-    let raw = &raw.value;
-    if raw.allow.is_empty() {
-        failures.add(line, &format!("{field}.allow"), "is needed: the networks that may be asked, as [\"10.0.0.0/8\"]");
-    }
-    if raw.matchers.is_empty() {
-        failures.add(line, &format!("{field}.match"), "is needed: labels and their regex, as {check: \".+\"}");
-    }
-    if raw.url.is_none() {
-        let example = "is needed, as \"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"";
-        failures.add(line, &format!("{field}.url"), example);
-    }
-    let matchers = matchers(&field, &raw.matchers, failures);
-    let allow = raw.allow.iter().enumerate();
-    let allow = allow
-        .filter_map(|(i, network)| failures.take(&format!("{field}.allow[{i}]"), network, networks::parse))
-        .collect();
-    let url = failures.take(&format!("{field}.url"), raw.url.as_ref()?, |text| {
-        UrlTemplate::new(text).map_err(|error| error.to_string())
-    })?;
-    Some(Source { matchers, url, allow })
+fn alertmanager(place: &Place<'_>, failures: &Failures) -> Option<Url> {
+    let mut fields = place.fields(failures);
+    let url = fields.needed("url", "http://127.0.0.1:9093").and_then(|place| place.value(failures, base_url));
+    fields.end();
+    url
 }
 
-fn matchers(field: &str, raw: &BTreeMap<String, Text>, failures: &mut Failures) -> Vec<(String, Regex)> {
-    let matcher = |(name, regex): (&String, &Text)| {
-        let regex = failures.take(&format!("{field}.match.{name}"), regex, anchored)?;
-        Some((name.clone(), regex))
-    };
-    raw.iter().filter_map(matcher).collect()
+fn source(place: &Place<'_>, failures: &Failures) -> Option<Source> {
+    let mut fields = place.fields(failures);
+    let matchers = fields.needed("match", "{check: \".+\"}");
+    let url = fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"");
+    let allow = fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked");
+    fields.end();
+    let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(failures, anchored)?));
+    let matchers = matchers.map(|place| place.fields(failures).all().filter_map(matcher).collect());
+    let allow = allow.iter().filter_map(|place| place.value(failures, networks::parse)).collect();
+    let template = |text: &str| UrlTemplate::new(text).map_err(|error| error.to_string());
+    Some(Source { matchers: matchers.unwrap_or_default(), url: url?.value(failures, template)?, allow })
 }
 
-fn fetch(raw: &RawFetch, failures: &mut Failures) -> Fetch {
+fn fetch(mut fields: Fields<'_>) -> Fetch {
     let default = Fetch::default();
-    Fetch {
-        timeout: failures.duration("fetch.timeout", raw.timeout.as_ref(), default.timeout),
-        cache: failures.duration("fetch.cache", raw.cache.as_ref(), default.cache),
-        failure_cache: failures.duration("fetch.failure_cache", raw.failure_cache.as_ref(), default.failure_cache),
-        concurrency: failures.number("fetch.concurrency", raw.concurrency.as_ref(), default.concurrency),
-        concurrency_per_node: failures.number(
-            "fetch.concurrency_per_node",
-            raw.concurrency_per_node.as_ref(),
-            default.concurrency_per_node,
-        ),
-        max_response_bytes: failures.number(
-            "fetch.max_response_bytes",
-            raw.max_response_bytes.as_ref(),
-            default.max_response_bytes,
-        ),
-    }
+    let fetch = Fetch {
+        timeout: fields.duration("timeout", default.timeout),
+        cache: fields.duration("cache", default.cache),
+        failure_cache: fields.duration("failure_cache", default.failure_cache),
+        concurrency: fields.number("concurrency", default.concurrency),
+        concurrency_per_node: fields.number("concurrency_per_node", default.concurrency_per_node),
+        max_response_bytes: fields.number("max_response_bytes", default.max_response_bytes),
+    };
+    fields.end();
+    fetch
 }
 
-fn forward(raw: &RawForward, failures: &mut Failures) -> Forward {
+fn forward(mut fields: Fields<'_>) -> Forward {
     let default = Forward::default();
-    Forward {
-        timeout: failures.duration("forward.timeout", raw.timeout.as_ref(), default.timeout),
-        unreachable_after: failures.duration(
-            "forward.unreachable_after",
-            raw.unreachable_after.as_ref(),
-            default.unreachable_after,
-        ),
-    }
+    let forward = Forward {
+        timeout: fields.duration("timeout", default.timeout),
+        unreachable_after: fields.duration("unreachable_after", default.unreachable_after),
+    };
+    fields.end();
+    forward
 }
 
-fn limits(raw: &RawLimits, failures: &mut Failures) -> Limits {
+fn limits(mut fields: Fields<'_>) -> Limits {
     let default = Limits::default();
-    Limits {
-        max_body_bytes: failures.number("limits.max_body_bytes", raw.max_body_bytes.as_ref(), default.max_body_bytes),
-        held_alerts: failures.number("limits.held_alerts", raw.held_alerts.as_ref(), default.held_alerts),
-        pending_alerts: failures.number("limits.pending_alerts", raw.pending_alerts.as_ref(), default.pending_alerts),
-        memory_bytes: failures.number("limits.memory_bytes", raw.memory_bytes.as_ref(), default.memory_bytes),
-    }
+    let limits = Limits {
+        max_body_bytes: fields.number("max_body_bytes", default.max_body_bytes),
+        held_alerts: fields.number("held_alerts", default.held_alerts),
+        pending_alerts: fields.number("pending_alerts", default.pending_alerts),
+        memory_bytes: fields.number("memory_bytes", default.memory_bytes),
+    };
+    fields.end();
+    limits
 }
 
 /// A regex that must match a label's whole value, as in Prometheus: `.` matches line breaks as well.
 fn anchored(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| error.to_string())?;
-    Regex::new(&format!("^(?s:{text})$")).map_err(|error| error.to_string())
+    // The library draws a picture of the place; its last line says what is wrong.
+    let told = |error: regex::Error| {
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("`{text}` is not a regex: {reason}")
+    };
+    Regex::new(text).map_err(told)?;
+    Regex::new(&format!("^(?s:{text})$")).map_err(told)
 }
 
 fn base_url(text: &str) -> Result<Url, String> {
@@ -143,42 +124,6 @@ fn names(text: &str) -> Result<Names, String> {
         "utf8" => Ok(Names::Utf8),
         "legacy" => Ok(Names::Legacy),
         _ => Err(format!("`{text}` is neither `utf8` nor `legacy`")),
-    }
-}
-
-// === impl Failures ===
-
-impl Failures {
-    fn add(&mut self, line: u64, field: &str, what: &str) {
-        self.0.push(format!("{line}: {field}: {what}"));
-    }
-
-    /// The checked value, or none and a failure more.
-    fn take<T>(&mut self, field: &str, text: &Text, check: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        check(&text.value).map_err(|what| self.add(text.referenced.line(), field, &what)).ok()
-    }
-
-    fn duration(&mut self, field: &str, text: Option<&Text>, default: Duration) -> Duration {
-        let checked = text.and_then(|text| {
-            self.take(field, text, |text| match service::duration(text) {
-                Ok(duration) if duration.is_zero() || duration > LONGEST => {
-                    Err(format!("`{text}` is not between 1ms and 1h"))
-                }
-                other => other.map_err(|error| format!("`{text}`: {error}")),
-            })
-        });
-        checked.unwrap_or(default)
-    }
-
-    fn number<T: TryFrom<i64>>(&mut self, field: &str, number: Option<&Number>, default: T) -> T {
-        let Some(number) = number else { return default };
-        match T::try_from(number.value) {
-            Ok(checked) if (1..=LARGEST).contains(&number.value) => checked,
-            _ => {
-                self.add(number.referenced.line(), field, &format!("{} is not between 1 and {LARGEST}", number.value));
-                default
-            }
-        }
     }
 }
 
@@ -247,9 +192,10 @@ hold: 3
 fetch:
   timeout: 0s
   concurrency: 0
-forward: {timeout: 2h}
-limits: {held_alerts: -1}
-name_validation_scheme: ascii
+forward: {timeout: 2h, retries: 3}
+limits: {held_alerts: many}
+name_validation_scheme: [ascii]
+sourcess: []
 "#,
         );
         for (line, field) in [
@@ -265,22 +211,28 @@ name_validation_scheme: ascii
             (11, "fetch.timeout"),
             (12, "fetch.concurrency"),
             (13, "forward.timeout"),
+            (13, "forward.retries"),
             (14, "limits.held_alerts"),
             (15, "name_validation_scheme"),
+            (16, "sourcess"),
         ] {
             let start = format!("{line}: {field}: ");
             assert!(told.iter().any(|failure| failure.starts_with(&start)), "{start} not in {told:#?}");
         }
-        assert_eq!(told.len(), 14, "{told:#?}");
+        assert_eq!(told.len(), 16, "{told:#?}");
     }
 
     #[test]
     fn what_is_no_config_is_told_with_its_line() {
-        assert!(failures("")[0].starts_with("1: alertmanagers: at least one is needed"));
-        let unknown = failures("alertmanagers: [{url: \"http://a\"}]\nholdd: 3s\n");
-        assert!(unknown[0].starts_with("2: ") && unknown[0].contains("holdd"), "{unknown:?}");
-        let twice = failures("hold: 3s\nhold: 4s\n");
-        assert!(twice[0].starts_with("2: ") && twice[0].contains("hold"), "{twice:?}");
-        assert!(failures("alertmanagers: [")[0].starts_with("1: "), "{:?}", failures("alertmanagers: ["));
+        for (text, says) in [
+            ("", "1: alertmanagers: is needed, as `- url: http://127.0.0.1:9093`"),
+            ("- a", "1: a mapping is expected, not a list"),
+            ("alertmanagers: {url: x}", "1: alertmanagers: a list is expected, not a mapping"),
+            ("alertmanagers: [http://a]", "1: alertmanagers[0]: a mapping is expected, not a single value"),
+            ("alertmanagers: [{url: \"http://a\"}]\nholdd: 3s", "2: holdd: unknown field; known here: alertmanagers, "),
+        ] {
+            let told = failures(text);
+            assert!(told[0].starts_with(says), "{text}: {told:?}");
+        }
     }
 }

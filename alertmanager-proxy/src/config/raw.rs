@@ -1,82 +1,140 @@
-//! The configuration file as it is written.
+//! The configuration file as it is written: a tree of YAML nodes, each with its line.
+//!
+//! A reader of typed structs would stop at the first field of a wrong type or name. A tree is read as a whole, so that every
+//! failure in it can be told at once; only what is no YAML, and a key that stands twice, ends the reading.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-/// A text with the place where it stands.
-pub(super) type Text = Spanned<String>;
-
-/// A number with the place where it stands.
-pub(super) type Number = Spanned<i64>;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Raw {
-    #[serde(default)]
-    pub(super) alertmanagers: Vec<RawAlertmanager>,
-    #[serde(default)]
-    pub(super) sources: Vec<Spanned<RawSource>>,
-    pub(super) hold: Option<Text>,
-    #[serde(default)]
-    pub(super) fetch: RawFetch,
-    #[serde(default)]
-    pub(super) forward: RawForward,
-    #[serde(default)]
-    pub(super) limits: RawLimits,
-    pub(super) name_validation_scheme: Option<Text>,
+/// A value with the line on which it begins.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) line: u64,
+    pub(super) value: Value,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawAlertmanager {
-    pub(super) url: Text,
+/// What a node is.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Null,
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSource {
-    #[serde(default, rename = "match")]
-    pub(super) matchers: BTreeMap<String, Text>,
-    pub(super) url: Option<Text>,
-    #[serde(default)]
-    pub(super) allow: Vec<Text>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawFetch {
-    pub(super) timeout: Option<Text>,
-    pub(super) cache: Option<Text>,
-    pub(super) failure_cache: Option<Text>,
-    pub(super) concurrency: Option<Number>,
-    pub(super) concurrency_per_node: Option<Number>,
-    pub(super) max_response_bytes: Option<Number>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawForward {
-    pub(super) timeout: Option<Text>,
-    pub(super) unreachable_after: Option<Text>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawLimits {
-    pub(super) max_body_bytes: Option<Number>,
-    pub(super) held_alerts: Option<Number>,
-    pub(super) pending_alerts: Option<Number>,
-    pub(super) memory_bytes: Option<Number>,
+/// One field of a mapping.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) line: u64,
+    pub(super) key: String,
+    pub(super) node: Node,
 }
 
 /// Reads the file's text; a failure is told as `LINE: what is wrong`, followed by the place in the text.
-pub(super) fn parse(text: &str) -> Result<Raw, String> {
-    // An empty file is YAML's null; it lacks what an empty mapping lacks.
-    let text = if text.trim().is_empty() { "{}" } else { text };
+pub(super) fn parse(text: &str) -> Result<Node, String> {
     serde_saphyr::from_str(text).map_err(|error| match error.location() {
         Some(location) => format!("{}: {error}", location.line()),
         None => format!("1: {error}"),
     })
+}
+
+// === impl Value ===
+
+impl Value {
+    /// What it is, in the words of a message.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Scalar(_) => "a single value",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value, referenced, .. } = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self { line: referenced.line(), value })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Tree)
+    }
+}
+
+struct Tree;
+
+impl<'de> Visitor<'de> for Tree {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, a list or a mapping")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = list.next_element()? {
+            nodes.push(node);
+        }
+        Ok(Value::List(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(Spanned { value: key, referenced, .. }) = map.next_key::<Spanned<String>>()? {
+            entries.push(Entry { line: referenced.line(), key, node: map.next_value()? });
+        }
+        Ok(Value::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_knows_its_line() {
+        let Value::Map(root) = parse("a: 1\nb:\n  - {c: 2s}\nd:\n").unwrap().value else { panic!("a mapping") };
+        let Value::List(list) = &root[1].node.value else { panic!("a list") };
+        let Value::Map(inner) = &list[0].value else { panic!("a mapping") };
+        assert!(matches!(&inner[0].node, Node { line: 3, value: Value::Scalar(text) } if text == "2s"));
+        assert!(matches!(root[2].node, Node { line: 4, value: Value::Null }));
+        assert_eq!((root[0].line, root[1].line, root[2].line), (1, 2, 4));
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_line() {
+        for (text, says) in [("a: [", "1: "), ("a: 1\na: 2", "2: "), ("a: *b", "1: ")] {
+            assert!(parse(text).unwrap_err().starts_with(says), "{text}");
+        }
+    }
 }
