@@ -19,7 +19,7 @@ test: lint rules templates checks unit e2e
 lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --all-features --locked --quiet
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --all-features --locked --quiet
 
 unit:
 	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e

@@ -1,7 +1,7 @@
 //! Following the logs: new lines, in order, each once, through rotations.
 //!
 //! A [`Follower`] owns a set of patterns (paths or globs) and looks at all their files when it is asked to; it knows no
-//! clock and no thread. [`file`] follows one name through rotation by rename, delete and copytruncate, [`lines`] cuts bytes into
+//! clock and no thread. `file` follows one name through rotation by rename, delete and copytruncate, `lines` cuts bytes into
 //! lines of bounded length.
 
 mod file;

@@ -22,7 +22,6 @@ mod pending;
 mod post;
 
 pub use peer::Peer;
-pub(crate) use post::innermost;
 
 /// One sender for each configured Alertmanager.
 #[derive(Debug)]

@@ -21,8 +21,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use reqwest::Client;
+use service::http::innermost;
 
-use crate::forward::{Forwarder, Peer, innermost};
+use crate::forward::{Forwarder, Peer};
 use crate::intake::error;
 
 /// For one exchange. Long lists of alerts take Alertmanager seconds.

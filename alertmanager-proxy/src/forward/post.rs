@@ -7,7 +7,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use reqwest::Client;
-use service::http::read_limited;
+use service::http::{innermost, read_limited};
 use url::Url;
 
 use crate::alert::Outgoing;
@@ -65,16 +65,4 @@ fn array(batch: &[Arc<Outgoing>]) -> Bytes {
     }
     body.put_u8(b']');
     body.freeze()
-}
-
-/// The cause that an operator can act on: `Connection refused (os error 111)`, not `error sending request`.
-pub(crate) fn innermost(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "did not answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
