@@ -174,7 +174,7 @@ impl Process {
 
     async fn kill(&mut self) -> Result<(), String> {
         self.group.signal(Signal::SIGKILL).map_err(|error| error.to_string())?;
-        let waited = timeout(KILL_GRACE, self.wait()).await;
+        let waited = timeout(KILL_GRACE, self.gone()).await;
         waited.map_err(|_| format!("it is still there {} s after KILL", KILL_GRACE.as_secs()))
     }
 
