@@ -3,13 +3,14 @@
 //! Exit status 0 is a clean stop or a valid configuration, 1 a bad log level or a machine that refuses, 2 a command
 //! line, configuration or PID file that cannot be used. Everything is read and judged before anything is run.
 
+mod daemon;
 mod life;
+mod manager;
+mod pid_file;
 mod signals;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::{fs, io};
 
 use anyhow::Context;
 use check_result::Object;
@@ -17,18 +18,19 @@ use check_result::log::Level;
 use serde_json::{Value, json};
 
 use self::life::Life;
+use self::pid_file::PidFile;
 use self::signals::Signals;
 use crate::cli::Options;
 use crate::definitions::{Host, Loaded, Sources, load};
 use crate::events;
 use crate::logger::Logger;
-use crate::notice::Sink;
+use crate::notice::{Notice, Sink};
 use crate::pretty;
 
 const INVALID: u8 = 2;
 
-/// Does what the command line says.
-pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+/// Does what the command line says. Must be called before there are threads: with `-b` the process forks.
+pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let level = match options.level() {
         Ok(level) => level,
         Err(text) => {
@@ -36,16 +38,23 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let sources = sources(options);
+    let options = if options.background { options.absolute().context("no working directory")? } else { options };
+    let sources = sources(&options);
     if options.validate_config {
         return Ok(print_validity(load(&sources)));
+    }
+    let loaded = load(&sources);
+    let runs = loaded.definitions.is_ok() && !options.print_config;
+    let pid_file = PidFile::check(options.pid_file.as_deref().filter(|_| runs));
+    if options.background && runs && pid_file.is_ok() {
+        daemon::detach(options.log.as_deref()).context("cannot go into the background")?;
     }
     // One thread does: the work is the children's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the async runtime")?;
     let signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
-    let logger = Arc::new(Logger::open(options.log.clone(), level).context("cannot start the log")?);
-    let loaded = load(&sources);
+    let logger = Logger::open(options.log.clone(), options.rotation(), level).context("cannot start the log")?;
+    let logger = Arc::new(logger);
     report(&loaded, &*logger, Level::Fatal);
     if options.print_config {
         logger.notice(&events::printing_settings());
@@ -54,10 +63,9 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         return Ok(if loaded.definitions.is_ok() { ExitCode::SUCCESS } else { INVALID.into() });
     }
     let status = match loaded.definitions {
-        Ok(definitions) if prepare(options, &*logger) => {
-            let life = Life::new(sources, Arc::clone(&logger), definitions);
-            runtime.block_on(life.run(signals));
-            ExitCode::SUCCESS
+        Ok(definitions) if prepare(&options, pid_file, &*logger) => {
+            let life = Life::new(sources, Arc::clone(&logger), definitions, options.grace());
+            runtime.block_on(life.run(signals))
         }
         _ => {
             logger.notice(&events::not_running());
@@ -65,6 +73,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
     };
     logger.close();
+    // A file that a reload hangs on is not waited for.
+    runtime.shutdown_background();
     Ok(status)
 }
 
@@ -89,16 +99,12 @@ fn report(loaded: &Loaded, sink: &dyn Sink, level: Level) {
 }
 
 /// What is left to do before checks run; false if it cannot be done.
-fn prepare(options: &Options, sink: &dyn Sink) -> bool {
+fn prepare(options: &Options, pid_file: Result<PidFile<'_>, Notice>, sink: &dyn Sink) -> bool {
     if let Some(directory) = &options.extension_dir {
         sink.notice(&events::extension_directory(directory));
     }
-    let written = options.pid_file.as_deref().map_or(Ok(()), write_pid);
-    written.inspect_err(|(file, error)| sink.notice(&events::pid_file(file, error))).is_ok()
-}
-
-fn write_pid(file: &Path) -> Result<(), (&Path, io::Error)> {
-    fs::write(file, format!("{}\n", std::process::id())).map_err(|error| (file, error))
+    let written = pid_file.and_then(PidFile::write);
+    written.inspect_err(|notice| sink.notice(notice)).is_ok()
 }
 
 /// `--validate_config`: a word, and all failures as JSON.

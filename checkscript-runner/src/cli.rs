@@ -1,12 +1,20 @@
 //! sensu-client's command line.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf, absolute};
+use std::time::Duration;
 
 use check_result::log::Level;
 use clap::Parser;
 
+use crate::logger::Rotation;
+
 const DEFAULT_FILE: &str = "/etc/sensu/config.json";
 const DEFAULT_DIRECTORY: &str = "/etc/sensu/conf.d";
+
+/// A reader that looks at the log five times a second must not find it rotated twice.
+const SMALLEST_LOG: u64 = 64 << 10;
 
 /// Runs Sensu check scripts on their schedule and logs each result as sensu-client does.
 #[derive(Clone, Debug, Parser)]
@@ -44,9 +52,25 @@ pub struct Options {
     #[arg(short, long)]
     verbose: bool,
 
+    /// Rotate the log before it is longer than SIZE bytes (or 512K, 100M, 1G). Default: never
+    #[arg(long = "log_rotate_size", value_name = "SIZE", value_parser = rotate_size)]
+    log_rotate_size: Option<u64>,
+
+    /// How many rotated logs are kept: FILE.1, the newest, to FILE.N
+    #[arg(long = "log_rotate_count", value_name = "N", default_value = "7")]
+    log_rotate_count: NonZeroU32,
+
+    /// Fork into the background
+    #[arg(short = 'b', long = "background")]
+    pub background: bool,
+
     /// Write the PID to a given FILE
     #[arg(short, long = "pid_file", value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
+
+    /// How many seconds the checks under way may take at a stop before they are killed
+    #[arg(long = "grace_period", value_name = "SECONDS", default_value_t = 10)]
+    grace_period: u32,
 }
 
 // === impl Options ===
@@ -65,6 +89,30 @@ impl Options {
         }
     }
 
+    /// With every path made absolute, for a process that leaves its working directory.
+    pub fn absolute(mut self) -> io::Result<Self> {
+        for path in [&mut self.config, &mut self.log, &mut self.pid_file, &mut self.extension_dir].into_iter().flatten()
+        {
+            *path = absolute(&*path)?;
+        }
+        if let Some(list) = &self.config_dir {
+            let directories: io::Result<Vec<_>> = list.split(',').map(absolute).collect();
+            let directories = directories?.into_iter().map(|directory| directory.to_string_lossy().into_owned());
+            self.config_dir = Some(directories.collect::<Vec<_>>().join(","));
+        }
+        Ok(self)
+    }
+
+    /// The log's own rotation, if it is asked for.
+    pub fn rotation(&self) -> Option<Rotation> {
+        self.log_rotate_size.map(|size| Rotation::new(size, self.log_rotate_count))
+    }
+
+    /// How long the checks under way may take at a stop.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_period.into())
+    }
+
     /// The level of `-v` and `-L`, info without; an error is sensu-client's text.
     pub fn level(&self) -> Result<Level, String> {
         match &self.log_level {
@@ -73,6 +121,21 @@ impl Options {
             None => Ok(Level::Info),
         }
     }
+}
+
+/// A number of bytes, with a binary unit.
+fn rotate_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit: u64 = match &text[digits.len()..] {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        unit => return Err(format!("unknown unit {unit}, known are K, M and G")),
+    };
+    let number: u64 = digits.parse().map_err(|error| format!("{error}"))?;
+    let size = number.checked_mul(unit).ok_or("too large")?;
+    if size < SMALLEST_LOG { Err(format!("less than {SMALLEST_LOG} bytes")) } else { Ok(size) }
 }
 
 fn existing(path: &str) -> Option<PathBuf> {
@@ -99,12 +162,31 @@ mod tests {
     }
 
     #[test]
+    fn sizes_have_units_and_a_lower_bound() {
+        let sizes = ["65536", "64K", "100M", "1g"].map(|text| rotate_size(text).unwrap());
+        assert_eq!(sizes, [65_536, 65_536, 104_857_600, 1_073_741_824]);
+        for bad in ["", "M", "1T", "1KB", "-1M", "63K", "0", "99999999999G"] {
+            assert!(rotate_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn absolute_paths_survive_a_change_of_directory() {
+        let here = std::env::current_dir().unwrap();
+        let options = options("r -c c.json -d a,/b -l log -p pid").absolute().unwrap();
+        assert_eq!(options.file(), Some(here.join("c.json")));
+        assert_eq!(options.directories(), [here.join("a"), "/b".into()]);
+        assert_eq!((options.log, options.pid_file), (Some(here.join("log")), Some(here.join("pid"))));
+    }
+
+    #[test]
     fn long_names_repetition_and_levels() {
         let given = options("r --config a --config b --config_dir x --validate --print_config --log l");
         assert_eq!(given.file(), Some("b".into()));
         assert!(given.validate_config && given.print_config);
         assert_eq!(given.level().unwrap(), Level::Info);
         assert_eq!(options("r -v").level().unwrap(), Level::Debug);
+        assert!(options("r -b").background && options("r --background").background);
         assert_eq!(options("r -L chatty").level().unwrap_err(), "Unknown log level: chatty");
     }
 }

@@ -25,7 +25,7 @@ use redact::{redact, redact_value};
 use crate::schedule::Timetable;
 
 /// A valid configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Definitions {
     /// Who runs the checks.
     pub client: Arc<Client>,

@@ -3,18 +3,33 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use check_result::InvalidResult;
 use check_result::log::Level;
-use serde_json::{Value, json};
+use check_result::{InvalidResult, Object};
+use serde_json::json;
 
 use crate::definitions::Check;
+use crate::logger::Lost;
 use crate::notice::Notice;
+
+/// A run is asked for.
+pub(crate) fn processing(check: &Check, issued: i64) -> Notice {
+    Notice::new(Level::Debug, "processing check").with("check", with_issued(check, issued))
+}
+
+/// The run begins, unless the previous one is under way.
+pub(crate) fn executing(check: &Check, issued: i64) -> Notice {
+    Notice::new(Level::Debug, "attempting to execute check command").with("check", with_issued(check, issued))
+}
 
 /// A slot has come while the check's previous run is under way; the slot is dropped.
 pub(crate) fn in_progress(check: &Check, issued: i64) -> Notice {
+    Notice::new(Level::Warn, "previous check command execution in progress").with("check", with_issued(check, issued))
+}
+
+fn with_issued(check: &Check, issued: i64) -> Object {
     let mut definition = check.definition.clone();
     definition.entry("issued").or_insert(issued.into());
-    Notice::new(Level::Warn, "previous check command execution in progress").with("check", definition)
+    definition
 }
 
 /// The process was stopped, or the clock set, over more than one slot of these checks.
@@ -67,6 +82,11 @@ pub(crate) fn reload_failed() -> Notice {
     Notice::new(Level::Error, "failed to reload configuration, the previous one stays in use")
 }
 
+/// What no input may bring about.
+pub(crate) fn scheduler_ended() -> Notice {
+    Notice::new(Level::Fatal, "the scheduler has ended unexpectedly, exiting")
+}
+
 pub(crate) fn stopping() -> Notice {
     Notice::new(Level::Warn, "stopping")
 }
@@ -90,10 +110,17 @@ pub(crate) fn log_not_writable(file: &Path, error: &std::io::Error) -> Notice {
         .with("error", error.to_string())
 }
 
+pub(crate) fn log_not_rotated(file: &Path, error: &std::io::Error) -> Notice {
+    Notice::new(Level::Error, "log file cannot be rotated, it goes on growing")
+        .with("log_file", file.to_string_lossy())
+        .with("error", error.to_string())
+}
+
 /// Lines fell over the bound of the buffer while the log could not be written.
-pub(crate) fn lines_lost(count: u64) -> Notice {
-    let count = Value::from(count);
-    Notice::new(Level::Error, "log lines were lost while the log could not be written").with("lines", count)
+pub(crate) fn lines_lost(lost: Lost) -> Notice {
+    Notice::new(Level::Error, "log lines were lost while the log could not be written")
+        .with("lines", lost.lines)
+        .with("results", lost.results)
 }
 
 pub(crate) fn manager_not_told(error: &std::io::Error) -> Notice {

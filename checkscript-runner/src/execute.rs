@@ -12,6 +12,7 @@ mod tokens;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use check_result::log::Level;
 use check_result::{CheckResult, Object};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -73,6 +74,11 @@ impl Executor {
     /// Starts a run of the check, unless its previous one is not done: then a notice says so. Must be called within a
     /// tokio runtime.
     pub fn start(&self, client: &Arc<Client>, check: Arc<Check>, issued: i64) {
+        let sink = &self.0.sink;
+        if sink.is_wanted(Level::Debug) {
+            sink.notice(&events::processing(&check, issued));
+            sink.notice(&events::executing(&check, issued));
+        }
         let Some(guard) = self.0.running.begin(&check.key) else {
             return self.0.sink.notice(&events::in_progress(&check, issued));
         };

@@ -1,48 +1,63 @@
 //! The log: whole lines, in order, appended by a thread of its own.
 //!
-//! Callers hand over finished lines and never wait. While the log cannot be written (a full disk, most of all) lines
-//! wait in a buffer that is bounded in bytes; what falls over the bound is counted, and a line tells the count as soon
-//! as writing works again. A line that was written in part is completed, so nothing is ever glued to it.
+//! Callers hand over finished lines and never wait (`queue`). While the log cannot be written (a full disk, most of all)
+//! lines wait in a buffer that is bounded in bytes; what falls over the bound is counted, and a line tells the count as
+//! soon as writing works again. How a line reaches the file whole and once is `output`'s; `rotation` renames old files.
 
 mod output;
 mod queue;
+mod rotation;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use check_result::CheckResult;
 use check_result::log::{Level, write_line, write_result};
 use jiff::Zoned;
 
-use self::output::{Output, Unwritable};
+use self::output::{Output, Problem, Unwritable};
+pub(crate) use self::queue::Lost;
 use self::queue::{Queue, Step};
+pub use self::rotation::Rotation;
 use crate::events;
 use crate::notice::{Notice, Sink};
 
 /// How long to wait before a line that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the last lines may take. A reader of standard output that has stopped reading must not keep the process.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The runner's log, a [`Sink`].
 pub struct Logger {
-    level: Level,
+    levels: Mutex<Levels>,
     queue: Arc<Queue>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Disconnected when the writer has ended.
+    writer: Mutex<Receiver<()>>,
+}
+
+struct Levels {
+    current: Level,
+    /// What the second switching to debug returns to.
+    previous: Level,
 }
 
 // === impl Logger ===
 
 impl Logger {
     /// Logs what is of `level` or above to `file`, or to standard output if there is none or it cannot be opened.
-    pub fn open(file: Option<PathBuf>, level: Level) -> std::io::Result<Self> {
-        let (output, problem) = Output::open(file)?;
+    pub fn open(file: Option<PathBuf>, rotation: Option<Rotation>, level: Level) -> std::io::Result<Self> {
+        let (output, problem) = Output::open(file, rotation)?;
         let queue = Arc::new(Queue::default());
-        let writer = Writer { queue: Arc::clone(&queue), output };
-        let handle = thread::Builder::new().name("log".to_owned()).spawn(move || writer.run())?;
-        let logger = Self { level, queue, writer: Mutex::new(Some(handle)) };
+        let (alive, writer) = channel();
+        let thread = Writer { queue: Arc::clone(&queue), output, _alive: alive };
+        thread::Builder::new().name("log".to_owned()).spawn(move || thread.run())?;
+        let levels = Mutex::new(Levels { current: level, previous: Level::Info });
+        let logger = Self { levels, queue, writer: Mutex::new(writer) };
         if let Some(problem) = problem {
-            logger.notice(&problem.notice());
+            logger.notice(&problem.into_notice());
         }
         Ok(logger)
     }
@@ -52,29 +67,46 @@ impl Logger {
         self.queue.reopen();
     }
 
+    /// Switches to debug, or from debug to the level before it (info, if there was none).
+    pub fn toggle_debug(&self) {
+        let mut levels = self.levels();
+        *levels = match levels.current {
+            Level::Debug => Levels { current: levels.previous, ..*levels },
+            current => Levels { current: Level::Debug, previous: current },
+        };
+    }
+
     /// Writes what is left and ends; later lines are dropped. What cannot be written is told on standard error.
     pub fn close(&self) {
         self.queue.close();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if writer.is_some_and(|writer| writer.join().is_err()) {
-            eprintln!("checkscript-runner: the log's writer has failed");
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.recv_timeout(CLOSING) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("checkscript-runner: the last lines of the log are not taken, ending without them");
         }
+    }
+
+    fn levels(&self) -> MutexGuard<'_, Levels> {
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sink for Logger {
     fn publish(&self, result: &CheckResult) {
-        if self.level <= Level::Info {
+        if self.is_wanted(Level::Info) {
             let mut line = Vec::new();
             write_result(&mut line, &Zoned::now(), result);
-            self.queue.push(line);
+            self.queue.push(line, true);
         }
     }
 
     fn notice(&self, notice: &Notice) {
-        if self.level <= notice.level {
-            self.queue.push(line_of(notice));
+        if self.is_wanted(notice.level) {
+            self.queue.push(line_of(notice), false);
         }
+    }
+
+    fn is_wanted(&self, level: Level) -> bool {
+        self.levels().current <= level
     }
 }
 
@@ -88,6 +120,7 @@ fn line_of(notice: &Notice) -> Vec<u8> {
 struct Writer {
     queue: Arc<Queue>,
     output: Output,
+    _alive: Sender<()>,
 }
 
 // === impl Writer ===
@@ -97,7 +130,10 @@ impl Writer {
         loop {
             match self.queue.next() {
                 Step::Line(line) => self.write(line),
-                Step::Reopen => self.reopen(),
+                Step::Reopen => {
+                    let problem = self.output.reopen();
+                    self.tell(problem);
+                }
                 Step::Close => return,
             }
         }
@@ -105,7 +141,10 @@ impl Writer {
 
     fn write(&mut self, line: Vec<u8>) {
         match self.output.write(&line) {
-            Ok(()) => self.queue.tell_losses(|lost| line_of(&events::lines_lost(lost))),
+            Ok(problem) => {
+                self.tell(problem);
+                self.queue.tell_losses(|lost| line_of(&events::lines_lost(lost)));
+            }
             Err(Unwritable { error, is_news }) => {
                 if is_news {
                     eprintln!("checkscript-runner: the log cannot be written: {error}");
@@ -117,9 +156,45 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self) {
-        if let Some(problem) = self.output.reopen() {
-            self.queue.push(line_of(&problem.notice()));
+    fn tell(&self, problem: Option<Problem>) {
+        if let Some(problem) = problem {
+            self.queue.push(line_of(&problem.into_notice()), false);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_full_disk_costs_is_told_when_there_is_room_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("log");
+        symlink("/dev/full", &file).unwrap();
+        let logger = Logger::open(Some(file.clone()), None, Level::Info).unwrap();
+        for number in 0..50 {
+            let is_result = number % 2 == 0;
+            let letter = if is_result { b'r' } else { b'n' };
+            logger.queue.push([vec![letter; (1 << 20) - 1], vec![b'\n']].concat(), is_result);
+        }
+        fs::remove_file(&file).unwrap();
+        logger.reopen();
+        logger.close();
+        let log = fs::read_to_string(file).unwrap();
+        let (told, whole): (Vec<&str>, Vec<&str>) = log.lines().partition(|line| line.starts_with('{'));
+        let [told] = told[..] else { panic!("{told:?}") };
+        let told: serde_json::Value = serde_json::from_str(told).unwrap();
+        assert_eq!(told["level"], "error");
+        // The writer may have one line in its hands while the queue fills.
+        assert!((32..=33).contains(&whole.len()), "{}", whole.len());
+        assert!(whole.iter().all(|line| line.len() == (1 << 20) - 1));
+        let results = whole.iter().filter(|line| line.starts_with('r')).count();
+        assert_eq!((&told["lines"], &told["results"]), (&json!(50 - whole.len()), &json!(25 - results)), "{told}");
     }
 }

@@ -7,5 +7,5 @@ use checkscript_runner::cli::Options;
 use clap::Parser;
 
 fn main() -> anyhow::Result<ExitCode> {
-    app::run(&Options::parse())
+    app::run(Options::parse())
 }

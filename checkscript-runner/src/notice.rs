@@ -16,6 +16,11 @@ pub trait Sink: Send + Sync {
 
     /// Anything else that an operator may want to know.
     fn notice(&self, notice: &Notice);
+
+    /// Whether a notice of this level is of use: what nobody wants need not be put together.
+    fn is_wanted(&self, level: Level) -> bool {
+        level > Level::Debug
+    }
 }
 
 /// One line of the log that is not a result.

@@ -30,6 +30,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 pub struct Scheduler {
     executor: Executor,
     definitions: watch::Receiver<Arc<Definitions>>,
+    beat: watch::Sender<()>,
 }
 
 // === impl Scheduler ===
@@ -37,7 +38,12 @@ pub struct Scheduler {
 impl Scheduler {
     /// Runs what `definitions` holds, also when that changes: a check that stays keeps its phase.
     pub fn new(executor: Executor, definitions: watch::Receiver<Arc<Definitions>>) -> Self {
-        Self { executor, definitions }
+        Self { executor, definitions, beat: watch::Sender::new(()) }
+    }
+
+    /// Changes whenever the scheduler has looked at its checks, at least once a second: one that is silent is stuck.
+    pub fn heartbeat(&self) -> watch::Receiver<()> {
+        self.beat.subscribe()
     }
 
     /// Goes on until `stop`; what it started is the executor's to finish.
@@ -51,9 +57,10 @@ impl Scheduler {
                 () = tokio::time::sleep(wait(agenda.next(), now())) => false,
             };
             self.fire(&mut agenda, &definitions);
+            self.beat.send_replace(());
             if changed {
                 definitions = Arc::clone(&self.definitions.borrow_and_update());
-                agenda = Agenda::new(definitions.checks.clone(), now());
+                agenda.replace(definitions.checks.clone());
             }
         }
     }

@@ -1,25 +1,23 @@
 //! The running runner, from the first check to the last.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use check_result::log::Level;
-use sd_notify::NotifyState;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::manager::Manager;
 use super::report;
 use super::signals::{Request, Signals};
-use crate::definitions::{Definitions, Sources, load};
+use crate::definitions::{Definitions, Loaded, Sources, load};
 use crate::events;
 use crate::execute::Executor;
 use crate::logger::Logger;
 use crate::notice::Sink;
 use crate::schedule::Scheduler;
-
-/// How long the checks under way may take when the runner stops. sensu-client waits without limit, until the service
-/// manager kills it; systemd does so after 90 s.
-const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// Everything that lives as long as the process.
 pub(super) struct Life {
@@ -27,32 +25,39 @@ pub(super) struct Life {
     logger: Arc<Logger>,
     executor: Executor,
     definitions: watch::Sender<Arc<Definitions>>,
+    manager: Manager,
+    /// How long the checks under way may take when the runner stops. sensu-client waits without limit, until the
+    /// service manager kills it; systemd does so after 90 s.
+    grace: Duration,
 }
 
 // === impl Life ===
 
 impl Life {
-    pub(super) fn new(sources: Sources, logger: Arc<Logger>, definitions: Definitions) -> Self {
+    pub(super) fn new(sources: Sources, logger: Arc<Logger>, definitions: Definitions, grace: Duration) -> Self {
         logger.notice(&events::configuring_spawn(definitions.spawn_limit));
         let sink: Arc<dyn Sink> = logger.clone();
-        let executor = Executor::new(definitions.spawn_limit, sink);
-        Self { sources, logger, executor, definitions: watch::Sender::new(Arc::new(definitions)) }
+        let executor = Executor::new(definitions.spawn_limit, Arc::clone(&sink));
+        let definitions = watch::Sender::new(Arc::new(definitions));
+        Self { sources, logger, executor, definitions, manager: Manager::new(sink), grace }
     }
 
     /// Runs checks until a signal ends it.
-    pub(super) async fn run(self, mut signals: Signals) {
+    pub(super) async fn run(self, mut signals: Signals) -> ExitCode {
         let stop = CancellationToken::new();
         let scheduler = Scheduler::new(self.executor.clone(), self.definitions.subscribe());
-        let scheduling = tokio::spawn(scheduler.run(stop.clone()));
-        self.tell_manager(&[NotifyState::Ready]);
-        let signal = loop {
-            match signals.next().await {
-                Request::Stop(signal) => break signal,
-                Request::Reload => self.reload().await,
-                Request::Reopen => self.logger.reopen(),
+        tokio::spawn(self.manager.clone().watchdog(scheduler.heartbeat(), stop.clone()));
+        let mut scheduling = tokio::spawn(scheduler.run(stop.clone()));
+        self.manager.ready();
+        let signal = tokio::select! {
+            signal = self.serve(&mut signals) => signal,
+            _ = &mut scheduling => {
+                self.logger.notice(&events::scheduler_ended());
+                self.kill().await;
+                return ExitCode::FAILURE;
             }
         };
-        self.tell_manager(&[NotifyState::Stopping]);
+        self.manager.stopping();
         self.logger.notice(&events::received_signal(signal));
         self.logger.notice(&events::stopping());
         stop.cancel();
@@ -60,6 +65,30 @@ impl Life {
         scheduling.await.ok();
         self.complete(signals).await;
         self.logger.notice(&events::stopped());
+        ExitCode::SUCCESS
+    }
+
+    /// Does what signals ask for, until one asks to stop: that one comes through even if a reload hangs on a file.
+    async fn serve(&self, signals: &mut Signals) -> &'static str {
+        let mut loading = JoinSet::new();
+        let mut again = false;
+        loop {
+            tokio::select! {
+                request = signals.next() => match request {
+                    Request::Stop(signal) => return signal,
+                    Request::Reload if loading.is_empty() => self.load(&mut loading),
+                    Request::Reload => again = true,
+                    Request::Reopen => self.logger.reopen(),
+                    Request::ToggleDebug => self.logger.toggle_debug(),
+                },
+                Some(Ok(loaded)) = loading.join_next() => {
+                    self.take(loaded);
+                    if std::mem::take(&mut again) {
+                        self.load(&mut loading);
+                    }
+                }
+            }
+        }
     }
 
     /// Waits for the checks under way; kills what is left after the grace period, or at a second signal to stop.
@@ -70,39 +99,48 @@ impl Life {
                 match signals.next().await {
                     Request::Stop(_) => return,
                     Request::Reopen => self.logger.reopen(),
+                    Request::ToggleDebug => self.logger.toggle_debug(),
                     Request::Reload => (),
                 }
             }
         };
         tokio::select! {
             () = self.executor.finish() => return,
-            () = tokio::time::sleep(STOP_GRACE) => (),
+            () = tokio::time::sleep(self.grace) => (),
             () = asked_again => (),
         }
+        self.kill().await;
+    }
+
+    async fn kill(&self) {
         self.logger.notice(&events::killing(&self.executor.in_progress()));
         self.executor.kill();
         self.executor.finish().await;
     }
 
-    /// Takes a new configuration if it is valid; else the present one stays.
-    async fn reload(&self) {
+    fn load(&self, loading: &mut JoinSet<Loaded>) {
+        self.manager.reloading();
         self.logger.notice(&events::reloading());
         let sources = self.sources.clone();
-        let Ok(loaded) = tokio::task::spawn_blocking(move || load(&sources)).await else { return };
+        loading.spawn_blocking(move || load(&sources));
+    }
+
+    /// Takes a new configuration if it is valid; else the present one stays. Nothing is touched that has not changed.
+    fn take(&self, loaded: Loaded) {
         report(&loaded, &*self.logger, Level::Error);
         match loaded.definitions {
             Ok(definitions) => {
                 self.logger.notice(&events::reloaded(definitions.checks.len()));
-                self.executor.set_limit(definitions.spawn_limit);
-                self.definitions.send_replace(Arc::new(definitions));
+                let present = Arc::clone(&self.definitions.borrow());
+                if definitions.spawn_limit != present.spawn_limit {
+                    self.executor.set_limit(definitions.spawn_limit);
+                }
+                if definitions != *present {
+                    self.definitions.send_replace(Arc::new(definitions));
+                }
             }
             Err(_) => self.logger.notice(&events::reload_failed()),
         }
-    }
-
-    fn tell_manager(&self, state: &[NotifyState<'_>]) {
-        if let Err(error) = sd_notify::notify(state) {
-            self.logger.notice(&events::manager_not_told(&error));
-        }
+        self.manager.ready();
     }
 }

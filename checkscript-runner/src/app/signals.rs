@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that are handled; all others keep their default action.
@@ -10,6 +11,10 @@ pub(super) struct Signals {
     interrupt: Signal,
     hangup: Signal,
     user2: Signal,
+    trap: Signal,
+    /// Its default action would be the end where the log reaches the limit of a file's size; a handler turns it into
+    /// an error of the write.
+    _file_size: Signal,
 }
 
 /// What a signal means.
@@ -21,6 +26,8 @@ pub(super) enum Request {
     Reload,
     /// USR2: the log has been moved away.
     Reopen,
+    /// TRAP.
+    ToggleDebug,
 }
 
 // === impl Signals ===
@@ -33,6 +40,8 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             user2: signal(SignalKind::user_defined2())?,
+            trap: signal(SignalKind::from_raw(Number::SIGTRAP as i32))?,
+            _file_size: signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?,
         })
     }
 
@@ -43,6 +52,7 @@ impl Signals {
             _ = self.interrupt.recv() => Request::Stop("INT"),
             _ = self.hangup.recv() => Request::Reload,
             _ = self.user2.recv() => Request::Reopen,
+            _ = self.trap.recv() => Request::ToggleDebug,
         }
     }
 }

@@ -137,6 +137,8 @@ impl Process {
             .stderr(writer)
             // Meant for this process alone.
             .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_PID")
+            .env_remove("WATCHDOG_USEC")
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;

@@ -18,9 +18,18 @@ pub(super) struct Queue {
 struct State {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
-    lost: u64,
+    lost: Lost,
     reopen: bool,
     closed: bool,
+}
+
+/// What fell over the bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// All lines.
+    pub(crate) lines: u64,
+    /// Those of them that were results.
+    pub(crate) results: u64,
 }
 
 /// What the writer is to do next.
@@ -34,10 +43,11 @@ pub(super) enum Step {
 // === impl Queue ===
 
 impl Queue {
-    pub(super) fn push(&self, line: Vec<u8>) {
+    pub(super) fn push(&self, line: Vec<u8>, is_result: bool) {
         self.change(|state| {
             if state.closed || (!state.lines.is_empty() && state.bytes + line.len() > LIMIT) {
-                state.lost += 1;
+                state.lost.lines += 1;
+                state.lost.results += u64::from(is_result);
             } else {
                 state.bytes += line.len();
                 state.lines.push_back(line);
@@ -78,7 +88,7 @@ impl Queue {
         let (mut state, _) =
             self.wake.wait_timeout_while(state, delay, no_news).unwrap_or_else(PoisonError::into_inner);
         (state.closed && !state.reopen).then(|| {
-            let left = state.lines.len() as u64 + state.lost;
+            let left = state.lines.len() as u64 + state.lost.lines;
             state.lines.clear();
             state.bytes = 0;
             left
@@ -86,9 +96,9 @@ impl Queue {
     }
 
     /// If lines have been lost since the last time, puts one that tells their count before those that wait.
-    pub(super) fn tell_losses(&self, tell: impl FnOnce(u64) -> Vec<u8>) {
+    pub(super) fn tell_losses(&self, tell: impl FnOnce(Lost) -> Vec<u8>) {
         let mut state = self.lock();
-        if state.lost > 0 {
+        if state.lost.lines > 0 {
             let line = tell(std::mem::take(&mut state.lost));
             state.bytes += line.len();
             state.lines.push_front(line);
@@ -112,21 +122,22 @@ mod tests {
     #[test]
     fn what_falls_over_the_bound_is_counted_and_told_once() {
         let queue = Queue::default();
-        queue.push(vec![0; LIMIT + 1]);
-        queue.push(b"lost".to_vec());
+        queue.push(vec![0; LIMIT + 1], true);
+        queue.push(b"lost".to_vec(), false);
         assert!(matches!(queue.next(), Step::Line(line) if line.len() == LIMIT + 1));
-        queue.push(b"kept".to_vec());
-        queue.push(vec![0; LIMIT]);
-        queue.tell_losses(|lost| format!("{lost} lost").into_bytes());
-        queue.tell_losses(|lost| format!("again {lost}").into_bytes());
-        assert!(matches!(queue.next(), Step::Line(line) if line == b"2 lost"));
+        queue.push(b"kept".to_vec(), true);
+        queue.push(vec![0; LIMIT], true);
+        let told = |lost: Lost| format!("{} lost, {} results", lost.lines, lost.results).into_bytes();
+        queue.tell_losses(told);
+        queue.tell_losses(told);
+        assert!(matches!(queue.next(), Step::Line(line) if line == b"2 lost, 1 results"));
         assert!(matches!(queue.next(), Step::Line(line) if line == b"kept"));
     }
 
     #[test]
     fn a_line_that_is_put_back_comes_first_and_a_reopening_before_it() {
         let queue = Queue::default();
-        queue.push(b"b".to_vec());
+        queue.push(b"b".to_vec(), false);
         assert_eq!(queue.wait_to_retry(b"a".to_vec(), Duration::ZERO), None);
         queue.reopen();
         assert!(matches!(queue.next(), Step::Reopen));

@@ -36,6 +36,12 @@ impl Agenda {
         agenda
     }
 
+    /// Takes other checks. What was due at the last look has been taken then, what has come since is still to come.
+    pub(super) fn replace(&mut self, checks: Vec<Arc<Check>>) {
+        self.checks = checks;
+        self.compute(self.seen + 1);
+    }
+
     /// The earliest slot.
     pub(super) fn next(&self) -> Option<i64> {
         self.queue.peek().map(|Reverse((slot, _))| *slot)
@@ -129,6 +135,17 @@ mod tests {
         assert_eq!(names(&agenda.take(3_600_000).due), ["a"]);
         assert_eq!(agenda.take(1_000), Round::default());
         assert_eq!(agenda.next(), Some(10_000));
+    }
+
+    #[test]
+    fn other_checks_neither_repeat_a_slot_nor_lose_one() {
+        let checks = || vec![check("a", 100, 0)];
+        let mut agenda = Agenda::new(checks(), 50);
+        assert_eq!(names(&agenda.take(100).due), ["a"]);
+        agenda.replace(checks());
+        assert_eq!(names(&agenda.take(100).due), [""; 0], "it has been taken");
+        agenda.replace(checks());
+        assert_eq!(names(&agenda.take(205).due), ["a"], "however late the next look is");
     }
 
     proptest! {

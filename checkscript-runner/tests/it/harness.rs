@@ -18,6 +18,8 @@ pub(crate) struct Runner {
     directory: TempDir,
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
+    /// What a shell does before it becomes the runner.
+    before: &'static str,
     process: Option<Child>,
 }
 
@@ -26,7 +28,7 @@ impl Runner {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("conf.d")).unwrap();
-        let runner = Self { directory, arguments: Vec::new(), environment: Vec::new(), process: None };
+        let runner = Self { directory, arguments: Vec::new(), environment: Vec::new(), before: "", process: None };
         runner.write("config.json", &json!({"client": {"name": "web-1", "address": "127.0.0.1"}}).to_string());
         runner
     }
@@ -58,6 +60,12 @@ impl Runner {
         self
     }
 
+    /// Has a shell do something before it becomes the runner.
+    pub(crate) fn before(mut self, command: &'static str) -> Self {
+        self.before = command;
+        self
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.file(name), text).unwrap();
     }
@@ -66,11 +74,20 @@ impl Runner {
         self.directory.path().join(name)
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_checkscript-runner"));
+    /// How it would be started, its log on standard output.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{}\nexec \"$0\" \"$@\"", self.before));
+        command.arg(env!("CARGO_BIN_EXE_checkscript-runner"));
         command.arg("-c").arg(self.file("config.json")).arg("-d").arg(self.file("conf.d")).args(&self.arguments);
         command.current_dir(self.directory.path()).stdin(Stdio::null());
-        for variable in ["SENSU_CLIENT_NAME", "SENSU_CLIENT_ADDRESS", "SENSU_CLIENT_SUBSCRIPTIONS", "NOTIFY_SOCKET"] {
+        for variable in [
+            "SENSU_CLIENT_NAME",
+            "SENSU_CLIENT_ADDRESS",
+            "SENSU_CLIENT_SUBSCRIPTIONS",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
+        ] {
             command.env_remove(variable);
         }
         command.envs(self.environment.iter().cloned());
@@ -86,14 +103,22 @@ impl Runner {
 
     /// Runs in the background, logging to `log`.
     pub(crate) fn start(mut self) -> Self {
-        let mut command = self.command();
-        self.process = Some(command.arg("-l").arg(self.file("log")).spawn().unwrap());
+        self.spawn();
         self
     }
 
+    /// As [`Self::start`], also after an end.
+    pub(crate) fn spawn(&mut self) {
+        let mut command = self.command();
+        self.process = Some(command.arg("-l").arg(self.file("log")).spawn().unwrap());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.process.as_ref().unwrap().id();
-        kill(Pid::from_raw(i32::try_from(id).unwrap()), signal).unwrap();
+        kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
     }
 
     /// Waits for the process to end.

@@ -97,6 +97,23 @@ fn a_second_signal_ends_the_waiting_and_says_what_was_killed() {
 }
 
 #[test]
+fn after_the_grace_period_the_groups_are_killed_and_named() {
+    let command = "trap '' TERM; (trap '' TERM; sleep 1000) & echo $! > started; wait; sleep 1000";
+    let checks = json!({"endless": every_second(command)});
+    let mut runner = Runner::with_checks(checks).argument("--grace_period").argument("1").start();
+    let id = until("a check is under way", || {
+        std::fs::read_to_string(runner.file("started")).ok().filter(|id| id.ends_with('\n'))
+    });
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(runner.exit().code(), Some(0));
+    let lines = runner.lines_of("log");
+    let killed = lines.iter().find(|line| line["message"] == "killing checks in progress").unwrap();
+    assert_eq!((&killed["level"], &killed["checks_in_progress"]), (&json!("error"), &json!(["endless"])));
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}
+
+#[test]
 fn hup_takes_a_valid_configuration_and_only_that() {
     let runner = Runner::with_checks(json!({"old": every_second("echo one")})).start();
     runner.results("old", 1);

@@ -1,9 +1,13 @@
 //! The log file: rotation, and what happens when it cannot be written.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Command;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 use serde_json::{Value, json};
 
 use crate::harness::{Runner, results_of, until};
@@ -14,9 +18,21 @@ fn ticking() -> Runner {
     Runner::with_checks(json!({"tick": {"standalone": true, "interval": 1, "command": command}}))
 }
 
+/// A check whose runs fill some KiB each.
+fn ticking_widely() -> Runner {
+    let command =
+        "n=$(cat count 2>/dev/null || echo 0); echo $((n + 1)) | tee count; head -c 3000 /dev/zero | tr '\\0' x";
+    Runner::with_checks(json!({"tick": {"standalone": true, "interval": 1, "command": command}}))
+}
+
+fn count(lines: &[Value]) -> usize {
+    results_of(lines, "tick").len()
+}
+
 fn assert_none_is_lost(lines: &[Value]) {
     let results = results_of(lines, "tick");
-    let numbers: Vec<&str> = results.iter().map(|tick| tick["output"].as_str().unwrap().trim()).collect();
+    let numbers: Vec<&str> =
+        results.iter().map(|tick| tick["output"].as_str().unwrap().lines().next().unwrap()).collect();
     let all: Vec<String> = (1..=results.len()).map(|number| number.to_string()).collect();
     assert_eq!(numbers, all);
 }
@@ -60,4 +76,136 @@ fn results_wait_while_the_disk_is_full() {
     let lines = runner.wait("everything", |lines| (results_of(lines, "tick").len() >= 2).then(|| lines.to_vec()));
     assert_eq!(lines[0]["message"], "loading config file", "from the first line on");
     assert_none_is_lost(&lines);
+}
+
+/// The last byte of the log is not a line feed.
+fn torn(runner: &Runner) -> Option<()> {
+    fs::read(runner.file("log")).unwrap_or_default().last().is_some_and(|byte| *byte != b'\n').then_some(())
+}
+
+#[test]
+fn a_line_that_the_end_of_the_room_has_cut_is_completed_when_there_is_room_again() {
+    let runner = ticking_widely().before("ulimit -S -f 8").start();
+    until("no room", || torn(&runner));
+    let limit = Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &runner.id().to_string()]).status();
+    assert!(limit.unwrap().success());
+    let so_far = count(&runner.lines_of("log"));
+    assert_none_is_lost(&runner.results("tick", so_far + 2).into_iter().map(as_line).collect::<Vec<_>>());
+}
+
+fn as_line(result: Value) -> Value {
+    json!({"payload": {"check": result}})
+}
+
+#[test]
+fn a_torn_line_is_written_anew_into_a_file_that_was_truncated() {
+    let runner = ticking_widely().before("ulimit -S -f 8").start();
+    until("no room", || torn(&runner));
+    let before = runner.lines_of("log");
+    OpenOptions::new().write(true).truncate(true).open(runner.file("log")).unwrap();
+    runner.results("tick", 1);
+    assert_none_is_lost(&[before, runner.lines_of("log")].concat());
+    assert_ne!(fs::read(runner.file("log")).unwrap()[0], b'\n');
+}
+
+#[test]
+fn a_torn_end_that_was_found_is_closed_before_the_first_line() {
+    let runner = ticking();
+    runner.write("log", "{\"timestamp\":\"torn");
+    let runner = runner.start();
+    let first = until("a line", || {
+        let log = fs::read_to_string(runner.file("log")).unwrap();
+        (log.matches('\n').count() > 1).then_some(log)
+    });
+    assert!(first.starts_with("{\"timestamp\":\"torn\n{\"timestamp\":\"20"), "{first}");
+}
+
+#[test]
+fn a_deleted_log_is_created_anew_at_once_and_lines_wait_while_its_directory_is_gone() {
+    let runner = ticking();
+    fs::create_dir(runner.file("logs")).unwrap();
+    symlink("logs/log", runner.file("log")).unwrap();
+    let runner = runner.start();
+    runner.results("tick", 1);
+    let mut deleted = File::open(runner.file("log")).unwrap();
+    fs::remove_file(runner.file("logs/log")).unwrap();
+    runner.results("tick", 1);
+    let mut first = Vec::new();
+    deleted.read_to_end(&mut first).unwrap();
+    runner.write("first", std::str::from_utf8(&first).unwrap());
+    // What was written while the file went is in both at most.
+    let runs = |file: &str| results_of(&runner.lines_of(file), "tick");
+    let last = runs("first").last().unwrap().clone();
+    assert!(runs("log").iter().all(|result| result["issued"].as_i64() >= last["issued"].as_i64()));
+
+    fs::rename(runner.file("logs"), runner.file("gone")).unwrap();
+    fs::remove_file(runner.file("gone/log")).unwrap();
+    let ran = || fs::read_to_string(runner.file("count")).unwrap_or_default().trim().parse::<u32>().ok();
+    let now = ran();
+    until("a run that cannot be logged", || (ran() > now).then_some(()));
+    assert!(!runner.file("log").exists());
+    fs::create_dir(runner.file("logs")).unwrap();
+    let numbers: Vec<u32> = runner.results("tick", 2).iter().map(number).collect();
+    assert!(numbers[0] <= now.unwrap() + 1, "nothing is skipped: {numbers:?} after {now:?}");
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
+fn number(result: &Value) -> u32 {
+    result["output"].as_str().unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_line_is_one_write() {
+    let checks = json!({"tick": {"standalone": true, "interval": 1, "command": "echo tick"}});
+    // A pipe in packet mode keeps writes apart.
+    let (reader, writer) = pipe2(OFlag::O_DIRECT | OFlag::O_CLOEXEC).unwrap();
+    let runner = Runner::with_checks(checks);
+    let mut process = runner.command().stdout(writer).spawn().unwrap();
+    let mut reader = File::from(reader);
+    let mut buffer = [0; 4096];
+    let mut results = 0;
+    while results == 0 {
+        let length = reader.read(&mut buffer).unwrap();
+        let line: Value = serde_json::from_slice(&buffer[..length]).unwrap();
+        assert_eq!(buffer[..length].iter().position(|byte| *byte == b'\n'), Some(length - 1));
+        results += count(&[line]);
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+#[test]
+fn the_log_rotates_itself_and_loses_nothing() {
+    let wide =
+        "n=$(cat count 2>/dev/null || echo 0); echo $((n + 1)) | tee count; head -c 40000 /dev/zero | tr '\\0' x";
+    let runner = Runner::with_checks(json!({"tick": {"standalone": true, "interval": 1, "command": wide}}));
+    runner.write("log", "");
+    fs::set_permissions(runner.file("log"), fs::Permissions::from_mode(0o640)).unwrap();
+    let rotating = ["--log_rotate_size", "64K", "--log_rotate_count", "2"];
+    let runner = rotating.iter().fold(runner, |runner, argument| runner.argument(argument)).start();
+    until("a second rotation", || (count(&runner.lines_of("log.2")) > 0).then_some(()));
+    let lines = [runner.lines_of("log.2"), runner.lines_of("log.1"), runner.lines_of("log")].concat();
+    assert_none_is_lost(&lines);
+    for name in ["log", "log.1", "log.2"] {
+        let metadata = fs::metadata(runner.file(name)).unwrap();
+        assert!(metadata.len() <= 64 << 10 && metadata.mode() & 0o777 == 0o640, "{name}: {metadata:?}");
+    }
+}
+
+#[test]
+fn trap_switches_to_debug_and_back() {
+    let runner = ticking().start();
+    runner.results("tick", 1);
+    runner.signal(Signal::SIGTRAP);
+    let processing = runner.message("processing check");
+    assert_eq!((&processing["level"], &processing["check"]["name"]), (&json!("debug"), &json!("tick")));
+    runner.message("attempting to execute check command");
+    runner.signal(Signal::SIGTRAP);
+    let debug = |lines: &[Value]| lines.iter().filter(|line| line["level"] == "debug").count();
+    // A run that began before the signal was taken may be told yet, the ones after it are not.
+    let so_far = count(&runner.lines_of("log"));
+    runner.results("tick", so_far + 1);
+    let told = debug(&runner.lines_of("log"));
+    runner.results("tick", so_far + 2);
+    assert_eq!(debug(&runner.lines_of("log")), told);
 }

@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+mod background;
 mod bench;
 mod golden;
 mod harness;
 mod library;
 mod life;
 mod log;
+mod reload;
 mod runs;
