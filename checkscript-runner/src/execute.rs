@@ -75,7 +75,7 @@ impl Executor {
     /// tokio runtime.
     pub fn start(&self, client: &Arc<Client>, check: Arc<Check>, issued: i64) {
         let sink = &self.0.sink;
-        if sink.is_wanted(Level::Debug) {
+        if sink.wants(Level::Debug) {
             sink.notice(&events::processing(&check, issued));
             sink.notice(&events::executing(&check, issued));
         }

@@ -92,7 +92,7 @@ impl Logger {
 
 impl Sink for Logger {
     fn publish(&self, result: &CheckResult) {
-        if self.is_wanted(Level::Info) {
+        if self.wants(Level::Info) {
             let mut line = Vec::new();
             write_result(&mut line, &Zoned::now(), result);
             self.queue.push(line, true);
@@ -100,12 +100,12 @@ impl Sink for Logger {
     }
 
     fn notice(&self, notice: &Notice) {
-        if self.is_wanted(notice.level) {
+        if self.wants(notice.level) {
             self.queue.push(line_of(notice), false);
         }
     }
 
-    fn is_wanted(&self, level: Level) -> bool {
+    fn wants(&self, level: Level) -> bool {
         self.levels().current <= level
     }
 }

@@ -18,7 +18,7 @@ pub trait Sink: Send + Sync {
     fn notice(&self, notice: &Notice);
 
     /// Whether a notice of this level is of use: what nobody wants need not be put together.
-    fn is_wanted(&self, level: Level) -> bool {
+    fn wants(&self, level: Level) -> bool {
         level > Level::Debug
     }
 }
