@@ -5,8 +5,14 @@
 # Debian's Prometheus and Alertmanager are unpacked into target/tools where they are not on the path; nothing is installed.
 
 CARGO ?= cargo
-# nextest runs each test in a process of its own and several at a time; plain `cargo test` does as well where it is missing.
-RUN_TESTS := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run --no-fail-fast || echo test)
+# nextest runs each test in a process of its own; plain `cargo test` does as well where it is missing. Each end-to-end test runs
+# a Prometheus and an Alertmanager, so those go one at a time (nextest: .config/nextest.toml).
+ifneq ($(shell $(CARGO) nextest --version 2>/dev/null),)
+RUN_TESTS := nextest run --no-fail-fast
+else
+RUN_TESTS := test --no-fail-fast
+ONE_AT_A_TIME := -- --test-threads=1
+endif
 
 .PHONY: demo test lint unit e2e rules templates checks tools build
 .DEFAULT_GOAL := test
@@ -25,7 +31,7 @@ unit:
 	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e
 
 e2e: tools build
-	$(CARGO) $(RUN_TESTS) --package e2e --locked
+	$(CARGO) $(RUN_TESTS) --package e2e --locked $(ONE_AT_A_TIME)
 
 rules: tools
 	scripts/test-rules.sh
