@@ -25,7 +25,7 @@ use crate::definitions::{Host, Loaded, Sources, load};
 use crate::events;
 use crate::logger::Logger;
 use crate::notice::{Notice, Sink};
-use crate::pretty;
+use crate::{pretty, tools};
 
 const INVALID: u8 = 2;
 
@@ -40,6 +40,9 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     };
     let options = if options.background { options.absolute().context("no working directory")? } else { options };
     let sources = sources(&options);
+    if let Some(tool) = &options.tool {
+        return tools::run(tool, &sources);
+    }
     if options.validate_config {
         return Ok(print_validity(load(&sources)));
     }

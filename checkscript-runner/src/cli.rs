@@ -1,12 +1,19 @@
-//! sensu-client's command line.
+//! sensu-client's command line, and the tools beside it.
 
+mod tool;
+
+use std::ffi::OsString;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 use check_result::log::Level;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+
+pub use self::tool::{Format, Tool};
 
 use crate::logger::Rotation;
 
@@ -17,15 +24,18 @@ const DEFAULT_DIRECTORY: &str = "/etc/sensu/conf.d";
 const SMALLEST_LOG: u64 = 64 << 10;
 
 /// Runs Sensu check scripts on their schedule and logs each result as sensu-client does.
+///
+/// Without a command it does what sensu-client does: it runs the checks until a signal stops it.
 #[derive(Clone, Debug, Parser)]
 #[command(version, infer_long_args = true, args_override_self = true)]
+#[command(subcommand_help_heading = "Tools", after_help = tool::EXAMPLES)]
 pub struct Options {
     /// Sensu JSON config FILE. Default: /etc/sensu/config.json (if exists)
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
     /// DIR or comma-delimited DIR list for Sensu JSON config files. Default: /etc/sensu/conf.d (if exists)
-    #[arg(short = 'd', long = "config_dir", value_name = "DIR[,DIR]")]
+    #[arg(short = 'd', long = "config_dir", value_name = "DIR[,DIR]", global = true)]
     config_dir: Option<String>,
 
     /// Validate the compiled configuration and exit
@@ -71,11 +81,28 @@ pub struct Options {
     /// How many seconds the checks under way may take at a stop before they are killed
     #[arg(long = "grace_period", value_name = "SECONDS", default_value_t = 10)]
     grace_period: u32,
+
+    /// What to do instead of running the checks.
+    #[command(subcommand)]
+    pub tool: Option<Tool>,
 }
 
 // === impl Options ===
 
 impl Options {
+    /// Reads a command line, program name first. Options that only the running runner has are refused beside a tool.
+    pub fn read(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        if let Some(tool) = matches.subcommand_name()
+            && let Some(option) = stray_option(&command, &matches)
+        {
+            let text = format!("{option} is an option of the running runner, {tool} does not take it");
+            return Err(command.error(ErrorKind::ArgumentConflict, text));
+        }
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
     /// The `-c` file, or the default one if it is there.
     pub fn file(&self) -> Option<PathBuf> {
         self.config.clone().or_else(|| existing(DEFAULT_FILE))
@@ -138,6 +165,14 @@ fn rotate_size(text: &str) -> Result<u64, String> {
     if size < SMALLEST_LOG { Err(format!("less than {SMALLEST_LOG} bytes")) } else { Ok(size) }
 }
 
+/// An option before a tool's name that is not the tool's.
+fn stray_option(command: &clap::Command, matches: &ArgMatches) -> Option<String> {
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let mut arguments = command.get_arguments().filter(|argument| !argument.is_global_set());
+    let stray = arguments.find(|argument| given(argument.get_id().as_str()))?;
+    Some(stray.get_long().map_or_else(|| stray.get_id().to_string(), |long| format!("--{long}")))
+}
+
 fn existing(path: &str) -> Option<PathBuf> {
     Path::new(path).exists().then(|| path.into())
 }
@@ -147,7 +182,7 @@ mod tests {
     use super::*;
 
     fn options(line: &str) -> Options {
-        Options::try_parse_from(line.split(' ')).unwrap()
+        Options::read(line.split(' ')).unwrap()
     }
 
     #[test]
@@ -187,6 +222,18 @@ mod tests {
         assert_eq!(given.level().unwrap(), Level::Info);
         assert_eq!(options("r -v").level().unwrap(), Level::Debug);
         assert!(options("r -b").background && options("r --background").background);
+        assert!(given.tool.is_none());
         assert_eq!(options("r -L chatty").level().unwrap_err(), "Unknown log level: chatty");
+    }
+
+    #[test]
+    fn tools_take_the_configuration_before_and_after_their_name_and_nothing_else_of_the_runner() {
+        for line in ["r -c a -d x list", "r list -c a -d x", "r -c a list -d x"] {
+            let options = options(line);
+            assert!(matches!(options.tool, Some(Tool::List { format: Format::Text })), "{line}");
+            assert_eq!((options.file(), options.directories()), (Some("a".into()), vec!["x".into()]), "{line}");
+        }
+        let refusal = Options::read(["r", "-l", "log", "list"]).unwrap_err().to_string();
+        assert!(refusal.contains("--log is an option of the running runner, list does not take it"), "{refusal}");
     }
 }

@@ -10,6 +10,7 @@ mod host;
 mod load;
 mod merge;
 mod redact;
+mod tree;
 mod validate;
 
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use serde_json::Value;
 
 pub use failure::Failure;
 pub use host::Host;
+pub(crate) use load::{FILE_MISSING, FILE_NOT_UTF8, load_tree};
 pub use load::{Loaded, Sources, load};
 use redact::{redact, redact_value};
+pub(crate) use tree::{Origin, Origins, Tree};
 
 use crate::schedule::Timetable;
 

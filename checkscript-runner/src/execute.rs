@@ -8,7 +8,7 @@ mod capture;
 mod group;
 mod process;
 mod running;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

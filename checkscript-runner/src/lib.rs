@@ -25,3 +25,4 @@ pub mod logger;
 pub mod notice;
 mod pretty;
 pub mod schedule;
+mod tools;

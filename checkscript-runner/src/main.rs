@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use checkscript_runner::app;
 use checkscript_runner::cli::Options;
-use clap::Parser;
 
 fn main() -> anyhow::Result<ExitCode> {
-    app::run(Options::parse())
+    app::run(Options::read(std::env::args_os()).unwrap_or_else(|error| error.exit()))
 }

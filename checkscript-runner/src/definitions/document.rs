@@ -5,6 +5,7 @@
 //! what Oj refuses (trailing commas, single quotes) is refused.
 
 use check_result::Object;
+use indexmap::IndexMap;
 use jsonc_parser::ast;
 use jsonc_parser::errors::ParseError;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -15,6 +16,18 @@ use serde_json::{Number, Value};
 pub(crate) struct Document {
     text: String,
     object: Object,
+}
+
+/// A member of one of a file's objects.
+#[derive(Debug, PartialEq)]
+pub(super) struct Member {
+    /// The keys that lead to it.
+    pub(super) path: Vec<String>,
+    /// The line, from 1, on which its key stands.
+    pub(super) line: usize,
+    pub(super) value: Value,
+    /// The line of a member before it with the same key, which therefore says nothing.
+    pub(super) hidden: Option<usize>,
 }
 
 /// Why a text is not a Sensu definition file.
@@ -61,6 +74,16 @@ impl Document {
         path.iter().take_while(has).count()
     }
 
+    /// Every member at any depth of objects, parents first; of equal keys the last.
+    pub(super) fn members(&self) -> Vec<Member> {
+        let starts = std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1));
+        let mut walk = Walk { line_starts: starts.collect(), path: Vec::new(), members: Vec::new() };
+        if let Ok(Some(ast::Value::Object(object))) = parse(&self.text) {
+            walk.object(&object);
+        }
+        walk.members
+    }
+
     /// The line, from 1, on which the last key of a path stands.
     pub(crate) fn line(&self, path: &[String]) -> Option<usize> {
         let root = parse(&self.text).ok()??;
@@ -70,6 +93,39 @@ impl Document {
             found = member(&found.value, key)?;
         }
         Some(self.text[..found.range.start].matches('\n').count() + 1)
+    }
+}
+
+struct Walk {
+    line_starts: Vec<usize>,
+    path: Vec<String>,
+    members: Vec<Member>,
+}
+
+// === impl Walk ===
+
+impl Walk {
+    fn object(&mut self, object: &ast::Object<'_>) {
+        // By key, in the order of their first appearance, as merging sees them.
+        let mut last: IndexMap<&str, (&ast::ObjectProp<'_>, Option<usize>)> = IndexMap::new();
+        for member in &object.properties {
+            let key = member.name.as_str();
+            let hidden = last.get(key).map(|(earlier, _)| self.line(earlier));
+            last.insert(key, (member, hidden));
+        }
+        for (key, (member, hidden)) in last {
+            self.path.push(key.to_owned());
+            let (line, value) = (self.line(member), json(&member.value));
+            self.members.push(Member { path: self.path.clone(), line, value, hidden });
+            if let ast::Value::Object(inner) = &member.value {
+                self.object(inner);
+            }
+            self.path.pop();
+        }
+    }
+
+    fn line(&self, member: &ast::ObjectProp<'_>) -> usize {
+        self.line_starts.partition_point(|start| *start <= member.range.start)
     }
 }
 
@@ -167,5 +223,22 @@ mod tests {
         assert_eq!(document.depth(&path(&["client", "name"])), 0);
         assert_eq!(document.line(&path(&["checks", "a", "interval"])), Some(5));
         assert_eq!(document.line(&path(&["checks", "b"])), None);
+    }
+
+    #[test]
+    fn members_come_with_their_lines_and_the_ones_that_they_hide() {
+        let text = "{\"a\": {\n \"b\": 1,\n \"b\":\n 2},\n \"c\": []}";
+        let member = |path: &[&str], line, value, hidden| Member {
+            path: path.iter().map(|&key| key.to_owned()).collect(),
+            line,
+            value,
+            hidden,
+        };
+        let want = [
+            member(&["a"], 1, json!({"b": 2}), None),
+            member(&["a", "b"], 3, json!(2), Some(2)),
+            member(&["c"], 5, json!([]), None),
+        ];
+        assert_eq!(Document::parse(text.to_owned()).unwrap().members(), want);
     }
 }

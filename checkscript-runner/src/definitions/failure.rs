@@ -64,6 +64,14 @@ impl Failure {
         report
     }
 
+    /// The message in one line; of a failure to load with the reason, and with the file if no place says it.
+    pub fn text(&self) -> String {
+        let file = if self.place.is_none() { "file" } else { "" };
+        let details = [file, "directory", "error"].map(|key| self.fields.get(key).and_then(Value::as_str));
+        let texts = std::iter::once(self.message.as_str()).chain(details.into_iter().flatten());
+        texts.collect::<Vec<_>>().join(": ")
+    }
+
     fn details(&self) -> Object {
         let mut details = self.fields.clone();
         if !self.field.is_empty() {

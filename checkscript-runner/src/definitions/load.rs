@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::merge::{changes, merge, unique};
+use super::tree::Tree;
 use super::{Definitions, Failure, Host, named, redact, validate};
 use crate::notice::Notice;
 
@@ -39,6 +40,11 @@ pub struct Loaded {
 
 /// Loads and validates. A file that cannot be used does not keep the others from being examined.
 pub fn load(sources: &Sources) -> Loaded {
+    load_tree(sources).0
+}
+
+/// As [`load()`], with what was read.
+pub(crate) fn load_tree(sources: &Sources) -> (Loaded, Tree) {
     let mut loader = Loader::new(&sources.host);
     loader.environment(&sources.environment);
     if let Some(file) = &sources.file {
@@ -50,6 +56,9 @@ pub fn load(sources: &Sources) -> Loaded {
     loader.client_overrides();
     loader.finish()
 }
+
+pub(crate) const FILE_MISSING: &str = "config file does not exist or is not readable";
+pub(crate) const FILE_NOT_UTF8: &str = "config file is not valid UTF-8, its bad bytes become U+FFFD";
 
 struct Loader {
     settings: Object,
@@ -97,7 +106,7 @@ impl Loader {
         if fs::File::open(file).is_ok_and(|open| open.metadata().is_ok_and(|metadata| metadata.is_file())) {
             self.file(file);
         } else {
-            for message in ["config file does not exist or is not readable", "ignoring config file"] {
+            for message in [FILE_MISSING, "ignoring config file"] {
                 self.warn(message, "file", file);
             }
         }
@@ -121,23 +130,24 @@ impl Loader {
         let bytes = match read(file) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let failure = Failure::load("config file does not exist or is not readable").with("file", shown(file));
+                let failure = Failure::load(FILE_MISSING).with("file", shown(file));
                 return self.failures.push(failure.with("error", error.to_string()));
             }
         };
         let text = String::from_utf8(bytes).unwrap_or_else(|error| {
-            self.warn("config file is not valid UTF-8, its bad bytes become U+FFFD", "file", file);
+            self.warn(FILE_NOT_UTF8, "file", file);
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         });
         match Document::parse(text) {
             Ok(document) => self.apply(file, document),
-            Err(error) => self.failures.push(
-                Failure::load("config file must be valid json")
+            Err(error) => {
+                let failure = Failure::load("config file must be valid json")
                     .with("file", shown(file))
                     .with("error", error.to_string())
                     .with("line", error.line)
-                    .with("column", error.column),
-            ),
+                    .with("column", error.column);
+                self.failures.push(Failure { place: Some((file.to_owned(), error.line)), ..failure });
+            }
         }
     }
 
@@ -171,17 +181,20 @@ impl Loader {
         self.notices.push(notice);
     }
 
-    fn finish(mut self) -> Loaded {
+    fn finish(mut self) -> (Loaded, Tree) {
         for mut failure in validate::validate(&self.settings) {
             failure.place_in(&self.documents);
             self.failures.push(failure);
         }
         let settings = redact(&self.settings);
-        if !self.failures.is_empty() {
-            return Loaded { notices: self.notices, settings, definitions: Err(self.failures) };
-        }
-        self.unknown_extensions();
-        Loaded { notices: self.notices, settings, definitions: Ok(Definitions::from_valid(&self.settings)) }
+        let definitions = if self.failures.is_empty() {
+            self.unknown_extensions();
+            Ok(Definitions::from_valid(&self.settings))
+        } else {
+            Err(self.failures)
+        };
+        let loaded = Loaded { notices: self.notices, settings, definitions };
+        (loaded, Tree { settings: self.settings, documents: self.documents })
     }
 
     /// Ruby extensions cannot be run; sensu-client says of one that it does not know the same.

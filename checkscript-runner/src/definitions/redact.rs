@@ -29,10 +29,15 @@ const SECRET_KEYS: [&str; 22] = [
     "secret_access_key",
 ];
 
+/// Whether the values under this key are hidden.
+pub(crate) fn is_secret(key: &str) -> bool {
+    SECRET_KEYS.contains(&key)
+}
+
 /// The object with the value of every secret key, at any depth and of any type, replaced by `REDACTED`.
 pub(crate) fn redact(object: &Object) -> Object {
     let hide = |(key, value): (&String, &Value)| {
-        let value = if SECRET_KEYS.contains(&key.as_str()) { Value::from("REDACTED") } else { redact_value(value) };
+        let value = if is_secret(key) { Value::from("REDACTED") } else { redact_value(value) };
         (key.clone(), value)
     };
     object.iter().map(hide).collect()

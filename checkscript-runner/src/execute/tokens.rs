@@ -28,6 +28,17 @@ pub(super) fn substitute(definition: &Object, client: &Object) -> Substituted {
     Substituted { definition, unmatched: replacer.unmatched }
 }
 
+/// One string with its tokens replaced, and the paths that the client has no value for.
+pub(crate) fn substitute_text(text: &str, client: &Object) -> (String, Vec<String>) {
+    let mut replacer = Replacer { client, unmatched: Vec::new() };
+    (replacer.text(text), replacer.unmatched)
+}
+
+/// Whether the string has a token.
+pub(crate) fn has_token(text: &str) -> bool {
+    TOKEN.is_match(text)
+}
+
 struct Replacer<'a> {
     client: &'a Object,
     unmatched: Vec<String>,

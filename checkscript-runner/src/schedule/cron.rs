@@ -12,10 +12,16 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cron(Box<croner::Cron>);
 
-/// A text that is no cron expression, or one that never comes, such as 31 February.
-#[derive(Debug, thiserror::Error)]
-#[error("not a cron expression that ever comes: {0}")]
-pub struct InvalidCron(String);
+/// Why a text is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCron {
+    /// It is no cron expression.
+    #[error("not a cron expression: {0}")]
+    Syntax(String),
+    /// There is no such time, as there is no 31 February.
+    #[error("a cron expression that never matches: {0}")]
+    Never(String),
+}
 
 // === impl Cron ===
 
@@ -38,12 +44,12 @@ impl FromStr for Cron {
     type Err = InvalidCron;
 
     fn from_str(expression: &str) -> Result<Self, InvalidCron> {
-        let invalid = || InvalidCron(expression.to_owned());
         let fields: Vec<&str> = expression.split_whitespace().take(5).collect();
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = Self(Box::new(parser.parse(&fields.join(" ")).map_err(|_| invalid())?));
+        let cron = parser.parse(&fields.join(" ")).map_err(|_| InvalidCron::Syntax(expression.to_owned()))?;
+        let cron = Self(Box::new(cron));
         let now = Timestamp::now().as_millisecond();
-        cron.at_or_after(now).map(|_| cron).ok_or_else(invalid)
+        cron.at_or_after(now).map(|_| cron).ok_or_else(|| InvalidCron::Never(expression.to_owned()))
     }
 }
 
@@ -81,6 +87,7 @@ mod tests {
         for expression in ["every day", "", "* * * *", "60 * * * *", "@reboot", "0 0 31 2 *"] {
             assert!(expression.parse::<Cron>().is_err(), "{expression}");
         }
+        assert_eq!("0 0 31 2 *".parse::<Cron>(), Err(InvalidCron::Never("0 0 31 2 *".to_owned())));
     }
 
     #[test]

@@ -12,3 +12,4 @@ mod life;
 mod log;
 mod reload;
 mod runs;
+mod tools;

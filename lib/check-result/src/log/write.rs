@@ -42,9 +42,18 @@ pub fn write_line(out: &mut Vec<u8>, at: &Zoned, level: Level, message: &str, fi
     for (name, value) in fields {
         event.insert(name.clone(), value.clone());
     }
-    let mut serializer = Serializer::with_formatter(&mut *out, OjFormatter);
-    event.serialize(&mut serializer).expect("a JSON object serializes into memory");
+    write_json(out, &event);
     out.push(b'\n');
+}
+
+/// Appends what the line of a result has as its `payload`, without a line feed.
+pub fn write_payload(out: &mut Vec<u8>, result: &CheckResult) {
+    write_json(out, result);
+}
+
+fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
+    let mut serializer = Serializer::with_formatter(out, OjFormatter);
+    value.serialize(&mut serializer).expect("JSON serializes into memory");
 }
 
 /// Appends the line of one result.

@@ -1,0 +1,137 @@
+//! `check-config`: what becomes of a Sensu configuration here, check by check.
+//!
+//! Every attribute gets one verdict from the `catalogue`; what the rules (validation), the merge of the files
+//! (`merges`) and a look at values, tokens and programs (`judge`, `program`) find is added. The `report` is data; `text`
+//! renders it for people, serde for programs.
+
+mod catalogue;
+mod judge;
+mod merges;
+mod program;
+mod report;
+mod subject;
+mod text;
+
+use std::process::ExitCode;
+
+use check_result::Object;
+use serde_json::Value;
+
+use self::judge::Judge;
+use self::report::{Kind, Report, Subject, Verdict};
+use self::subject::Builder;
+use crate::cli::Format;
+use crate::definitions::{FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, Tree, load_tree};
+
+/// Exit status 0 where nothing needs attention.
+pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode> {
+    let report = examine(sources);
+    match format {
+        Format::Text => super::print(text::render(&report).as_bytes())?,
+        Format::Json => super::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?,
+    }
+    Ok(if report.needs_attention() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn examine(sources: &Sources) -> Report {
+    let (loaded, tree) = load_tree(sources);
+    let origins = tree.origins();
+    let examination = Examination { tree: &tree, origins: &origins, failures: failures(&loaded) };
+    let mut subjects = vec![examination.configuration(&loaded), examination.client()];
+    let checks = tree.object("checks").into_iter().flatten();
+    subjects.extend(checks.map(|(key, definition)| examination.check(key, definition)));
+    merges::add_findings(&mut subjects, &origins, &sources.directories);
+    subjects.retain(|subject| subject.kind == Kind::Check || !subject.findings.is_empty());
+    let client = tree.object("client").and_then(|client| client.get("name")).and_then(Value::as_str);
+    Report::new(client.unwrap_or_default(), failures(&loaded).is_empty(), subjects)
+}
+
+fn failures(loaded: &Loaded) -> &[Failure] {
+    loaded.definitions.as_ref().err().map_or(&[], Vec::as_slice)
+}
+
+/// What is at hand while subjects are examined.
+struct Examination<'a> {
+    tree: &'a Tree,
+    origins: &'a Origins,
+    failures: &'a [Failure],
+}
+
+// === impl Examination ===
+
+impl Examination<'_> {
+    /// What is neither the client nor a check: files, and what sensu-server reads.
+    fn configuration(&self, loaded: &Loaded) -> Subject {
+        let mut subject = Builder::new(self.origins, &[]);
+        for failure in self.failures.iter().filter(|failure| is_about_configuration(failure)) {
+            subject.add_failure(failure);
+        }
+        for notice in &loaded.notices {
+            if [FILE_MISSING, FILE_NOT_UTF8].contains(&notice.message.as_ref()) {
+                let file = notice.fields.get("file").and_then(Value::as_str).unwrap_or_default();
+                subject.add(Verdict::Attention, &[], format!("{}: {file}", notice.message));
+            }
+        }
+        let runs = |key: &String| self.tree.check(key).is_some();
+        if self.failures.is_empty() && !self.tree.object("checks").is_some_and(|checks| checks.keys().any(runs)) {
+            subject.add(Verdict::Attention, &[], "no check runs on this client".to_owned());
+        }
+        for (key, _) in self.tree.settings() {
+            if let Some((verdict, text)) = catalogue::section(key)
+                && self.origins.last(std::slice::from_ref(key)).is_some()
+            {
+                subject.add(verdict, &[key], text.to_owned());
+            }
+        }
+        subject.finish(Kind::Configuration, "configuration")
+    }
+
+    fn client(&self) -> Subject {
+        let mut subject = Builder::new(self.origins, &["client"]);
+        self.add_failures(&mut subject, &["client"]);
+        for key in self.tree.object("client").into_iter().flat_map(Object::keys) {
+            if subject.stands(&[key]) {
+                let (verdict, text) = catalogue::client_attribute(key);
+                subject.add(verdict, &[key], text.to_owned());
+            }
+        }
+        subject.finish(Kind::Client, "client")
+    }
+
+    fn check(&self, key: &str, definition: &Value) -> Subject {
+        let mut subject = Builder::new(self.origins, &["checks", key]);
+        self.add_failures(&mut subject, &["checks", key]);
+        let Some(definition) = definition.as_object() else { return subject.finish(Kind::Check, key) };
+        let why_not = catalogue::why_not_run(definition);
+        for (attribute, value) in definition {
+            let (verdict, text) = catalogue::check_attribute(attribute, value, definition);
+            subject.add(verdict, &[attribute], text.to_owned());
+        }
+        if why_not.is_none() {
+            let client = self.tree.object("client").cloned().unwrap_or_default();
+            Judge { definition, client: &client }.judge(&mut subject);
+        }
+        if !subject.is_invalid() {
+            let check = self.tree.check(key);
+            subject.schedule = check.as_ref().map(crate::tools::schedule);
+            subject.why_not = why_not;
+            subject.name_of_result = check.map(|check| check.key);
+        }
+        subject.finish(Kind::Check, key)
+    }
+
+    fn add_failures(&self, subject: &mut Builder<'_>, path: &[&str]) {
+        for failure in self.failures.iter().filter(|failure| is_under(&failure.field, path)) {
+            subject.add_failure(failure);
+        }
+    }
+}
+
+fn is_about_configuration(failure: &Failure) -> bool {
+    let is_check = is_under(&failure.field, &["checks"]) && failure.field.len() > 1;
+    !is_check && !is_under(&failure.field, &["client"])
+}
+
+fn is_under(field: &[String], path: &[&str]) -> bool {
+    field.len() >= path.len() && field.iter().zip(path).all(|(one, other)| one == other)
+}
