@@ -30,6 +30,17 @@ pub(crate) struct Users {
     nobody: String,
 }
 
+/// What came of asking who sends a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// There are no users: nobody is asked.
+    Unasked,
+    /// A user with the right password.
+    User(String),
+    /// No user's name and password.
+    Refused,
+}
+
 impl Users {
     /// Takes checked hashes and the highest of their costs.
     pub(crate) fn new(hashes: BTreeMap<String, String>, cost: u32) -> Self {
@@ -38,6 +49,10 @@ impl Users {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.hashes.is_empty()
+    }
+
+    pub(crate) fn has(&self, user: &str) -> bool {
+        self.hashes.contains_key(user)
     }
 }
 
@@ -55,17 +70,21 @@ impl Default for Verifier {
 }
 
 impl Verifier {
-    /// Whether the request comes from one of the users. Without users everybody may.
-    pub(crate) async fn allows(&self, users: &Users, headers: &HeaderMap) -> bool {
+    /// Which of the users the request comes from.
+    pub(crate) async fn login(&self, users: &Users, headers: &HeaderMap) -> Login {
         if users.is_empty() {
-            return true;
+            return Login::Unasked;
         }
-        let Some((user, password)) = headers.get(AUTHORIZATION).and_then(credentials) else { return false };
-        let (known, hash) = match users.hashes.get(&user) {
+        let Some((user, password)) = headers.get(AUTHORIZATION).and_then(credentials) else { return Login::Refused };
+        if self.is_right(users, &user, password).await { Login::User(user) } else { Login::Refused }
+    }
+
+    async fn is_right(&self, users: &Users, user: &str, password: String) -> bool {
+        let (known, hash) = match users.hashes.get(user) {
             Some(hash) => (true, hash),
             None => (false, &users.nobody),
         };
-        let key = key(&[&user, hash, &password]);
+        let key = key(&[user, hash, &password]);
         if self.right.holds(&key) {
             return known;
         }
@@ -167,23 +186,27 @@ mod tests {
         HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
     }
 
+    async fn allows(verifier: &Verifier, users: &Users, headers: &HeaderMap) -> bool {
+        verifier.login(users, headers).await == Login::User("prometheus".to_owned())
+    }
+
     #[tokio::test]
     async fn only_a_known_user_with_the_right_password_passes_also_when_asked_again() {
         let (verifier, users) = (Verifier::default(), users());
         for _ in 0..2 {
-            assert!(verifier.allows(&users, &basic("prometheus:secret")).await);
-            assert!(!verifier.allows(&users, &basic("prometheus:wrong")).await);
-            assert!(!verifier.allows(&users, &basic("nobody:secret")).await);
-            assert!(!verifier.allows(&users, &HeaderMap::new()).await);
+            assert!(allows(&verifier, &users, &basic("prometheus:secret")).await);
+            assert!(!allows(&verifier, &users, &basic("prometheus:wrong")).await);
+            assert!(!allows(&verifier, &users, &basic("nobody:secret")).await);
+            assert!(!allows(&verifier, &users, &HeaderMap::new()).await);
         }
     }
 
     #[tokio::test]
     async fn wrong_guesses_do_not_push_right_passwords_out() {
         let (verifier, users) = (Verifier::default(), users());
-        assert!(verifier.allows(&users, &basic("prometheus:secret")).await);
+        assert!(allows(&verifier, &users, &basic("prometheus:secret")).await);
         for guess in 0..=REMEMBERED {
-            assert!(!verifier.allows(&users, &basic(&format!("prometheus:{guess}"))).await);
+            assert!(!allows(&verifier, &users, &basic(&format!("prometheus:{guess}"))).await);
         }
         assert_eq!(verifier.wrong.0.lock().unwrap().len(), REMEMBERED);
         assert_eq!(verifier.right.0.lock().unwrap().len(), 1);
@@ -192,15 +215,15 @@ mod tests {
     #[tokio::test]
     async fn a_changed_hash_is_verified_anew() {
         let verifier = Verifier::default();
-        assert!(verifier.allows(&users(), &basic("prometheus:secret")).await);
+        assert!(allows(&verifier, &users(), &basic("prometheus:secret")).await);
         let hash = bcrypt::hash("other", COST).unwrap();
         let changed = Users::new(BTreeMap::from([("prometheus".to_owned(), hash)]), COST);
-        assert!(!verifier.allows(&changed, &basic("prometheus:secret")).await);
+        assert!(!allows(&verifier, &changed, &basic("prometheus:secret")).await);
     }
 
     #[tokio::test]
-    async fn without_users_everybody_passes() {
-        assert!(Verifier::default().allows(&Users::default(), &HeaderMap::new()).await);
+    async fn without_users_nobody_is_asked() {
+        assert_eq!(Verifier::default().login(&Users::default(), &HeaderMap::new()).await, Login::Unasked);
     }
 
     #[test]

@@ -36,8 +36,10 @@ impl<B: Body, G> Body for Guarded<B, G> {
         self.project().body.poll_frame(cx)
     }
 
+    /// Never, so that hyper asks for a further frame, which it does when what came before is written. Told of the end with
+    /// the last frame, it would drop the body, and the guard with it, while all of it is still in its buffer.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        false
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -28,6 +28,10 @@ pub struct WebFlags<const PORT: u16> {
     #[arg(id = "web.max-connections", long = "web.max-connections", value_name = "N", default_value_t = 512, value_parser = connections)]
     pub max_connections: usize,
 
+    /// Answer `/metrics` without asking for a user, where the web config has basic_auth_users
+    #[arg(id = "web.unauthenticated-metrics", long = "web.unauthenticated-metrics")]
+    pub unauthenticated_metrics: bool,
+
     /// How long requests may go on after the signal to stop, before they are cut
     #[arg(id = "web.shutdown-timeout", long = "web.shutdown-timeout", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub shutdown_timeout: Duration,

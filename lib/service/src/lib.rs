@@ -43,11 +43,14 @@
 //! - Configuration is read and checked before a port is bound; all failures are reported ([`ConfigError`], exit code 2).
 //! - Every phase of a connection has a time limit ([`Timeouts`]), there is a limit of connections, and stopping has a
 //!   deadline. What is cut is counted in `http_connections_cut_total` by reason.
+//! - A server may bound the requests that it answers at a time ([`Server::max_requests`]) and keep routes to some callers
+//!   ([`Server::restricted_routes`]).
 //! - The web config file is watched. Unlike exporter-toolkit, which answers 500 until a broken edit is mended, a broken edit
 //!   leaves the old settings in force, is logged once and shown by a gauge; an edit that would take TLS or
 //!   authentication away waits for a restart.
 //! - HTTP/1.1 only: scrapes and webhooks gain nothing from HTTP/2, and its denial-of-service surface is large.
 
+mod access;
 mod auth;
 mod body;
 mod error;
@@ -64,6 +67,7 @@ mod systemd;
 mod tls;
 mod web_config;
 
+pub use access::Allowed;
 pub use body::limit as body_limit;
 pub use error::ConfigError;
 pub use flags::{LogFlags, LogFormat, LogLevel, WebFlags, duration};

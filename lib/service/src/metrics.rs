@@ -99,6 +99,7 @@ pub(crate) struct HttpMetrics {
     waited: Counter,
     accept_errors: Counter,
     panics: Counter,
+    overloaded: Counter,
     /// Which reasons were logged as a warning before, in the order of [`Cut`].
     warned: [AtomicBool; Cut::ALL.len()],
 }
@@ -113,6 +114,7 @@ impl HttpMetrics {
             waited: Counter::default(),
             accept_errors: Counter::default(),
             panics: Counter::default(),
+            overloaded: Counter::default(),
             warned: Default::default(),
         };
         for cut in Cut::ALL {
@@ -158,6 +160,27 @@ impl HttpMetrics {
             "Requests answered with 500 because their handler panicked",
             self.panics.clone(),
         );
+    }
+
+    /// Registers what belongs to a limit of requests; a server without one has none of it.
+    pub(crate) fn register_request_limit(&self, registry: &mut Registry, limit: usize) {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(limit).unwrap_or(i64::MAX));
+        registry.register("http_requests_limit", "Requests of this program answered at a time at most", gauge);
+        registry.register(
+            "http_requests_rejected",
+            "Requests answered with 503 because the limit of requests was reached",
+            self.overloaded.clone(),
+        );
+    }
+
+    /// A request was refused because as many as allowed are being answered.
+    pub(crate) fn overloaded(&self) {
+        if self.overloaded.inc() == 0 {
+            tracing::warn!(
+                "Reached the limit of requests; further ones get 503 (said once; http_requests_rejected_total counts)"
+            );
+        }
     }
 
     /// A request was answered.

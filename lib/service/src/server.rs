@@ -27,6 +27,7 @@ pub use self::readiness::Readiness;
 
 use self::reload::Reloading;
 use self::scrape::Scrape;
+use crate::access::{Allowed, Policy};
 use crate::error::ConfigError;
 use crate::flags::WebFlags;
 use crate::info::BuildInfo;
@@ -49,6 +50,9 @@ pub struct Server {
     registry: Registry,
     families: Vec<scrape::Families>,
     routes: Router,
+    restricted: Option<(Router, Allowed)>,
+    max_requests: Option<usize>,
+    metrics_policy: Policy,
     landing: Option<Landing>,
     reloading: Option<Reloading>,
     readiness: Readiness,
@@ -86,6 +90,9 @@ impl Server {
             registry,
             families: Vec::new(),
             routes: Router::new(),
+            restricted: None,
+            max_requests: None,
+            metrics_policy: if flags.unauthenticated_metrics { Policy::Open } else { Policy::Configured },
             landing: None,
             reloading: None,
             readiness: Readiness::default(),
@@ -112,6 +119,32 @@ impl Server {
     #[must_use]
     pub fn routes(mut self, routes: Router) -> Self {
         self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Adds routes that are kept to some callers; to nobody in particular where `allowed` names none.
+    ///
+    /// # Errors
+    /// When the web config has no such users, or has no client certificates verified where their names are allowed.
+    ///
+    /// # Panics
+    /// As [`Server::routes`], and when there are restricted routes already.
+    pub fn restricted_routes(mut self, routes: Router, allowed: Allowed) -> Result<Self, ConfigError> {
+        if allowed.is_everybody() {
+            return Ok(self.routes(routes));
+        }
+        allowed.check(&self.web.current())?;
+        let before = self.restricted.replace((routes, allowed));
+        assert!(before.is_none(), "a server has one group of restricted routes");
+        Ok(self)
+    }
+
+    /// Answers at most `limit` requests of the program's routes at a time; further ones get 503. Scrapes have a limit of
+    /// their own, and health is always told, so that a busy node does not look like a dead one.
+    #[must_use]
+    pub fn max_requests(mut self, limit: usize) -> Self {
+        self.http.register_request_limit(&mut self.registry, limit);
+        self.max_requests = Some(limit);
         self
     }
 
@@ -171,8 +204,11 @@ impl Server {
 
     fn router(&mut self) -> Router {
         let scrape = Scrape::new(std::mem::take(&mut self.registry), std::mem::take(&mut self.families));
-        let mut router = std::mem::take(&mut self.routes)
-            .merge(scrape.routes())
+        let bounded = |routes| match self.max_requests {
+            Some(limit) => layers::bounding(routes, limit, &self.http),
+            None => routes,
+        };
+        let mut router = bounded(std::mem::take(&mut self.routes))
             .merge(self.readiness.routes())
             .route("/-/healthy", get(async || (StatusCode::OK, "OK\n")));
         if let Some(reloading) = &self.reloading {
@@ -181,7 +217,14 @@ impl Server {
         if let Some(landing) = &self.landing {
             router = router.merge(landing.routes(self.info));
         }
-        layers::around(router, Arc::clone(&self.web), Arc::clone(&self.http))
+        let web = Arc::clone(&self.web);
+        let mut guarded = layers::admitting(scrape.routes(), self.metrics_policy.clone(), &web);
+        if let Some((routes, allowed)) = self.restricted.take() {
+            guarded = guarded.merge(layers::admitting(bounded(routes), Policy::Only(allowed), &web));
+        }
+        // Last, since the fallback of the router that is merged last counts: nobody learns which paths there are not.
+        let router = guarded.merge(layers::admitting(router, Policy::Configured, &web));
+        layers::around(router, web, Arc::clone(&self.http))
     }
 }
 

@@ -15,6 +15,8 @@ mod tls;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use tokio::time::Instant;
 
 pub(crate) use self::live::Live;
 use self::rate_limit::RateLimit;
@@ -27,12 +29,28 @@ pub(crate) struct WebConfig {
     rate_limit: Option<RateLimit>,
     headers: HeaderMap,
     users: Users,
+    verifies_clients: bool,
 }
 
 impl WebConfig {
     /// Settings for new TLS connections; none for plain HTTP.
     pub(crate) fn tls(&self) -> Option<Arc<rustls::ServerConfig>> {
         self.tls.clone()
+    }
+
+    /// The refusal of a request that comes above the rate.
+    pub(crate) fn refuse_above_rate(&self) -> Option<Response> {
+        let above = self.rate_limit.as_ref().is_some_and(|limit| !limit.allows(Instant::now()));
+        above.then(rate_limit::refusal)
+    }
+
+    /// Whether a client certificate proves who its holder is.
+    pub(crate) fn verifies_clients(&self) -> bool {
+        self.verifies_clients
+    }
+
+    pub(crate) fn has_user(&self, user: &str) -> bool {
+        self.users.has(user)
     }
 
     /// Headers of every response.

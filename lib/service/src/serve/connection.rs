@@ -24,6 +24,7 @@ use tower_http::timeout::{DeadlineBody, TimeoutError};
 
 use super::Serving;
 use super::watch::{Phase, Watch, Watched};
+use crate::access::ClientNames;
 use crate::body::Guarded;
 use crate::metrics::Cut;
 
@@ -37,13 +38,14 @@ const LINGER: Duration = Duration::from_millis(500);
 pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Serving>) {
     // Answers are written whole; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    let tls = serving.web.current().tls();
+    let config = serving.web.current();
+    let tls = config.tls();
     let watch = Watch::new(serving.timeouts, if tls.is_some() { Phase::Handshake } else { Phase::Header });
     let socket = Watched::new(stream, Arc::clone(&watch));
     let served = async {
         match tls {
-            Some(config) => https(socket, config, &serving, &watch).await,
-            None => http(socket, &serving, &watch).await,
+            Some(tls) => https(socket, (tls, config.verifies_clients()), &serving, &watch).await,
+            None => http(socket, None, &serving, &watch).await,
         }
     };
     let detail = tokio::select! {
@@ -60,11 +62,12 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Servin
     }
 }
 
-/// Negotiates TLS, then serves as [`http`] does.
-async fn https<I>(io: I, config: Arc<ServerConfig>, serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
+/// Negotiates TLS, then serves as [`http`] does. `tls` says besides whether client certificates are verified.
+async fn https<I>(io: I, tls: (Arc<ServerConfig>, bool), serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (config, verifies) = tls;
     let secured = tokio::select! {
         secured = TlsAcceptor::from(config).accept(io) => secured,
         // No request is in flight yet.
@@ -73,7 +76,9 @@ where
     match secured {
         Ok(secured) => {
             watch.enter(Phase::Header);
-            http(secured, serving, watch).await
+            let certificate = secured.get_ref().1.peer_certificates().and_then(<[_]>::first).filter(|_| verifies);
+            let names = certificate.map(|certificate| ClientNames::of(certificate));
+            http(secured, names, serving, watch).await
         }
         Err(error) => {
             watch.cut(Cut::TlsFailed);
@@ -82,12 +87,15 @@ where
     }
 }
 
-/// Serves HTTP/1.1 and says in words what ended it, if anything did.
-async fn http<I>(io: I, serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
+/// Serves HTTP/1.1 and says in words what ended it, if anything did. The requests carry `names`.
+async fn http<I>(io: I, names: Option<ClientNames>, serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(names) = &names {
+            request.extensions_mut().insert(names.clone());
+        }
         let (serving, watch) = (Arc::clone(serving), Arc::clone(watch));
         Box::pin(async move { Ok::<_, Infallible>(answer(request, &serving, watch).await) })
     });

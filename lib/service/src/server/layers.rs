@@ -1,16 +1,22 @@
-//! What every request goes through, outermost first: measuring, catching panics, response headers, rate limit, authentication.
+//! What every request goes through, outermost first: measuring, catching panics, response headers, rate limit; then, by
+//! group of routes, [access](admitting) and the [limit of requests](bounding).
 
 use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access::Policy;
+use crate::body::Guarded;
 use crate::metrics::HttpMetrics;
 use crate::web_config::Live;
 
@@ -22,15 +28,50 @@ pub(super) fn around(router: Router, web: Arc<Live>, http: Arc<HttpMetrics>) -> 
         (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n").into_response()
     };
     router
-        .layer(from_fn_with_state(web, admit))
+        .layer(from_fn_with_state(web, dress))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(from_fn_with_state(http, measure))
 }
 
-/// Sets the configured headers, also on refusals, and lets pass what the web config allows.
-async fn admit(State(web): State<Arc<Live>>, request: Request, next: Next) -> Response {
+/// Keeps routes to the callers that a policy allows.
+pub(super) fn admitting(router: Router, policy: Policy, web: &Arc<Live>) -> Router {
+    router.layer(from_fn_with_state((Arc::new(policy), Arc::clone(web)), admit))
+}
+
+/// Answers at most `limit` requests of these routes at a time; an answer counts until its client has read it.
+pub(super) fn bounding(router: Router, limit: usize, http: &Arc<HttpMetrics>) -> Router {
+    router.layer(from_fn_with_state((Arc::new(Semaphore::new(limit)), Arc::clone(http)), bound))
+}
+
+async fn admit(
+    State((policy, web)): State<(Arc<Policy>, Arc<Live>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (head, body) = request.into_parts();
+    match policy.refuse(&head, &web).await {
+        None => next.run(Request::from_parts(head, body)).await,
+        Some(refusal) => refusal,
+    }
+}
+
+async fn bound(
+    State((slots, http)): State<(Arc<Semaphore>, Arc<HttpMetrics>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Ok(slot) = slots.try_acquire_owned() else {
+        http.overloaded();
+        let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+        return (StatusCode::SERVICE_UNAVAILABLE, again, "Too many requests at a time; try again\n").into_response();
+    };
+    next.run(request).await.map(|body| Body::new(Guarded::new(body, slot)))
+}
+
+/// Sets the configured headers, also on refusals, and keeps to the rate limit.
+async fn dress(State(web): State<Arc<Live>>, request: Request, next: Next) -> Response {
     let config = web.current();
-    let mut response = match web.refuse(&config, request.headers()).await {
+    let mut response = match config.refuse_above_rate() {
         None => next.run(request).await,
         Some(refusal) => refusal,
     };

@@ -69,6 +69,13 @@ pub(super) fn verifier(
     Some(if sans.is_empty() { verifier } else { Arc::new(AllowedSans { verifier, sans }) })
 }
 
+/// Whether the section's policy has certificates verified where they are given. One that it asks for unverified proves
+/// nothing of its holder.
+pub(super) fn verifies(raw: &RawTls) -> bool {
+    let text = raw.client_auth_type.as_ref().map_or("", |text| &text.value);
+    matches!(text, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert")
+}
+
 fn policy(raw: &RawTls, checks: &mut Checks) -> Option<Policy> {
     let Some(text) = &raw.client_auth_type else { return Some(Policy::Nothing) };
     match text.value.as_str() {

@@ -13,16 +13,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
-use axum::response::Response;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use tokio::time::Instant;
 
 use super::WebConfig;
 use super::checks::Stamp;
 use super::load::{Loaded, load};
-use super::rate_limit;
-use crate::auth::{self, Verifier};
+use crate::auth::{Login, Verifier};
 use crate::error::ConfigError;
 
 /// How often files are looked at.
@@ -72,12 +69,9 @@ impl Live {
         self.current.load_full()
     }
 
-    /// The refusal of a request with these headers, or none when it is let in.
-    pub(crate) async fn refuse(&self, config: &WebConfig, headers: &HeaderMap) -> Option<Response> {
-        if config.rate_limit.as_ref().is_some_and(|limit| !limit.allows(Instant::now())) {
-            return Some(rate_limit::refusal());
-        }
-        (!self.verifier.allows(&config.users, headers).await).then(auth::refusal)
+    /// The user that a request with these headers comes from.
+    pub(crate) async fn login(&self, headers: &HeaderMap) -> Login {
+        self.verifier.login(&self.current().users, headers).await
     }
 
     /// Follows changes for ever.

@@ -9,7 +9,7 @@ use serde_saphyr::Spanned;
 use super::WebConfig;
 use super::checks::{Checks, Stamp};
 use super::raw::Raw;
-use super::{rate_limit, tls};
+use super::{client_cert, rate_limit, tls};
 use crate::auth::Users;
 use crate::error::ConfigError;
 
@@ -64,11 +64,12 @@ fn read(path: &Path, checks: &mut Checks) -> Option<Raw> {
 }
 
 fn check(raw: Raw, checks: &mut Checks) -> WebConfig {
+    let verifies_clients = raw.tls_server_config.as_ref().is_some_and(|raw| client_cert::verifies(&raw.value));
     let tls = raw.tls_server_config.and_then(|raw| tls::server_config(&raw, checks));
     let headers = headers(raw.http_server_config.and_then(|http| http.headers).unwrap_or_default(), checks);
     let rate_limit = raw.rate_limit.and_then(|raw| rate_limit::check(&raw, checks));
     let users = users(raw.basic_auth_users.unwrap_or_default(), checks);
-    WebConfig { tls, rate_limit, headers, users }
+    WebConfig { tls, rate_limit, headers, users, verifies_clients }
 }
 
 fn headers(raw: BTreeMap<String, Spanned<String>>, checks: &mut Checks) -> HeaderMap {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::running::{Answer, Running, client, routes, server, start, until};
 
-fn hash(password: &str) -> String {
+pub(crate) fn hash(password: &str) -> String {
     bcrypt::hash(password, 4).unwrap()
 }
 
@@ -14,7 +14,7 @@ fn running(folder: &Path, text: &str) -> Running {
     start(server(&[&format!("--web.config.file={}", file.display())]).routes(routes()))
 }
 
-async fn get(running: &Running, path: &str, credentials: Option<(&str, &str)>) -> Answer {
+pub(crate) async fn get(running: &Running, path: &str, credentials: Option<(&str, &str)>) -> Answer {
     let request = client().get(running.url(path));
     let request = match credentials {
         Some((user, password)) => request.basic_auth(user, Some(password)),

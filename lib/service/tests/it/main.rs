@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test, in helpers as well")]
 
+mod access;
 mod auth;
 mod endpoints;
 mod http_client;

@@ -12,13 +12,13 @@ use tokio::net::TcpStream;
 use crate::running::{Answer, NEVER, PATIENT, Running, SHORT, rest, routes, server, start, until};
 
 /// An authority and what it issues.
-struct Authority {
-    pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -27,23 +27,23 @@ impl Authority {
     }
 
     /// Certificate and key, as PEM.
-    fn issue(&self, name: SanType) -> (String, String) {
+    pub(crate) fn issue(&self, name: SanType) -> (String, String) {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = vec![name];
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
-    fn for_loopback(&self) -> (String, String) {
+    pub(crate) fn for_loopback(&self) -> (String, String) {
         self.issue(SanType::IpAddress([127, 0, 0, 1].into()))
     }
 
-    fn for_name(&self, name: &str) -> (String, String) {
+    pub(crate) fn for_name(&self, name: &str) -> (String, String) {
         self.issue(SanType::DnsName(name.try_into().unwrap()))
     }
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
@@ -56,7 +56,7 @@ fn running(folder: &Path, authority: &Authority, more: &str, timeouts: Timeouts)
     start(server(&[&flag]).routes(routes()).timeouts(timeouts))
 }
 
-fn client(trusted: &Authority, identity: Option<&(String, String)>) -> Client {
+pub(crate) fn client(trusted: &Authority, identity: Option<&(String, String)>) -> Client {
     let builder = Client::builder()
         .tls_backend_preconfigured(config(trusted, identity, &[&rustls::version::TLS13, &rustls::version::TLS12]))
         .pool_max_idle_per_host(0)
