@@ -1,10 +1,13 @@
 //! The command line.
 
+mod detail;
+
 use std::time::Duration;
 
-use check_result::{HistoryLimits, metrics};
+use check_result::metrics;
 use clap::Parser;
 
+pub use self::detail::DetailFlags;
 use crate::follow::LogPattern;
 use crate::store::Limits;
 
@@ -38,6 +41,10 @@ pub struct Flags {
     #[arg(long = "check.limit", value_name = "N", default_value_t = 10_000)]
     limit: usize,
 
+    /// Flags of outputs and history.
+    #[command(flatten)]
+    pub(crate) detail: DetailFlags,
+
     /// Flags of the web server.
     #[command(flatten)]
     pub web: service::WebFlags<9780>,
@@ -57,7 +64,7 @@ impl Flags {
 
     pub(crate) fn limits(&self) -> Limits {
         let forget_after = i64::try_from(self.forget_after.as_secs()).unwrap_or(i64::MAX);
-        Limits { checks: self.limit, forget_after, history: HistoryLimits::default() }
+        Limits { checks: self.limit, forget_after, history: self.detail.history() }
     }
 
     pub(crate) fn metrics_options(&self) -> metrics::Options {

@@ -13,8 +13,10 @@ pub mod store;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use check_result::pages::{self, Site};
 use check_result::{api, metrics};
-use service::{Bound, BuildInfo, Landing, Server};
+use jiff::tz::TimeZone;
+use service::{Bound, BuildInfo, Server};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
@@ -39,18 +41,16 @@ impl App {
         let events = Events::new(server.registry());
         let store = Arc::new(Store::new(flags.limits(), events.clone()));
         let follower = Follower::new(flags.logs(), events);
+        let site = Site { name: info.name, version: info.version, time_zone: TimeZone::system() };
+        let detail = api::router(Arc::clone(&store)).merge(pages::router(Arc::clone(&store), site));
         let (scraped, options) = (Arc::clone(&store), flags.metrics_options());
         let server = server
             .families(move || {
                 let states = scraped.snapshot();
                 metrics::families(states.iter().map(|state| (&[][..], &**state)), &options)
             })
-            .routes(api::router(Arc::clone(&store)))
-            .landing(
-                Landing::new("Check agent", "Results of the checks that run on this node")
-                    .link("/metrics", "Metrics")
-                    .link("/api/v1/checks", "Checks (JSON; text with `Accept: text/plain`)"),
-            );
+            .max_requests(flags.detail.max_requests())
+            .restricted_routes(detail, flags.detail.allowed())?;
         Ok(Self { server: server.bind()?, follower, store })
     }
 

@@ -6,15 +6,22 @@
 //! GET /api/v1/checks/{check}/history   newest first: changes of status and the last results; ?limit=
 //! ```
 //!
-//! With `Accept: text/plain` the first two answer what a person wants in a terminal. The server side is one router over
-//! the trait [`Checks`], the client side one function; both speak [`Detail`].
+//! With `Accept: text/plain` they answer what a person wants in a terminal. Answers carry an `ETag`, are gzipped where that is
+//! accepted, and are the same to HEAD but for their body. The server side is one router over the trait [`Checks`], the
+//! client side one function; both speak [`Detail`].
 
+#[cfg(feature = "server")]
+pub(crate) mod accept;
 #[cfg(feature = "client")]
 mod client;
 mod detail;
 mod filter;
 #[cfg(feature = "server")]
-mod server;
+pub(crate) mod refusal;
+#[cfg(feature = "server")]
+pub(crate) mod server;
+#[cfg(feature = "server")]
+pub(crate) mod tag;
 #[cfg(feature = "server")]
 mod text;
 

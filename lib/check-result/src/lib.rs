@@ -7,13 +7,16 @@
 //! - [`CheckState`]: the fold over a check's results: occurrences, the last change of status, a bounded history.
 //! - [`metrics`]: the gauges of contract C2; [`perfdata`]: the Nagios performance data in an output.
 //! - [`api`]: the detail API of contract C3, as an axum router (feature `server`) and a typed client (feature `client`).
+//! - [`pages`]: the same for a browser (feature `pages`).
 //!
-//! Nothing here touches files, sockets or clocks but the two halves of the API.
+//! Nothing here touches files, sockets or clocks but the two halves of the API and the pages.
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub mod api;
 pub mod log;
 pub mod metrics;
+#[cfg(feature = "pages")]
+pub mod pages;
 pub mod perfdata;
 mod result;
 mod state;

@@ -171,6 +171,26 @@ impl CheckResult {
         true
     }
 
+    /// Truncates the output as sensu-server did before it stored a result (`truncate_check_output` in its `process.rb`): for
+    /// a check of type `metric` or with a `truncate_output`, unless that is `false`, to the first line and, counting from
+    /// 0, character `truncate_output_length` (255), and says so by a line `...`. The event that handlers got had all of it.
+    pub fn truncate_output(&mut self) {
+        let wanted = match self.check.get("truncate_output") {
+            Some(Value::Bool(wanted)) => *wanted,
+            None | Some(Value::Null) => self.text("type") == Some("metric"),
+            Some(_) => true,
+        };
+        let length = self.check.get("truncate_output_length").and_then(Value::as_u64).unwrap_or(255);
+        if let (true, Some(Value::String(output))) = (wanted, self.check.get_mut("output")) {
+            let whole = output.trim_end_matches('\n');
+            let line = whole.split('\n').next().unwrap_or_default();
+            let end = usize::try_from(length).ok().and_then(|length| line.char_indices().nth(length.checked_add(1)?));
+            let (kept, cut) = (end.map_or(line.len(), |(end, _)| end), end.is_some() || line.len() < whole.len());
+            output.truncate(kept);
+            output.push_str(if cut { "\n..." } else { "" });
+        }
+    }
+
     fn number(&self, attribute: &str) -> Option<f64> {
         self.check.get(attribute).and_then(Value::as_f64)
     }
@@ -216,6 +236,29 @@ mod tests {
         assert_eq!(of("\n  DISK OK \r\nmore").first_line(), "DISK OK");
         assert_eq!(of("").first_line(), "");
         assert_eq!(of(&"日".repeat(400)).first_line().chars().count(), 300);
+    }
+
+    #[test]
+    fn outputs_are_truncated_as_sensu_server_stored_them() {
+        let long = "x".repeat(300);
+        let (cut, short) = (format!("{}\n...", "x".repeat(256)), long.clone());
+        for (more, output, expected) in [
+            (json!({}), "a\nb", "a\nb"),
+            (json!({"type": "metric"}), "a 1 2\nb 1 2\n", "a 1 2\n..."),
+            (json!({"type": "metric"}), "a 1 2\n", "a 1 2"),
+            (json!({"type": "metric"}), &long, &cut),
+            (json!({"type": "metric", "truncate_output": false}), "a\nb", "a\nb"),
+            (json!({"type": "metric", "truncate_output": null}), "\nb", "\n..."),
+            (json!({"truncate_output": true, "truncate_output_length": 2}), "日本語です", "日本語\n..."),
+            (json!({"truncate_output": true, "truncate_output_length": 300}), &long, &short),
+            (json!({"truncate_output": true, "truncate_output_length": "5"}), "", ""),
+        ] {
+            let mut check = json!({"name": "a", "output": output, "status": 0});
+            check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let mut result = result(check.clone()).unwrap();
+            result.truncate_output();
+            assert_eq!(result.output(), expected, "{check}");
+        }
     }
 
     #[test]

@@ -106,13 +106,15 @@ impl CheckState {
         self.status_changed
     }
 
-    /// Newest first: the last results, behind them older changes of status.
+    /// Newest first: the last results, behind them older changes of status. Outputs are truncated where the definition asks
+    /// for it, as sensu-server stored them.
     pub fn history(&self) -> impl ExactSizeIterator<Item = &HistoryEntry> {
         self.history.iter()
     }
 
     fn remember(&mut self, changed: bool, limits: &HistoryLimits) {
         let mut entry = self.latest.clone();
+        entry.truncate_output();
         entry.bound_output(limits.output_bytes);
         self.history.push_front(HistoryEntry {
             logged: self.logged,

@@ -9,15 +9,20 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::json;
 
+use super::accept::{Form, preferred};
 use super::detail::{Detail, Labels, Summary};
-use super::filter::{BadFilter, Filter};
+use super::filter::Filter;
+use super::refusal::Refusal;
+use super::tag::{self, Tagged};
 use super::text;
 use crate::{CheckState, HistoryEntry, Object};
 
@@ -45,14 +50,19 @@ pub struct Unavailable(pub String);
 
 /// The routes of the API.
 pub fn router<C: Checks>(checks: Arc<C>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/api/v1/checks", get(list::<C>))
         .route("/api/v1/checks/{check}", get(detail::<C>))
         .route("/api/v1/checks/{check}/history", get(history::<C>))
-        .with_state(checks)
+        .with_state(checks);
+    tag::layered(routes)
 }
 
-type Params = Query<Vec<(String, String)>>;
+/// The query, in its order; a parameter may come more than once.
+pub(crate) type Params = Query<Vec<(String, String)>>;
+
+/// The check's name in the path, or why there is none: bytes that are no UTF-8.
+pub(crate) type Name = Result<Path<String>, PathRejection>;
 
 async fn list<C: Checks>(
     State(checks): State<Arc<C>>,
@@ -62,39 +72,58 @@ async fn list<C: Checks>(
     let entries = checks.find(&Filter::from_query(query)?).await?;
     let summaries: Vec<_> =
         entries.into_iter().map(|Entry { labels, state, .. }| Summary::new(labels, &state)).collect();
-    Ok(if wants_text(&headers) { text::table(&summaries).into_response() } else { Json(summaries).into_response() })
+    Ok(if wants_text(&headers) { plain(text::table(&summaries)) } else { json(&summaries) })
 }
 
 async fn detail<C: Checks>(
     State(checks): State<Arc<C>>,
-    Path(check): Path<String>,
+    name: Name,
     Query(query): Params,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Entry { labels, state, client_attributes } = one(&*checks, check, &Filter::from_query(query)?).await?;
+    let Entry { labels, state, client_attributes } = one(&*checks, name, &Filter::from_query(query)?).await?;
     if wants_text(&headers) {
-        return Ok(state.latest().output().to_owned().into_response());
+        return Ok(plain(state.latest().output().to_owned()));
     }
     let client_attributes = client_attributes.map(|attributes| (*attributes).clone()).unwrap_or_default();
     let (occurrences, status_changed) = (state.occurrences(), state.status_changed());
     let result = state.latest().clone();
-    Ok(Json(Detail { labels, result, client_attributes, occurrences, status_changed }).into_response())
+    Ok(json(&Detail { labels, result, client_attributes, occurrences, status_changed }))
 }
 
 async fn history<C: Checks>(
     State(checks): State<Arc<C>>,
-    Path(check): Path<String>,
+    name: Name,
     Query(query): Params,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let filter = Filter::from_query(query)?;
-    let Entry { labels, state, .. } = one(&*checks, check, &filter).await?;
-    let history: Vec<&HistoryEntry> = state.history().take(filter.limit.unwrap_or(usize::MAX)).collect();
-    Ok(Json(json!({"labels": labels, "history": history})).into_response())
+    let Entry { labels, state, .. } = one(&*checks, name, &filter).await?;
+    let history = state.history().take(filter.limit.unwrap_or(usize::MAX));
+    if wants_text(&headers) {
+        return Ok(plain(text::course(history)));
+    }
+    let history: Vec<&HistoryEntry> = history.collect();
+    Ok(json(&json!({"labels": labels, "history": history})))
+}
+
+fn wants_text(headers: &HeaderMap) -> bool {
+    preferred(headers, [Form::Json, Form::Text]) == Form::Text
+}
+
+fn plain(body: String) -> Response {
+    Tagged { content_type: "text/plain; charset=utf-8", body }.into_response()
+}
+
+fn json(body: &impl Serialize) -> Response {
+    let body = serde_json::to_string(body).expect("results are JSON: their keys are strings");
+    Tagged { content_type: "application/json", body }.into_response()
 }
 
 /// The one check that is meant. A name alone means the client's own check, if there is one: a proxy client's check of the
 /// same name is asked for by its `source`.
-async fn one<C: Checks>(checks: &C, check: String, filter: &Filter) -> Result<Entry, Refusal> {
+pub(crate) async fn one<C: Checks>(checks: &C, name: Name, filter: &Filter) -> Result<Entry, Refusal> {
+    let Path(check) = name.map_err(|error| Refusal::Malformed(error.body_text()))?;
     let mut filter = filter.clone();
     filter.labels.insert("check".to_owned(), check);
     let mut found = checks.find(&filter).await?;
@@ -105,57 +134,5 @@ async fn one<C: Checks>(checks: &C, check: String, filter: &Filter) -> Result<En
         0 => Err(Refusal::NotFound(filter.labels)),
         1 => Ok(found.swap_remove(0)),
         _ => Err(Refusal::Ambiguous(found.into_iter().map(|entry| entry.labels).collect())),
-    }
-}
-
-/// Whether text is wanted more than JSON; the default is JSON.
-fn wants_text(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let position = |media: &str| accept.split(',').position(|range| range.trim().starts_with(media));
-    match (position("text/plain"), position("application/json")) {
-        (Some(text), Some(json)) => text < json,
-        (text, None) => text.is_some(),
-        (None, _) => false,
-    }
-}
-
-/// Why a request is not answered.
-enum Refusal {
-    BadFilter(BadFilter),
-    NotFound(Labels),
-    Ambiguous(Vec<Labels>),
-    Unavailable(Unavailable),
-}
-
-// === impl Refusal ===
-
-impl From<BadFilter> for Refusal {
-    fn from(error: BadFilter) -> Self {
-        Self::BadFilter(error)
-    }
-}
-
-impl From<Unavailable> for Refusal {
-    fn from(error: Unavailable) -> Self {
-        Self::Unavailable(error)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, body) = match self {
-            Self::BadFilter(error) => (StatusCode::BAD_REQUEST, json!({"error": error.to_string()})),
-            Self::NotFound(labels) => {
-                let wanted: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let error = format!("no result of a check with {} is known here", wanted.join(", "));
-                (StatusCode::NOT_FOUND, json!({"error": error}))
-            }
-            Self::Ambiguous(labels) => {
-                let error = format!("{} checks match; add labels to the query to name one", labels.len());
-                (StatusCode::CONFLICT, json!({"error": error, "labels": labels}))
-            }
-            Self::Unavailable(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({"error": error.to_string()})),
-        };
-        (status, Json(body)).into_response()
     }
 }

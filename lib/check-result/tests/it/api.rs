@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A store in memory. A filter for the check `down` finds it unavailable.
-struct Store(Vec<Entry>);
+pub(crate) struct Store(pub(crate) Vec<Entry>);
 
 impl Checks for Store {
     async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
@@ -24,11 +24,11 @@ impl Checks for Store {
     }
 }
 
-fn object(value: Value) -> Object {
+pub(crate) fn object(value: Value) -> Object {
     value.as_object().unwrap().clone()
 }
 
-fn entry(name: &str, source: Option<&str>, results: &[(i64, &str)]) -> Entry {
+pub(crate) fn entry(name: &str, source: Option<&str>, results: &[(i64, &str)]) -> Entry {
     let logged = |(at, &(status, output)): (i64, &(i64, &str))| {
         let mut check =
             json!({"name": name, "executed": 100 + at, "duration": 0.5, "output": output, "status": status});
@@ -47,13 +47,13 @@ fn entry(name: &str, source: Option<&str>, results: &[(i64, &str)]) -> Entry {
     Entry { labels, state: Arc::new(state), client_attributes }
 }
 
-struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     _stop: DropGuard,
 }
 
 impl Server {
-    async fn start(app: Router) -> Self {
+    pub(crate) async fn start(app: Router) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let guard = stop.clone().drop_guard();
@@ -63,11 +63,11 @@ impl Server {
         Self { address, _stop: guard }
     }
 
-    fn url(&self, path: &str) -> Url {
+    pub(crate) fn url(&self, path: &str) -> Url {
         format!("http://{}{path}", self.address).parse().unwrap()
     }
 
-    async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
+    pub(crate) async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
         let request = client().get(self.url(path)).header("Accept", accept);
         let response = request.send().await.unwrap();
         let status = response.status();
@@ -81,7 +81,7 @@ impl Server {
     }
 }
 
-async fn server() -> Server {
+pub(crate) async fn server() -> Server {
     let checks = vec![
         entry("disk", None, &[(0, "DISK OK\n"), (2, "DISK CRITICAL: / 99%\nmore\n"), (2, "DISK CRITICAL: / 100%\n")]),
         entry("ping", None, &[(0, "PING OK\n")]),
@@ -93,7 +93,7 @@ async fn server() -> Server {
     Server::start(router(Arc::new(Store(checks)))).await
 }
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     let info = service::build_info!();
     service::http::fleet_client(&service::http::ClientOptions::new(info)).unwrap()
 }

@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[cfg(all(feature = "server", feature = "client"))]
+mod answers;
+#[cfg(all(feature = "server", feature = "client"))]
 mod api;
 mod golden;
+#[cfg(all(feature = "pages", feature = "client"))]
+mod pages;

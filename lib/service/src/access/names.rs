@@ -35,9 +35,9 @@ fn read(certificate: &Certificate) -> Vec<String> {
 
 fn text(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::DnsName(text)
-        | GeneralName::UniformResourceIdentifier(text)
-        | GeneralName::Rfc822Name(text) => Some(text.to_string()),
+        GeneralName::DnsName(text) | GeneralName::UniformResourceIdentifier(text) | GeneralName::Rfc822Name(text) => {
+            Some(text.to_string())
+        }
         GeneralName::IpAddress(octets) => {
             let octets = octets.as_bytes();
             let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
@@ -66,9 +66,7 @@ mod tests {
         ];
         let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         let names = ClientNames::of(certificate.der());
-        for name in
-            ["proxy-1", "proxy.example.org", "spiffe://x/proxy", "ops@example.org", "10.0.0.1", "fe80::1"]
-        {
+        for name in ["proxy-1", "proxy.example.org", "spiffe://x/proxy", "ops@example.org", "10.0.0.1", "fe80::1"] {
             assert!(names.any_of(&[name.to_owned()]), "{name} in {names:?}");
         }
         assert!(!names.any_of(&["example.org".to_owned()]) && !names.any_of(&[]));

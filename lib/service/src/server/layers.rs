@@ -43,11 +43,7 @@ pub(super) fn bounding(router: Router, limit: usize, http: &Arc<HttpMetrics>) ->
     router.layer(from_fn_with_state((Arc::new(Semaphore::new(limit)), Arc::clone(http)), bound))
 }
 
-async fn admit(
-    State((policy, web)): State<(Arc<Policy>, Arc<Live>)>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn admit(State((policy, web)): State<(Arc<Policy>, Arc<Live>)>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match policy.refuse(&head, &web).await {
         None => next.run(Request::from_parts(head, body)).await,

@@ -84,8 +84,12 @@ async fn a_verified_certificate_with_an_allowed_name_needs_no_password() {
     let users = format!("basic_auth_users: {{ops: {}}}\n", hash("o"));
     let names = allowed(&["ops"], &["proxy.example.org"]);
     let running = running(folder.path(), &format!("{text}{users}"), &[OPEN], names);
-    let identities =
-        [None, Some(own.for_name("proxy.example.org")), Some(own.for_name("web-1")), Some(other.for_name("proxy.example.org"))];
+    let identities = [
+        None,
+        Some(own.for_name("proxy.example.org")),
+        Some(own.for_name("web-1")),
+        Some(other.for_name("proxy.example.org")),
+    ];
     let clients = identities.map(|identity| tls::client(&own, identity.as_ref()));
     for (path, expected) in [
         ("/metrics", [Some(200), Some(200), Some(200), None]),
