@@ -68,6 +68,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let status = match loaded.definitions {
         Ok(definitions) if prepare(&options, pid_file, &*logger) => {
             let life = Life::new(sources, Arc::clone(&logger), definitions, options.grace());
+            life.list_files(&loaded.files);
             runtime.block_on(life.run(signals))
         }
         _ => {
@@ -90,6 +91,7 @@ fn sources(options: &Options) -> Sources {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
         host: Host::detect(),
+        features: options.features(),
     }
 }
 

@@ -15,6 +15,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 pub use self::tool::{Format, Tool};
 
+use crate::definitions::{Attribute, Features};
 use crate::logger::Rotation;
 
 const DEFAULT_FILE: &str = "/etc/sensu/config.json";
@@ -82,6 +83,18 @@ pub struct Options {
     #[arg(long = "grace_period", value_name = "SECONDS", default_value_t = 10)]
     grace_period: u32,
 
+    /// Run the standalone checks only, not those of the client's subscriptions
+    #[arg(long = "standalone_only")]
+    standalone_only: bool,
+
+    /// Timeout of checks that have none. Default: unlimited
+    #[arg(long = "default_timeout", value_name = "SECONDS", value_parser = positive)]
+    default_timeout: Option<f64>,
+
+    /// Check attributes to honour that sensu-client does not know
+    #[arg(long = "enable_attributes", value_name = "NAME[,NAME]", value_delimiter = ',')]
+    enable_attributes: Vec<Attribute>,
+
     /// What to do instead of running the checks.
     #[command(subcommand)]
     pub tool: Option<Tool>,
@@ -140,6 +153,15 @@ impl Options {
         Duration::from_secs(self.grace_period.into())
     }
 
+    /// What is done differently from sensu-client.
+    pub fn features(&self) -> Features {
+        Features {
+            standalone_only: self.standalone_only,
+            default_timeout: self.default_timeout,
+            attributes: self.enable_attributes.clone(),
+        }
+    }
+
     /// The level of `-v` and `-L`, info without; an error is sensu-client's text.
     pub fn level(&self) -> Result<Level, String> {
         match &self.log_level {
@@ -177,6 +199,11 @@ fn existing(path: &str) -> Option<PathBuf> {
     Path::new(path).exists().then(|| path.into())
 }
 
+fn positive(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    seconds.ok_or_else(|| "must be a number of seconds greater than 0".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +221,17 @@ mod tests {
         assert_eq!(options.directories(), [PathBuf::from("/etc/sensu/conf.d"), "/srv/d".into()]);
         assert_eq!(options.level().unwrap(), Level::Warn);
         assert_eq!(options.pid_file, Some("/var/run/sensu/sensu-client.pid".into()));
+    }
+
+    #[test]
+    fn features_are_off_unless_asked_for() {
+        assert_eq!(options("r").features(), Features::default());
+        let given = options("r --standalone_only --default_timeout 2.5 --enable_attributes env,exit_map").features();
+        let attributes = vec![Attribute::Env, Attribute::ExitMap];
+        assert_eq!(given, Features { standalone_only: true, default_timeout: Some(2.5), attributes });
+        for line in ["r --default_timeout 0", "r --default_timeout inf", "r --enable_attributes umask"] {
+            assert!(Options::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -4,35 +4,43 @@
 //! two layers apart: the merged settings, any JSON, and [`Definitions`], which exist only where every rule holds.
 //! Everything that is wrong is found in one go; nothing here logs, the notices come back with the result.
 
+mod check;
 mod document;
+mod extras;
 mod failure;
+mod features;
 mod host;
 mod load;
+mod loaded_files;
 mod merge;
 mod redact;
 mod tree;
 mod validate;
+mod without_effect;
 
 use std::sync::Arc;
 
 use check_result::Object;
 use serde_json::Value;
 
+pub use check::Check;
+pub use extras::{Account, Extras};
 pub use failure::Failure;
+pub use features::{Attribute, Features};
 pub use host::Host;
 pub(crate) use load::{FILE_MISSING, FILE_NOT_UTF8, load_tree};
 pub use load::{Loaded, Sources, load};
+pub use loaded_files::{LOADED_FILES_VARIABLE, write_loaded_files};
 use redact::{redact, redact_value};
 pub(crate) use tree::{Origin, Origins, Tree};
-
-use crate::schedule::Timetable;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definitions {
     /// Who runs the checks.
     pub client: Arc<Client>,
-    /// The checks that this client runs by itself: `standalone`, `publish` not false, with a command.
+    /// The checks that this client runs: `publish` not false, with a command, and either `standalone` or with
+    /// `subscribers` of which the client subscribes to one.
     pub checks: Vec<Arc<Check>>,
     /// How many checks may run at once (`sensu.spawn.limit`).
     pub spawn_limit: usize,
@@ -47,37 +55,16 @@ pub struct Client {
     pub attributes: Object,
 }
 
-/// A check that can be scheduled and run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Check {
-    /// What results call it: the definition's own `name`, or the key that it stands under.
-    pub name: String,
-    /// What runs at most once at a time: the name, with the proxy client's before it where there is one.
-    pub key: String,
-    /// The whole definition in file order, `name` included. Its strings may hold tokens.
-    pub definition: Object,
-    /// The shell command, tokens not replaced.
-    pub command: String,
-    /// Whether the command reads the client and the check as JSON.
-    pub stdin: bool,
-    /// After how many seconds it is stopped; none or 0 is never. A negative one makes every run fail, as in sensu-client.
-    pub timeout: Option<f64>,
-    /// When it runs.
-    pub timetable: Timetable,
-}
-
 // === impl Definitions ===
 
 impl Definitions {
     /// Takes settings that have been validated.
-    fn from_valid(settings: &Object) -> Self {
-        let attributes = object(settings.get("client"));
-        let name = text(&attributes, "name").unwrap_or_default();
-        let client = Arc::new(Client { name, attributes });
+    fn from_valid(settings: &Object, features: &Features) -> Self {
+        let client = Arc::new(Client::new(object(settings.get("client"))));
         let checks = object(settings.get("checks"));
         let checks = checks
             .iter()
-            .filter_map(|(key, definition)| Check::standalone(&client.name, key, definition.as_object()?))
+            .filter_map(|(key, definition)| Check::scheduled(&client, key, definition.as_object()?, features))
             .map(Arc::new)
             .collect();
         let limit = settings.get("sensu").and_then(|sensu| sensu.pointer("/spawn/limit")).and_then(Value::as_u64);
@@ -86,26 +73,23 @@ impl Definitions {
     }
 }
 
-// === impl Check ===
+// === impl Client ===
 
-impl Check {
-    /// The check under `key`, if this client runs it by itself.
-    fn standalone(client: &str, key: &str, definition: &Object) -> Option<Self> {
-        let definition = named(key, definition);
-        let is = |attribute: &str| definition.get(attribute).and_then(Value::as_bool);
-        if is("standalone") != Some(true) || is("publish") == Some(false) {
-            return None;
-        }
-        let name = text(&definition, "name")?;
-        Some(Self {
-            key: text(&definition, "source").map_or_else(|| name.clone(), |source| format!("{source}:{name}")),
-            command: text(&definition, "command")?,
-            stdin: is("stdin") == Some(true),
-            timeout: definition.get("timeout").and_then(Value::as_f64),
-            timetable: Timetable::of(client, key, &definition)?,
-            name,
-            definition,
-        })
+impl Client {
+    fn new(attributes: Object) -> Self {
+        Self { name: text(&attributes, "name").unwrap_or_default(), attributes }
+    }
+
+    /// What its results are signed with, if it signs them.
+    pub(crate) fn signature(&self) -> Option<String> {
+        text(&self.attributes, "signature")
+    }
+
+    /// Whether it subscribes to one of these.
+    fn subscribes(&self, subscribers: Option<&Value>) -> bool {
+        let own = self.attributes.get("subscriptions").and_then(Value::as_array);
+        let subscribers = subscribers.and_then(Value::as_array);
+        own.zip(subscribers).is_some_and(|(own, subscribers)| subscribers.iter().any(|name| own.contains(name)))
     }
 }
 

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use check_result::log::Level;
 use check_result::{InvalidResult, Object};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::definitions::Check;
 use crate::logger::Lost;
 use crate::notice::Notice;
+
+pub(crate) fn scheduling() -> Notice {
+    Notice::new(Level::Debug, "scheduling standalone checks")
+}
 
 /// A run is asked for.
 pub(crate) fn processing(check: &Check, issued: i64) -> Notice {
@@ -19,6 +24,11 @@ pub(crate) fn processing(check: &Check, issued: i64) -> Notice {
 /// The run begins, unless the previous one is under way.
 pub(crate) fn executing(check: &Check, issued: i64) -> Notice {
     Notice::new(Level::Debug, "attempting to execute check command").with("check", with_issued(check, issued))
+}
+
+/// `check` is what the check's own run has brought.
+pub(crate) fn executing_hook(check: &Object) -> Notice {
+    Notice::new(Level::Debug, "attempting to execute check hook").with("check", check.clone())
 }
 
 /// A slot has come while the check's previous run is under way; the slot is dropped.
@@ -32,6 +42,21 @@ fn with_issued(check: &Check, issued: i64) -> Object {
     definition
 }
 
+/// A slot has come in one of the windows in which the check is not to run.
+pub(crate) fn subdued(check: &Check) -> Notice {
+    Notice::new(Level::Info, "check execution was subdued").with("check", check.definition.clone())
+}
+
+/// Runs had to wait because as many processes ran as the limit allows: how many since this was last said, and for how
+/// long. The waits are not part of the results' `duration`.
+pub(crate) fn waited(runs: u64, total: Duration, longest: Duration) -> Notice {
+    let seconds = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+    Notice::new(Level::Info, "check executions waited for a free slot, sensu.spawn.limit processes were running")
+        .with("executions", runs)
+        .with("seconds", seconds(total))
+        .with("longest", seconds(longest))
+}
+
 /// The process was stopped, or the clock set, over more than one slot of these checks.
 pub(crate) fn missed(checks: &[Arc<Check>]) -> Notice {
     let names: Vec<_> = checks.iter().map(|check| check.name.as_str()).collect();
@@ -39,8 +64,8 @@ pub(crate) fn missed(checks: &[Arc<Check>]) -> Notice {
         .with("checks", names)
 }
 
-pub(crate) fn unpublishable(key: &str, error: &InvalidResult) -> Notice {
-    Notice::new(Level::Error, "failed to publish check result").with("check", key).with("error", error.to_string())
+pub(crate) fn unpublishable(name: Value, error: &InvalidResult) -> Notice {
+    Notice::new(Level::Error, "failed to publish check result").with("check", name).with("error", error.to_string())
 }
 
 pub(crate) fn configuring_spawn(limit: usize) -> Notice {
@@ -50,6 +75,23 @@ pub(crate) fn configuring_spawn(limit: usize) -> Notice {
 pub(crate) fn extension_directory(directory: &Path) -> Notice {
     Notice::new(Level::Warn, "extensions are not supported, ignoring extension directory")
         .with("directory", directory.to_string_lossy())
+}
+
+pub(crate) fn loaded_files_not_written(error: &std::io::Error) -> Notice {
+    Notice::new(Level::Warn, "failed to write the list of loaded files, checks do not get SENSU_LOADED_TEMPFILE")
+        .with("error", error.to_string())
+}
+
+/// Processes of a check are left that cannot be killed, and there is no result to say so.
+pub(crate) fn left_behind(name: Value, processes: &str) -> Notice {
+    Notice::new(Level::Error, "processes of a check could not be killed")
+        .with("check", name)
+        .with("processes", processes)
+}
+
+pub(crate) fn orphans_not_adopted(error: &std::io::Error) -> Notice {
+    Notice::new(Level::Warn, "failed to become the parent of orphans, checks that daemonise are followed less far")
+        .with("error", error.to_string())
 }
 
 pub(crate) fn printing_settings() -> Notice {

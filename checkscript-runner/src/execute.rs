@@ -5,30 +5,31 @@
 //! start; their `duration` and timeout begin when the process does.
 
 mod capture;
-mod group;
+mod children;
+mod family;
+mod hook;
+mod overdue;
 mod process;
+mod run;
 mod running;
+mod slots;
 pub(crate) mod tokens;
 
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use check_result::log::Level;
 use check_result::{CheckResult, Object};
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::process::Job;
-use self::running::{Guard, Running};
-use self::tokens::Substituted;
+use self::children::Children;
+use self::run::Run;
+use self::running::{Place, Running};
+use self::slots::Slots;
 use crate::definitions::{Check, Client};
 use crate::events;
 use crate::notice::Sink;
-
-/// sensu-client's status of a check whose tokens have no value: UNKNOWN.
-const UNMATCHED_TOKENS: i32 = 3;
 
 /// Runs checks. Clones share everything.
 #[derive(Clone)]
@@ -37,19 +38,11 @@ pub struct Executor(Arc<Shared>);
 struct Shared {
     sink: Arc<dyn Sink>,
     running: Running,
-    /// First come, first served: tokio's semaphore is fair.
-    slots: Mutex<Arc<Semaphore>>,
+    slots: Slots,
+    children: Arc<Children>,
+    exports: Mutex<Vec<(OsString, OsString)>>,
     tasks: TaskTracker,
     kill: CancellationToken,
-}
-
-/// One run of one check.
-struct Run {
-    client: Arc<Client>,
-    check: Arc<Check>,
-    /// When it was asked for, in epoch seconds.
-    issued: i64,
-    guard: Guard,
 }
 
 // === impl Executor ===
@@ -60,35 +53,69 @@ impl Executor {
         Self(Arc::new(Shared {
             sink,
             running: Running::default(),
-            slots: Mutex::new(slots(limit)),
+            slots: Slots::new(limit),
+            children: Arc::default(),
+            exports: Mutex::default(),
             tasks: TaskTracker::new(),
             kill: CancellationToken::new(),
         }))
     }
 
-    /// Changes the limit for runs that start from now on; those under way do not count towards the new one.
-    pub fn set_limit(&self, limit: usize) {
-        *self.0.slots.lock().unwrap_or_else(PoisonError::into_inner) = slots(limit);
+    /// Makes this process the parent of all that its checks leave behind, so that it is followed and no zombie stays.
+    /// From then on every child that this executor has not started is taken for such: only for a program that starts no
+    /// others. Must be called within a tokio runtime, and lasts as long as that.
+    pub fn adopt_orphans(&self) -> std::io::Result<()> {
+        children::adopt(Arc::clone(&self.0.children))
     }
 
-    /// Starts a run of the check, unless its previous one is not done: then a notice says so. Must be called within a
-    /// tokio runtime.
+    /// Changes the limit for runs that start from now on; those under way do not count towards the new one.
+    pub fn set_limit(&self, limit: usize) {
+        self.0.slots.set_limit(limit);
+    }
+
+    /// Gives a variable to every command from now on, besides what this process inherited.
+    pub fn export(&self, variable: impl Into<OsString>, value: impl Into<OsString>) {
+        let (variable, value) = (variable.into(), value.into());
+        let mut exports = self.0.exports.lock().unwrap_or_else(PoisonError::into_inner);
+        exports.retain(|(name, _)| *name != variable);
+        exports.push((variable, value));
+    }
+
+    /// Starts a run of the check, unless its previous one is not done: then a notice says so, and a result if it should
+    /// be done by now. Must be called within a tokio runtime.
     pub fn start(&self, client: &Arc<Client>, check: Arc<Check>, issued: i64) {
         let sink = &self.0.sink;
         if sink.wants(Level::Debug) {
             sink.notice(&events::processing(&check, issued));
             sink.notice(&events::executing(&check, issued));
         }
-        let Some(guard) = self.0.running.begin(&check.key) else {
-            return self.0.sink.notice(&events::in_progress(&check, issued));
-        };
-        let run = Run { client: Arc::clone(client), check, issued, guard };
-        self.0.tasks.spawn(run.execute(Arc::clone(&self.0)));
+        match self.0.running.begin(&check) {
+            Place::Free(guard) => {
+                let run = Run { client: Arc::clone(client), check, issued, guard };
+                self.0.tasks.spawn(run.execute(Arc::clone(&self.0)));
+            }
+            Place::Taken(overdue) => {
+                sink.notice(&events::in_progress(&check, issued));
+                if let Some(overdue) = overdue {
+                    self.0.tasks.spawn(overdue.report(Arc::clone(&self.0), Arc::clone(client), check, issued));
+                }
+            }
+        }
+    }
+
+    /// Says that a slot of the check has come in which it is not to run.
+    pub(crate) fn subdued(&self, check: &Check) {
+        self.0.sink.notice(&events::subdued(check));
     }
 
     /// Says that the checks' slots went by without a run.
     pub(crate) fn missed(&self, checks: &[Arc<Check>]) {
         self.0.sink.notice(&events::missed(checks));
+    }
+
+    /// Says that slots are being computed.
+    pub(crate) fn scheduling(&self) {
+        self.0.sink.notice(&events::scheduling());
     }
 
     /// The keys of the checks under way, in the order of their start.
@@ -100,69 +127,30 @@ impl Executor {
     pub async fn finish(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        self.0.slots.tell_waits(&*self.0.sink);
     }
 
-    /// Kills the process groups of all checks under way, without results.
+    /// Kills the processes of all checks under way, without results.
     pub fn kill(&self) {
         self.0.kill.cancel();
     }
 }
 
-fn slots(limit: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)))
-}
+// === impl Shared ===
 
-// === impl Run ===
-
-impl Run {
-    async fn execute(self, shared: Arc<Shared>) {
-        let executed = Timestamp::now().as_second();
-        let Substituted { mut definition, unmatched } =
-            tokens::substitute(&self.check.definition, &self.client.attributes);
-        let command = definition.get("command").and_then(Value::as_str).unwrap_or_default().to_owned();
-        // Published with its tokens: what they stand for may be secret.
-        definition.insert("command".to_owned(), self.check.command.as_str().into());
-        definition.entry("issued").or_insert(self.issued.into());
-        definition.insert("executed".to_owned(), executed.into());
-        if !unmatched.is_empty() {
-            let output = format!("Unmatched client token(s): {}", unmatched.join(", "));
-            let ending = json!({"output": output, "status": UNMATCHED_TOKENS, "handle": false});
-            return self.publish(&shared, definition, &ending);
-        }
-        let slots = Arc::clone(&shared.slots.lock().unwrap_or_else(PoisonError::into_inner));
-        let slot = tokio::select! {
-            slot = slots.acquire() => slot,
-            () = shared.kill.cancelled() => return,
-        };
-        let stdin = self.check.stdin.then(|| self.input(&definition));
-        let job = Job { command, stdin, timeout: self.check.timeout };
-        let Some(ended) = process::run(job, &shared.kill).await else { return };
-        drop(slot);
-        let duration = (ended.duration.as_secs_f64() * 1000.0).round() / 1000.0;
-        let ending = json!({"duration": duration, "output": ended.output, "status": ended.status});
-        self.publish(&shared, definition, &ending);
-        // The check counts as under way until the system has let go of its process.
-        if let Some(mut process) = ended.remains {
-            tokio::select! {
-                () = process.wait() => (),
-                () = shared.kill.cancelled() => (),
-            }
-        }
-    }
-
-    /// What a check with `stdin` reads.
-    fn input(&self, definition: &Object) -> Vec<u8> {
-        json!({"client": self.client.attributes, "check": definition}).to_string().into_bytes()
-    }
-
-    fn publish(&self, shared: &Shared, mut check: Object, ending: &Value) {
-        check.extend(ending.as_object().cloned().unwrap_or_default());
-        if check.get("source").and_then(Value::as_str) == Some("") {
+impl Shared {
+    fn publish(&self, client: &Client, mut check: Object) {
+        if check.get("source").and_then(serde_json::Value::as_str) == Some("") {
             check.shift_remove("source");
         }
-        match CheckResult::new(self.client.name.as_str(), check) {
-            Ok(result) => shared.sink.publish(&result),
-            Err(error) => shared.sink.notice(&events::unpublishable(self.guard.key(), &error)),
+        let name = check.get("name").cloned();
+        match CheckResult::new(client.name.as_str(), check) {
+            Ok(result) => self.sink.publish(&result.with_signature(client.signature())),
+            Err(error) => self.sink.notice(&events::unpublishable(name.unwrap_or_default(), &error)),
         }
+    }
+
+    fn exports(&self) -> Vec<(OsString, OsString)> {
+        self.exports.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,11 +1,13 @@
 //! Scheduling: one task that sleeps until the next slot and starts what is due.
 //!
 //! Slots are points of the wall clock (see [`Timetable`]), so nothing slips and a restart keeps every check's phase. The
-//! arithmetic is pure (`timetable`, `agenda`, `splay`, `cron`); this module only reads the clock and sleeps.
+//! arithmetic is pure (`timetable`, `agenda`, `splay`, `cron`, `subdue`); this module only reads the clock and sleeps.
 
 mod agenda;
 mod cron;
+mod moment;
 mod splay;
+mod subdue;
 mod timetable;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use cron::{Cron, InvalidCron};
+pub use subdue::Subdue;
 pub use timetable::Timetable;
 
 use self::agenda::Agenda;
@@ -48,6 +51,7 @@ impl Scheduler {
 
     /// Goes on until `stop`; what it started is the executor's to finish.
     pub async fn run(mut self, stop: CancellationToken) {
+        self.executor.scheduling();
         let mut definitions = Arc::clone(&self.definitions.borrow_and_update());
         let mut agenda = Agenda::new(definitions.checks.clone(), now());
         loop {
@@ -72,9 +76,17 @@ impl Scheduler {
             self.executor.missed(&round.missed);
         }
         for check in round.due {
-            self.executor.start(&definitions.client, check, now.div_euclid(1000));
+            if check.subdue.as_ref().is_some_and(|subdue| is_subdued(subdue, now)) {
+                self.executor.subdued(&check);
+            } else {
+                self.executor.start(&definitions.client, check, now.div_euclid(1000));
+            }
         }
     }
+}
+
+fn is_subdued(subdue: &Subdue, now: i64) -> bool {
+    Timestamp::from_millisecond(now).is_ok_and(|now| subdue.covers(now))
 }
 
 fn wait(slot: Option<i64>, now: i64) -> Duration {

@@ -1,5 +1,6 @@
 //! The running runner, from the first check to the last.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::manager::Manager;
 use super::report;
 use super::signals::{Request, Signals};
-use crate::definitions::{Definitions, Loaded, Sources, load};
+use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, load, write_loaded_files};
 use crate::events;
 use crate::execute::Executor;
 use crate::logger::Logger;
@@ -42,8 +43,19 @@ impl Life {
         Self { sources, logger, executor, definitions, manager: Manager::new(sink), grace }
     }
 
+    /// Tells the commands which files the configuration is from.
+    pub(super) fn list_files(&self, files: &[PathBuf]) {
+        match write_loaded_files(files) {
+            Ok(list) => self.executor.export(LOADED_FILES_VARIABLE, list),
+            Err(error) => self.logger.notice(&events::loaded_files_not_written(&error)),
+        }
+    }
+
     /// Runs checks until a signal ends it.
     pub(super) async fn run(self, mut signals: Signals) -> ExitCode {
+        if let Err(error) = self.executor.adopt_orphans() {
+            self.logger.notice(&events::orphans_not_adopted(&error));
+        }
         let stop = CancellationToken::new();
         let scheduler = Scheduler::new(self.executor.clone(), self.definitions.subscribe());
         tokio::spawn(self.manager.clone().watchdog(scheduler.heartbeat(), stop.clone()));
@@ -131,6 +143,7 @@ impl Life {
         match loaded.definitions {
             Ok(definitions) => {
                 self.logger.notice(&events::reloaded(definitions.checks.len()));
+                self.list_files(&loaded.files);
                 let present = Arc::clone(&self.definitions.borrow());
                 if definitions.spawn_limit != present.spawn_limit {
                     self.executor.set_limit(definitions.spawn_limit);

@@ -1,8 +1,12 @@
 //! One definition file: Sensu's lenient JSON, and where in it a field stands.
 //!
 //! sensu-client reads with Oj, which takes comments, raw line breaks in strings, duplicate keys (the last wins), `NaN`,
-//! a byte order mark and an empty file. All of it is taken here too, by a JSON-with-comments parser that keeps positions;
-//! what Oj refuses (trailing commas, single quotes) is refused.
+//! numbers with leading zeros, a byte order mark and an empty file. All of it is taken here too, by a JSON-with-comments
+//! parser that keeps positions; what Oj refuses (trailing commas, single quotes) is refused.
+
+mod zeros;
+
+use std::path::PathBuf;
 
 use check_result::Object;
 use indexmap::IndexMap;
@@ -46,7 +50,7 @@ pub(crate) struct SyntaxError {
 impl Document {
     /// Reads a file's text. A text of white space only is `{}`.
     pub(crate) fn parse(text: String) -> Result<Self, SyntaxError> {
-        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let text = zeros::blank(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text));
         let object = match parse(&text).map_err(|error| SyntaxError::from(&error))? {
             None => Object::new(),
             Some(ast::Value::Object(object)) => members(&object),
@@ -129,6 +133,13 @@ impl Walk {
     }
 }
 
+/// Where the file that says it has the nearest of a path's keys: the deepest match, of equals the one that was loaded
+/// last and so has the last word.
+pub(crate) fn place(documents: &[(PathBuf, Document)], path: &[String]) -> Option<(PathBuf, usize)> {
+    let (file, document) = documents.iter().max_by_key(|(_, document)| document.depth(path))?;
+    Some((file.clone(), document.line(&path[..document.depth(path)])?))
+}
+
 fn parse(text: &str) -> Result<Option<ast::Value<'_>>, ParseError> {
     let options = ParseOptions {
         allow_comments: true,
@@ -196,6 +207,7 @@ mod tests {
         assert_eq!(object("{\"a\": \"one\ntwo\"}"), json!({"a": "one\ntwo"}));
         assert_eq!(object("{\"a\": 1, \"b\": 2, \"a\": 3}"), json!({"a": 3, "b": 2}));
         assert_eq!(object("{\"a\": NaN}"), json!({"a": null}));
+        assert_eq!(object("{\"a\": [007, -010.5]}"), json!({"a": [7, -10.5]}));
     }
 
     #[test]

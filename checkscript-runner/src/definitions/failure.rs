@@ -6,7 +6,7 @@ use check_result::Object;
 use check_result::log::Level;
 use serde_json::Value;
 
-use super::document::Document;
+use super::document::{Document, place};
 use super::redact_value;
 use crate::notice::Notice;
 
@@ -43,13 +43,9 @@ impl Failure {
         self
     }
 
-    /// Finds the file and the line: the deepest match, of equals the one that was loaded last and so has the last word.
+    /// Finds the file and the line.
     pub(crate) fn place_in(&mut self, documents: &[(PathBuf, Document)]) {
-        let deepest = documents.iter().max_by_key(|(_, document)| document.depth(&self.field));
-        self.place = deepest.and_then(|(file, document)| {
-            let line = document.line(&self.field[..document.depth(&self.field)])?;
-            Some((file.clone(), line))
-        });
+        self.place = place(documents, &self.field);
     }
 
     /// The log line: sensu-client's keys first, then what it does not say.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::document::Document;
 use super::merge::{changes, merge, unique};
 use super::tree::Tree;
-use super::{Definitions, Failure, Host, named, redact, validate};
+use super::{Definitions, Failure, Features, Host, redact, validate, without_effect};
 use crate::notice::Notice;
 
 /// Where a configuration comes from.
@@ -25,6 +25,8 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
     /// The machine's own defaults.
     pub host: Host,
+    /// What is done differently from sensu-client.
+    pub features: Features,
 }
 
 /// What came of it.
@@ -34,6 +36,8 @@ pub struct Loaded {
     pub notices: Vec<Notice>,
     /// The merged settings, valid or not, secrets hidden.
     pub settings: Object,
+    /// The files that were read, in their order.
+    pub files: Vec<PathBuf>,
     /// The checked configuration, or everything that is wrong.
     pub definitions: Result<Definitions, Vec<Failure>>,
 }
@@ -54,7 +58,7 @@ pub(crate) fn load_tree(sources: &Sources) -> (Loaded, Tree) {
         loader.directory(directory);
     }
     loader.client_overrides();
-    loader.finish()
+    loader.finish(&sources.features)
 }
 
 pub(crate) const FILE_MISSING: &str = "config file does not exist or is not readable";
@@ -181,30 +185,21 @@ impl Loader {
         self.notices.push(notice);
     }
 
-    fn finish(mut self) -> (Loaded, Tree) {
-        for mut failure in validate::validate(&self.settings) {
+    fn finish(mut self, features: &Features) -> (Loaded, Tree) {
+        for mut failure in validate::validate(&self.settings, features) {
             failure.place_in(&self.documents);
             self.failures.push(failure);
         }
         let settings = redact(&self.settings);
         let definitions = if self.failures.is_empty() {
-            self.unknown_extensions();
-            Ok(Definitions::from_valid(&self.settings))
+            self.notices.extend(without_effect::warnings(&self.settings, features, &self.documents));
+            Ok(Definitions::from_valid(&self.settings, features))
         } else {
             Err(self.failures)
         };
-        let loaded = Loaded { notices: self.notices, settings, definitions };
-        (loaded, Tree { settings: self.settings, documents: self.documents })
-    }
-
-    /// Ruby extensions cannot be run; sensu-client says of one that it does not know the same.
-    fn unknown_extensions(&mut self) {
-        let checks = self.settings.get("checks").and_then(Value::as_object).into_iter().flatten();
-        let unknown = checks.filter_map(|(key, check)| Some(named(key, check.as_object()?))).filter(|check| {
-            check.contains_key("extension") && check.get("standalone").and_then(Value::as_bool) == Some(true)
-        });
-        let notices = unknown.map(|check| Notice::new(Level::Warn, "unknown check extension").with("check", check));
-        self.notices.extend(notices);
+        let files = self.documents.iter().map(|(file, _)| file.clone()).collect();
+        let loaded = Loaded { notices: self.notices, settings, files, definitions };
+        (loaded, Tree { settings: self.settings, documents: self.documents, features: features.clone() })
     }
 
     fn warn(&mut self, message: &'static str, key: &str, path: &Path) {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use check_result::Object;
 use serde_json::Value;
 
-use super::Check;
 use super::document::Document;
 use super::redact::is_secret;
+use super::{Check, Client, Features};
 
 /// The merged settings and the files that they come from.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Tree {
     pub(super) settings: Object,
     /// In the order of loading.
     pub(super) documents: Vec<(PathBuf, Document)>,
+    /// What is done differently from sensu-client.
+    pub(super) features: Features,
 }
 
 /// Which files say something about each path of keys.
@@ -50,8 +52,8 @@ impl Tree {
 
     /// The check under `key` as this client runs it by itself; `None` if it does not, or the definition is not valid.
     pub(crate) fn check(&self, key: &str) -> Option<Check> {
-        let client = self.object("client")?.get("name")?.as_str()?;
-        Check::standalone(client, key, self.object("checks")?.get(key)?.as_object()?)
+        let client = Client::new(self.object("client")?.clone());
+        Check::scheduled(&client, key, self.object("checks")?.get(key)?.as_object()?, &self.features)
     }
 
     /// Where everything stands.
@@ -104,7 +106,7 @@ mod tests {
     fn tree(files: &[(&str, &str)]) -> Tree {
         let document =
             |(file, text): &(&str, &str)| (PathBuf::from(file), Document::parse((*text).to_owned()).unwrap());
-        Tree { settings: Object::new(), documents: files.iter().map(document).collect() }
+        Tree { settings: Object::new(), documents: files.iter().map(document).collect(), features: Features::default() }
     }
 
     #[test]

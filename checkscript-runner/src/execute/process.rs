@@ -6,27 +6,37 @@
 //! process is close-on-exec.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::stat::fstat;
+use nix::unistd::geteuid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::{sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::{Capture, LIMIT};
-use super::group::Group;
+use super::children::Children;
+use super::family::{self, Family, MARKER, Member};
+use super::running::Guard;
+use crate::definitions::Account;
 
-/// How long a group that was told to terminate may take before it is killed.
+/// How long processes that were told to terminate may take before they are killed.
 const TERM_GRACE: Duration = Duration::from_secs(3);
-/// How long a killed shell may take to be gone. Only one that hangs in the kernel takes longer.
+/// How long killed processes may take to be gone. Only one that hangs in the kernel takes longer.
 const KILL_GRACE: Duration = Duration::from_secs(1);
-/// How often a group is looked at whether it is gone; nothing announces it.
+/// How often processes are looked at whether they are gone; nothing announces it.
 const POLL: Duration = Duration::from_millis(100);
+/// The same for those that not even KILL has ended.
+const SLOW_POLL: Duration = Duration::from_secs(1);
 const READ_SIZE: usize = 64 * 1024;
 
 /// sensu-client's status of a run that timed out: CRITICAL.
@@ -41,21 +51,40 @@ pub(super) struct Job {
     pub(super) stdin: Option<Vec<u8>>,
     /// Seconds; none or 0 is unlimited.
     pub(super) timeout: Option<f64>,
+    /// Variables besides those of this process.
+    pub(super) environment: Vec<(OsString, OsString)>,
+    /// Whom it runs as, if not as this process.
+    pub(super) account: Option<Account>,
+}
+
+pub(super) enum Outcome {
+    Ended(Ended),
+    /// It was told to stop; what KILL has not ended within a second.
+    Killed(Vec<Member>),
 }
 
 /// What came of it.
 pub(super) struct Ended {
     pub(super) output: String,
     pub(super) status: i32,
+    /// Whether the status is the command's own.
+    pub(super) exited: bool,
     pub(super) duration: Duration,
-    /// The process, where not even KILL has ended it.
-    pub(super) remains: Option<Process>,
+    /// What not even KILL has ended.
+    pub(super) remains: Option<Box<Remains>>,
+}
+
+/// A shell, dead or not, and processes that it has left behind.
+pub(super) struct Remains {
+    process: Process,
+    left: Vec<Member>,
 }
 
 /// A running shell. Dropped before it has exited, it takes its group with it.
-pub(super) struct Process {
+struct Process {
     child: Child,
-    group: Group,
+    children: Arc<Children>,
+    family: Family,
     output: pipe::Receiver,
     capture: Capture,
     exited: bool,
@@ -67,17 +96,18 @@ enum Ending {
     Stopped,
 }
 
-/// Runs the job to its end. `None` if `stop` came first: then the group has been killed.
-pub(super) async fn run(job: Job, stop: &CancellationToken) -> Option<Ended> {
+/// Runs the job to its end, or kills it when `stop` comes.
+pub(super) async fn run(job: Job, children: &Arc<Children>, guard: &Guard, stop: &CancellationToken) -> Outcome {
     let started = Instant::now();
     let limit = match limit(job.timeout) {
         Ok(limit) => limit,
-        Err(text) => return Some(Ended::unexpected(text, started)),
+        Err(text) => return Outcome::Ended(Ended::unexpected(text, started)),
     };
-    let mut process = match Process::spawn(&job) {
+    let mut process = match Process::spawn(&job, children) {
         Ok(process) => process,
-        Err(error) => return Some(Ended::unexpected(error, started)),
+        Err(error) => return Outcome::Ended(Ended::unexpected(error, started)),
     };
+    guard.started(&process.family, limit < Duration::MAX);
     let ending = tokio::select! {
         status = process.complete(job.stdin) => Ending::Exited(status),
         () = sleep(limit) => Ending::TimedOut,
@@ -86,14 +116,16 @@ pub(super) async fn run(job: Job, stop: &CancellationToken) -> Option<Ended> {
     match ending {
         Ending::Exited(Ok(status)) => {
             let status = status.code().or(status.signal()).unwrap_or(UNEXPECTED);
-            Some(Ended { output: process.take_output(), status, duration: started.elapsed(), remains: None })
+            let (output, duration) = (process.take_output(), started.elapsed());
+            Outcome::Ended(Ended { output, status, exited: true, duration, remains: None })
         }
-        Ending::Exited(Err(error)) => Some(Ended::unexpected(error, started)),
-        Ending::TimedOut => Some(time_out(process, started).await),
-        Ending::Stopped => {
-            process.kill().await.ok();
-            None
+        Ending::Exited(Err(error)) => Outcome::Ended(Ended::unexpected(error, started)),
+        Ending::TimedOut => {
+            let ended = time_out(process, started).await;
+            guard.left(ended.remains.as_ref().map_or(&[], |remains| &remains.left));
+            Outcome::Ended(ended)
         }
+        Ending::Stopped => Outcome::Killed(process.end(Signal::SIGKILL, KILL_GRACE).await),
     }
 }
 
@@ -106,13 +138,22 @@ fn limit(timeout: Option<f64>) -> Result<Duration, &'static str> {
     }
 }
 
+/// TERM, three seconds, KILL.
 async fn time_out(mut process: Process, started: Instant) -> Ended {
-    let mut output = "Execution timed out".to_owned();
-    if let Err(reason) = process.terminate().await {
-        output.push_str(&format!(" - Unable to TERM/KILL the process: #{}, {reason}", process.group));
+    let mut left = process.end(Signal::SIGTERM, TERM_GRACE).await;
+    if !left.is_empty() || !process.exited {
+        left = process.end(Signal::SIGKILL, KILL_GRACE).await;
     }
-    let remains = (!process.exited).then_some(process);
-    Ended { output, status: TIMED_OUT, duration: started.elapsed(), remains }
+    if left.is_empty() && !process.exited {
+        left.push(Member::unseen(process.family.shell()));
+    }
+    let duration = started.elapsed();
+    let named = left.clone();
+    // It asks for users' names, which may be a network's.
+    let unkillable = spawn_blocking(move || family::unkillable(&named)).await.unwrap_or_default();
+    let output = format!("Execution timed out{unkillable}");
+    let remains = (!process.exited || !left.is_empty()).then(|| Box::new(Remains { process, left }));
+    Ended { output, status: TIMED_OUT, exited: false, duration, remains }
 }
 
 // === impl Ended ===
@@ -120,18 +161,31 @@ async fn time_out(mut process: Process, started: Instant) -> Ended {
 impl Ended {
     fn unexpected(error: impl std::fmt::Display, started: Instant) -> Self {
         let output = format!("Unexpected error: {error}");
-        Self { output, status: UNEXPECTED, duration: started.elapsed(), remains: None }
+        Self { output, status: UNEXPECTED, exited: false, duration: started.elapsed(), remains: None }
+    }
+}
+
+// === impl Remains ===
+
+impl Remains {
+    /// Waits until nothing is left, however long it takes.
+    pub(super) async fn gone(mut self) {
+        self.process.wait().await;
+        while any_alive(self.left.clone()).await {
+            sleep(SLOW_POLL).await;
+        }
     }
 }
 
 // === impl Process ===
 
 impl Process {
-    fn spawn(job: &Job) -> io::Result<Self> {
+    fn spawn(job: &Job, children: &Arc<Children>) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
-        let child = Command::new("sh")
-            .arg("-c")
-            .arg(&job.command)
+        let pipe = fstat(&reader)?.st_ino;
+        let mark = family::mark();
+        let mut command = shell(job)?;
+        command
             .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(writer.try_clone()?)
             .stderr(writer)
@@ -139,12 +193,14 @@ impl Process {
             .env_remove("NOTIFY_SOCKET")
             .env_remove("WATCHDOG_PID")
             .env_remove("WATCHDOG_USEC")
+            .envs(job.environment.iter().map(|(name, value)| (name, value)))
+            .env(MARKER, &mark)
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let group = child.id().and_then(Group::led_by).ok_or(io::ErrorKind::NotFound)?;
+            .kill_on_drop(true);
+        let child = children.spawn(&mut command)?;
+        let family = Family::new(child.id().ok_or(io::ErrorKind::NotFound)?, mark, pipe);
         let output = pipe::Receiver::from_owned_fd(reader.into())?;
-        Ok(Self { child, group, output, capture: Capture::new(LIMIT), exited: false })
+        Ok(Self { child, children: Arc::clone(children), family, output, capture: Capture::new(LIMIT), exited: false })
     }
 
     /// Feeds and reads the command until the pipe has ended, then waits for the shell.
@@ -163,35 +219,33 @@ impl Process {
         status
     }
 
-    /// TERM, three seconds, KILL; all to the group. An error says why a process may be left.
-    async fn terminate(&mut self) -> Result<(), String> {
-        if let Err(error) = self.group.signal(Signal::SIGTERM) {
-            return Err(error.to_string());
+    /// Signals all processes of the run, and those that they have started meanwhile, until none is left or the grace
+    /// period is over; returns what is left.
+    async fn end(&mut self, signal: Signal, grace: Duration) -> Vec<Member> {
+        let deadline = tokio::time::Instant::now() + grace;
+        loop {
+            // At one stroke, so that within the group none can be missed for having been forked just now.
+            killpg(self.family.shell(), signal).ok();
+            killpg(self.family.shell(), Signal::SIGCONT).ok();
+            let family = self.family.clone();
+            let members = spawn_blocking(move || signal_all(&family, signal)).await.unwrap_or_default();
+            let gone = timeout_at(deadline, self.gone(&members)).await;
+            if members.is_empty() || gone.is_err() {
+                return members;
+            }
         }
-        if timeout(TERM_GRACE, self.gone()).await.is_ok() {
-            return Ok(());
-        }
-        self.kill().await
-    }
-
-    async fn kill(&mut self) -> Result<(), String> {
-        self.group.signal(Signal::SIGKILL).map_err(|error| error.to_string())?;
-        let waited = timeout(KILL_GRACE, self.gone()).await;
-        waited.map_err(|_| format!("it is still there {} s after KILL", KILL_GRACE.as_secs()))
     }
 
     /// Waits for the shell, however long it takes.
-    pub(super) async fn wait(&mut self) {
+    async fn wait(&mut self) {
         // It fails only for a process that is no child of ours any more.
         self.exited = self.child.wait().await.is_ok() || self.exited;
     }
 
-    /// Waits until no process of the group is left. The group's number cannot be another's meanwhile: a number in use
-    /// as a group is not given away, and polls are too close for all numbers to have been gone through.
-    async fn gone(&mut self) {
+    /// Waits until none of these is left.
+    async fn gone(&mut self, members: &[Member]) {
         self.wait().await;
-        let group = self.group;
-        while tokio::task::spawn_blocking(move || group.is_alive()).await.unwrap_or(false) {
+        while any_alive(members.to_vec()).await {
             sleep(POLL).await;
         }
     }
@@ -204,9 +258,45 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.exited {
-            self.group.signal(Signal::SIGKILL).ok();
+            killpg(self.family.shell(), Signal::SIGKILL).ok();
+        }
+        self.children.forget(self.family.shell());
+    }
+}
+
+/// `sh -c COMMAND`, under another user where the job has one. Another program changes the user, so that this process
+/// can go on using `posix_spawn`, and what is between it and the command has no rights that the command must not have.
+fn shell(job: &Job) -> io::Result<Command> {
+    let Some(account) = job.account.as_ref().filter(|account| account.uid != geteuid().as_raw()) else {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(&job.command);
+        return Ok(command);
+    };
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={}", account.uid))
+        .arg(format!("--regid={}", account.gid))
+        .args(["--init-groups", "--", "sh", "-c", &job.command])
+        .env("HOME", &account.home)
+        .env("LOGNAME", &account.name)
+        .env("USER", &account.name);
+    Ok(command)
+}
+
+/// Signals the processes of a run; a stopped one goes on, so that it can take the signal. Returns those found.
+fn signal_all(family: &Family, signal: Signal) -> Vec<Member> {
+    let mut members = family.members();
+    for member in &mut members {
+        member.signal(signal, family.shell());
+        if member.refusal().is_none() {
+            member.signal(Signal::SIGCONT, family.shell());
         }
     }
+    members
+}
+
+async fn any_alive(members: Vec<Member>) -> bool {
+    spawn_blocking(move || members.iter().any(|member| member.now().is_some())).await.unwrap_or(false)
 }
 
 async fn read(output: &mut pipe::Receiver, capture: &mut Capture) -> io::Result<()> {

@@ -91,6 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::definitions::Extras;
     use crate::schedule::Timetable;
 
     fn check(name: &str, interval: u64, phase: u64) -> Arc<Check> {
@@ -102,6 +103,8 @@ mod tests {
             stdin: false,
             timeout: None,
             timetable: Timetable::Interval { interval, phase },
+            subdue: None,
+            extras: Extras::default(),
         })
     }
 

@@ -10,7 +10,11 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 /// As Vixie cron: where both day fields are restricted either is enough, a time that daylight saving skips runs at the
 /// end of the gap, a time that it repeats runs once. As in sensu-client, what follows five fields is ignored.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cron(Box<croner::Cron>);
+pub struct Cron {
+    expression: Box<croner::Cron>,
+    /// None is the machine's.
+    zone: Option<TimeZone>,
+}
 
 /// Why a text is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,16 +30,21 @@ pub enum InvalidCron {
 // === impl Cron ===
 
 impl Cron {
-    /// The first match at `from` or later, in epoch milliseconds, by the machine's time zone.
+    /// The same expression by the clock of another time zone than the machine's.
+    pub(super) fn in_zone(self, zone: TimeZone) -> Self {
+        Self { zone: Some(zone), ..self }
+    }
+
+    /// The first match at `from` or later, in epoch milliseconds.
     pub(super) fn at_or_after(&self, from: i64) -> Option<i64> {
-        self.next_in(from, TimeZone::system())
+        self.next_in(from, self.zone.clone().unwrap_or_else(TimeZone::system))
     }
 
     fn next_in(&self, from: i64, zone: TimeZone) -> Option<i64> {
         // Rounded up to the second: the expression's resolution, so that a fraction past a match is past it.
         let second = from.div_euclid(1000) + i64::from(from.rem_euclid(1000) > 0);
         let from = Timestamp::from_second(second).ok()?;
-        let next: Zoned = self.0.find_next_occurrence(&from.to_zoned(zone), true).ok()?;
+        let next: Zoned = self.expression.find_next_occurrence(&from.to_zoned(zone), true).ok()?;
         Some(next.timestamp().as_millisecond())
     }
 }
@@ -46,8 +55,8 @@ impl FromStr for Cron {
     fn from_str(expression: &str) -> Result<Self, InvalidCron> {
         let fields: Vec<&str> = expression.split_whitespace().take(5).collect();
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(&fields.join(" ")).map_err(|_| InvalidCron::Syntax(expression.to_owned()))?;
-        let cron = Self(Box::new(cron));
+        let parsed = parser.parse(&fields.join(" ")).map_err(|_| InvalidCron::Syntax(expression.to_owned()))?;
+        let cron = Self { expression: Box::new(parsed), zone: None };
         let now = Timestamp::now().as_millisecond();
         cron.at_or_after(now).map(|_| cron).ok_or_else(|| InvalidCron::Never(expression.to_owned()))
     }

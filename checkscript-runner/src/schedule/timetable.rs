@@ -1,6 +1,7 @@
 //! When a check runs: slots on the wall clock's grid, as pure arithmetic.
 
 use check_result::Object;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::Cron;
@@ -33,6 +34,14 @@ impl Timetable {
         // An interval beyond the range never comes round again, whatever its exact value.
         let interval = seconds.as_u64().unwrap_or(u64::MAX).saturating_mul(1000);
         (interval > 0).then(|| Self::Interval { interval, phase: phase(client, key, interval) })
+    }
+
+    /// By the clock of this time zone, if there is one; intervals have nothing to do with clocks.
+    pub(crate) fn in_zone(self, zone: Option<&TimeZone>) -> Self {
+        match (self, zone) {
+            (Self::Cron(cron), Some(zone)) => Self::Cron(cron.in_zone(zone.clone())),
+            (table, _) => table,
+        }
     }
 
     /// The first slot at `from` or later; `None` if none comes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use check_result::CheckResult;
-use checkscript_runner::definitions::{Definitions, Host, Sources, load};
+use checkscript_runner::definitions::{Definitions, Features, Host, Sources, load};
 use checkscript_runner::execute::Executor;
 use checkscript_runner::notice::{Notice, Sink};
 use serde_json::{Value, json};
@@ -40,7 +40,13 @@ impl Bench {
         let file = directory.path().join("config.json");
         std::fs::write(&file, settings.to_string()).unwrap();
         let environment = [("SENSU_CLIENT_NAME".to_owned(), "web-1".to_owned())].into();
-        let sources = Sources { file: Some(file), directories: vec![], environment, host: Host::detect() };
+        let sources = Sources {
+            file: Some(file),
+            directories: vec![],
+            environment,
+            host: Host::detect(),
+            features: Features::default(),
+        };
         let definitions = load(&sources).definitions.unwrap();
         let ((publish, results), (notify, notices)) = (channel(64), channel(64));
         let executor = Executor::new(definitions.spawn_limit, Arc::new(Channels(publish, notify)));

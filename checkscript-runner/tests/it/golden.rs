@@ -171,6 +171,7 @@ fn a_check_runs_on_sensu_clients_phase() {
         directories: vec![directory.join("conf.d")],
         environment: Default::default(),
         host: checkscript_runner::definitions::Host::detect(),
+        features: Default::default(),
     };
     let definitions = checkscript_runner::definitions::load(&sources).definitions.unwrap();
     let check = definitions.checks.iter().find(|check| check.name == "disk-data").unwrap();

@@ -6,15 +6,14 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::scope::{
-    ARRAY, BOOLEAN, INTEGER, NAME, NUMERIC, OBJECT, STRING, Scope, is_integer, is_positive_integer, is_truthy, matches,
-    pattern,
+    ARRAY, BOOLEAN, INTEGER, NAME, NUMERIC, OBJECT, SEVERITIES, STRING, Scope, is_integer, is_positive_integer,
+    is_truthy, matches, pattern,
 };
 use super::time_window;
 use crate::schedule::Cron;
 
 const NAME_TEXT: &str = "cannot contain spaces or special characters";
 const ITEM_STRINGS: &str = "must each be a string";
-const SEVERITIES: [&str; 4] = ["ok", "warning", "critical", "unknown"];
 
 static SOURCE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\A[A-Za-z0-9_.-]*(:{3}[A-Za-z0-9_|.-]+:{3}[A-Za-z0-9_.-]*|[A-Za-z0-9_.-]+)\z"));
@@ -26,14 +25,14 @@ pub(super) fn rules(check: &mut Scope<'_>) {
     source(check);
     scheduling(check);
     proxy_requests(check);
-    handling(check);
+    check.handlers();
     ttl(check);
     aggregate(check);
     flap_detection(check);
     hooks(check);
     truncate_output(check);
     if is_truthy(check.get("subdue")) {
-        time_window::rules(check, "subdue");
+        time_window::rules(check, "check", "subdue");
     }
 }
 
@@ -100,13 +99,6 @@ fn proxy_requests(check: &mut Scope<'_>) {
             "splay_coverage must be an integer greater than 0 and less than 100",
         );
     });
-}
-
-fn handling(check: &mut Scope<'_>) {
-    check.optional("handler", STRING);
-    if !check.get("handlers").is_null() {
-        check.strings("handlers", ITEM_STRINGS);
-    }
 }
 
 fn ttl(check: &mut Scope<'_>) {

@@ -3,8 +3,6 @@
 use super::check;
 use super::scope::{BOOLEAN, INTEGER, NAME, STRING, Scope, matches};
 
-const ITEM_STRINGS: &str = "must each be a string";
-
 pub(super) fn rules(client: &mut Scope<'_>) {
     client.required("name", STRING);
     client.rule("name", matches(client.get("name"), &NAME), "name cannot contain spaces or special characters");
@@ -44,7 +42,7 @@ fn sockets(client: &mut Scope<'_>) {
 
 fn keepalive(client: &mut Scope<'_>) {
     client.object("keepalive", |keepalive| {
-        handlers(keepalive);
+        keepalive.handlers();
         keepalive.object("thresholds", |_| ());
         let mut thresholds = keepalive.inside("thresholds", "client keepalive");
         for (threshold, label) in [("warning", "warning threshold"), ("critical", "critical threshold")] {
@@ -63,13 +61,6 @@ fn keepalive(client: &mut Scope<'_>) {
 }
 
 fn events(registration: &mut Scope<'_>) {
-    handlers(registration);
+    registration.handlers();
     registration.optional("status", INTEGER);
-}
-
-fn handlers(scope: &mut Scope<'_>) {
-    scope.optional("handler", STRING);
-    if !scope.get("handlers").is_null() {
-        scope.strings("handlers", ITEM_STRINGS);
-    }
 }

@@ -79,6 +79,19 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The members, where the value is an object.
+    pub(super) fn object_entries(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+        self.value.as_object().into_iter().flatten()
+    }
+
+    /// `handler`, a string, and `handlers`, an array of them.
+    pub(super) fn handlers(&mut self) {
+        self.optional("handler", STRING);
+        if !self.get("handlers").is_null() {
+            self.strings("handlers", "must each be a string");
+        }
+    }
+
     /// The attribute may be unset, or must be an object that holds `rules`; their messages begin with its name too.
     pub(super) fn object(&mut self, attribute: &str, rules: impl FnOnce(&mut Scope<'_>)) {
         if self.optional(attribute, OBJECT) && self.get(attribute).is_object() {
@@ -128,9 +141,12 @@ pub(super) fn is_positive_integer(value: &Value) -> bool {
     matches!(value, Value::Number(number) if is_integer(value) && has_digit(number.as_str()))
 }
 
-fn are_strings(value: &Value) -> bool {
+pub(super) fn are_strings(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some_and(|item| !item.is_empty())))
 }
+
+/// Names of the statuses from 0 on.
+pub(super) const SEVERITIES: [&str; 4] = ["ok", "warning", "critical", "unknown"];
 
 /// The names of checks and clients.
 pub(super) static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A[A-Za-z0-9_.-]+\z"));

@@ -11,11 +11,12 @@ const DAYS: [&str; 8] = ["all", "sunday", "monday", "tuesday", "wednesday", "thu
 
 static CLOCK_TIME: LazyLock<Regex> = LazyLock::new(|| pattern(r"(\d+):(\d+)(?::(\d+))?"));
 
-pub(super) fn rules(definition: &mut Scope<'_>, attribute: &str) {
+/// `word` is what messages call the definition.
+pub(super) fn rules(definition: &mut Scope<'_>, word: &str, attribute: &str) {
     if !definition.required(attribute, OBJECT) {
         return;
     }
-    let words = format!("check {attribute}");
+    let words = format!("{word} {attribute}");
     let mut windows = definition.inside(attribute, &words);
     if !windows.required("days", OBJECT) {
         return;

@@ -1,0 +1,240 @@
+//! The processes of one run, as far as the kernel tells.
+//!
+//! A command's children stay in its process group, unless they daemonise. What belongs to a run is therefore gathered
+//! from all that links a process to it: the group and the session, the line of parents, and for those whose parents are
+//! gone the open end of the run's pipe and a variable of the environment that every run gets a value of its own of. A
+//! process that has shed all of these, as only one that means to can, is not found.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, Uid, User, geteuid};
+use procfs::process::{FDTarget, Process, Stat, all_processes};
+
+/// The variable by which a run's processes are recognised.
+pub(super) const MARKER: &str = "CHECKSCRIPT_RUN";
+
+/// How many processes a text names.
+const NAMED: usize = 10;
+const INIT: i32 = 1;
+
+/// How to find the processes of one run.
+#[derive(Clone, Debug)]
+pub(super) struct Family {
+    /// The shell, which leads the group.
+    shell: i32,
+    /// The value of [`MARKER`].
+    mark: OsString,
+    /// The inode of the pipe that takes the output.
+    pipe: u64,
+}
+
+/// A process that is more than a zombie. Number and time of start together are no other's.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Member {
+    pid: i32,
+    group: i32,
+    started: u64,
+    command: String,
+    state: char,
+    uid: u32,
+    /// Why it could not be signalled.
+    refusal: Option<Errno>,
+}
+
+/// A value of [`MARKER`] that no other run has.
+pub(super) fn mark() -> OsString {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed)).into()
+}
+
+// === impl Family ===
+
+impl Family {
+    pub(super) fn new(shell: u32, mark: OsString, pipe: u64) -> Self {
+        Self { shell: i32::try_from(shell).unwrap_or(i32::MAX), mark, pipe }
+    }
+
+    /// The shell's process id.
+    pub(super) fn shell(&self) -> Pid {
+        Pid::from_raw(self.shell)
+    }
+
+    /// Those that are there now. Reads `/proc`: blocking.
+    ///
+    /// The shell's number is another's only once the shell is reaped and its group empty, and then only after all other
+    /// numbers have been given away: longer than anybody asks after a run.
+    pub(super) fn members(&self) -> Vec<Member> {
+        let all = processes();
+        let mut found = HashSet::from([self.shell]);
+        close(&mut found, &all);
+        let reaper = if prctl::get_child_subreaper().unwrap_or(false) { own_pid() } else { INIT };
+        let orphans = all.iter().filter(|stat| stat.ppid == reaper && !found.contains(&stat.pid));
+        let ours: Vec<i32> = orphans.map(|stat| stat.pid).filter(|pid| self.has_marked(*pid)).collect();
+        found.extend(ours);
+        close(&mut found, &all);
+        let alive = all.iter().filter(|stat| found.contains(&stat.pid) && is_alive(stat));
+        alive.filter_map(|stat| Member::read(stat.pid)).collect()
+    }
+
+    /// Whether an orphan carries the run's mark or holds its pipe.
+    fn has_marked(&self, orphan: i32) -> bool {
+        let Ok(process) = Process::new(orphan) else { return false };
+        let is_marked = process
+            .environ()
+            .is_ok_and(|variables| variables.iter().any(|(name, value)| name == MARKER && *value == self.mark));
+        is_marked
+            || process.fd().is_ok_and(|mut descriptors| {
+                descriptors
+                    .any(|fd| fd.is_ok_and(|fd| matches!(fd.target, FDTarget::Pipe(inode) if inode == self.pipe)))
+            })
+    }
+}
+
+/// All processes but this one.
+fn processes() -> Vec<Stat> {
+    let own = own_pid();
+    let all = all_processes().into_iter().flatten().flatten();
+    all.filter(|process| process.pid() != own).filter_map(|process| process.stat().ok()).collect()
+}
+
+/// Adds all that descends from what was found, or is in its groups or sessions.
+fn close(found: &mut HashSet<i32>, all: &[Stat]) {
+    loop {
+        let before = found.len();
+        for stat in all {
+            if [stat.ppid, stat.pgrp, stat.session].iter().any(|id| found.contains(id)) {
+                found.insert(stat.pid);
+            }
+        }
+        if found.len() == before {
+            return;
+        }
+    }
+}
+
+fn is_alive(stat: &Stat) -> bool {
+    !matches!(stat.state, 'Z' | 'X' | 'x')
+}
+
+fn own_pid() -> i32 {
+    Pid::this().as_raw()
+}
+
+// === impl Member ===
+
+impl Member {
+    fn read(pid: i32) -> Option<Self> {
+        let process = Process::new(pid).ok()?;
+        let stat = process.stat().ok().filter(is_alive)?;
+        let Stat { pgrp: group, starttime: started, comm: command, state, .. } = stat;
+        Some(Self { pid, group, started, command, state, uid: process.uid().unwrap_or(0), refusal: None })
+    }
+
+    /// A process of which nothing is to be seen, where `/proc` is hidden.
+    pub(super) fn unseen(pid: Pid) -> Self {
+        let (pid, command) = (pid.as_raw(), "unknown".to_owned());
+        Self { pid, group: pid, started: 0, command, state: '?', uid: geteuid().as_raw(), refusal: None }
+    }
+
+    /// As it is now, if it is still there. Reads `/proc`: blocking.
+    pub(super) fn now(&self) -> Option<Self> {
+        let now = Self::read(self.pid).filter(|now| now.started == self.started)?;
+        Some(Self { refusal: self.refusal, ..now })
+    }
+
+    /// Signals it, if it is still there, and remembers a refusal. With a group that has been signalled as a whole, all
+    /// that is to be found out is whether this one may be.
+    pub(super) fn signal(&mut self, signal: Signal, signalled: Pid) {
+        if self.now().is_some() {
+            let signal = (self.group != signalled.as_raw()).then_some(signal);
+            self.refusal = kill(Pid::from_raw(self.pid), signal).err().filter(|error| *error != Errno::ESRCH);
+        }
+    }
+
+    /// Why it could not be signalled, if so.
+    pub(super) fn refusal(&self) -> Option<Errno> {
+        self.refusal
+    }
+
+    /// sensu-client's words, and what this process is.
+    pub(super) fn unkillable(&self) -> String {
+        let reason = self.refusal.map_or("it is still there after KILL", Errno::desc);
+        format!(" - Unable to TERM/KILL the process: #{}, {reason} ({})", self.pid, self.description())
+    }
+
+    fn description(&self) -> String {
+        let user = User::from_uid(Uid::from_raw(self.uid)).ok().flatten().map(|user| user.name);
+        let user = user.unwrap_or_else(|| self.uid.to_string());
+        format!("{}, state {} ({}), user {user}", self.command, self.state, word(self.state))
+    }
+}
+
+fn word(state: char) -> &'static str {
+    match state {
+        'R' => "running",
+        'S' => "sleeping",
+        'D' => "disk sleep",
+        'T' => "stopped",
+        't' => "tracing stop",
+        'I' => "idle",
+        _ => "unknown",
+    }
+}
+
+/// A line for each of the first, and how many more there are. Asks for users' names: blocking.
+pub(super) fn listed(members: &[Member]) -> String {
+    let mut lines = String::new();
+    for member in members.iter().take(NAMED) {
+        writeln!(lines, "process {}: {}", member.pid, member.description()).expect("a string can be written to");
+    }
+    if let Some(more) = members.len().checked_sub(NAMED + 1) {
+        writeln!(lines, "and {} more", more + 1).expect("a string can be written to");
+    }
+    lines
+}
+
+/// What a result says of those that are left, after `Execution timed out`. Asks for users' names: blocking.
+pub(super) fn unkillable(members: &[Member]) -> String {
+    let mut text: String = members.iter().take(NAMED).map(Member::unkillable).collect();
+    if let Some(more) = members.len().checked_sub(NAMED + 1) {
+        write!(text, " - and {} more", more + 1).expect("a string can be written to");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(pid: i32, refusal: Option<Errno>) -> Member {
+        Member { pid, group: 1, started: 1, command: "mount.nfs".to_owned(), state: 'D', uid: 0, refusal }
+    }
+
+    #[test]
+    fn what_is_left_is_named_with_command_state_and_user() {
+        assert_eq!(
+            unkillable(&[member(7, Some(Errno::EPERM)), member(8, None)]),
+            " - Unable to TERM/KILL the process: #7, Operation not permitted (mount.nfs, state D (disk sleep), user root) \
+             - Unable to TERM/KILL the process: #8, it is still there after KILL (mount.nfs, state D (disk sleep), user \
+             root)"
+        );
+        assert_eq!(listed(&[member(7, None)]), "process 7: mount.nfs, state D (disk sleep), user root\n");
+        let many: Vec<Member> = (0..13).map(|pid| member(pid, None)).collect();
+        assert!(listed(&many).ends_with("process 9: mount.nfs, state D (disk sleep), user root\nand 3 more\n"));
+        assert!(unkillable(&many).ends_with(" - and 3 more"));
+        assert_eq!(listed(&many[..10]).lines().count(), 10);
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_start_too() {
+        let own = Member::read(own_pid()).unwrap();
+        assert_eq!(own.now().map(|now| now.pid), Some(own.pid));
+        assert_eq!(Member { started: own.started + 1, ..own }.now(), None);
+    }
+}
