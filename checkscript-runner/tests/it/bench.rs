@@ -31,7 +31,12 @@ impl Sink for Channels {
 
 impl Bench {
     /// With these settings; checks become standalone ones, an hour apart.
-    pub(crate) fn new(mut settings: Value) -> Self {
+    pub(crate) fn new(settings: Value) -> Self {
+        Self::with(settings, Features::default())
+    }
+
+    /// The same, done differently from sensu-client.
+    pub(crate) fn with(mut settings: Value, features: Features) -> Self {
         for check in settings["checks"].as_object_mut().unwrap().values_mut() {
             check["standalone"] = true.into();
             check["interval"] = 3600.into();
@@ -40,13 +45,7 @@ impl Bench {
         let file = directory.path().join("config.json");
         std::fs::write(&file, settings.to_string()).unwrap();
         let environment = [("SENSU_CLIENT_NAME".to_owned(), "web-1".to_owned())].into();
-        let sources = Sources {
-            file: Some(file),
-            directories: vec![],
-            environment,
-            host: Host::detect(),
-            features: Features::default(),
-        };
+        let sources = Sources { file: Some(file), directories: vec![], environment, host: Host::detect(), features };
         let definitions = load(&sources).definitions.unwrap();
         let ((publish, results), (notify, notices)) = (channel(64), channel(64));
         let executor = Executor::new(definitions.spawn_limit, Arc::new(Channels(publish, notify)));
@@ -57,6 +56,13 @@ impl Bench {
     pub(crate) fn start(&self, name: &str) {
         let check = self.definitions.checks.iter().find(|check| check.name == name).unwrap();
         self.executor.start(&self.definitions.client, Arc::clone(check), 1_700_000_000);
+    }
+
+    /// Waits until no check is under way; after it more may be started.
+    pub(crate) async fn idle(&self) {
+        while !self.executor.in_progress().is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The next result.

@@ -5,11 +5,15 @@
 
 mod background;
 mod bench;
+mod children;
+mod extras;
 mod golden;
 mod harness;
+mod hooks;
 mod library;
 mod life;
 mod log;
 mod reload;
 mod runs;
+mod subscriptions;
 mod tools;
