@@ -59,9 +59,13 @@ impl Check {
 /// run like `standalone` ones; those with `proxy_requests` need its list of clients and cannot be.
 pub(super) fn is_here(client: &Client, definition: &Object, features: &Features) -> bool {
     let is = |attribute: &str| definition.get(attribute).and_then(Value::as_bool);
-    let subscribed = || !features.standalone_only && client.subscribes(definition.get("subscribers"));
-    let by_itself = is("standalone") == Some(true) || (subscribed() && !asks_for_proxies(definition));
-    by_itself && is("publish") != Some(false)
+    let by_subscription = || is_subscribed(client, definition, features) && !asks_for_proxies(definition);
+    is("publish") != Some(false) && (is("standalone") == Some(true) || by_subscription())
+}
+
+/// Whether the client subscribes to the check, and that is heeded.
+pub(super) fn is_subscribed(client: &Client, definition: &Object, features: &Features) -> bool {
+    !features.standalone_only && client.subscribes(definition.get("subscribers"))
 }
 
 /// Whether it has `proxy_requests` that mean something.

@@ -31,7 +31,17 @@ pub enum Attribute {
 // === impl Features ===
 
 impl Features {
-    pub(super) fn has(&self, attribute: Attribute) -> bool {
+    /// Whether the attribute takes effect.
+    pub(crate) fn has(&self, attribute: Attribute) -> bool {
         self.attributes.contains(&attribute)
+    }
+}
+
+// === impl Attribute ===
+
+impl Attribute {
+    /// The attribute by the name that it has in a definition.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::from_str(name, false).ok()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use check_result::Object;
 use serde_json::Value;
 
+use super::check::is_subscribed;
 use super::document::Document;
 use super::redact::is_secret;
 use super::{Check, Client, Features};
@@ -54,6 +55,17 @@ impl Tree {
     pub(crate) fn check(&self, key: &str) -> Option<Check> {
         let client = Client::new(self.object("client")?.clone());
         Check::scheduled(&client, key, self.object("checks")?.get(key)?.as_object()?, &self.features)
+    }
+
+    /// What is done differently from sensu-client.
+    pub(crate) fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// Whether the client subscribes to the check, and that is heeded.
+    pub(crate) fn is_subscribed(&self, definition: &Object) -> bool {
+        self.object("client")
+            .is_some_and(|client| is_subscribed(&Client::new(client.clone()), definition, &self.features))
     }
 
     /// Where everything stands.

@@ -6,7 +6,7 @@ use check_result::Object;
 use check_result::log::Level;
 use serde_json::Value;
 
-use super::check::{asks_for_proxies, is_here};
+use super::check::{asks_for_proxies, is_here, is_subscribed};
 use super::document::{Document, place};
 use super::{Client, Features, named, text};
 use crate::notice::Notice;
@@ -36,7 +36,7 @@ fn of_check(client: &Client, key: &str, check: &Object, features: &Features) -> 
         let notice = Notice::new(Level::Warn, message);
         warnings.push((attribute, notice.with("check", text(check, "name").unwrap_or_else(|| key.to_owned()))));
     };
-    let subscribed = !features.standalone_only && client.subscribes(check.get("subscribers"));
+    let subscribed = is_subscribed(client, check, features);
     let standalone = check.get("standalone") == Some(&Value::Bool(true));
     if asks_for_proxies(check) && standalone {
         warn("proxy_requests", "proxy_requests of a standalone check have no effect");

@@ -91,7 +91,7 @@ impl Examination<'_> {
         self.add_failures(&mut subject, &["client"]);
         for key in self.tree.object("client").into_iter().flat_map(Object::keys) {
             if subject.stands(&[key]) {
-                let (verdict, text) = catalogue::client_attribute(key);
+                let (verdict, text) = catalogue::client_attribute(key, self.tree.features());
                 subject.add(verdict, &[key], text.to_owned());
             }
         }
@@ -102,9 +102,9 @@ impl Examination<'_> {
         let mut subject = Builder::new(self.origins, &["checks", key]);
         self.add_failures(&mut subject, &["checks", key]);
         let Some(definition) = definition.as_object() else { return subject.finish(Kind::Check, key) };
-        let why_not = catalogue::why_not_run(definition);
+        let why_not = catalogue::why_not_run(definition, self.tree.is_subscribed(definition));
         for (attribute, value) in definition {
-            let (verdict, text) = catalogue::check_attribute(attribute, value, definition);
+            let (verdict, text) = catalogue::check_attribute(attribute, value, definition, self.tree.features());
             subject.add(verdict, &[attribute], text.to_owned());
         }
         if why_not.is_none() {

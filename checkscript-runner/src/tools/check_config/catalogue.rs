@@ -4,8 +4,10 @@ use check_result::Object;
 use serde_json::Value;
 
 use super::report::Verdict::{self, Attention, Elsewhere, Honoured, NoEffect};
+use crate::definitions::{Attribute, Features};
 
 const HONOURED: (Verdict, &str) = (Honoured, "as with sensu-client");
+const ASKED_FOR: (Verdict, &str) = (Honoured, "asked for with --enable_attributes");
 const UNKNOWN: (Verdict, &str) =
     (NoEffect, "unknown: carried into the result; checkscript-agent's --check.info-attributes can make it a label");
 const NO_SERVER: (Verdict, &str) = (NoEffect, "there is no Sensu server");
@@ -21,16 +23,23 @@ const FLAPPING: (Verdict, &str) =
 const TRUNCATED: (Verdict, &str) = (Elsewhere, "alertmanager-proxy cuts outputs to 2,000 bytes, whatever it says");
 
 /// Who heeds an attribute of a check.
-pub(super) fn check_attribute(name: &str, value: &Value, definition: &Object) -> (Verdict, &'static str) {
+pub(super) fn check_attribute(
+    name: &str,
+    value: &Value,
+    definition: &Object,
+    features: &Features,
+) -> (Verdict, &'static str) {
+    let is_standalone = definition.get("standalone") == Some(&Value::Bool(true));
     match name {
+        _ if Attribute::named(name).is_some_and(|attribute| features.has(attribute)) => ASKED_FOR,
         "interval" if definition.get("cron").is_some_and(Value::is_string) => (NoEffect, "cron comes before it"),
-        "name" | "command" | "standalone" | "publish" | "interval" | "cron" | "timeout" | "stdin" | "source" => {
-            HONOURED
-        }
-        "hooks" => (Attention, "not supported yet: no hook runs"),
-        "subdue" => (Attention, "not supported yet: the check runs at these times too"),
-        "subscribers" => (NoEffect, "there is no Sensu server that asks: only `standalone` checks run"),
+        "name" | "command" | "standalone" | "publish" | "interval" | "cron" | "timeout" | "stdin" | "source"
+        | "hooks" | "subdue" => HONOURED,
+        "subscribers" if is_standalone => (NoEffect, "a `standalone` check runs whatever the client subscribes to"),
+        "subscribers" if features.standalone_only => (NoEffect, "--standalone_only leaves the checks of subscriptions"),
+        "subscribers" => (Honoured, "the check runs, as often as it says, where the client subscribes to one of them"),
         "extension" => (Attention, "no effect: an extension is Ruby code inside sensu-client, write it as a command"),
+        "proxy_requests" if is_standalone => (NoEffect, "as with sensu-client, where the check is `standalone`"),
         "proxy_requests" => {
             (Attention, "no effect: no server asks for each proxy client; define one check with a `source` for each")
         }
@@ -73,29 +82,37 @@ fn passed_on(name: &str) -> (Verdict, &'static str) {
     }
 }
 
-/// Why the definition says that this client does not run the check by itself.
-pub(super) fn why_not_run(definition: &Object) -> Option<String> {
+/// Why this client, which subscribes to the check or does not, does not run it by itself.
+pub(super) fn why_not_run(definition: &Object, is_subscribed: bool) -> Option<String> {
     let is = |attribute: &str, wanted: bool| definition.get(attribute) == Some(&Value::Bool(wanted));
-    if is("publish", false) {
-        return Some("`publish` is false".to_owned());
-    }
-    if definition.get("extension").is_some_and(|extension| !extension.is_null()) {
-        return Some("an extension".to_owned());
-    }
-    (!is("standalone", true)).then(|| "not `standalone`".to_owned())
+    let reason = if is("publish", false) {
+        "`publish` is false"
+    } else if definition.get("extension").is_some_and(|extension| !extension.is_null()) {
+        "an extension"
+    } else if is("standalone", true) {
+        return None;
+    } else if !is_subscribed {
+        "not `standalone`, and the client subscribes to none of its `subscribers`"
+    } else if definition.get("proxy_requests").is_some_and(Value::is_object) {
+        "`proxy_requests`"
+    } else {
+        return None;
+    };
+    Some(reason.to_owned())
 }
 
 /// Who heeds an attribute of the client.
-pub(super) fn client_attribute(name: &str) -> (Verdict, &'static str) {
+pub(super) fn client_attribute(name: &str, features: &Features) -> (Verdict, &'static str) {
     match name {
-        "name" | "address" | "subscriptions" => HONOURED,
+        "name" | "address" | "subscriptions" | "signature" => HONOURED,
+        "timezone" if features.has(Attribute::Timezone) => ASKED_FOR,
         "keepalive" | "keepalives" => (Elsewhere, "the Prometheus rules: the alert NodeDown"),
         "socket" | "http_socket" => (NoEffect, "not supported yet: no socket is opened"),
         "redact" => (
             NoEffect,
             "there are no keepalives; what is logged of the configuration hides sensu-client's own list of secrets",
         ),
-        "safe_mode" | "registration" | "deregister" | "deregistration" | "signature" => NO_SERVER,
+        "safe_mode" | "registration" | "deregister" | "deregistration" => NO_SERVER,
         _ => (Honoured, "tokens can name it"),
     }
 }

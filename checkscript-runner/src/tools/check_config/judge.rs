@@ -9,7 +9,7 @@ use super::program;
 use super::report::Verdict;
 use super::subject::Builder;
 use crate::execute::tokens::{has_token, substitute_text};
-use crate::schedule::{Cron, InvalidCron};
+use crate::schedule::{Cron, InvalidCron, Subdue};
 
 const SHORT_INTERVAL: f64 = 5.0;
 const LONG_INTERVAL: f64 = 86_400.0;
@@ -45,6 +45,10 @@ impl Judge<'_> {
             self.definition.get("cron").and_then(Value::as_str).map(str::parse::<Cron>)
         {
             subject.add(Verdict::Invalid, &["cron"], "there is no such time, so the check would never run".to_owned());
+        }
+        for time in self.definition.get("subdue").map(Subdue::not_understood).unwrap_or_default() {
+            let text = format!("`{time}` is not understood as a time: its window has no effect");
+            subject.add(Verdict::Attention, &["subdue"], text);
         }
         let Some(interval) = self.interval() else { return };
         if interval > 0.0 && interval < SHORT_INTERVAL {
