@@ -2,7 +2,7 @@
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
 # make lint | unit | e2e | rules | templates | checks    the parts of it
 #
-# Debian's Prometheus and Alertmanager are unpacked into target/tools where they are not on the path; nothing is installed.
+# Debian's Prometheus and Alertmanager are unpacked into target/tools where they are not on the path; no service is installed.
 
 CARGO ?= cargo
 # nextest runs each test in a process of its own; plain `cargo test` does as well where it is missing. Each end-to-end test runs

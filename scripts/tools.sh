@@ -71,28 +71,33 @@ place() {
     else
         ln -s "$found" "$bin/$name"
     fi
+    "$bin/$name" --version >/dev/null
 }
 
-# Debian's Alertmanager reads its built-in template from /usr/share/prometheus/alertmanager, wherever it stands itself. Prints a
+# Debian's Alertmanager reads its built-in templates from /usr/share/prometheus/alertmanager, wherever it stands itself. Prints a
 # launcher that shows it the unpacked /usr/share there, in a mount namespace of its own. Where the kernel grants none (a
-# container), root gets that one file put in place; anyone else is told what to do.
+# container), root gets those two files put in place; anyone else is told what to do.
 at_home() {
     cat <<LAUNCHER
 #!/bin/sh
 # Made by scripts/tools.sh.
 program=$1
 share=$tools/root/usr/share
-template=prometheus/alertmanager/default.tmpl
+templates=prometheus/alertmanager
 namespace='unshare --user --map-root-user --mount'
-if [ ! -e "/usr/share/\$template" ] && \$namespace true 2>/dev/null; then
+there() { [ -e "/usr/share/\$templates/default.tmpl" ] && [ -e "/usr/share/\$templates/email.tmpl" ]; }
+if ! there && \$namespace true 2>/dev/null; then
     mkdir -p "\$share/zoneinfo"
     exec \$namespace sh -c '
         if [ -d /usr/share/zoneinfo ]; then mount --bind /usr/share/zoneinfo "\$1/zoneinfo"; fi
         mount --rbind "\$1" /usr/share && program=\$2 && shift 2 && exec "\$program" "\$@"' sh "\$share" "\$program" "\$@"
 fi
-if [ ! -e "/usr/share/\$template" ] && ! { mkdir -p "/usr/share/\${template%/*}" && cp "\$share/\$template" "/usr/share/\$template"; } 2>/dev/null; then
-    echo "Debian's Alertmanager needs /usr/share/\$template and there are no user namespaces to show it one:" \\
-        "install prometheus-alertmanager, or put another alertmanager on PATH" >&2
+if ! there; then
+    { mkdir -p "/usr/share/\$templates" && cp "\$share/\$templates/"*.tmpl "/usr/share/\$templates/"; } 2>/dev/null
+fi
+if ! there; then
+    echo "Debian's Alertmanager needs its templates in /usr/share/\$templates, and there are no user namespaces to show it" \\
+        "the unpacked ones: install prometheus-alertmanager, or put another alertmanager on PATH" >&2
     exit 1
 fi
 exec "\$program" "\$@"

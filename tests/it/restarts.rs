@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use e2e::{Part, Stack, get_json, until};
+use e2e::{Part, Stack, get_json, get_text, until};
 
 use crate::{PATIENCE, mail, stack};
 
@@ -11,6 +11,42 @@ async fn logged(stack: &Stack, text: &str) {
     let log = stack.data().join("checkscript-runner.log");
     until("the failing result in the log", PATIENCE, || async {
         anyhow::ensure!(tokio::fs::read_to_string(&log).await?.contains(text), "not yet");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+/// How often each message about the demo check came, mail and Slack, by its head and first line.
+fn messages(stack: &Stack) -> BTreeMap<String, u32> {
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    let mails = stack.mails.all().into_iter().filter(|mail| mail.subject.contains("/demo: "));
+    let mails = mails.map(|mail| format!("mail: {}: {}", mail.subject, first_line(&mail.body)));
+    let slack = stack.slack.all().into_iter().filter(|message| message.text.contains("/demo: "));
+    let slack = slack.map(|message| format!("Slack: {}: {}", message.title, first_line(&message.text)));
+    let mut counts = BTreeMap::new();
+    mails.chain(slack).for_each(|message| *counts.entry(message).or_default() += 1);
+    counts
+}
+
+/// Four messages a round: mail and Slack, failing and fine; each came once.
+fn assert_each_came_once(stack: &Stack, rounds: usize) {
+    let messages = messages(stack);
+    assert!(messages.len() == 4 * rounds && messages.values().all(|&count| count == 1), "{messages:#?}");
+}
+
+/// Waits until Prometheus has tried to send its alerts `times` more; it sends all that fire each 5 s.
+async fn resent(stack: &Stack, times: f64) {
+    let metrics = format!("{}/metrics", stack.url(Part::Prometheus));
+    let tried = || async {
+        let page = get_text(&metrics).await?;
+        let attempts = page.lines().filter(|line| line.starts_with("prometheus_notifications_latency_seconds_count"));
+        Ok(attempts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>())
+    };
+    let before: f64 = until("Prometheus's metrics", PATIENCE, tried).await.unwrap();
+    until("Prometheus to send its alerts again", PATIENCE, || async {
+        let now = tried().await?;
+        anyhow::ensure!(now >= before + times, "{} times so far", now - before);
         Ok(())
     })
     .await
@@ -31,12 +67,47 @@ async fn a_part_that_is_killed_neither_loses_nor_doubles_the_alert() {
         mail(&stack, "RESOLVED", &fine).await;
     }
     // What would have come twice has had the time of the rounds behind it to come.
-    let mut mails: BTreeMap<_, u32> = BTreeMap::new();
-    for mail in stack.mails.all().into_iter().filter(|mail| mail.subject.contains("/demo: ")) {
-        let output = mail.body.lines().next().unwrap_or_default().to_owned();
-        *mails.entry((mail.subject, output)).or_default() += 1;
+    assert_each_came_once(&stack, Part::ALL.len());
+}
+
+#[tokio::test]
+async fn a_part_that_is_away_for_a_while_delays_the_alert_only() {
+    let (mut stack, _data) = stack().await;
+    let away = [Part::Alertmanager, Part::Proxy];
+    for part in away {
+        let (failing, fine) = (format!("failing without {}", part.name()), format!("fine with {}", part.name()));
+        stack.kill(part).await.unwrap();
+        stack.set_demo_check(2, &failing).unwrap();
+        logged(&stack, &failing).await;
+        resent(&stack, 3.0).await;
+        stack.spawn(part).await.unwrap();
+        mail(&stack, "ALERT", &failing).await;
+        stack.set_demo_check(0, &fine).unwrap();
+        mail(&stack, "RESOLVED", &fine).await;
     }
-    assert!(mails.len() == 2 * Part::ALL.len() && mails.values().all(|&count| count == 1), "{mails:#?}");
+    assert_each_came_once(&stack, away.len());
+}
+
+#[tokio::test]
+async fn a_part_that_is_restarted_after_the_alert_was_told_does_not_tell_it_again() {
+    let (mut stack, _data) = stack().await;
+    stack.set_demo_check(2, "failing all the time").unwrap();
+    mail(&stack, "ALERT", "failing all the time").await;
+    for part in Part::ALL {
+        // Alertmanager alone is asked to stop: what it has told it writes down at its end, or every quarter of an hour.
+        match part {
+            Part::Alertmanager => stack.stop(part).await.unwrap(),
+            _ => stack.kill(part).await.unwrap(),
+        }
+        stack.spawn(part).await.unwrap();
+        resent(&stack, 2.0).await;
+    }
+    stack.set_demo_check(0, "fine at last").unwrap();
+    mail(&stack, "RESOLVED", "fine at last").await;
+    let slack =
+        stack.slack.first("the resolved Slack message", PATIENCE, |message| message.text.contains("fine at last"));
+    slack.await.unwrap();
+    assert_each_came_once(&stack, 1);
 }
 
 #[tokio::test]

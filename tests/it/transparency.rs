@@ -1,4 +1,4 @@
-//! The proxy is an Alertmanager to everybody: amtool, scrapers, web config.
+//! The proxy is an Alertmanager to amtool, and promtool finds no fault in what is scraped.
 
 use std::process::Command;
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use anyhow::{Context, ensure};
-use reqwest::{Client, RequestBuilder};
+use reqwest::Client;
 use serde_json::Value;
 use service::http::{ClientOptions, read_limited, upstream_client};
 
@@ -14,26 +14,15 @@ fn client() -> &'static Client {
     CLIENT.get_or_init(|| upstream_client(&ClientOptions::new(service::build_info!())).expect("no files are named"))
 }
 
-/// The JSON at `url`; null where the body is empty. Any status but 2xx is an error with the body's text.
+/// The JSON at `url`. Any status but 2xx is an error with the body's text.
 pub async fn get_json(url: &str) -> anyhow::Result<Value> {
-    json(url, client().get(url)).await
-}
-
-/// The text at `url`.
-pub async fn get_text(url: &str) -> anyhow::Result<String> {
-    text(url, client().get(url)).await
-}
-
-async fn json(url: &str, request: RequestBuilder) -> anyhow::Result<Value> {
-    let text = text(url, request).await?;
-    if text.is_empty() {
-        return Ok(Value::Null);
-    }
+    let text = get_text(url).await?;
     serde_json::from_str(&text).with_context(|| format!("{url} answered with something else than JSON: {text}"))
 }
 
-async fn text(url: &str, request: RequestBuilder) -> anyhow::Result<String> {
-    let response = request.send().await.with_context(|| format!("cannot ask {url}"))?;
+/// The text at `url`. Any status but 2xx is an error with the body's text.
+pub async fn get_text(url: &str) -> anyhow::Result<String> {
+    let response = client().get(url).send().await.with_context(|| format!("cannot ask {url}"))?;
     let status = response.status();
     let body = read_limited(response, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
     let text = String::from_utf8_lossy(&body).into_owned();

@@ -123,6 +123,11 @@ impl Stack {
         format!("http://{address}")
     }
 
+    /// Where the sinks listen.
+    pub fn sinks(&self) -> String {
+        format!("smtp://127.0.0.1:{}, http://127.0.0.1:{}", self.ports.smtp, self.ports.slack)
+    }
+
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.data

@@ -8,11 +8,18 @@ mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use e2e::{Part, Ports, Stack};
-use tokio::signal::unix::{SignalKind, signal};
+use futures_util::future::select_all;
+use steps::Show;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
+
+/// How long the parts may take to stop before they are killed.
+const STOP: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 #[command(about = "A check fails and recovers; shows what each part makes of it")]
@@ -38,42 +45,62 @@ fn main() -> ExitCode {
 }
 
 async fn run(flags: &Flags) -> anyhow::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    // Whatever ends first; the stack is dropped with its future, and with it every process.
-    tokio::select! {
-        ended = demo(flags) => ended,
-        _ = interrupt.recv() => stopped(),
-        _ = terminate.recv() => stopped(),
-    }
-}
-
-fn stopped() -> anyhow::Result<()> {
-    println!("\nStopped; everything that was started has ended.");
+    let mut signals = Signals::listen()?;
+    let data = empty(&flags.data)?;
+    let mut show = Show::start();
+    // A stack that is dropped while it starts takes its processes with it.
+    let mut stack = tokio::select! {
+        started = Stack::start(&data, Ports::preferred()?) => started?,
+        () = signals.any() => bail!("stopped by a signal before anything was seen"),
+    };
+    let seen = tokio::select! {
+        seen = demo(flags, &mut show, &stack) => seen,
+        () = signals.any() => match flags.once {
+            true => Err(anyhow!("stopped by a signal before all of it was seen")),
+            false => Ok(()),
+        },
+    };
+    println!();
+    let stopped =
+        timeout(STOP, stack.stop_all()).await.unwrap_or_else(|_| Err(anyhow!("not every part stopped in time")));
+    seen.and(stopped)?;
+    show.step("Every part stopped cleanly; everything that was started has ended.");
     Ok(())
 }
 
-async fn demo(flags: &Flags) -> anyhow::Result<()> {
-    let data = empty(&flags.data)?;
-    let mut show = steps::Show::start();
-    let mut stack = Stack::start(&data, Ports::preferred()?).await?;
-    steps::all(&mut show, &stack).await?;
+/// The steps; without `--once` it does not end by itself.
+async fn demo(flags: &Flags, show: &mut Show, stack: &Stack) -> anyhow::Result<()> {
+    steps::all(show, stack).await?;
     if flags.once {
-        stack.stop_all().await?;
-        show.step("Every part stopped cleanly. All of it was seen.");
+        show.step("All of it was seen.");
         return Ok(());
     }
+    let data = stack.data().display();
     println!("\nThe stack stays up; Ctrl-C ends it.\n");
     println!("  Prometheus          {}", stack.url(Part::Prometheus));
     println!("  Alertmanager        {}   (API; Debian ships it without its pages)", stack.url(Part::Alertmanager));
     println!("  alertmanager-proxy  {}   (the same API, and /metrics)", stack.url(Part::Proxy));
-    println!("  checkscript-agent   {}   (checks: /api/v1/checks)", stack.url(Part::Agent));
-    println!("  configs and logs    {}", data.display());
-    println!(
-        "\nMake the check fail again: printf '2\\nDEMO CRITICAL: by hand\\n' > {}",
-        data.join("demo-check").display()
-    );
-    steps::tell_messages(&stack).await;
-    Ok(())
+    println!("  checkscript-agent   {}   (the node's checks)", stack.url(Part::Agent));
+    println!("  mail, Slack sinks   {}", stack.sinks());
+    println!("  configs and logs    {data}");
+    println!("\nMake the check fail again: printf '2\\nDEMO CRITICAL: by hand\\n' > {data}/demo-check");
+    steps::tell_messages(stack).await
+}
+
+/// What ends the demo.
+struct Signals(Vec<Signal>);
+
+impl Signals {
+    /// Ctrl-C, `kill`, and the terminal being closed.
+    fn listen() -> anyhow::Result<Self> {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+        Ok(Self(kinds.into_iter().map(signal).collect::<Result<_, _>>()?))
+    }
+
+    async fn any(&mut self) {
+        let each = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
+        select_all(each).await;
+    }
 }
 
 /// An empty folder of that name; only one that an earlier demo made is emptied.

@@ -116,7 +116,7 @@ fn text_of(mail: &Mail) -> String {
 }
 
 /// Prints every further message until the demo is interrupted.
-pub(crate) async fn tell_messages(stack: &Stack) {
+pub(crate) async fn tell_messages(stack: &Stack) -> ! {
     let mut seen = (stack.mails.all().len(), stack.slack.all().len());
     loop {
         tokio::select! {
