@@ -62,7 +62,12 @@ fn schedule(check: &Check) -> String {
 
 /// To standard error.
 fn complain(text: &str) {
-    anstream::eprintln!("checkscript-runner: {text}");
+    anstream::eprintln!("checkscript-runner: {}", printable(text));
+}
+
+/// In one line, without what a terminal takes for a command: names and values are whatever a file says.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 /// `FILE:LINE: FIELD: TEXT`, as far as these are known.

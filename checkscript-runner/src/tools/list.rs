@@ -87,8 +87,9 @@ impl<'a> Row<'a> {
             or_dash(self.phase.map(|seconds| format!("{seconds:.3} s"))),
             or_dash(self.timeout.map(|seconds| format!("{seconds} s"))),
             or_dash(self.source.clone()),
-            one_line(self.command),
+            cut(self.command),
         ]
+        .map(|cell| super::printable(&cell))
     }
 }
 
@@ -97,14 +98,11 @@ fn local(slot: i64) -> Option<String> {
     Some(time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string())
 }
 
-/// Control characters would break the table, or the terminal.
-fn one_line(command: &str) -> String {
-    let mut shown: String = command.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if let Some((end, _)) = shown.char_indices().nth(COMMAND_WIDTH) {
-        shown.truncate(end);
-        shown.push('…');
+fn cut(command: &str) -> String {
+    match command.char_indices().nth(COMMAND_WIDTH) {
+        Some((end, _)) => format!("{}…", &command[..end]),
+        None => command.to_owned(),
     }
-    shown
 }
 
 fn table(rows: &[Row<'_>]) -> String {
@@ -123,8 +121,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_takes_one_line_however_it_is_written() {
-        assert_eq!(one_line("a\nb\u{1b}[31m"), "a b [31m");
-        assert_eq!(one_line(&"運".repeat(61)), "運".repeat(60) + "…");
+    fn a_long_command_is_cut_between_characters() {
+        assert_eq!(cut(&"運".repeat(60)), "運".repeat(60));
+        assert_eq!(cut(&"運".repeat(61)), "運".repeat(60) + "…");
     }
 }

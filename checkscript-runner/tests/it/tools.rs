@@ -105,6 +105,19 @@ fn colours_are_for_terminals() {
     assert_eq!(escapes.replace_all(&coloured, ""), plain);
 }
 
+#[test]
+fn what_a_file_says_is_no_terminal_escape() {
+    let check = json!({"standalone": true, "command": "\u{1b}[2J\nx", "cron": "* * * * * \u{1b}[2J", "\u{1b}[2J": ":::\u{1b}:::"});
+    let directory = tree(&json!({"a": check, "\u{1b}[2J": 5}));
+    for tool in ["check-config", "list"] {
+        let text = seen(command(directory.path(), &[tool]));
+        assert!(!text.contains('\u{1b}') && text.contains("\u{fffd}[2J"), "{text}");
+    }
+    let valid = tree(&json!({"a": check}));
+    let text = seen(command(valid.path(), &["list"]));
+    assert!(text.lines().any(|line| line.contains("\u{fffd}[2J\u{fffd}x")), "{text}");
+}
+
 fn tree(checks: &Value) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("conf.d")).unwrap();

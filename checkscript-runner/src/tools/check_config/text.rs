@@ -8,6 +8,8 @@ use anstyle::{AnsiColor, Color, Style};
 
 use super::report::{Finding, Kind, Place, Report, Subject, Verdict};
 
+use crate::tools::printable;
+
 const BOLD: Style = Style::new().bold();
 
 /// With terminal escapes; whoever prints it takes them out where they do not belong.
@@ -38,7 +40,7 @@ fn block(out: &mut String, subject: &Subject) {
         let line = format!("{}  {attribute:names$}  {place:places$}", label(finding.verdict));
         // Columns that no line of the block fills are left out.
         let line = if names + places == 0 { label(finding.verdict) } else { line };
-        push_line(out, &format!("{line}  {}", finding.text));
+        push_line(out, &format!("{line}  {}", printable(&finding.text)));
     }
     for verdict in [Verdict::Elsewhere, Verdict::NoEffect, Verdict::Honoured] {
         let briefs = subject.findings.iter().filter(|finding| finding.verdict == verdict);
@@ -52,15 +54,15 @@ fn block(out: &mut String, subject: &Subject) {
 
 fn attribute_text(kind: Kind, finding: &Finding) -> String {
     let is_whole = finding.attribute.is_empty() && kind != Kind::Configuration;
-    if is_whole { "(whole)".to_owned() } else { finding.attribute.clone() }
+    if is_whole { "(whole)".to_owned() } else { printable(&finding.attribute) }
 }
 
 fn heading(out: &mut String, subject: &Subject) {
     let name = match subject.kind {
-        Kind::Check => format!("check {}", subject.name),
+        Kind::Check => format!("check {}", printable(&subject.name)),
         _ => subject.name.clone(),
     };
-    let schedule = subject.schedule.as_ref().map(|schedule| format!("  {schedule}"));
+    let schedule = subject.schedule.as_ref().map(|schedule| format!("  {}", printable(schedule)));
     let not_run = subject.not_run.as_ref().map(|reason| format!("  not run here: {reason}"));
     let place = subject.place.as_ref().map(|place| format!("  ({}:{})", place.file.display(), place.line));
     let details = [schedule, not_run, place].into_iter().flatten().collect::<String>();
@@ -68,9 +70,10 @@ fn heading(out: &mut String, subject: &Subject) {
 }
 
 fn brief(finding: &Finding, own_file: Option<&Path>) -> String {
+    let attribute = printable(&finding.attribute);
     match place_text(finding.place.as_ref(), own_file) {
-        place if place.is_empty() => finding.attribute.clone(),
-        place => format!("{} {place}", finding.attribute),
+        place if place.is_empty() => attribute,
+        place => format!("{attribute} {place}"),
     }
 }
 
@@ -114,8 +117,8 @@ fn legend(out: &mut String, subjects: &[Subject], verdict: Verdict, title: &str)
     push_line(out, &format!("{BOLD}{title}{BOLD:#}"));
     for (text, attributes) in meanings {
         let counted = attributes.iter().map(|(attribute, count)| match count {
-            1 => (*attribute).to_owned(),
-            times => format!("{attribute} ({times} times)"),
+            1 => printable(attribute),
+            times => format!("{} ({times} times)", printable(attribute)),
         });
         push_line(out, &format!("    {}: {text}", counted.collect::<Vec<_>>().join(", ")));
     }
