@@ -84,15 +84,15 @@ pub struct Options {
     grace_period: u32,
 
     /// Run the standalone checks only, not those of the client's subscriptions
-    #[arg(long = "standalone_only")]
+    #[arg(long = "standalone_only", global = true)]
     standalone_only: bool,
 
     /// Timeout of checks that have none. Default: unlimited
-    #[arg(long = "default_timeout", value_name = "SECONDS", value_parser = positive)]
+    #[arg(long = "default_timeout", value_name = "SECONDS", value_parser = positive, global = true)]
     default_timeout: Option<f64>,
 
     /// Check attributes to honour that sensu-client does not know
-    #[arg(long = "enable_attributes", value_name = "NAME[,NAME]", value_delimiter = ',')]
+    #[arg(long = "enable_attributes", value_name = "NAME[,NAME]", value_delimiter = ',', global = true)]
     enable_attributes: Vec<Attribute>,
 
     /// What to do instead of running the checks.

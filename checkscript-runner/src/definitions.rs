@@ -23,6 +23,7 @@ use std::sync::Arc;
 use check_result::Object;
 use serde_json::Value;
 
+pub(crate) use check::Absence;
 pub use check::Check;
 pub use extras::{Account, Extras};
 pub use failure::Failure;
@@ -30,6 +31,7 @@ pub use features::{Attribute, Features};
 pub use host::Host;
 pub(crate) use load::{FILE_MISSING, FILE_NOT_UTF8, load_tree};
 pub use load::{Loaded, Sources, load};
+pub(crate) use loaded_files::write_loaded_files_in;
 pub use loaded_files::{LOADED_FILES_VARIABLE, write_loaded_files};
 use redact::{redact, redact_value};
 pub(crate) use tree::{Origin, Origins, Tree};

@@ -11,10 +11,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use check_result::Object;
 use serde_json::Value;
 
 use crate::cli::Tool;
-use crate::definitions::{Check, Definitions, Failure, Sources, load};
+use crate::definitions::{Absence, Check, Definitions, Failure, Sources};
 use crate::schedule::Timetable;
 
 /// Does what the tool is for; the status says how it went.
@@ -22,7 +23,7 @@ pub(crate) fn run(tool: &Tool, sources: &Sources) -> anyhow::Result<ExitCode> {
     match tool {
         Tool::CheckConfig { format } => check_config::run(sources, *format),
         Tool::List { format } => list::run(sources, *format),
-        Tool::Run { name, format } => run::run(sources, name, *format),
+        Tool::Run { name, format } => Ok(run::run(sources, name, *format)),
     }
 }
 
@@ -46,8 +47,8 @@ fn write(mut out: impl Write, text: &[u8]) -> anyhow::Result<()> {
 }
 
 /// The definitions; `None` if they are not valid, which standard error then tells in full.
-fn valid(sources: &Sources) -> Option<Definitions> {
-    load(sources).definitions.map_err(|failures| failures.iter().for_each(|failure| complain(&told(failure)))).ok()
+fn valid(definitions: Result<Definitions, Vec<Failure>>) -> Option<Definitions> {
+    definitions.map_err(|failures| failures.iter().for_each(|failure| complain(&told(failure)))).ok()
 }
 
 /// When a check runs, in words.
@@ -58,6 +59,20 @@ fn schedule(check: &Check) -> String {
             format!("cron {}", check.definition.get("cron").and_then(Value::as_str).unwrap_or_default())
         }
     }
+}
+
+/// Why the check does not run here, in words.
+fn why_not_run(definition: &Object, absence: Option<Absence>) -> Option<String> {
+    let is_extension = definition.get("extension").is_some_and(|extension| !extension.is_null());
+    let reason = match absence {
+        Some(Absence::Unpublished) => "`publish` is false",
+        Some(Absence::NotStandalone) => "not `standalone`",
+        Some(Absence::NotSubscribed) => "the client subscribes to none of its `subscribers`",
+        Some(Absence::ProxyRequests) => "`proxy_requests` need a Sensu server",
+        None if is_extension => "an extension",
+        None => return None,
+    };
+    Some(reason.to_owned())
 }
 
 /// To standard error.

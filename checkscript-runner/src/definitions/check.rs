@@ -35,7 +35,7 @@ pub struct Check {
 impl Check {
     /// The check under `key`, if this client runs it on a schedule.
     pub(super) fn scheduled(client: &Client, key: &str, definition: &Object, features: &Features) -> Option<Self> {
-        if !is_here(client, definition, features) {
+        if absence(client, definition, features).is_some() {
             return None;
         }
         let definition = named(key, definition);
@@ -55,17 +55,34 @@ impl Check {
     }
 }
 
-/// Whether this client runs the check by itself. There is no server to ask for the checks of subscriptions, so they are
-/// run like `standalone` ones; those with `proxy_requests` need its list of clients and cannot be.
-pub(super) fn is_here(client: &Client, definition: &Object, features: &Features) -> bool {
-    let is = |attribute: &str| definition.get(attribute).and_then(Value::as_bool);
-    let by_subscription = || is_subscribed(client, definition, features) && !asks_for_proxies(definition);
-    is("publish") != Some(false) && (is("standalone") == Some(true) || by_subscription())
+/// Why a client does not run a check by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// `publish` is false.
+    Unpublished,
+    /// It is not `standalone`, and only such checks are to run.
+    NotStandalone,
+    /// It is for others.
+    NotSubscribed,
+    /// It needs the server's list of clients.
+    ProxyRequests,
 }
 
-/// Whether the client subscribes to the check, and that is heeded.
-pub(super) fn is_subscribed(client: &Client, definition: &Object, features: &Features) -> bool {
-    !features.standalone_only && client.subscribes(definition.get("subscribers"))
+/// Why this client does not run the check, if it does not. There is no server to ask for the checks of subscriptions, so
+/// they are run like `standalone` ones; those with `proxy_requests` need its list of clients and cannot be.
+pub(super) fn absence(client: &Client, definition: &Object, features: &Features) -> Option<Absence> {
+    let is = |attribute: &str| definition.get(attribute).and_then(Value::as_bool);
+    if is("publish") == Some(false) {
+        Some(Absence::Unpublished)
+    } else if is("standalone") == Some(true) {
+        None
+    } else if features.standalone_only {
+        Some(Absence::NotStandalone)
+    } else if !client.subscribes(definition.get("subscribers")) {
+        Some(Absence::NotSubscribed)
+    } else {
+        asks_for_proxies(definition).then_some(Absence::ProxyRequests)
+    }
 }
 
 /// Whether it has `proxy_requests` that mean something.

@@ -199,7 +199,7 @@ impl Loader {
         };
         let files = self.documents.iter().map(|(file, _)| file.clone()).collect();
         let loaded = Loaded { notices: self.notices, settings, files, definitions };
-        (loaded, Tree { settings: self.settings, documents: self.documents, features: features.clone() })
+        (loaded, Tree::new(self.settings, self.documents, features.clone()))
     }
 
     fn warn(&mut self, message: &'static str, key: &str, path: &Path) {

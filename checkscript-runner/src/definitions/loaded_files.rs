@@ -16,10 +16,11 @@ const FILE: &str = "sensu_client_loaded_files";
 /// is made new and moved into its place: a link that somebody has laid there is replaced, not followed.
 pub fn write_loaded_files(files: &[PathBuf]) -> io::Result<PathBuf> {
     let directory = std::env::var_os("SENSU_LOADED_TEMPFILE_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    write(&directory, files)
+    write_loaded_files_in(&directory, files)
 }
 
-fn write(directory: &Path, files: &[PathBuf]) -> io::Result<PathBuf> {
+/// As [`write_loaded_files`], in this directory.
+pub(crate) fn write_loaded_files_in(directory: &Path, files: &[PathBuf]) -> io::Result<PathBuf> {
     let path = directory.join(FILE);
     let new = directory.join(format!("{FILE}.{}", std::process::id()));
     let list = files.iter().map(|file| file.as_os_str()).collect::<Vec<_>>().join(OsStr::new(":"));
@@ -41,7 +42,7 @@ mod tests {
         let other = directory.path().join("other");
         fs::write(&other, "untouched").unwrap();
         symlink(&other, directory.path().join(FILE)).unwrap();
-        let path = write(directory.path(), &["/a.json".into(), "/b.json".into()]).unwrap();
+        let path = write_loaded_files_in(directory.path(), &["/a.json".into(), "/b.json".into()]).unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), "/a.json:/b.json");
         assert_eq!(fs::read_to_string(other).unwrap(), "untouched");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);

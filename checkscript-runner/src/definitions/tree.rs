@@ -7,7 +7,7 @@ use std::sync::Arc;
 use check_result::Object;
 use serde_json::Value;
 
-use super::check::is_subscribed;
+use super::check::{Absence, absence};
 use super::document::Document;
 use super::redact::is_secret;
 use super::{Check, Client, Features};
@@ -16,11 +16,11 @@ use super::{Check, Client, Features};
 #[derive(Debug)]
 pub(crate) struct Tree {
     /// With the defaults, the environment and the client overrides; secrets are open.
-    pub(super) settings: Object,
+    settings: Object,
     /// In the order of loading.
-    pub(super) documents: Vec<(PathBuf, Document)>,
-    /// What is done differently from sensu-client.
-    pub(super) features: Features,
+    documents: Vec<(PathBuf, Document)>,
+    features: Features,
+    client: Client,
 }
 
 /// Which files say something about each path of keys.
@@ -41,6 +41,11 @@ pub(crate) struct Origin {
 // === impl Tree ===
 
 impl Tree {
+    pub(super) fn new(settings: Object, documents: Vec<(PathBuf, Document)>, features: Features) -> Self {
+        let client = Client::new(super::object(settings.get("client")));
+        Self { settings, documents, features, client }
+    }
+
     /// The merged settings. Secrets are open.
     pub(crate) fn settings(&self) -> &Object {
         &self.settings
@@ -51,21 +56,24 @@ impl Tree {
         self.settings.get(key).and_then(Value::as_object)
     }
 
-    /// The check under `key` as this client runs it by itself; `None` if it does not, or the definition is not valid.
-    pub(crate) fn check(&self, key: &str) -> Option<Check> {
-        let client = Client::new(self.object("client")?.clone());
-        Check::scheduled(&client, key, self.object("checks")?.get(key)?.as_object()?, &self.features)
-    }
-
     /// What is done differently from sensu-client.
     pub(crate) fn features(&self) -> &Features {
         &self.features
     }
 
-    /// Whether the client subscribes to the check, and that is heeded.
-    pub(crate) fn is_subscribed(&self, definition: &Object) -> bool {
-        self.object("client")
-            .is_some_and(|client| is_subscribed(&Client::new(client.clone()), definition, &self.features))
+    /// The client; without a name where its definition is not valid.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The check under `key` as this client runs it; `None` if it does not, or the definition is not valid.
+    pub(crate) fn check(&self, key: &str) -> Option<Check> {
+        Check::scheduled(&self.client, key, self.object("checks")?.get(key)?.as_object()?, &self.features)
+    }
+
+    /// Why this client does not run the check of this definition.
+    pub(crate) fn absence(&self, definition: &Object) -> Option<Absence> {
+        absence(&self.client, definition, &self.features)
     }
 
     /// Where everything stands.
@@ -118,7 +126,7 @@ mod tests {
     fn tree(files: &[(&str, &str)]) -> Tree {
         let document =
             |(file, text): &(&str, &str)| (PathBuf::from(file), Document::parse((*text).to_owned()).unwrap());
-        Tree { settings: Object::new(), documents: files.iter().map(document).collect(), features: Features::default() }
+        Tree::new(Object::new(), files.iter().map(document).collect(), Features::default())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use check_result::Object;
 use check_result::log::Level;
 use serde_json::Value;
 
-use super::check::{asks_for_proxies, is_here, is_subscribed};
+use super::check::{Absence, absence, asks_for_proxies};
 use super::document::{Document, place};
 use super::{Client, Features, named, text};
 use crate::notice::Notice;
@@ -36,14 +36,14 @@ fn of_check(client: &Client, key: &str, check: &Object, features: &Features) -> 
         let notice = Notice::new(Level::Warn, message);
         warnings.push((attribute, notice.with("check", text(check, "name").unwrap_or_else(|| key.to_owned()))));
     };
-    let subscribed = is_subscribed(client, check, features);
+    let absence = absence(client, check, features);
     let standalone = check.get("standalone") == Some(&Value::Bool(true));
     if asks_for_proxies(check) && standalone {
         warn("proxy_requests", "proxy_requests of a standalone check have no effect");
-    } else if asks_for_proxies(check) && subscribed {
+    } else if absence == Some(Absence::ProxyRequests) {
         warn("proxy_requests", "proxy_requests need a sensu-server, the check is not run");
     }
-    if !is_here(client, check, features) {
+    if absence.is_some() {
         return warnings;
     }
     let shares = |name: &Value| name.as_str().is_some_and(|name| name.starts_with("roundrobin:"));

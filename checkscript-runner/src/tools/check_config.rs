@@ -21,7 +21,7 @@ use self::judge::Judge;
 use self::report::{Kind, Report, Subject, Verdict};
 use self::subject::Builder;
 use crate::cli::Format;
-use crate::definitions::{FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, Tree, load_tree};
+use crate::definitions::{Absence, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, Tree, load_tree};
 
 /// Exit status 0 where nothing needs attention.
 pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode> {
@@ -42,8 +42,7 @@ fn examine(sources: &Sources) -> Report {
     subjects.extend(checks.map(|(key, definition)| examination.check(key, definition)));
     merges::add_findings(&mut subjects, &origins, &sources.directories);
     subjects.retain(|subject| subject.kind == Kind::Check || !subject.findings.is_empty());
-    let client = tree.object("client").and_then(|client| client.get("name")).and_then(Value::as_str);
-    Report::new(client.unwrap_or_default(), failures(&loaded).is_empty(), subjects)
+    Report::new(&tree.client().name, failures(&loaded).is_empty(), subjects)
 }
 
 fn failures(loaded: &Loaded) -> &[Failure] {
@@ -102,19 +101,22 @@ impl Examination<'_> {
         let mut subject = Builder::new(self.origins, &["checks", key]);
         self.add_failures(&mut subject, &["checks", key]);
         let Some(definition) = definition.as_object() else { return subject.finish(Kind::Check, key) };
-        let why_not = catalogue::why_not_run(definition, self.tree.is_subscribed(definition));
+        let absence = self.tree.absence(definition);
+        // What is wrong with a check that is for others is theirs to look at.
+        let is_concern = matches!(absence, None | Some(Absence::ProxyRequests));
         for (attribute, value) in definition {
             let (verdict, text) = catalogue::check_attribute(attribute, value, definition, self.tree.features());
+            let verdict = if verdict == Verdict::Attention && !is_concern { Verdict::NoEffect } else { verdict };
             subject.add(verdict, &[attribute], text.to_owned());
         }
-        if why_not.is_none() {
-            let client = self.tree.object("client").cloned().unwrap_or_default();
-            Judge { definition, client: &client }.judge(&mut subject);
+        if absence.is_none() {
+            Judge { definition, client: &self.tree.client().attributes }.judge(&mut subject);
         }
         if !subject.is_invalid() {
             let check = self.tree.check(key);
+            subject.not_run = crate::tools::why_not_run(definition, absence);
+            subject.has_timeout = check.as_ref().is_some_and(|check| check.timeout.is_some());
             subject.schedule = check.as_ref().map(crate::tools::schedule);
-            subject.why_not = why_not;
             subject.name_of_result = check.map(|check| check.key);
         }
         subject.finish(Kind::Check, key)

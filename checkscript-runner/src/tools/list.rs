@@ -6,12 +6,12 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::Serialize;
 
 use crate::cli::Format;
-use crate::definitions::{Check, Client, Sources};
+use crate::definitions::{Check, Client, Sources, load};
 use crate::execute::tokens::substitute_text;
 use crate::schedule::Timetable;
 
 const INVALID: u8 = 2;
-const HEADS: [&str; 7] = ["NEXT START", "NAME", "SCHEDULE", "PHASE", "TIMEOUT", "SOURCE", "COMMAND"];
+const HEADS: [&str; 8] = ["NEXT START", "NAME", "SCHEDULE", "PHASE", "TIMEOUT", "SUBDUED", "SOURCE", "COMMAND"];
 /// The column that is cut, and where.
 const COMMAND_WIDTH: usize = 60;
 
@@ -29,6 +29,8 @@ struct Row<'a> {
     cron: Option<&'a str>,
     /// Seconds; none is unlimited.
     timeout: Option<f64>,
+    /// Whether a slot now would be left out.
+    subdued: bool,
     /// Tokens not replaced.
     command: &'a str,
     #[serde(skip)]
@@ -39,8 +41,8 @@ struct Row<'a> {
 
 /// Exit status 2 if the configuration is invalid.
 pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode> {
-    let Some(definitions) = super::valid(sources) else { return Ok(INVALID.into()) };
-    let now = Timestamp::now().as_millisecond();
+    let Some(definitions) = super::valid(load(sources).definitions) else { return Ok(INVALID.into()) };
+    let now = Timestamp::now();
     let mut rows: Vec<_> = definitions.checks.iter().map(|check| Row::of(check, &definitions.client, now)).collect();
     rows.sort_by_key(|row| (row.slot.is_none(), row.slot, row.name));
     let text = match format {
@@ -55,8 +57,8 @@ pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode>
 // === impl Row ===
 
 impl<'a> Row<'a> {
-    fn of(check: &'a Check, client: &Client, now: i64) -> Self {
-        let slot = check.timetable.at_or_after(now);
+    fn of(check: &'a Check, client: &Client, now: Timestamp) -> Self {
+        let slot = check.timetable.at_or_after(now.as_millisecond());
         let attribute = |name: &str| check.definition.get(name).and_then(|value| value.as_str());
         let (interval, phase) = match check.timetable {
             Timetable::Interval { interval, phase } => (Some(interval / 1000), Some(phase as f64 / 1000.0)),
@@ -72,13 +74,14 @@ impl<'a> Row<'a> {
             phase,
             cron: attribute("cron").filter(|_| interval.is_none()),
             timeout: check.timeout.filter(|seconds| *seconds != 0.0),
+            subdued: check.subdue.as_ref().is_some_and(|subdue| subdue.covers(now)),
             command: &check.command,
             slot,
             schedule: super::schedule(check),
         }
     }
 
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 8] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         [
             or_dash(self.next_start.clone()),
@@ -86,6 +89,7 @@ impl<'a> Row<'a> {
             self.schedule.clone(),
             or_dash(self.phase.map(|seconds| format!("{seconds:.3} s"))),
             or_dash(self.timeout.map(|seconds| format!("{seconds} s"))),
+            or_dash(self.subdued.then(|| "now".to_owned())),
             or_dash(self.source.clone()),
             cut(self.command),
         ]
@@ -109,7 +113,7 @@ fn table(rows: &[Row<'_>]) -> String {
     let lines: Vec<_> = std::iter::once(HEADS.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
     let width = |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<_> = (0..HEADS.len()).map(width).collect();
-    let line = |cells: &[String; 7]| {
+    let line = |cells: &[String; 8]| {
         let padded = cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };

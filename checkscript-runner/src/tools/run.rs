@@ -1,6 +1,9 @@
 //! `run NAME`: one run by hand, by the executor that the scheduler has.
 
+use std::fs::{self, DirBuilder};
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::Format;
-use crate::definitions::{Check, Definitions, Sources};
+use crate::definitions::{Check, Definitions, LOADED_FILES_VARIABLE, Sources, Tree, load_tree, write_loaded_files_in};
 use crate::execute::Executor;
 use crate::notice::{Notice, Sink};
 
@@ -25,19 +28,31 @@ const SIGNALLED: u8 = 128;
 const SUGGESTIONS: usize = 5;
 const LIKENESS: f64 = 0.75;
 
-/// Exits with the check's status.
-pub(super) fn run(sources: &Sources, name: &str, format: Format) -> anyhow::Result<ExitCode> {
-    let Some(definitions) = super::valid(sources) else { return Ok(UNKNOWN.into()) };
-    let check = match find(&definitions, name) {
-        Ok(check) => Arc::clone(check),
+/// Exits with the check's status; whatever keeps it from being known is UNKNOWN too.
+pub(super) fn run(sources: &Sources, name: &str, format: Format) -> ExitCode {
+    let status = status(sources, name, format).unwrap_or_else(|error| {
+        super::complain(&format!("{error:#}"));
+        UNKNOWN
+    });
+    status.into()
+}
+
+fn status(sources: &Sources, name: &str, format: Format) -> anyhow::Result<u8> {
+    let (loaded, tree) = load_tree(sources);
+    let Some(definitions) = super::valid(loaded.definitions) else { return Ok(UNKNOWN) };
+    let check = match find(&definitions, &tree, name) {
+        Ok(check) => check,
         Err(text) => {
             super::complain(&text);
-            return Ok(UNKNOWN.into());
+            return Ok(UNKNOWN);
         }
     };
+    if check.subdue.as_ref().is_some_and(|subdue| subdue.covers(Timestamp::now())) {
+        super::complain(&format!("{} is subdued now, its schedule would leave this run out", check.name));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the async runtime")?;
-    Ok(match runtime.block_on(execute(&definitions, check))? {
+    Ok(match runtime.block_on(execute(&definitions, check, &loaded.files))? {
         Ending::Result(result) => {
             show(&result, format)?;
             u8::try_from(result.exit_code()).unwrap_or(UNKNOWN)
@@ -47,25 +62,30 @@ pub(super) fn run(sources: &Sources, name: &str, format: Format) -> anyhow::Resu
             super::complain(&format!("stopped by {name}, the check's processes are killed"));
             SIGNALLED + number
         }
-    }
-    .into())
+    })
 }
 
 /// The check that runs here under the name, or why there is none.
-fn find<'a>(definitions: &'a Definitions, name: &str) -> Result<&'a Arc<Check>, String> {
-    let checks = &definitions.checks;
-    let named: Vec<_> = checks.iter().filter(|check| check.name == name || check.key == name).collect();
-    match (named.as_slice(), named.iter().find(|check| check.key == name)) {
-        ([check], _) | (_, Some(check)) => Ok(check),
-        ([], _) => Err(not_found(definitions, name)),
-        (several, _) => {
+fn find(definitions: &Definitions, tree: &Tree, name: &str) -> Result<Arc<Check>, String> {
+    let by = |is: &dyn Fn(&Check) -> bool| definitions.checks.iter().filter(|check| is(check)).collect::<Vec<_>>();
+    let exact = by(&|check| check.key == name);
+    let named = if exact.is_empty() { by(&|check| check.name == name) } else { exact };
+    match named.as_slice() {
+        [check] => Ok(Arc::clone(check)),
+        // Results may call it otherwise than the file does.
+        [] => tree.check(name).map(Arc::new).ok_or_else(|| not_found(definitions, tree, name)),
+        several => {
             let keys: Vec<_> = several.iter().map(|check| check.key.as_str()).collect();
             Err(format!("there are several checks {name}, say which one: {}", keys.join(", ")))
         }
     }
 }
 
-fn not_found(definitions: &Definitions, name: &str) -> String {
+fn not_found(definitions: &Definitions, tree: &Tree, name: &str) -> String {
+    if let Some(definition) = tree.object("checks").and_then(|checks| checks.get(name)?.as_object()) {
+        let reason = super::why_not_run(definition, tree.absence(definition)).unwrap_or_default();
+        return format!("check {name} does not run on {}: {reason}", definitions.client.name);
+    }
     let likeness = |check: &Arc<Check>| strsim::jaro_winkler(&check.name, name);
     let mut close: Vec<_> = definitions.checks.iter().filter(|check| likeness(check) >= LIKENESS).collect();
     close.sort_by(|one, other| likeness(other).total_cmp(&likeness(one)));
@@ -86,10 +106,15 @@ enum Ending {
     Stopped(&'static str, u8),
 }
 
-async fn execute(definitions: &Definitions, check: Arc<Check>) -> anyhow::Result<Ending> {
+async fn execute(definitions: &Definitions, check: Arc<Check>, files: &[PathBuf]) -> anyhow::Result<Ending> {
     let stop = stop_signal().context("cannot listen for signals")?;
     let (results, mut result) = mpsc::channel(1);
     let executor = Executor::new(1, Arc::new(Taker(results)));
+    if let Err(error) = executor.adopt_orphans() {
+        super::complain(&format!("what the check leaves behind is not followed: {error}"));
+    }
+    let list = FileList::new(files).context("cannot write the list of loaded files")?;
+    executor.export(LOADED_FILES_VARIABLE, &list.file);
     executor.start(&definitions.client, check, Timestamp::now().as_second());
     // The result comes first: a process that not even KILL ends is not waited for.
     tokio::select! {
@@ -118,6 +143,31 @@ fn stop_signal() -> io::Result<impl Future<Output = (&'static str, u8)>> {
     })
 }
 
+/// The list of loaded files that a command finds by its environment, in a directory of its own: the usual one may be the
+/// running runner's. Gone when dropped.
+struct FileList {
+    directory: PathBuf,
+    file: PathBuf,
+}
+
+// === impl FileList ===
+
+impl FileList {
+    fn new(files: &[PathBuf]) -> io::Result<Self> {
+        let directory = std::env::temp_dir().join(format!("checkscript-runner.{}", std::process::id()));
+        // It must be new: the name is no secret, and the directory for temporary files is everyone's.
+        DirBuilder::new().mode(0o755).create(&directory)?;
+        let file = write_loaded_files_in(&directory, files)?;
+        Ok(Self { directory, file })
+    }
+}
+
+impl Drop for FileList {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
 /// Hands the result on; everything else is told at once.
 struct Taker(mpsc::Sender<CheckResult>);
 
@@ -143,6 +193,7 @@ fn show(result: &CheckResult, format: Format) -> anyhow::Result<()> {
             if !out.is_empty() && !out.ends_with(b"\n") && io::stdout().is_terminal() {
                 eprintln!();
             }
+            hook(result).iter().for_each(|line| super::complain(line));
             super::complain(&summary(result));
         }
         Format::Json => {
@@ -152,6 +203,15 @@ fn show(result: &CheckResult, format: Format) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the hook said, if one ran.
+fn hook(result: &CheckResult) -> Vec<String> {
+    let mut hooks = result.check().get("hooks").and_then(Value::as_object).into_iter().flatten();
+    let Some((key, hook)) = hooks.find(|(_, hook)| hook.get("executed").is_some()) else { return Vec::new() };
+    let output = hook.get("output").and_then(Value::as_str).unwrap_or_default();
+    let lines = output.lines().map(|line| format!("hook {key}: {line}"));
+    lines.chain([format!("hook {key}: exit status {}", hook["status"])]).collect()
 }
 
 fn summary(result: &CheckResult) -> String {

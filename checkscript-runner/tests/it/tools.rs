@@ -17,7 +17,7 @@ use crate::harness::{fixture, read, until};
 fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_checkscript-runner"));
     command.args(["-c", "config.json", "-d", "conf.d"]).args(arguments).current_dir(directory).stdin(Stdio::null());
-    command.env_clear().env("PATH", "plugins:/usr/bin:/bin").env("TZ", "Asia/Tokyo");
+    command.env_clear().env("PATH", "plugins:/usr/bin:/bin").env("TZ", "JST-9");
     command
 }
 
@@ -75,6 +75,19 @@ fn check_config_of_what_is_valid_and_yet_not_right() {
 fn check_config_of_a_configuration_that_needs_no_attention_exits_0() {
     let directory = tree(&json!({"a": {"standalone": true, "command": "true", "interval": 60, "timeout": 10}}));
     assert_is("check-config/good.txt", &seen(command(directory.path(), &["check-config"])));
+}
+
+#[test]
+fn check_config_follows_the_options_that_change_what_is_honoured() {
+    let directory = tree(&json!({
+        "opted": {"standalone": true, "command": "true", "interval": 60, "env": {"A": "1"}, "timezone": "Asia/Tokyo"},
+        "own": {"subscribers": ["client:web-1"], "command": "true", "interval": 60},
+        "shared": {"subscribers": ["roundrobin:client:web-1"], "command": "true", "interval": 60},
+        "others": {"subscribers": ["db"], "command": "no-such-program :::none:::", "interval": 1, "handle": false},
+    }));
+    assert_is("check-config/options.txt", &seen(command(directory.path(), &["check-config"])));
+    let options = ["--enable_attributes=env", "--default_timeout=30", "--standalone_only", "check-config"];
+    assert_is("check-config/options-given.txt", &seen(command(directory.path(), &options)));
 }
 
 #[test]
@@ -151,14 +164,15 @@ fn list_for_programs() {
     };
     let want = json!({
         "name": "switch-ping", "source": "app-osaka-01-switch", "next_start": null, "interval": 20, "phase": 0.75,
-        "cron": null, "timeout": null, "command": "echo 'PING CRITICAL 100% loss'; exit 2",
+        "cron": null, "timeout": null, "subdued": false, "command": "echo 'PING CRITICAL 100% loss'; exit 2",
     });
     assert_eq!((status.code(), named("switch-ping")), (Some(0), want));
     let want = json!({
         "name": "cron-report", "source": null, "next_start": null, "interval": null, "phase": null,
-        "cron": "* * * * *", "timeout": null, "command": "echo 'cron ran'",
+        "cron": "* * * * *", "timeout": null, "subdued": false, "command": "echo 'cron ran'",
     });
     assert_eq!(named("cron-report"), want);
+    assert_eq!(named("maint-window")["subdued"], true);
 }
 
 #[test]
@@ -179,12 +193,45 @@ fn ran(arguments: &[&str]) -> String {
 
 #[test]
 fn run_prints_the_output_and_exits_with_the_status() {
-    for name in
-        ["proc-list", "disk-data", "mem-free", "missing-plugin", "disk-token", "token-missing", "router-a:router-ping"]
-    {
+    for name in ["proc-list", "disk-data", "mem-free", "disk-token", "token-missing", "router-a:router-ping"] {
         assert_is(&format!("run/{}.txt", name.replace(':', "-")), &ran(&["run", name]));
     }
     assert_is("run/disk-data.json.txt", &ran(&["run", "disk-data", "--format=json"]));
+    // The shell's words differ from machine to machine.
+    let missing = ran(&["run", "missing-plugin"]);
+    assert!(missing.contains("missing-plugin is UNKNOWN, exit status 127 after"), "{missing}");
+    assert!(missing.ends_with("--- exit status 127\n"), "{missing}");
+}
+
+#[test]
+fn run_shows_the_hook_that_ran_and_says_that_the_check_is_subdued() {
+    let always = json!({"days": {"all": [{"begin": "12:00 AM", "end": "11:59:59 PM"}]}});
+    let hooks =
+        json!({"critical": {"command": "echo top; cat $SENSU_LOADED_TEMPFILE; exit 4"}, "ok": {"command": "true"}});
+    let check = json!({
+        "standalone": true, "command": "echo bad; exit 2", "interval": 60, "hooks": hooks, "subdue": always,
+    });
+    let directory = tree(&json!({"a": check}));
+    let duration = Regex::new(r"after \d+\.\d{3} s").unwrap();
+    let text = seen(command(directory.path(), &["run", "a"]));
+    assert_is("run/hook.txt", &duration.replace(&text, "after N s"));
+}
+
+#[test]
+fn run_finds_a_check_by_the_key_that_it_stands_under_and_says_why_one_does_not_run() {
+    let directory = tree(&json!({
+        "key": {"name": "other", "standalone": true, "command": "true", "interval": 60},
+        "for-others": {"subscribers": ["db"], "command": "true", "interval": 60},
+    }));
+    for (name, status, text) in [
+        ("key", 0, "other is OK"),
+        ("other", 0, "other is OK"),
+        ("for-others", 3, "check for-others does not run on web-1: the client subscribes to none of its `subscribers`"),
+    ] {
+        let Output { status: got, stderr, .. } = command(directory.path(), &["run", name]).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(got.code() == Some(status) && stderr.contains(text), "{name}: {stderr}");
+    }
 }
 
 #[test]

@@ -7,12 +7,13 @@ use super::report::Verdict::{self, Attention, Elsewhere, Honoured, NoEffect};
 use crate::definitions::{Attribute, Features};
 
 const HONOURED: (Verdict, &str) = (Honoured, "as with sensu-client");
-const ASKED_FOR: (Verdict, &str) = (Honoured, "asked for with --enable_attributes");
 const UNKNOWN: (Verdict, &str) =
     (NoEffect, "unknown: carried into the result; checkscript-agent's --check.info-attributes can make it a label");
 const NO_SERVER: (Verdict, &str) = (NoEffect, "there is no Sensu server");
-const CONTACT: (Verdict, &str) =
-    (Elsewhere, "Alertmanager's routes say who is told; checkscript-agent's --check.info-attributes makes it a label");
+const CONTACT: (Verdict, &str) = (
+    Elsewhere,
+    "Alertmanager's routes say who is told; checkscript-agent's --check.info-attributes makes it a label to go by",
+);
 const AGGREGATE: (Verdict, &str) = (
     Elsewhere,
     "a Prometheus rule of your own over checkscript_status, such as `count by (check) (checkscript_status > 0)`",
@@ -29,15 +30,18 @@ pub(super) fn check_attribute(
     definition: &Object,
     features: &Features,
 ) -> (Verdict, &'static str) {
+    if let Some(attribute) = Attribute::named(name) {
+        return opt_in(attribute, features);
+    }
     let is_standalone = definition.get("standalone") == Some(&Value::Bool(true));
     match name {
-        _ if Attribute::named(name).is_some_and(|attribute| features.has(attribute)) => ASKED_FOR,
         "interval" if definition.get("cron").is_some_and(Value::is_string) => (NoEffect, "cron comes before it"),
-        "name" | "command" | "standalone" | "publish" | "interval" | "cron" | "timeout" | "stdin" | "source"
-        | "hooks" | "subdue" => HONOURED,
+        "name" | "command" | "standalone" | "publish" | "interval" | "cron" | "timeout" | "stdin" | "source" => {
+            HONOURED
+        }
+        "hooks" | "subdue" => HONOURED,
         "subscribers" if is_standalone => (NoEffect, "a `standalone` check runs whatever the client subscribes to"),
-        "subscribers" if features.standalone_only => (NoEffect, "--standalone_only leaves the checks of subscriptions"),
-        "subscribers" => (Honoured, "the check runs, as often as it says, where the client subscribes to one of them"),
+        "subscribers" => subscribers(value, features),
         "extension" => (Attention, "no effect: an extension is Ruby code inside sensu-client, write it as a command"),
         "proxy_requests" if is_standalone => (NoEffect, "as with sensu-client, where the check is `standalone`"),
         "proxy_requests" => {
@@ -56,20 +60,39 @@ pub(super) fn check_attribute(
         }
         "executed" | "duration" | "output" | "status" => (Attention, "no effect: a result has its own"),
         "issued" => (Attention, "every result says that it was issued then"),
-        "dependencies" => (Attention, "no effect of its own: write an inhibit rule for Alertmanager, if you must"),
+        "dependencies" => (Attention, "no effect by itself: Alertmanager's inhibit_rules do the like"),
         _ => passed_on(name),
+    }
+}
+
+fn subscribers(value: &Value, features: &Features) -> (Verdict, &'static str) {
+    let shares = |name: &Value| name.as_str().is_some_and(|name| name.starts_with("roundrobin:"));
+    if features.standalone_only {
+        (NoEffect, "with --standalone_only no check of a subscription runs")
+    } else if value.as_array().is_some_and(|names| !names.is_empty() && names.iter().all(shares)) {
+        (Attention, "round-robin needs a Sensu server: every client that subscribes runs the check")
+    } else {
+        (Honoured, "clients that subscribe run the check by its `interval` or `cron`, as no server asks")
+    }
+}
+
+fn opt_in(attribute: Attribute, features: &Features) -> (Verdict, &'static str) {
+    if features.has(attribute) {
+        (Honoured, "enabled with --enable_attributes")
+    } else {
+        (NoEffect, "takes effect where --enable_attributes names it; else only carried into the result")
     }
 }
 
 /// Attributes that sensu-server read.
 fn passed_on(name: &str) -> (Verdict, &'static str) {
     match name {
-        "type" => (Elsewhere, "the label `type` of checkscript_info"),
-        "handler" | "handlers" => (Elsewhere, "the label `handlers` of its alerts, for Alertmanager's routes"),
-        "severities" => (Elsewhere, "the label `severity` of its alerts, for Alertmanager's routes"),
-        "occurrences" => (Elsewhere, "the Prometheus rules: alerts begin with this occurrence"),
-        "refresh" | "interval_refresh" => (Elsewhere, "repeat_interval of Alertmanager's routes"),
-        "ttl" => (Elsewhere, "the Prometheus rules: the alert CheckStale"),
+        "type" => (Elsewhere, "becomes the label `type` of checkscript_info"),
+        "handler" | "handlers" => (Elsewhere, "Alertmanager's routes go by the label `handlers` of its alerts"),
+        "severities" => (Elsewhere, "Alertmanager's routes go by the label `severity` of its alerts"),
+        "occurrences" => (Elsewhere, "the Prometheus rules heed it: alerts begin with this occurrence"),
+        "refresh" => (Elsewhere, "to be set as repeat_interval of Alertmanager's routes"),
+        "ttl" => (Elsewhere, "the Prometheus rules heed it: the alert CheckStale"),
         "ttl_status" => (Elsewhere, "the alert CheckStale is a warning"),
         "aggregate" | "aggregates" => AGGREGATE,
         "contact" | "contacts" => CONTACT,
@@ -82,31 +105,12 @@ fn passed_on(name: &str) -> (Verdict, &'static str) {
     }
 }
 
-/// Why this client, which subscribes to the check or does not, does not run it by itself.
-pub(super) fn why_not_run(definition: &Object, is_subscribed: bool) -> Option<String> {
-    let is = |attribute: &str, wanted: bool| definition.get(attribute) == Some(&Value::Bool(wanted));
-    let reason = if is("publish", false) {
-        "`publish` is false"
-    } else if definition.get("extension").is_some_and(|extension| !extension.is_null()) {
-        "an extension"
-    } else if is("standalone", true) {
-        return None;
-    } else if !is_subscribed {
-        "not `standalone`, and the client subscribes to none of its `subscribers`"
-    } else if definition.get("proxy_requests").is_some_and(Value::is_object) {
-        "`proxy_requests`"
-    } else {
-        return None;
-    };
-    Some(reason.to_owned())
-}
-
 /// Who heeds an attribute of the client.
 pub(super) fn client_attribute(name: &str, features: &Features) -> (Verdict, &'static str) {
     match name {
         "name" | "address" | "subscriptions" | "signature" => HONOURED,
-        "timezone" if features.has(Attribute::Timezone) => ASKED_FOR,
-        "keepalive" | "keepalives" => (Elsewhere, "the Prometheus rules: the alert NodeDown"),
+        "timezone" => opt_in(Attribute::Timezone, features),
+        "keepalive" | "keepalives" => (Elsewhere, "the Prometheus rules have the alert NodeDown"),
         "socket" | "http_socket" => (NoEffect, "not supported yet: no socket is opened"),
         "redact" => (
             NoEffect,
@@ -122,9 +126,9 @@ pub(super) fn section(key: &str) -> Option<(Verdict, &'static str)> {
     Some(match key {
         "client" | "checks" => return None,
         "sensu" => (Honoured, "of it `spawn.limit`"),
-        "handlers" => (Elsewhere, "receivers and routes of Alertmanager"),
-        "filters" => (Elsewhere, "Prometheus rules and Alertmanager's routes"),
-        "mutators" => (Elsewhere, "Alertmanager's templates"),
+        "handlers" => (Elsewhere, "receivers of Alertmanager's do what they did"),
+        "filters" => (Elsewhere, "Prometheus rules and Alertmanager's routes do what they did"),
+        "mutators" => (Elsewhere, "Alertmanager's templates do what they did"),
         "transport" | "rabbitmq" | "redis" => (NoEffect, "there is no transport"),
         "api" | "dashboard" | "extensions" => NO_SERVER,
         _ => (NoEffect, "nothing reads it here"),

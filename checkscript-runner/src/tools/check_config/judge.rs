@@ -26,6 +26,10 @@ impl Judge<'_> {
         self.schedule(subject);
         self.timeout(subject);
         self.ttl(subject);
+        for time in self.definition.get("subdue").map(Subdue::not_understood).unwrap_or_default() {
+            let text = format!("{time} is no time that is understood here: its window has no effect");
+            subject.add(Verdict::Attention, &["subdue"], text);
+        }
         for (attribute, value) in self.definition {
             self.strings(&mut vec![attribute], value, subject);
         }
@@ -45,10 +49,6 @@ impl Judge<'_> {
             self.definition.get("cron").and_then(Value::as_str).map(str::parse::<Cron>)
         {
             subject.add(Verdict::Invalid, &["cron"], "there is no such time, so the check would never run".to_owned());
-        }
-        for time in self.definition.get("subdue").map(Subdue::not_understood).unwrap_or_default() {
-            let text = format!("`{time}` is not understood as a time: its window has no effect");
-            subject.add(Verdict::Attention, &["subdue"], text);
         }
         let Some(interval) = self.interval() else { return };
         if interval > 0.0 && interval < SHORT_INTERVAL {
@@ -111,7 +111,11 @@ impl Judge<'_> {
         }
         // The first level is not remembered by sensu-client, arrays and objects are.
         if has_token(text) && (path.len() > 1 || self.definition[path[0]].is_array()) {
-            let text = "sensu-client replaced these tokens at the first run once and for ever; here each run does";
+            let text = if is_command {
+                "sensu-client replaced these tokens once and for ever and published what they stand for; here neither"
+            } else {
+                "sensu-client replaced these tokens at the first run once and for ever; here each run does"
+            };
             subject.add(Verdict::Changed, path, text.to_owned());
         }
         if !text.is_ascii() {

@@ -60,6 +60,8 @@ pub(super) struct Subject {
     /// Why it does not run here, where that is what its definition says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_run: Option<String>,
+    #[serde(skip)]
+    pub(super) has_timeout: bool,
     /// What results call it, the proxy client's name before it where there is one.
     #[serde(skip)]
     pub(super) name_of_result: Option<String>,
@@ -130,8 +132,7 @@ impl Summary {
             let runs = subject.schedule.is_some();
             summary.checks += usize::from(subject.kind == Kind::Check);
             summary.run_here += usize::from(runs);
-            let has_timeout = subject.findings.iter().any(|finding| finding.attribute == "timeout");
-            summary.without_timeout += usize::from(runs && !has_timeout);
+            summary.without_timeout += usize::from(runs && !subject.has_timeout);
         }
         summary
     }

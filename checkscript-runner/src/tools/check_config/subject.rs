@@ -9,7 +9,8 @@ pub(super) struct Builder<'a> {
     path: Vec<String>,
     findings: Vec<Finding>,
     pub(super) schedule: Option<String>,
-    pub(super) why_not: Option<String>,
+    pub(super) not_run: Option<String>,
+    pub(super) has_timeout: bool,
     pub(super) name_of_result: Option<String>,
 }
 
@@ -19,7 +20,8 @@ impl<'a> Builder<'a> {
     /// The subject that stands under `path`.
     pub(super) fn new(origins: &'a Origins, path: &[&str]) -> Self {
         let path = path.iter().map(|&key| key.to_owned()).collect();
-        Self { origins, path, findings: Vec::new(), schedule: None, why_not: None, name_of_result: None }
+        let (schedule, not_run, name_of_result) = (None, None, None);
+        Self { origins, path, findings: Vec::new(), schedule, not_run, has_timeout: false, name_of_result }
     }
 
     /// Adds a verdict on an attribute, by its keys from the subject on. What breaks a rule has no further
@@ -57,7 +59,8 @@ impl<'a> Builder<'a> {
             kind,
             name: name.to_owned(),
             schedule: self.schedule,
-            not_run: self.why_not,
+            not_run: self.not_run,
+            has_timeout: self.has_timeout,
             name_of_result: self.name_of_result,
             place: self.origins.of(&self.path).first().map(Place::from),
             worst: Verdict::Honoured,
