@@ -1,0 +1,10 @@
+//! The benches, one a module.
+
+pub(crate) mod catch_up;
+pub(crate) mod lateness;
+pub(crate) mod memory;
+pub(crate) mod schedulers;
+pub(crate) mod scrape;
+pub(crate) mod soak;
+pub(crate) mod spawn;
+pub(crate) mod throughput;

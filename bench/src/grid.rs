@@ -1,0 +1,68 @@
+//! Starts on a grid of slots: how late each was, and which slots had none.
+
+use std::collections::BTreeMap;
+
+use crate::stats::Samples;
+
+/// One start of one job, in nanoseconds since the epoch by the job's own clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) job: u64,
+    /// Any slot of the job.
+    pub(crate) grid: i64,
+    pub(crate) at: i64,
+}
+
+/// What a window of time saw.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// Milliseconds from each slot to its start; negative is early.
+    pub(crate) lateness: Samples,
+    /// Starts by job.
+    pub(crate) starts: BTreeMap<u64, usize>,
+}
+
+// === impl Start ===
+
+impl Start {
+    /// Nanoseconds after the nearest slot.
+    fn lateness(&self, interval: i64) -> i64 {
+        let after = (self.at - self.grid).rem_euclid(interval);
+        if after > interval / 2 { after - interval } else { after }
+    }
+}
+
+// === impl Window ===
+
+impl Window {
+    /// The starts whose slots lie in `from..to`, for jobs with this interval; all in nanoseconds.
+    pub(crate) fn of(starts: &[Start], interval: i64, (from, to): (i64, i64)) -> Self {
+        let inside = |start: &&Start| (from..to).contains(&(start.at - start.lateness(interval)));
+        let mut by_job = BTreeMap::new();
+        starts.iter().filter(inside).for_each(|start| *by_job.entry(start.job).or_default() += 1);
+        let lateness = starts.iter().filter(inside).map(|start| start.lateness(interval) as f64 / 1e6).collect();
+        Self { lateness, starts: by_job }
+    }
+
+    /// Of `jobs` jobs with `slots` slots each in the window: how many slots had no start.
+    pub(crate) fn lost(&self, jobs: u64, slots: usize) -> usize {
+        (0..jobs).map(|job| slots.saturating_sub(self.starts.get(&job).copied().unwrap_or(0))).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    #[test]
+    fn late_early_and_lost() {
+        let start = |job, at| Start { job, grid: 300 * MS, at: at * MS };
+        // Job 0 late and early around its slots 1300 and 2300, job 1 only at 1300, and once outside of the window.
+        let starts = [start(0, 1302), start(0, 2290), start(1, 1304), start(1, 4300)];
+        let window = Window::of(&starts, 1000 * MS, (1000 * MS, 3000 * MS));
+        assert_eq!((window.lateness.lowest(), window.lateness.median(), window.lateness.highest()), (-10.0, 2.0, 4.0));
+        assert_eq!(window.lost(3, 2), 3);
+    }
+}

@@ -1,0 +1,45 @@
+//! Fetching over one kept connection, with the time that an answer took.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use reqwest::Client;
+use service::http::{ClientOptions, read_limited, upstream_client};
+use tokio::runtime::Runtime;
+
+const LIMIT: usize = 64 << 20;
+
+/// A client with a runtime of its own, on the calling thread.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    client: Client,
+    runtime: Runtime,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// From the first byte of the request until the last of the answer.
+    pub(crate) took: Duration,
+    pub(crate) body: String,
+}
+
+// === impl Fetcher ===
+
+impl Fetcher {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let options = ClientOptions { timeout: Duration::from_secs(600), ..ClientOptions::new(service::build_info!()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { client: upstream_client(&options)?, runtime })
+    }
+
+    pub(crate) fn get(&self, url: &str) -> anyhow::Result<Fetched> {
+        self.runtime.block_on(async {
+            let started = Instant::now();
+            let answer = self.client.get(url).send().await.with_context(|| format!("cannot ask {url}"))?;
+            let answer = answer.error_for_status()?;
+            let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
+            Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! Measures the runner and the agent, each beside what it is compared with, in one run.
+//!
+//! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
+//! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
+//! median counts, and ratios are made within a repeat. A target that is missed is told, and is no failure: machines differ. The soak is one, since
+//! growth is growth on any machine.
+
+mod agent;
+mod bare;
+mod benches;
+mod grid;
+mod http;
+mod log_lines;
+mod program;
+mod report;
+mod runner;
+mod schedulers;
+mod stats;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+
+use crate::report::Report;
+
+/// Measures the runner and the agent beside what they are compared with. Prints a table a bench, and writes it as JSON.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Benches to run [default: all but soak]
+    benches: Vec<Bench>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What benches share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Settings {
+    /// Where the JSON goes
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    out: PathBuf,
+
+    /// Where scripts/bench-tools.sh has put mtail, node-exporter and libfaketime
+    #[arg(long, value_name = "FOLDER", default_value = "target/tools")]
+    tools: PathBuf,
+
+    /// How often a figure is measured; a few long benches do with less
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    repeats: usize,
+
+    /// Size of the log that the agent has to read
+    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000_000)]
+    log_bytes: u64,
+
+    /// How long the soak takes; at least 3
+    #[arg(long, value_name = "MINUTES", default_value_t = 10)]
+    minutes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Bench {
+    Spawn,
+    Throughput,
+    Lateness,
+    Schedulers,
+    CatchUp,
+    Memory,
+    Scrape,
+    Soak,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    const ALL_BUT_SOAK: [Self; 7] =
+        [Self::Spawn, Self::Throughput, Self::Lateness, Self::Schedulers, Self::CatchUp, Self::Memory, Self::Scrape];
+
+    fn run(self, settings: &Settings) -> anyhow::Result<Report> {
+        match self {
+            Self::Spawn => benches::spawn::run(settings),
+            Self::Throughput => benches::throughput::run(settings),
+            Self::Lateness => benches::lateness::run(settings),
+            Self::Schedulers => benches::schedulers::run(settings),
+            Self::CatchUp => benches::catch_up::run(settings),
+            Self::Memory => benches::memory::run(settings),
+            Self::Scrape => benches::scrape::run(settings),
+            Self::Soak => benches::soak::run(settings),
+        }
+    }
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let Options { benches, settings } = Options::parse();
+    let benches = if benches.is_empty() { Bench::ALL_BUT_SOAK.to_vec() } else { benches };
+    std::fs::create_dir_all(&settings.out).with_context(|| format!("cannot make {}", settings.out.display()))?;
+    let mut grown = false;
+    for bench in benches {
+        let report = bench.run(&settings).with_context(|| format!("{bench:?}"))?;
+        report.publish(&settings.out)?;
+        grown |= bench == Bench::Soak && !report.is_met();
+    }
+    Ok(if grown { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

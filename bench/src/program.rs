@@ -1,0 +1,137 @@
+//! A process under measurement, and what `/proc` says of it.
+
+use std::collections::BTreeSet;
+use std::ops::Sub;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use procfs::process::Process;
+
+/// A running process. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct Program {
+    child: Child,
+    process: Process,
+}
+
+/// CPU time, user and system, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cpu {
+    /// Of the process.
+    pub(crate) own: f64,
+    /// Of its children that have ended and been waited for, and of theirs.
+    pub(crate) children: f64,
+}
+
+/// Memory in MiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    /// Resident now.
+    pub(crate) resident: f64,
+    /// Resident at most so far.
+    pub(crate) peak: f64,
+}
+
+/// A program of this workspace, built beside this one.
+pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program itself")?;
+    let path = own.with_file_name(name);
+    anyhow::ensure!(path.exists(), "{} is not there: run `make bench-build`", path.display());
+    Ok(path)
+}
+
+/// Any program of that path, with the words for the case that it is not there.
+pub(crate) fn existing(path: &Path) -> anyhow::Result<PathBuf> {
+    anyhow::ensure!(path.exists(), "{} is not there: run `make bench-build`", path.display());
+    Ok(path.to_owned())
+}
+
+// === impl Program ===
+
+impl Program {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let process = Process::new(pid(&child).as_raw())?;
+        Ok(Self { child, process })
+    }
+
+    pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
+        Cpu::of(&self.process)
+    }
+
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        let status = self.process.status()?;
+        let mebibytes = |kibibytes: Option<u64>| kibibytes.map(|size| size as f64 / 1024.0);
+        Ok(Memory {
+            resident: mebibytes(status.vmrss).context("the process has ended")?,
+            peak: mebibytes(status.vmhwm).context("the process has ended")?,
+        })
+    }
+
+    pub(crate) fn descriptors(&self) -> anyhow::Result<usize> {
+        Ok(self.process.fd_count()?)
+    }
+
+    /// The ids of its children that have ended and not been waited for.
+    pub(crate) fn zombies(&self) -> anyhow::Result<BTreeSet<i32>> {
+        let own = self.process.pid;
+        let stats = procfs::process::all_processes()?.filter_map(Result::ok).filter_map(|process| process.stat().ok());
+        Ok(stats.filter(|stat| stat.ppid == own && stat.state == 'Z').map(|stat| stat.pid).collect())
+    }
+
+    /// What it writes to standard error, if that was piped and not taken before.
+    pub(crate) fn stderr(&mut self) -> anyhow::Result<ChildStderr> {
+        self.child.stderr.take().context("standard error is not piped")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill(pid(&self.child), signal).context("cannot send a signal")
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("process ids are positive 32-bit numbers"))
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+// === impl Cpu ===
+
+impl Cpu {
+    /// Of this process.
+    pub(crate) fn here() -> anyhow::Result<Self> {
+        Self::of(&Process::myself()?)
+    }
+
+    fn of(process: &Process) -> anyhow::Result<Self> {
+        let stat = process.stat()?;
+        let tick = 1.0 / procfs::ticks_per_second() as f64;
+        Ok(Self { own: (stat.utime + stat.stime) as f64 * tick, children: (stat.cutime + stat.cstime) as f64 * tick })
+    }
+
+    pub(crate) fn all(self) -> f64 {
+        self.own + self.children
+    }
+}
+
+impl Sub for Cpu {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self { own: self.own - earlier.own, children: self.children - earlier.children }
+    }
+}
+
+/// Lets time pass: what is measured here takes place in other processes.
+pub(crate) fn pass(time: Duration) {
+    std::thread::sleep(time);
+}
