@@ -18,18 +18,19 @@ use crate::report::{Figure, Report};
 use crate::schedulers::{Kind, Load, Scheduler};
 use crate::stats::Samples;
 
-const MANY: Load = Load { jobs: 1000, seconds: 10 };
+const MANY: Load = Load { jobs: 1000, seconds: 5 };
 const OFTEN: Load = Load { jobs: 200, seconds: 1 };
 /// Of the tests in which time goes wrong; all schedulers are under test at once.
 const FEW: Load = Load { jobs: 100, seconds: 2 };
-const SLOTS: usize = 2;
+/// Seconds of each look, a multiple of the intervals.
+const WATCHED: u64 = 10;
 const STOPPED: Duration = Duration::from_secs(7);
 const HOUR: i64 = 3_600_000_000_000;
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("schedulers")?;
     lateness(&mut report, MANY, settings.repeats.min(2))?;
-    lateness(&mut report, OFTEN, settings.repeats.min(2))?;
+    lateness(&mut report, OFTEN, 1)?;
     stopped(&mut report)?;
     match faketime(&settings.tools) {
         Some(library) => clock_set(&mut report, &library)?,
@@ -72,7 +73,7 @@ fn observe(kind: Kind, load: Load, found: &mut Found) -> anyhow::Result<()> {
     let scheduler = Scheduler::start(kind, load, &[])?;
     // Repeated jobs are added over an interval, and run first an interval later.
     pass(Duration::from_secs(2 * load.seconds + 1));
-    let slots = SLOTS.max(10 / load.seconds as usize);
+    let slots = (WATCHED / load.seconds) as usize;
     let length = load.interval() * i64::try_from(slots)?;
     let (from, before) = (now()?, scheduler.program().cpu()?);
     pass(Duration::from_nanos(u64::try_from(length)?));
