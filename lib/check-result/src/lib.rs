@@ -24,7 +24,7 @@ mod status;
 
 pub use result::{CheckKey, CheckResult, InvalidResult};
 pub use state::{CheckState, HistoryEntry, HistoryLimits};
-pub use status::Status;
+pub use status::{Status, UnknownStatusWord};
 
 /// A JSON object with its keys in the order they were written.
 pub type Object = serde_json::Map<String, serde_json::Value>;

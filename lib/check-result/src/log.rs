@@ -10,7 +10,7 @@ mod repair;
 mod write;
 
 pub use read::{InvalidLine, Line, LoggedResult, read_line};
-pub use write::{Level, write_line, write_payload, write_result};
+pub use write::{Level, UnknownLevel, write_line, write_payload, write_result};
 
 /// The message of the lines that carry a result in `payload`.
 const PUBLISHING_CHECK_RESULT: &str = "publishing check result";

@@ -10,8 +10,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// Chooses by the request's `Accept` header, as Prometheus's own `expfmt.NegotiateIncludingOpenMetrics` does: the
-    /// known media type with the highest `q` wins, the first of equals; anything unknown or absent means [`Format::Text`].
+    /// Chooses by the request's `Accept` header: of the media types that are spoken here (wildcards mean the classic format) the
+    /// one with the highest `q` wins, the first of equals. Without any it is [`Format::Text`], as with every exporter.
     pub fn negotiate(accept: Option<&str>) -> Self {
         let mut best = (Self::Text, 0.0);
         for range in accept.unwrap_or_default().split(',') {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{APPLIED_CLIENT_OVERRIDES, PUBLISHING_CHECK_RESULT, repair};
-use crate::{CheckResult, InvalidResult, Object};
+use crate::{CheckResult, Object};
 
 /// What one line of the log is.
 #[derive(Debug, PartialEq)]
@@ -106,7 +106,7 @@ fn read_result(timestamp: &str, payload: &RawValue) -> Line {
     };
     match CheckResult::new(client, check) {
         Ok(result) => Line::Result(LoggedResult { logged, result: result.with_signature(signature) }),
-        Err(error @ (InvalidResult::Name | InvalidResult::Output(_) | InvalidResult::Status(_))) => not_a_result(error),
+        Err(error) => not_a_result(error),
     }
 }
 

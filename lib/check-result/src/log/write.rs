@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use jiff::Zoned;
 use serde::Serialize;
-use serde_json::json;
-use serde_json::ser::{Formatter, Serializer};
+use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::ser::Formatter;
 
 use super::{PUBLISHING_CHECK_RESULT, number};
 use crate::{CheckResult, Object};
@@ -35,15 +35,13 @@ pub struct UnknownLevel(String);
 /// Appends one line, line feed included: `timestamp`, `level`, `message`, then `fields`. As in sensu-logger, a field
 /// that has the name of one of the first three takes its place.
 pub fn write_line(out: &mut Vec<u8>, at: &Zoned, level: Level, message: &str, fields: &Object) {
-    let mut event = Object::with_capacity(3 + fields.len());
-    event.insert("timestamp".to_owned(), json!(at.strftime("%Y-%m-%dT%H:%M:%S%.6f%z").to_string()));
-    event.insert("level".to_owned(), json!(level.word()));
-    event.insert("message".to_owned(), json!(message));
-    for (name, value) in fields {
-        event.insert(name.clone(), value.clone());
-    }
-    write_json(out, &event);
-    out.push(b'\n');
+    write_event(out, &Line { timestamp: &timestamp(at), level: level.word(), message, fields });
+}
+
+/// Appends the line of one result.
+pub fn write_result(out: &mut Vec<u8>, at: &Zoned, result: &CheckResult) {
+    let (timestamp, level) = (&timestamp(at), Level::Info.word());
+    write_event(out, &ResultLine { timestamp, level, message: PUBLISHING_CHECK_RESULT, payload: result });
 }
 
 /// Appends what the line of a result has as its `payload`, without a line feed.
@@ -51,15 +49,35 @@ pub fn write_payload(out: &mut Vec<u8>, result: &CheckResult) {
     write_json(out, result);
 }
 
-fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
-    let mut serializer = Serializer::with_formatter(out, OjFormatter);
-    value.serialize(&mut serializer).expect("JSON serializes into memory");
+fn write_event(out: &mut Vec<u8>, event: &impl Serialize) {
+    write_json(out, event);
+    out.push(b'\n');
 }
 
-/// Appends the line of one result.
-pub fn write_result(out: &mut Vec<u8>, at: &Zoned, result: &CheckResult) {
-    let fields = Object::from_iter([("payload".to_owned(), json!(result))]);
-    write_line(out, at, Level::Info, PUBLISHING_CHECK_RESULT, &fields);
+fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
+    let mut serializer = serde_json::Serializer::with_formatter(out, OjFormatter);
+    value.serialize(&mut serializer).expect("keys are strings and memory takes every byte");
+}
+
+fn timestamp(at: &Zoned) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.6f%z").to_string()
+}
+
+/// The line of a result; borrowed, since outputs are long.
+#[derive(Serialize)]
+struct ResultLine<'a> {
+    timestamp: &'a str,
+    level: &'a str,
+    message: &'a str,
+    payload: &'a CheckResult,
+}
+
+/// Any other line.
+struct Line<'a> {
+    timestamp: &'a str,
+    level: &'a str,
+    message: &'a str,
+    fields: &'a Object,
 }
 
 /// serde_json's compact form with numbers as Oj prints them; strings are the same in both.
@@ -98,6 +116,25 @@ impl FromStr for Level {
     }
 }
 
+// === impl Line ===
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fixed = [("timestamp", self.timestamp), ("level", self.level), ("message", self.message)];
+        let mut event = serializer.serialize_map(None)?;
+        for (name, text) in fixed {
+            match self.fields.get(name) {
+                Some(value) => event.serialize_entry(name, value)?,
+                None => event.serialize_entry(name, text)?,
+            }
+        }
+        for (name, value) in self.fields.iter().filter(|(name, _)| fixed.iter().all(|(fixed, _)| fixed != name)) {
+            event.serialize_entry(name, value)?;
+        }
+        event.end()
+    }
+}
+
 // === impl OjFormatter ===
 
 impl Formatter for OjFormatter {
@@ -108,7 +145,7 @@ impl Formatter for OjFormatter {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
