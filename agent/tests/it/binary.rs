@@ -25,6 +25,12 @@ fn bad_flags_are_refused_with_a_reason() {
         ("--check.info-attributes=a-b", "`a-b` cannot be a label"),
         ("--check.forget-after=soon", "not a duration"),
         ("--web.listen-address=nonsense", "nonsense"),
+        ("--history.results=1001", "1001 is not in 0..=1000"),
+        ("--detail.output-bytes=1MiB", "invalid digit"),
+        ("--detail.allow-users=", "a name is empty"),
+        ("--detail.allow-users=ops", "user `ops` is allowed, but the web config has no such user"),
+        ("--detail.allow-client-names=proxy", "names of client certificates are allowed, but none are verified"),
+        ("--web.max-requests=0", "0 is not in 1..=65535"),
         (&format!("--web.config.file={}", web_config.display()), "tls_sever_config"),
     ] {
         let (code, stderr) = refused(&[flag]);

@@ -1,5 +1,8 @@
 //! The agent as its users meet it: over HTTP, and as a process.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod access;
+mod bad_input;
 mod binary;
+mod history;
 mod serving;

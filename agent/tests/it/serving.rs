@@ -16,15 +16,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A log and an agent that follows it.
-struct Agent {
+pub(crate) struct Agent {
     folder: TempDir,
-    base: String,
+    pub(crate) base: String,
     stop: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Agent {
-    async fn on(folder: TempDir, more: &[&str]) -> Self {
+    pub(crate) async fn on(folder: TempDir, more: &[&str]) -> Self {
         let log = folder.path().join("log");
         let log = log.to_str().unwrap();
         let own = ["checkscript-agent", "--check.log", log, "--web.listen-address=127.0.0.1:0"];
@@ -36,7 +36,7 @@ impl Agent {
         Self { folder, base, stop, running }
     }
 
-    async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
+    pub(crate) async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
         let client = fleet_client(&ClientOptions::new(service::build_info!())).unwrap();
         let response = client.get(format!("{}{path}", self.base)).header("Accept", accept).send().await.unwrap();
         let status = response.status();
@@ -44,7 +44,7 @@ impl Agent {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         serde_json::from_str(&self.get(path, "*/*").await.1).unwrap()
     }
 
@@ -66,7 +66,7 @@ impl Agent {
         self.folder.path().join(name)
     }
 
-    async fn stopped(self) -> TempDir {
+    pub(crate) async fn stopped(self) -> TempDir {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
         self.folder
@@ -78,7 +78,7 @@ fn append(path: &std::path::Path, lines: &[String]) {
     log.write_all(lines.concat().as_bytes()).unwrap();
 }
 
-fn result(name: &str, status: i64, output: &str) -> String {
+pub(crate) fn result(name: &str, status: i64, output: &str) -> String {
     let check = json!({"command": "check.sh", "interval": 60, "handlers": ["mailer"], "name": name,
         "issued": 1_795_228_248, "executed": 1_795_228_248, "duration": 0.004, "output": output, "status": status});
     let payload = json!({"client": "web-1", "check": check});
@@ -87,7 +87,7 @@ fn result(name: &str, status: i64, output: &str) -> String {
     format!("{event}\n")
 }
 
-fn folder_with(lines: &[String]) -> TempDir {
+pub(crate) fn folder_with(lines: &[String]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     append(&folder.path().join("log"), lines);
     folder

@@ -14,7 +14,7 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 /// An answer whose bytes are known, with its tag.
 pub(crate) struct Tagged<B> {
@@ -24,7 +24,9 @@ pub(crate) struct Tagged<B> {
 
 /// Puts the layers around routes that answer [`Tagged`].
 pub(crate) fn layered(router: Router) -> Router {
-    router.layer(CompressionLayer::new()).layer(from_fn(finish))
+    // The node that answers has other work to do than to save the last bytes.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    router.layer(compression).layer(from_fn(finish))
 }
 
 impl<B: AsRef<[u8]> + IntoResponse> IntoResponse for Tagged<B> {

@@ -78,9 +78,11 @@ struct Past<'a> {
     repeats: bool,
 }
 
-/// An attribute's value: in the line, or a block of pretty JSON.
+/// An attribute's value: in the line, or a block of several lines or pretty JSON.
 enum Text {
     Line(String),
+    /// An address of the web: a playbook, a dashboard.
+    Link(String),
     Block(String),
 }
 
@@ -195,10 +197,16 @@ impl From<&Value> for Text {
                 Self::Line(items.iter().map(line).collect::<Vec<_>>().join(", "))
             }
             Value::Array(_) | Value::Object(_) => Self::Block(format!("{value:#}")),
+            Value::String(text) if is_address(text) => Self::Link(text.clone()),
             Value::String(text) if text.contains('\n') => Self::Block(text.clone()),
             flat => Self::Line(line(flat)),
         }
     }
+}
+
+/// Whether the text is an address that is safe to follow: another scheme may run a script.
+fn is_address(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(|c: char| c.is_whitespace())
 }
 
 /// A value that is not nested, a text without its quotes.

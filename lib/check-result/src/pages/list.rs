@@ -115,13 +115,6 @@ impl ListQuery {
         let labels = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         format!("{root}{}", link::query(own.chain(labels).chain(page)))
     }
-
-    /// Whether a part of what a row shows contains the text that is looked for, whatever its case.
-    fn finds(&self, entry: &Entry) -> bool {
-        let find = self.find.to_lowercase();
-        let has = |text: &str| text.to_lowercase().contains(&find);
-        find.is_empty() || entry.labels.values().any(|value| has(value)) || has(entry.state.latest().first_line())
-    }
 }
 
 // === impl ListPage ===
@@ -129,7 +122,8 @@ impl ListQuery {
 impl<'a> ListPage<'a> {
     /// The page of `entries`, which have the query's labels, and any status.
     pub(super) fn new(frame: Frame, query: ListQuery, entries: &'a [Entry]) -> Self {
-        let mut found: Vec<_> = entries.iter().filter(|entry| query.finds(entry)).collect();
+        let find = query.find.to_lowercase();
+        let mut found: Vec<_> = entries.iter().filter(|entry| find.is_empty() || shows(entry, &find)).collect();
         let tabs = tabs(&frame.root, &query, &found);
         found.retain(|entry| query.status.is_empty() || query.status.contains(&entry.state.status()));
         found.sort_by(|a, b| (rank(a.state.status()), &a.labels).cmp(&(rank(b.state.status()), &b.labels)));
@@ -148,6 +142,12 @@ impl<'a> ListPage<'a> {
         let sources = rows.iter().any(|row| !row.source.is_empty());
         Self { frame, query, clients, more_clients, tabs, rows, sources, matching, skipped, previous, next, refresh }
     }
+}
+
+/// Whether a part of what a row shows contains `text`, which is in lower case, in whatever case.
+fn shows(entry: &Entry, text: &str) -> bool {
+    let has = |shown: &str| shown.to_lowercase().contains(text);
+    entry.labels.values().any(|value| has(value)) || has(entry.state.latest().first_line())
 }
 
 fn tabs(root: &str, query: &ListQuery, found: &[&Entry]) -> Vec<Tab> {

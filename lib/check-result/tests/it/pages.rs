@@ -145,7 +145,7 @@ async fn a_check_shows_output_definition_hooks_history_and_its_neighbours() {
     let mut checks = some();
     checks.push(with(json!({"name": "full", "command": "check-disk -w 80", "interval": 60, "ttl": 180, "occurrences": 3,
         "handlers": ["mailer", "slack"], "output": "first\nsecond\n", "custom": {"nested": [1, {"a": null}]},
-        "list": ["a", "b"], "number": 1.5,
+        "list": ["a", "b"], "playbook": "https://wiki/x?a=1&b=2", "trap": "javascript:alert(1)", "number": 1.5,
         "hooks": {"critical": {"command": "df -h", "output": "Filesystem\n/dev/sda1\n", "status": 0}, "ok": {"command": "true"}}})));
     let server = serve(checks).await;
     let page = Page::get(&server, "/checks/full").await;
@@ -167,6 +167,7 @@ async fn a_check_shows_output_definition_hooks_history_and_its_neighbours() {
     ] {
         assert_eq!(value(name), expected, "{name}");
     }
+    assert_eq!(page.attributes("dd a", "href"), ["https://wiki/x?a=1&b=2"], "no other scheme is followed");
     assert_eq!(page.texts(".neighbours a"), ["disk", "router-a/ping", "router-b/bgp"]);
     assert_eq!(page.attributes("aside p a", "href"), ["../api/v1/checks/full", "../api/v1/checks/full/history"]);
 }

@@ -13,7 +13,7 @@ use axum::routing::get;
 use exposition::{Family, Format};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::body::Guarded;
 
@@ -37,8 +37,11 @@ impl Scrape {
 
     pub(super) fn routes(self) -> Router {
         let scrape = Arc::new(self);
+        // A scrape costs the node that is watched: the quickest level takes a third of the default's time for half as many
+        // bytes more.
+        let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
         let answer = async move |headers: HeaderMap| scrape.answer(&headers);
-        Router::new().route("/metrics", get(answer).layer(CompressionLayer::new()))
+        Router::new().route("/metrics", get(answer).layer(compression))
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
