@@ -25,6 +25,7 @@ use serde_json::Value;
 
 pub(crate) use check::Absence;
 pub use check::Check;
+pub(crate) use document::{SyntaxError, lenient_json};
 pub use extras::{Account, Extras};
 pub use failure::Failure;
 pub use features::{Attribute, Features};
@@ -33,8 +34,10 @@ pub(crate) use load::{FILE_MISSING, FILE_NOT_UTF8, load_tree};
 pub use load::{Loaded, Sources, load};
 pub(crate) use loaded_files::write_loaded_files_in;
 pub use loaded_files::{LOADED_FILES_VARIABLE, write_loaded_files};
-use redact::{redact, redact_value};
+use redact::redact;
+pub(crate) use redact::redact_value;
 pub(crate) use tree::{Origin, Origins, Tree};
+pub(crate) use validate::refusal;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +49,9 @@ pub struct Definitions {
     pub checks: Vec<Arc<Check>>,
     /// How many checks may run at once (`sensu.spawn.limit`).
     pub spawn_limit: usize,
+    /// The merged settings, secrets included. Kept only where the HTTP socket has a password with which it can be asked
+    /// for them.
+    pub settings: Option<Arc<Object>>,
 }
 
 /// The client definition.
@@ -71,7 +77,9 @@ impl Definitions {
             .collect();
         let limit = settings.get("sensu").and_then(|sensu| sensu.pointer("/spawn/limit")).and_then(Value::as_u64);
         let spawn_limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        Self { client, checks, spawn_limit }
+        let may_be_asked = client.attributes.get("http_socket").is_some_and(|socket| socket["password"].is_string());
+        let settings = may_be_asked.then(|| Arc::new(settings.clone()));
+        Self { client, checks, spawn_limit, settings }
     }
 }
 

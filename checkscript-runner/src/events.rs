@@ -1,5 +1,7 @@
 //! Every notice of the running runner, in sensu-client's words where it has them.
 
+pub(crate) mod sockets;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +142,10 @@ pub(crate) fn completing(keys: &[String]) -> Notice {
 /// The grace period is over, or a second signal has come: these checks have no result.
 pub(crate) fn killing(keys: &[String]) -> Notice {
     Notice::new(Level::Error, "killing checks in progress").with("checks_in_progress", keys.to_vec())
+}
+
+pub(crate) fn closing_sockets() -> Notice {
+    Notice::new(Level::Info, "closing client sockets")
 }
 
 pub(crate) fn stopped() -> Notice {

@@ -1,7 +1,7 @@
 //! Runs Sensu check scripts on their schedule and logs each result as sensu-client does.
 //!
 //! The parts follow a check's way: [`definitions`] reads it, [`schedule`] knows when it runs, [`execute`] runs it, and a
-//! [`notice::Sink`] takes the result; the binary's is the [`logger`]. [`app`] puts them together under the command line
+//! [`notice::Sink`] takes the result; the binary's is the [`logger`]. Results that applications push come in by [`sockets`]. [`app`] puts them together under the command line
 //! of [`cli`]. Another program can do so with a sink of its own:
 //!
 //! ```no_run
@@ -25,4 +25,5 @@ pub mod logger;
 pub mod notice;
 mod pretty;
 pub mod schedule;
+pub mod sockets;
 mod tools;

@@ -19,6 +19,7 @@ use crate::execute::Executor;
 use crate::logger::Logger;
 use crate::notice::Sink;
 use crate::schedule::Scheduler;
+use crate::sockets::Sockets;
 
 /// Everything that lives as long as the process.
 pub(super) struct Life {
@@ -60,6 +61,10 @@ impl Life {
         let scheduler = Scheduler::new(self.executor.clone(), self.definitions.subscribe());
         tokio::spawn(self.manager.clone().watchdog(scheduler.heartbeat(), stop.clone()));
         let mut scheduling = tokio::spawn(scheduler.run(stop.clone()));
+        let sink: Arc<dyn Sink> = self.logger.clone();
+        let sockets = Sockets::open(sink, self.definitions.subscribe()).await;
+        let close = CancellationToken::new();
+        let receiving = tokio::spawn(sockets.run(close.clone()));
         self.manager.ready();
         let signal = tokio::select! {
             signal = self.serve(&mut signals) => signal,
@@ -76,6 +81,10 @@ impl Life {
         // It ends at once; its task is over before the executor's are waited for, so that nothing is started after.
         scheduling.await.ok();
         self.complete(signals).await;
+        // Only now: a check under way may push results too.
+        self.logger.notice(&events::closing_sockets());
+        close.cancel();
+        receiving.await.ok();
         self.logger.notice(&events::stopped());
         ExitCode::SUCCESS
     }

@@ -140,6 +140,13 @@ pub(crate) fn place(documents: &[(PathBuf, Document)], path: &[String]) -> Optio
     Some((file.clone(), document.line(&path[..document.depth(path)])?))
 }
 
+/// Reads any JSON text with the same leniency; a text of white space only is null.
+pub(crate) fn lenient_json(text: &str) -> Result<Value, SyntaxError> {
+    let text = zeros::blank(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned());
+    let parsed = parse(&text).map_err(|error| SyntaxError::from(&error))?;
+    Ok(parsed.as_ref().map_or(Value::Null, json))
+}
+
 fn parse(text: &str) -> Result<Option<ast::Value<'_>>, ParseError> {
     let options = ParseOptions {
         allow_comments: true,

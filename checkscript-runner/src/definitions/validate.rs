@@ -51,6 +51,16 @@ fn top_level(settings: &Object, (key, rules): (&str, Rules), failures: &mut Vec<
     }
 }
 
+/// The first rule that a result from one of the sockets breaks, in sensu-client's words.
+pub(crate) fn refusal(result: &Value) -> Option<String> {
+    let mut failures = Vec::new();
+    let mut scope = Scope::new("check", result, Vec::new(), &mut failures);
+    if scope.must_be_object() {
+        check::result_rules(&mut scope);
+    }
+    failures.into_iter().next().map(|failure| failure.message)
+}
+
 fn definitions(settings: &Object, (key, word, rules): (&str, &str, Rules), failures: &mut Vec<Failure>) {
     let Some(Value::Object(definitions)) = settings.get(key) else {
         let value = settings.get(key).unwrap_or(&Value::Null);

@@ -24,12 +24,14 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// With a client `web-1` and nothing else.
+    /// With a client `web-1` and nothing else; tests run beside each other, so it leaves sensu-client's ports alone.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("conf.d")).unwrap();
         let runner = Self { directory, arguments: Vec::new(), environment: Vec::new(), before: "", process: None };
-        runner.write("config.json", &json!({"client": {"name": "web-1", "address": "127.0.0.1"}}).to_string());
+        let no = json!({"enabled": false});
+        let client = json!({"name": "web-1", "address": "127.0.0.1", "socket": no, "http_socket": no});
+        runner.write("config.json", &json!({"client": client}).to_string());
         runner
     }
 

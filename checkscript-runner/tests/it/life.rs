@@ -70,8 +70,14 @@ fn a_stop_waits_for_the_checks_under_way() {
     runner.signal(Signal::SIGTERM);
     assert_eq!(runner.exit().code(), Some(0));
     let said = messages(&runner);
-    let want =
-        ["received signal", "stopping", "completing checks in progress", "publishing check result", "stopping reactor"];
+    let want = [
+        "received signal",
+        "stopping",
+        "completing checks in progress",
+        "publishing check result",
+        "closing client sockets",
+        "stopping reactor",
+    ];
     assert_eq!(said[said.len() - want.len()..], want.map(str::to_owned));
     let lines = runner.lines_of("log");
     assert!(lines.iter().any(|line| line["signal"] == "TERM"));
@@ -91,7 +97,8 @@ fn a_second_signal_ends_the_waiting_and_says_what_was_killed() {
     runner.signal(Signal::SIGINT);
     assert_eq!(runner.exit().code(), Some(0));
     let said = messages(&runner);
-    assert_eq!(said[said.len() - 2..], ["killing checks in progress", "stopping reactor"].map(str::to_owned));
+    let want = ["killing checks in progress", "closing client sockets", "stopping reactor"];
+    assert_eq!(said[said.len() - want.len()..], want.map(str::to_owned));
     assert!(results_of(&runner.lines_of("log"), "endless").is_empty());
     assert!(!std::path::Path::new(&format!("/proc/{}", id.trim())).exists());
 }

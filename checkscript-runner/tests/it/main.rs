@@ -1,4 +1,4 @@
-//! The binary against what the real sensu-client did (`fixtures/p01`, `fixtures/p09`: its definitions and its logs,
+//! The binary against what the real sensu-client did (`fixtures/p01`, `p05`, `p09`: its definitions and its logs,
 //! verbatim), its life under signals, and the library as another program uses it.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
@@ -15,5 +15,6 @@ mod life;
 mod log;
 mod reload;
 mod runs;
+mod sockets;
 mod subscriptions;
 mod tools;

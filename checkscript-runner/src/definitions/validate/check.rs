@@ -36,6 +36,22 @@ pub(super) fn rules(check: &mut Scope<'_>) {
     }
 }
 
+/// The rules of a result that an application pushes (sensu `client/validators/check.rb`), in their order.
+pub(super) fn result_rules(check: &mut Scope<'_>) {
+    check.required("output", STRING);
+    check.required("status", INTEGER);
+    check.labelled("executed", "executed timestamp", INTEGER);
+    name(check);
+    check.handlers();
+    aggregate(check);
+    flap_detection(check);
+    truncate_output(check);
+    source(check);
+    if is_truthy(check.get("ttl")) {
+        ttl(check);
+    }
+}
+
 fn name(check: &mut Scope<'_>) {
     check.required("name", STRING);
     check.rule("name", matches(check.get("name"), &NAME), &format!("name {NAME_TEXT}"));

@@ -111,7 +111,7 @@ pub(super) fn client_attribute(name: &str, features: &Features) -> (Verdict, &'s
         "name" | "address" | "subscriptions" | "signature" => HONOURED,
         "timezone" => opt_in(Attribute::Timezone, features),
         "keepalive" | "keepalives" => (Elsewhere, "the Prometheus rules have the alert NodeDown"),
-        "socket" | "http_socket" => (NoEffect, "not supported yet: no socket is opened"),
+        "socket" | "http_socket" => HONOURED,
         "redact" => (
             NoEffect,
             "there are no keepalives; what is logged of the configuration hides sensu-client's own list of secrets",

@@ -1,0 +1,189 @@
+//! What becomes of a document, whichever way it came: results for the sink, or a reason why not.
+
+use std::sync::Arc;
+
+use check_result::log::Level;
+use check_result::{CheckResult, Object};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::limits::{Budget, Buffer};
+use crate::definitions::{Client, Definitions, SyntaxError, lenient_json, refusal};
+use crate::events::sockets as events;
+use crate::notice::{Notice, Sink};
+
+/// Where documents go.
+pub(super) struct Intake {
+    sink: Arc<dyn Sink>,
+    definitions: watch::Receiver<Arc<Definitions>>,
+    budget: Budget,
+}
+
+/// Why a result is not published: sensu-client's words for the first rule that it breaks.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refusal(String);
+
+// === impl Intake ===
+
+impl Intake {
+    pub(super) fn new(sink: Arc<dyn Sink>, definitions: watch::Receiver<Arc<Definitions>>) -> Self {
+        Self { sink, definitions, budget: Budget::default() }
+    }
+
+    /// Room for a document.
+    pub(super) fn buffer(&self) -> Buffer {
+        Buffer::new(&self.budget)
+    }
+
+    /// The configuration of this moment.
+    pub(super) fn definitions(&self) -> Arc<Definitions> {
+        Arc::clone(&self.definitions.borrow())
+    }
+
+    pub(super) fn notice(&self, notice: &Notice) {
+        self.sink.notice(notice);
+    }
+
+    /// A notice of level debug, made only if it goes anywhere.
+    pub(super) fn debug(&self, notice: impl FnOnce() -> Notice) {
+        if self.sink.wants(Level::Debug) {
+            self.sink.notice(&notice());
+        }
+    }
+
+    /// Reads a document. Bytes that are not UTF-8 are told and become U+FFFD.
+    pub(super) fn read(&self, data: &[u8]) -> Result<Value, SyntaxError> {
+        let text = String::from_utf8_lossy(data);
+        if matches!(text, std::borrow::Cow::Owned(_)) {
+            self.notice(&events::not_utf8(data));
+        }
+        lenient_json(&text)
+    }
+
+    /// Publishes a result or an array of them, one by one up to the first that breaks a rule.
+    pub(super) fn publish(&self, document: Value) -> Result<(), Refusal> {
+        let client = Arc::clone(&self.definitions.borrow().client);
+        let results = match document {
+            Value::Array(results) => results,
+            one => vec![one],
+        };
+        results.into_iter().try_for_each(|result| {
+            self.sink.publish(&checked(&client, result, Timestamp::now().as_second())?);
+            Ok(())
+        })
+    }
+}
+
+/// The result with what sensu-client adds to it, if it holds every rule.
+fn checked(client: &Client, mut check: Value, now: i64) -> Result<CheckResult, Refusal> {
+    if let Value::Object(check) = &mut check {
+        default(check, "status", 0);
+        default(check, "executed", now);
+    }
+    if let Some(refusal) = refusal(&check) {
+        return Err(Refusal(refusal));
+    }
+    let Value::Object(mut check) = check else { return Err(Refusal("check must be a hash".to_owned())) };
+    check.insert("issued".to_owned(), now.into());
+    // What the rules let through and no reader could take, such as a status beyond 64 bits.
+    let result = CheckResult::new(client.name.as_str(), check).map_err(|error| Refusal(error.to_string()))?;
+    Ok(result.with_signature(client.signature()))
+}
+
+/// Ruby's `||=`.
+fn default(check: &mut Object, attribute: &str, value: i64) {
+    let present = check.entry(attribute).or_insert(Value::Null);
+    if matches!(present, Value::Null | Value::Bool(false)) {
+        *present = value.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn client(attributes: Value) -> Client {
+        Client { name: "web-1".to_owned(), attributes: attributes.as_object().unwrap().clone() }
+    }
+
+    fn refused(check: Value) -> String {
+        checked(&client(json!({})), check, 7).unwrap_err().to_string()
+    }
+
+    /// A valid result with one attribute changed.
+    fn with(attribute: &str, value: Value) -> Value {
+        let mut check = json!({"name": "a", "output": "x"});
+        check[attribute] = value;
+        check
+    }
+
+    #[test]
+    fn a31_refusals_in_sensu_clients_words() {
+        let name = "check name cannot contain spaces or special characters";
+        let source = "check source cannot contain spaces, special characters, or invalid tokens";
+        for (attribute, value, words) in [
+            ("name", json!(""), name),
+            ("name", json!("check name"), name),
+            ("name", json!("check\nname"), name),
+            ("source", json!("check source"), source),
+            ("source", json!("check\nsource"), source),
+            ("source", json!(""), source),
+            ("output", json!(1234), "check output must be a string"),
+            ("status", json!("2"), "check status must be an integer"),
+            ("status", json!(2.0), "check status must be an integer"),
+            ("executed", json!("1431361723"), "check executed timestamp must be an integer"),
+            ("ttl", json!("30"), "check ttl must be an integer"),
+            ("ttl", json!(-10), "check ttl must be greater than 0"),
+            ("low_flap_threshold", json!("20"), "check low flap threshold must be an integer"),
+            ("handler", json!(1), "check handler must be a string"),
+            ("handlers", json!("a"), "check handlers must be an array"),
+            ("aggregate", json!("a b"), "check aggregate cannot contain spaces or special characters"),
+            ("truncate_output", json!(1), "check truncate_output must be boolean"),
+        ] {
+            assert_eq!(refused(with(attribute, value.clone())), words, "{attribute}: {value}");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_is_broken_is_told() {
+        let check = json!({"name": "a b", "output": 1, "status": "x"});
+        assert_eq!(refused(check), "check output must be a string");
+        assert_eq!(refused(json!([])), "check must be a hash");
+        assert_eq!(refused(Value::Null), "check must be a hash");
+    }
+
+    #[test]
+    fn a_status_that_no_reader_can_take_is_refused_and_not_lost() {
+        let huge: Value = serde_json::from_str("123456789012345678901234567890").unwrap();
+        assert!(refused(with("status", huge)).contains("status"));
+    }
+
+    #[test]
+    fn a32_a_result_is_what_was_sent_with_the_defaults_after_it_and_signed() {
+        let sent =
+            json!({"issued": 1, "custom": {"b": [1.50]}, "name": "a", "output": "x", "status": null, "duration": 12.5});
+        let result = checked(&client(json!({"signature": "s"})), sent, 7).unwrap();
+        assert_eq!(
+            json!(result).to_string(),
+            r#"{"client":"web-1","check":{"issued":7,"custom":{"b":[1.5]},"name":"a","output":"x","status":0,"duration":12.5,"executed":7},"signature":"s"}"#
+        );
+    }
+
+    #[test]
+    fn what_sensu_client_lets_pass_passes() {
+        for (attribute, value) in [
+            ("status", json!(-1)),
+            ("status", json!(9999)),
+            ("source", Value::Null),
+            ("source", json!("db-01")),
+            ("ttl", json!(false)),
+            ("aggregate", json!(true)),
+        ] {
+            assert!(checked(&client(json!({})), with(attribute, value), 7).is_ok(), "{attribute}");
+        }
+    }
+}
