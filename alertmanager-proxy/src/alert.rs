@@ -45,6 +45,8 @@ pub struct Outgoing {
     pub fingerprint: Fingerprint,
     /// The JSON object.
     pub json: Bytes,
+    /// The same as it was posted, where annotations were added to it.
+    pub bare: Option<Bytes>,
     /// From when on delivering it would say something else than what was posted, or nothing any more.
     pub stale_at: Timestamp,
 }
@@ -75,6 +77,7 @@ impl Alert {
 
     /// Adds `annotations`, but none that the rule has set, and serialises.
     pub fn into_outgoing(mut self, annotations: &Annotations) -> Outgoing {
+        let bare = (!annotations.is_empty()).then(|| self.json());
         if !annotations.is_empty() {
             let present = self.object.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
             if present.is_null() {
@@ -86,9 +89,11 @@ impl Alert {
                 }
             }
         }
-        let stale_at = self.stale_at();
-        let json = serde_json::to_vec(&self.object).expect("a JSON object always serialises");
-        Outgoing { fingerprint: self.fingerprint, json: Bytes::from(json), stale_at }
+        Outgoing { fingerprint: self.fingerprint, json: self.json(), bare, stale_at: self.stale_at() }
+    }
+
+    fn json(&self) -> Bytes {
+        serde_json::to_vec(&self.object).expect("a JSON object always serialises").into()
     }
 
     /// A firing alert delivered after its end would be a resolved one, which nobody posted; a resolved one is worth
@@ -100,6 +105,16 @@ impl Alert {
             None => self.received.checked_add(RESOLVE_TIMEOUT),
         };
         end.unwrap_or(Timestamp::MAX)
+    }
+}
+
+// === impl Outgoing ===
+
+impl Outgoing {
+    /// The alert without what was added to it; none where nothing was.
+    pub fn bare(&self) -> Option<Self> {
+        let json = self.bare.clone()?;
+        Some(Self { fingerprint: self.fingerprint, json, bare: None, stale_at: self.stale_at })
     }
 }
 
@@ -121,8 +136,10 @@ mod tests {
             out.json,
             r#"{"x":{"b":1.50,"a":[]},"labels":{"z":"","alertname":"T"},"annotations":{"output":"rule's","client":"web-1"}}"#
         );
-        let bare = alert(r#"{"labels":{"a":"b"}}"#, "2026-01-01T00:00:00Z");
-        assert_eq!(bare.clone().into_outgoing(&Annotations::new()).json, r#"{"labels":{"a":"b"}}"#);
+        assert_eq!(out.bare().unwrap().json, posted);
+        assert!(out.bare().unwrap().bare().is_none());
+        let bare = alert(r#"{"labels":{"a":"b"}}"#, "2026-01-01T00:00:00Z").into_outgoing(&Annotations::new());
+        assert_eq!((bare.json, bare.bare), (r#"{"labels":{"a":"b"}}"#.into(), None));
         let null = alert(r#"{"labels":{"a":"b"},"annotations":null}"#, "2026-01-01T00:00:00Z");
         let added = Annotations::from([("client", "web-1".to_owned())]);
         assert_eq!(null.into_outgoing(&added).json, r#"{"labels":{"a":"b"},"annotations":{"client":"web-1"}}"#);

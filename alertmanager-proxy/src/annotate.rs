@@ -15,10 +15,7 @@ use crate::alert::Annotations;
 
 mod text;
 
-/// Characters of `output`.
-const FIRST_LINE: usize = 300;
-
-/// Bytes of every other text.
+/// Bytes of every text but `output`.
 const TEXT: usize = 2_000;
 
 /// The address of a client that exists only as the `source` of results, as Sensu's server fills it in.
@@ -45,7 +42,7 @@ pub struct Context<'a> {
 pub fn annotate(detail: &Detail, context: &Context<'_>) -> Annotations {
     let result = &detail.result;
     let fields = [
-        ("output", Some(text::first_line(result.output(), FIRST_LINE))),
+        ("output", Some(text::first_line(result.output()))),
         ("output_detail", Some(fit(result.output()))),
         ("client", Some(fit(result.source().unwrap_or(result.client())))),
         ("address", address(detail)),
@@ -68,7 +65,7 @@ pub fn annotate(detail: &Detail, context: &Context<'_>) -> Annotations {
 
 /// The text of `detail_error`: parts of it may come from the node.
 pub fn explain(error: &str) -> String {
-    text::first_line(error, FIRST_LINE)
+    text::first_line(error)
 }
 
 /// The text of `detail_age`, for a result from `executed`.

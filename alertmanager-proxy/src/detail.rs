@@ -117,8 +117,14 @@ impl Details {
     /// use. A failure counts whenever it was, while it is kept.
     pub async fn get(&self, target: &Target, not_before: Instant) -> Answer {
         let outdated = |answer: &Answer| answer.as_ref().is_ok_and(|fetched| fetched.started < not_before);
-        let entry = self.cache.entry_by_ref(target).or_insert_with_if(self.fetch(target), outdated).await;
-        entry.into_value()
+        loop {
+            let entry = self.cache.entry_by_ref(target).or_insert_with_if(self.fetch(target), outdated).await;
+            let answer = entry.into_value();
+            // Who waits for a flight that is under way is given its value as it is. The next one begins later.
+            if !outdated(&answer) {
+                return answer;
+            }
+        }
     }
 
     async fn fetch(&self, target: &Target) -> Answer {
@@ -177,6 +183,11 @@ impl Failure {
     pub fn late(target: &Target, hold: Duration) -> Self {
         let reason = format!("{} did not answer within {hold:?}", target.url.authority());
         Self { kind: "late", reason: reason.into() }
+    }
+
+    /// The node is not asked: too many other alerts wait for their detail.
+    pub fn crowded() -> Self {
+        Self { kind: "crowded", reason: "too many alerts wait for their detail".into() }
     }
 
     fn denied(denied: &Denied, url: &Url) -> Self {

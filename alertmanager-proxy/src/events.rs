@@ -1,8 +1,10 @@
 //! Everything that happens to an alert: the log line and the metric of one event stand together.
 //!
-//! What may happen to thousands of alerts at once is counted each time and logged at most once a minute.
+//! What may happen to thousands of alerts at once is counted each time and logged at most once a minute, each kind for
+//! itself.
 
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -23,8 +25,6 @@ const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 
 /// Why an alert did not reach an Alertmanager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// Too many alerts wait for their detail.
-    HeldFull,
     /// Too many alerts wait for this Alertmanager.
     PendingFull,
     /// It waited so long that delivering it would say something else.
@@ -46,6 +46,8 @@ pub enum Enrichment {
     Remembered,
     /// The reason why there is no detail.
     Failed,
+    /// The same: too many alerts wait for their detail.
+    Crowded,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,6 +77,7 @@ pub struct Events {
     received: Counter,
     refused: Family<Reason, Counter>,
     forwarded: Family<Peer, Counter>,
+    stripped: Family<Peer, Counter>,
     dropped: Family<Dropped, Counter>,
     enrichments: Family<Outcome, Counter>,
     fetches: Family<Outcome, Counter>,
@@ -84,10 +87,7 @@ pub struct Events {
     pending: Family<Peer, Gauge>,
     up: Family<Peer, Gauge>,
     retries: Family<Peer, Counter>,
-    said_full: Seldom,
-    said_refused: Seldom,
-    said_failed: Seldom,
-    said_unreachable: Seldom,
+    said: Said,
 }
 
 // === impl Events ===
@@ -100,6 +100,7 @@ impl Events {
             received: Counter::default(),
             refused: Family::default(),
             forwarded: Family::default(),
+            stripped: Family::default(),
             dropped: Family::default(),
             enrichments: Family::default(),
             fetches: Family::default(),
@@ -109,17 +110,13 @@ impl Events {
             pending: Family::default(),
             up: Family::default(),
             retries: Family::default(),
-            said_full: Seldom::default(),
-            said_refused: Seldom::default(),
-            said_failed: Seldom::default(),
-            said_unreachable: Seldom::default(),
+            said: Said::default(),
         };
         events.register(registry.sub_registry_with_prefix("alertmanager_proxy"));
         // A counter that starts at its first event hides that event from `increase`.
-        for why in [Enrichment::None, Enrichment::Fetched, Enrichment::Remembered, Enrichment::Failed] {
-            drop(events.enrichments.get_or_create(&Outcome { outcome: why.word() }));
+        for with in Enrichment::ALL {
+            drop(events.enrichments.get_or_create(&Outcome { outcome: with.word() }));
         }
-        drop(events.dropped.get_or_create(&Dropped::new(Loss::HeldFull, "")));
         events
     }
 
@@ -127,6 +124,7 @@ impl Events {
         to.register("alerts_received", "Valid alerts that were posted", self.received.clone());
         to.register("alerts_refused", "Posted alerts that were not taken, by reason", self.refused.clone());
         to.register("alerts_forwarded", "Alerts that an Alertmanager took", self.forwarded.clone());
+        to.register("alerts_stripped", "Alerts that an Alertmanager refused with their detail", self.stripped.clone());
         to.register("alerts_dropped", "Alerts that did not reach an Alertmanager, by reason", self.dropped.clone());
         to.register("enrichments", "Alerts that went on, by what they were given", self.enrichments.clone());
         to.register("detail_fetches", "Requests for a detail, by outcome", self.fetches.clone());
@@ -150,7 +148,7 @@ impl Events {
     /// Alerts, or a whole body, were posted that cannot be taken.
     pub fn refused(&self, reason: &'static str, count: usize, error: &dyn std::fmt::Display) {
         self.refused.get_or_create(&Reason { reason }).inc_by(count as u64);
-        if self.said_refused.due() {
+        if self.said.due("refused", reason) {
             warn!(reason, count, "Refused posted alerts: {error}");
         }
     }
@@ -158,6 +156,9 @@ impl Events {
     /// An alert goes on with what it was given.
     pub fn enriched(&self, with: Enrichment) {
         self.enrichments.get_or_create(&Outcome { outcome: with.word() }).inc();
+        if with == Enrichment::Crowded && self.said.due("enriched", with.word()) {
+            warn!("Alerts go on without their detail: too many wait for theirs (limits.held_alerts)");
+        }
     }
 
     /// How many alerts are held.
@@ -177,7 +178,9 @@ impl Events {
         self.fetch_duration.observe(took.as_secs_f64());
         match outcome {
             Ok(()) => debug!(%url, ?took, "Fetched a detail from {url}"),
-            Err((_, error)) if self.said_failed.due() => warn!(%url, error, "A detail could not be fetched: {error}"),
+            Err((_, error)) if self.said.due("fetched", kind) => {
+                warn!(%url, error, "A detail could not be fetched: {error}")
+            }
             Err((_, error)) => debug!(%url, error, "A detail could not be fetched: {error}"),
         }
     }
@@ -185,17 +188,24 @@ impl Events {
     /// A source's configuration does not let an alert's detail be asked for.
     pub fn not_asked(&self, url: &Url, error: &str) {
         self.fetches.get_or_create(&Outcome { outcome: "denied" }).inc();
-        if self.said_failed.due() {
+        if self.said.due("fetched", "denied") {
             warn!(%url, error, "A detail was not asked for: {error}");
         }
     }
 
-    /// Alerts are lost, to one Alertmanager or, where none is named, to all.
+    /// Alerts are lost to an Alertmanager.
     pub fn dropped(&self, why: Loss, alertmanager: &str, count: usize, detail: &str) {
         self.dropped.get_or_create(&Dropped::new(why, alertmanager)).inc_by(count as u64);
-        // A refusal is about one alert, and an operator needs its text.
-        if why == Loss::Rejected || self.said_full.due() {
+        if self.said.due("dropped", why.word()) {
             error!(reason = why.word(), alertmanager, count, "Dropped alerts: {detail}");
+        }
+    }
+
+    /// An Alertmanager refused an alert with what was added to it, which is posted again without.
+    pub fn stripped(&self, alertmanager: &str, error: &str) {
+        self.stripped.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).inc();
+        if self.said.due("stripped", "") {
+            warn!(alertmanager, error, "{alertmanager} refused an alert, posting it without its detail: {error}");
         }
     }
 
@@ -212,7 +222,7 @@ impl Events {
     pub fn retried(&self, alertmanager: &str, error: &str) {
         let peer = Peer { alertmanager: alertmanager.to_owned() };
         self.retries.get_or_create(&peer).inc();
-        if self.up.get_or_create(&peer).set(0) == 1 || self.said_unreachable.due() {
+        if self.up.get_or_create(&peer).set(0) == 1 || self.said.due("retried", "") {
             warn!(alertmanager, error, "Cannot deliver to {alertmanager}, trying again: {error}");
         }
     }
@@ -228,7 +238,8 @@ impl Events {
         let peer = Peer { alertmanager: alertmanager.to_owned() };
         drop(self.forwarded.get_or_create(&peer));
         drop(self.retries.get_or_create(&peer));
-        for why in [Loss::PendingFull, Loss::Stale, Loss::Rejected, Loss::Shutdown] {
+        drop(self.stripped.get_or_create(&peer));
+        for why in Loss::ALL {
             drop(self.dropped.get_or_create(&Dropped::new(why, alertmanager)));
         }
     }
@@ -252,9 +263,10 @@ impl Dropped {
 // === impl Loss ===
 
 impl Loss {
+    const ALL: [Self; 4] = [Self::PendingFull, Self::Stale, Self::Rejected, Self::Shutdown];
+
     fn word(self) -> &'static str {
         match self {
-            Self::HeldFull => "held_full",
             Self::PendingFull => "pending_full",
             Self::Stale => "stale",
             Self::Rejected => "rejected",
@@ -266,27 +278,49 @@ impl Loss {
 // === impl Enrichment ===
 
 impl Enrichment {
+    const ALL: [Self; 5] = [Self::None, Self::Fetched, Self::Remembered, Self::Failed, Self::Crowded];
+
     fn word(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Fetched => "fetched",
             Self::Remembered => "remembered",
             Self::Failed => "failed",
+            Self::Crowded => "crowded",
         }
     }
 }
 
-/// Says yes at most once a minute.
+/// When each kind of message, an event and its reason, was last logged. Both come from the code, so there are few.
 #[derive(Debug, Default)]
-struct Seldom(Mutex<Option<Instant>>);
+struct Said(Mutex<HashMap<(&'static str, &'static str), Instant>>);
 
-impl Seldom {
-    fn due(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let due = last.is_none_or(|last| last.elapsed() >= SILENCE);
+impl Said {
+    /// Whether a message of this kind may be logged now: once a minute.
+    fn due(&self, event: &'static str, reason: &'static str) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = said.get(&(event, reason)).is_none_or(|last| last.elapsed() >= SILENCE);
         if due {
-            *last = Some(Instant::now());
+            said.insert((event, reason), Instant::now());
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_message_is_silent_for_itself() {
+        let said = Said::default();
+        for why in Loss::ALL {
+            assert!(said.due("dropped", why.word()), "{why:?}");
+            assert!(!said.due("dropped", why.word()), "{why:?}");
+        }
+        let minute_ago = Instant::now().checked_sub(SILENCE).unwrap();
+        said.0.lock().unwrap().insert(("dropped", Loss::Rejected.word()), minute_ago);
+        assert!(said.due("dropped", Loss::Rejected.word()));
+        assert!(!said.due("dropped", Loss::Stale.word()));
     }
 }

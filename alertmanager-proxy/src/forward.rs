@@ -2,7 +2,8 @@
 //!
 //! Alerts are not gossiped, so each Alertmanager gets every alert, from a sender of its own: one that is down or slow never
 //! delays another. What waits is keyed by alert, the newest post wins, and what has become meaningless is not delivered.
-//! A batch that fails is tried again with growing waits; one that is refused is halved until the bad alert stands alone.
+//! A batch that fails is tried again with growing waits; one that is refused is halved until the bad alert stands alone, which
+//! is tried once more as it was posted.
 
 use std::sync::Arc;
 use std::time::Duration;

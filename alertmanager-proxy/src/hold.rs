@@ -7,7 +7,7 @@
 //!
 //! - No source matches: the alert goes on untouched.
 //! - Nothing is known since its last change: it is held, for `hold` at most. A post of the same alert meanwhile takes its
-//!   place and keeps its deadline.
+//!   place and keeps its deadline. Where too many are held, it goes on at once and says so; its resend has another try.
 //! - Something is known: it goes on with that, and what is old is refreshed behind its back.
 //!
 //! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one.
@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::alert::{Alert, Annotations, Fingerprint};
 use crate::annotate;
 use crate::detail::{Answer, Failure, Target};
-use crate::events::{Enrichment, Events, Loss};
+use crate::events::{Enrichment, Events};
 use crate::forward::Forwarder;
 use crate::setup::{Setup, Shared};
 
@@ -51,11 +51,6 @@ pub struct Hold {
     stop: CancellationToken,
     zone: TimeZone,
 }
-
-/// There is no room for one more alert.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many alerts wait for their detail")]
-pub struct Full;
 
 /// An alert that waits.
 #[derive(Debug)]
@@ -86,17 +81,13 @@ impl Hold {
         })
     }
 
-    /// Takes an alert. Does not wait.
-    ///
-    /// # Errors
-    /// When it needs to be held and there is no room.
-    pub fn accept(self: &Arc<Self>, alert: Alert) -> Result<(), Full> {
+    /// Takes an alert that was posted `now`, which is the same for all of a batch: one answer serves them. Does not wait.
+    pub fn accept(self: &Arc<Self>, alert: Alert, now: Instant) {
         let setup = self.setup.load_full();
         let target = Target::find(&setup.config, alert.labels());
         let mut held = self.lock();
         if let Some(waiting) = held.get_mut(&alert.fingerprint()) {
-            waiting.replace(alert);
-            return Ok(());
+            return waiting.replace(alert, now);
         }
         match target {
             None => self.send(alert, &Annotations::new(), Enrichment::None),
@@ -107,19 +98,18 @@ impl Hold {
                     self.send(alert, &known.annotations(), Enrichment::Remembered);
                 }
                 None if held.len() >= setup.config.limits.held_alerts => {
-                    self.events.dropped(Loss::HeldFull, "", 1, &Full.to_string());
-                    return Err(Full);
+                    let known = self.learn(&alert, &target, Err(Failure::crowded()));
+                    self.send(alert, &known.annotations(), Enrichment::Crowded);
                 }
                 None => {
                     let fingerprint = alert.fingerprint();
-                    held.insert(fingerprint, Held::new(alert));
+                    held.insert(fingerprint, Held::new(alert, now));
                     self.events.held(held.len());
                     let hold = Arc::clone(self);
                     self.tracker.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
                 }
             },
         }
-        Ok(())
     }
 
     /// Waits until every held alert has gone on. None is accepted any more.
@@ -131,7 +121,7 @@ impl Hold {
 
     /// Waits for the detail of a held alert, and lets the alert go on.
     async fn wait(&self, fingerprint: Fingerprint, target: &Target, setup: &Setup) {
-        let mut not_before = Instant::now();
+        let Some((_, mut not_before)) = self.held(fingerprint) else { return };
         let deadline = not_before + setup.config.hold;
         loop {
             let mut fetch = pin!(setup.details.get(target, not_before.into_std()));
@@ -227,15 +217,14 @@ impl Hold {
 // === impl Held ===
 
 impl Held {
-    fn new(alert: Alert) -> Self {
-        let now = Instant::now();
+    fn new(alert: Alert, now: Instant) -> Self {
         Self { alert, since: now, changed: now }
     }
 
     /// The newest post wins.
-    fn replace(&mut self, alert: Alert) {
+    fn replace(&mut self, alert: Alert, now: Instant) {
         if alert.is_resolved() != self.alert.is_resolved() {
-            self.changed = Instant::now();
+            self.changed = now;
         }
         self.alert = alert;
     }

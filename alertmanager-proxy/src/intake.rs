@@ -1,7 +1,7 @@
 //! Taking alerts from Prometheus.
 //!
 //! - `POST /api/v2/alerts`: 200 when every alert was taken, 400 when some are bad (the good ones were taken), 413 when the
-//!   body is too large, 503 when there is no room or no Alertmanager could be reached for long
+//!   body is too large, 503 when no Alertmanager could be reached for long
 //! - `POST /api/v1/alerts`: 410, as Alertmanager since 0.27
 //!
 //! Prometheus sends one batch after the other and forgets what it could not deliver, so it is answered as soon as the alerts
@@ -24,10 +24,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
 use crate::events::Events;
-use crate::hold::{Full, Hold};
+use crate::hold::Hold;
 use crate::passthrough::{self, Passthrough};
 use crate::setup::{Setup, Shared};
 
@@ -117,9 +118,9 @@ impl Intake {
         // Asked first: an alert that is queued now cannot have been delivered when it is answered.
         let unreachable = self.passthrough.forwarder().unreachable_for();
         self.events.received(alerts.len());
-        let full = alerts.into_iter().map(|alert| self.hold.accept(alert)).filter(Result::is_err).count();
-        if full > 0 {
-            return error(StatusCode::SERVICE_UNAVAILABLE, 503, &format!("{Full}; {full} alerts were not taken"));
+        let now = Instant::now();
+        for alert in alerts {
+            self.hold.accept(alert, now);
         }
         if unreachable >= setup.config.forward.unreachable_after {
             let message = format!("no Alertmanager could be reached for {}s; alerts are kept", unreachable.as_secs());

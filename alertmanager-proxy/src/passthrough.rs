@@ -79,7 +79,8 @@ impl Passthrough {
         &self.forwarder
     }
 
-    /// Passes a request on to every Alertmanager; the answer is the first one's in the configured order that has any.
+    /// Passes a request on to every Alertmanager; the answer is that of the first that has any: in the configured
+    /// order, but those that are known to be down last.
     pub async fn everywhere(&self, parts: &Parts, body: Bytes) -> Option<Response> {
         let peers = self.forwarder.by_reachability();
         let answers = peers.iter().map(|peer| self.send(peer, parts, reqwest::Body::from(body.clone())));

@@ -47,15 +47,9 @@ fn redact(text: &str) -> Cow<'_, str> {
     PASSWORD.replace_all(text, "$1 <password omitted>")
 }
 
-/// The first line of raw text that is not blank, cleaned, without passwords, at most `max` characters; a last `…` says that
-/// it was cut.
-pub(super) fn first_line(raw: &str, max: usize) -> String {
-    let text = presentable(&raw[..raw.floor_char_boundary(END)]);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    match line.char_indices().nth(max) {
-        None => line.to_owned(),
-        Some(_) => line.chars().take(max.saturating_sub(1)).chain(['…']).collect(),
-    }
+/// The first line of raw text as everywhere ([`check_result::first_line`]), cleaned, without passwords.
+pub(super) fn first_line(raw: &str) -> String {
+    check_result::first_line(&presentable(&raw[..raw.floor_char_boundary(END)])).to_owned()
 }
 
 /// The start of `head` and the end of `tail`, at most `max` bytes, with a line between them that says how much of the
@@ -106,11 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn a_first_line_is_counted_in_characters() {
-        assert_eq!(first_line("\n \n \x1b[1mCRITICAL: x \nmore", 300), "CRITICAL: x");
-        assert_eq!(first_line("日本語", 3), "日本語");
-        assert_eq!(first_line("日本語x", 3), "日本…");
-        assert_eq!(first_line("", 3), "");
+    fn the_first_line_is_that_of_the_clean_text() {
+        assert_eq!(first_line("\x1b[0m\n \n \x1b[1mCRITICAL: -p x \nmore"), "CRITICAL: -p <password omitted>");
+        assert_eq!(first_line(&format!("\x1b[1m{}", "語".repeat(400))), "語".repeat(300));
+        assert_eq!(first_line(""), "");
     }
 
     #[test]

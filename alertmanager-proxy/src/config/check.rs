@@ -25,7 +25,7 @@ fn config(root: &Node, failures: &Failures) -> Config {
     let alertmanagers = fields.needed_list("alertmanagers", "`- url: http://127.0.0.1:9093`");
     let sources = fields.list("sources");
     let config = Config {
-        alertmanagers: alertmanagers.iter().filter_map(|place| alertmanager(place, failures)).collect(),
+        alertmanagers: alertmanagers.iter().fold(Vec::new(), |known, place| alertmanager(place, known, failures)),
         sources: sources.iter().filter_map(|place| source(place, failures)).collect(),
         hold: fields.duration("hold", HOLD),
         fetch: fetch(fields.section("fetch")),
@@ -40,11 +40,17 @@ fn config(root: &Node, failures: &Failures) -> Config {
     config
 }
 
-fn alertmanager(place: &Place<'_>, failures: &Failures) -> Option<Url> {
+/// Adds the one that stands in `place` to those that are `known`: one that is there already would get every alert twice.
+fn alertmanager(place: &Place<'_>, mut known: Vec<Url>, failures: &Failures) -> Vec<Url> {
     let mut fields = place.fields(failures);
-    let url = fields.needed("url", "http://127.0.0.1:9093").and_then(|place| place.value(failures, base_url));
+    let new = |text: &str| match base_url(text)? {
+        url if known.contains(&url) => Err(format!("`{text}` is there already; each gets every alert once")),
+        url => Ok(url),
+    };
+    let url = fields.needed("url", "http://127.0.0.1:9093").and_then(|place| place.value(failures, new));
     fields.end();
-    url
+    known.extend(url);
+    known
 }
 
 fn source(place: &Place<'_>, failures: &Failures) -> Option<Source> {
@@ -108,14 +114,17 @@ fn anchored(text: &str) -> Result<Regex, String> {
     Regex::new(&format!("^(?s:{text})$")).map_err(told)
 }
 
+/// A URL that paths are added to; slashes at its end say nothing.
 fn base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    let mut url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(format!("`{text}` must begin with http:// or https:// and name a host"));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err(format!("`{text}` may have no user name, password, query or fragment"));
     }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
     Ok(url)
 }
 
@@ -220,6 +229,15 @@ sourcess: []
             assert!(told.iter().any(|failure| failure.starts_with(&start)), "{start} not in {told:#?}");
         }
         assert_eq!(told.len(), 16, "{told:#?}");
+    }
+
+    #[test]
+    fn an_alertmanager_is_listed_once() {
+        let told =
+            failures("alertmanagers:\n- url: http://a:80/x\n- url: http://b\n- url: http://A/x/\n- url: http://b:80\n");
+        let places: Vec<_> = told.iter().map(|failure| failure.split(": `").next().unwrap()).collect();
+        assert_eq!(places, ["4: alertmanagers[2].url", "5: alertmanagers[3].url"], "{told:?}");
+        assert!(told[0].ends_with("`http://A/x/` is there already; each gets every alert once"), "{told:?}");
     }
 
     #[test]

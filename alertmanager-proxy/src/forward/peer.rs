@@ -41,7 +41,7 @@ pub(super) struct Parts {
 /// The sender: delivers what is pending until it is told to stop and nothing is left.
 pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
     let target = peer.at("/api/v2/alerts");
-    let mut waits = waits();
+    let mut waits = Waits::new(false);
     loop {
         tokio::select! {
             biased;
@@ -55,13 +55,12 @@ pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
             None => Err((batch, "the program stops".to_owned())),
         };
         match delivered {
-            Ok(()) => waits = self::waits(),
+            Ok(()) => waits = Waits::new(waits.stopping),
             Err((rest, error)) => {
                 peer.pending.put_back(rest);
                 peer.set_down(true);
                 parts.events.retried(&peer.name, &error);
-                let wait = waits.next().unwrap_or(LONGEST_WAIT);
-                let _ = peer.abandon.run_until_cancelled(tokio::time::sleep(wait)).await;
+                waits.next(&peer).await;
             }
         }
         parts.events.pending(&peer.name, peer.len());
@@ -71,13 +70,36 @@ pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
     }
 }
 
-fn waits() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(FIRST_WAIT)
-        .with_max_delay(LONGEST_WAIT)
-        .with_jitter()
-        .without_max_times()
-        .build()
+/// The waits between tries.
+struct Waits {
+    growing: ExponentialBackoff,
+    /// Whether a stop has cut one short.
+    stopping: bool,
+}
+
+// === impl Waits ===
+
+impl Waits {
+    fn new(stopping: bool) -> Self {
+        let growing = ExponentialBuilder::new()
+            .with_min_delay(FIRST_WAIT)
+            .with_max_delay(LONGEST_WAIT)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        Self { growing, stopping }
+    }
+
+    /// Waits before the next try. A stop leaves less time than the longest wait, so it cuts one short and starts anew with
+    /// the shortest.
+    async fn next(&mut self, peer: &Peer) {
+        let wait = self.growing.next().unwrap_or(LONGEST_WAIT);
+        tokio::select! {
+            () = peer.abandon.cancelled() => {}
+            () = peer.stop.cancelled(), if !self.stopping => *self = Self::new(true),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
 }
 
 // === impl Peer ===
@@ -130,16 +152,21 @@ impl Peer {
         self.stop.cancel();
     }
 
+    /// The next batch. Where there is none after all, nothing proves any more that it is down.
     fn take(&self, events: &Events) -> Vec<Arc<Outgoing>> {
         let (batch, stale) = self.pending.take(Timestamp::now());
         if stale > 0 {
             events.dropped(Loss::Stale, &self.name, stale, "they waited until they no longer said what was posted");
         }
+        if batch.is_empty() {
+            self.set_down(false);
+        }
         batch
     }
 
     /// Delivers `batch`; what could not be delivered comes back with the reason. Alertmanager has kept the good alerts of a
-    /// batch that it refuses with 400, but of one that it refuses with 422 none, so both halves are posted again.
+    /// batch that it refuses with 400, but of one that it refuses with 422 none, so both halves are posted again. What is
+    /// refused alone is posted as it came: what the proxy added shall not cost the alert.
     async fn deliver(
         &self,
         batch: Vec<Arc<Outgoing>>,
@@ -160,7 +187,13 @@ impl Peer {
                 }
                 Err(refused @ PostError::Refused { .. }) => {
                     self.set_down(false);
-                    parts.events.dropped(Loss::Rejected, &self.name, 1, &refused.to_string());
+                    match batch[0].bare() {
+                        Some(bare) => {
+                            parts.events.stripped(&self.name, &refused.to_string());
+                            work.push(vec![Arc::new(bare)]);
+                        }
+                        None => parts.events.dropped(Loss::Rejected, &self.name, 1, &refused.to_string()),
+                    }
                 }
                 Err(PostError::Failed(error)) => {
                     let rest = std::iter::once(batch).chain(work.into_iter().rev());
@@ -169,5 +202,48 @@ impl Peer {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures_util::FutureExt as _;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::alert::Fingerprint;
+
+    fn peer() -> Peer {
+        Peer::new(Url::parse("http://am:9093").unwrap(), CancellationToken::new(), CancellationToken::new())
+    }
+
+    #[tokio::test]
+    async fn a_stop_cuts_one_wait_short() {
+        let (peer, mut waits) = (peer(), Waits::new(false));
+        assert!(waits.next(&peer).now_or_never().is_none());
+        peer.retire();
+        assert!(waits.next(&peer).now_or_never().is_some());
+        assert!(waits.next(&peer).now_or_never().is_none(), "the one after it is waited");
+        peer.abandon.cancel();
+        assert!(waits.next(&peer).now_or_never().is_some());
+    }
+
+    #[test]
+    fn an_alertmanager_that_nothing_waits_for_is_not_known_to_be_down() {
+        let (peer, events) = (peer(), Events::new(&mut Registry::default()));
+        let alert = |name: &str, stale_at| {
+            let fingerprint = Fingerprint::of(&BTreeMap::from([("alertname".to_owned(), name.to_owned())]));
+            Arc::new(Outgoing { fingerprint, json: "{}".into(), bare: None, stale_at })
+        };
+        peer.set_down(true);
+        peer.push(alert("old", Timestamp::UNIX_EPOCH), 9);
+        peer.push(alert("new", Timestamp::MAX), 9);
+        assert_eq!(peer.take(&events).len(), 1);
+        assert!(!peer.down_for().is_zero());
+        peer.push(alert("old", Timestamp::UNIX_EPOCH), 9);
+        assert_eq!(peer.take(&events).len(), 0);
+        assert!(peer.down_for().is_zero());
     }
 }

@@ -113,7 +113,12 @@ mod tests {
 
     fn alert(name: &str, json: &'static str) -> Arc<Outgoing> {
         let labels = BTreeMap::from([("alertname".to_owned(), name.to_owned())]);
-        Arc::new(Outgoing { fingerprint: Fingerprint::of(&labels), json: json.into(), stale_at: Timestamp::MAX })
+        Arc::new(Outgoing {
+            fingerprint: Fingerprint::of(&labels),
+            json: json.into(),
+            bare: None,
+            stale_at: Timestamp::MAX,
+        })
     }
 
     fn taken(pending: &Pending) -> Vec<String> {

@@ -45,9 +45,12 @@ impl Alertmanager {
     }
 }
 
-/// Refuses a batch with a `bad` alert as a whole, as Alertmanager does with an invalid `generatorURL`.
+/// Refuses a batch with a `bad` alert as a whole, as Alertmanager does with an invalid `generatorURL`, and so one with an
+/// `only_bare` alert that has an output.
 async fn take(State(taken): State<Arc<mpsc::UnboundedSender<Value>>>, Json(alerts): Json<Vec<Value>>) -> Response {
-    if alerts.iter().any(|alert| !alert["labels"]["bad"].is_null()) {
+    let bad = |alert: &Value| !alert["labels"]["bad"].is_null();
+    let picky = |alert: &Value| !alert["labels"]["only_bare"].is_null() && !alert["annotations"]["output"].is_null();
+    if alerts.iter().any(|alert| bad(alert) || picky(alert)) {
         let error = json!({"code": 601, "message": "0.generatorURL in body must be of type uri"});
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
     }

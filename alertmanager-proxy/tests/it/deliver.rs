@@ -41,6 +41,20 @@ async fn a_bad_alert_costs_no_good_one() {
 }
 
 #[tokio::test]
+async fn an_alert_that_is_refused_with_its_detail_goes_without() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let mut picky = alert("disk", node.address);
+    picky["labels"]["only_bare"] = json!("yes");
+    proxy.post(&json!([picky])).await;
+    assert_eq!(alertmanager.next().await, picky);
+    let name = format!("http://{}", alertmanager.address);
+    let stripped = format!("alertmanager_proxy_alerts_stripped_total{{alertmanager=\"{name}\"}}");
+    let dropped = format!("alertmanager_proxy_alerts_dropped_total{{reason=\"rejected\",alertmanager=\"{name}\"}}");
+    assert_eq!((proxy.metric(&stripped).await, proxy.metric(&dropped).await), (Some(1.0), Some(0.0)));
+}
+
+#[tokio::test]
 async fn prometheus_is_told_when_no_alertmanager_can_be_reached_and_nothing_is_lost() {
     let down = closed_port().await;
     let proxy = Proxy::start(&config(&[down], "forward: {unreachable_after: 1ms}"));
@@ -59,17 +73,22 @@ async fn prometheus_is_told_when_no_alertmanager_can_be_reached_and_nothing_is_l
 }
 
 #[tokio::test]
-async fn there_is_an_end_to_what_is_held() {
+async fn what_there_is_no_room_to_hold_goes_on_at_once() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let limits = "hold: 20s\nfetch: {timeout: 20s}\nlimits: {held_alerts: 1}";
     let proxy = Proxy::start(&config(&[alertmanager.address], limits));
     assert_eq!(proxy.post(&json!([alert("gated", node.address)])).await, 200);
-    assert_eq!(proxy.post(&json!([alert("hung", node.address), plain("untouched")])).await, 503);
-    assert_eq!(alertmanager.next().await, plain("untouched"));
+    let crowded = json!([alert("disk", node.address)]);
+    assert_eq!(proxy.post(&crowded).await, 200);
+    let annotations = alertmanager.next().await["annotations"].take();
+    assert_eq!(annotations["detail_error"], "too many alerts wait for their detail");
+    assert_eq!(annotations["summary"], "a check failed");
+    let series = "alertmanager_proxy_enrichments_total{outcome=\"crowded\"}";
+    assert_eq!(proxy.metric(series).await, Some(1.0));
     node.open();
     assert_eq!(alertmanager.next().await["labels"]["check"], "gated");
-    let series = "alertmanager_proxy_alerts_dropped_total{reason=\"held_full\",alertmanager=\"\"}";
-    assert_eq!(proxy.metric(series).await, Some(1.0));
+    proxy.post(&crowded).await;
+    assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%", "the resend has room");
 }
 
 #[tokio::test]

@@ -84,6 +84,26 @@ async fn a_resolved_alert_says_what_the_check_says_now() {
 }
 
 #[tokio::test]
+async fn a_resolved_alert_does_not_take_what_was_asked_for_before() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 20s, cache: 1ms}"));
+    let firing = alert("gated", node.address);
+    node.open();
+    proxy.post(&json!([firing])).await;
+    alertmanager.next().await;
+    node.close();
+    while node.asked() < 2 {
+        proxy.post(&json!([firing])).await;
+        alertmanager.next().await;
+    }
+    node.says(0, "OK: / 40%\n");
+    proxy.post(&json!([resolved(firing)])).await;
+    node.open();
+    assert_eq!(alertmanager.next().await["annotations"]["output"], "OK: / 40%");
+    assert_eq!(node.asked(), 3);
+}
+
+#[tokio::test]
 async fn a_resolved_alert_keeps_the_output_that_it_was_resolved_with() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], "fetch: {cache: 1ms}"));

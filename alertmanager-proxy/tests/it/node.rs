@@ -52,9 +52,14 @@ impl Node {
         self.state.output.send_replace((status, output.to_owned()));
     }
 
-    /// Answers the check `gated` from now on.
+    /// Answers the check `gated` from now on, with what it said when it was asked.
     pub(crate) fn open(&self) {
         self.state.open.send_replace(true);
+    }
+
+    /// Lets the check `gated` wait again.
+    pub(crate) fn close(&self) {
+        self.state.open.send_replace(false);
     }
 }
 
@@ -63,8 +68,9 @@ async fn answer(Path(check): Path<String>, State(answers): State<Arc<Answers>>) 
     match check.as_str() {
         "hung" => std::future::pending().await,
         "gated" => {
+            let asked = detail(&answers);
             answers.open.subscribe().wait_for(|open| *open).await.unwrap();
-            detail(&answers)
+            asked
         }
         "html" => "<html>Welcome to nginx!</html>".into_response(),
         "wrong" => r#"{"check": 1}"#.into_response(),

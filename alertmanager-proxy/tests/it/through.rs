@@ -48,3 +48,17 @@ async fn long_bodies_are_streamed() {
     let said: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(said["body"].as_str().unwrap().len(), long.len());
 }
+
+#[tokio::test]
+async fn a_password_for_the_proxy_is_not_passed_on() {
+    let alertmanager = Alertmanager::start().await;
+    let config = config(&[alertmanager.address], "");
+    let users = "basic_auth_users: {me: $2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG}\n";
+    for (web, passed) in [(users, false), ("", true)] {
+        let proxy = Proxy::start_with_web_config(&config, web);
+        let request = proxy.client.get(proxy.url("/api/v2/status")).basic_auth("me", Some("secret"));
+        let (status, text) = read(request.send().await.unwrap()).await;
+        assert_eq!(status, 418, "{text}");
+        assert_eq!(text.contains("authorization: Basic "), passed, "{text}");
+    }
+}

@@ -28,11 +28,19 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_with_web_config(config, "")
+    }
+
+    pub(crate) fn start_with_web_config(config: &str, web: &str) -> Self {
         let directory = TempDir::new().unwrap();
+        let web_file = directory.path().join("web.yml");
+        std::fs::write(&web_file, web).unwrap();
         let file = directory.path().join("proxy.yml");
         std::fs::write(&file, config).unwrap();
         let flag = format!("--config.file={}", file.display());
-        let flags = Flags::parse_from(["alertmanager-proxy", &flag, "--web.listen-address=127.0.0.1:0"]);
+        let web_flag = format!("--web.config.file={}", web_file.display());
+        let flags = ["alertmanager-proxy", &flag, &web_flag, "--web.listen-address=127.0.0.1:0"];
+        let flags = Flags::parse_from(flags);
         let program = Program::start(service::build_info!(), &flags).unwrap();
         let (address, stop) = (program.addresses()[0], CancellationToken::new());
         let program = tokio::spawn(program.run(stop.clone()));

@@ -22,7 +22,7 @@ mod result;
 mod state;
 mod status;
 
-pub use result::{CheckKey, CheckResult, InvalidResult};
+pub use result::{CheckKey, CheckResult, InvalidResult, first_line};
 pub use state::{CheckState, HistoryEntry, HistoryLimits};
 pub use status::{Status, UnknownStatusWord};
 

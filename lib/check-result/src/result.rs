@@ -41,6 +41,13 @@ pub enum InvalidResult {
     Status(String),
 }
 
+/// The first line of `text` that is not blank, without the space around it, cut to 300 characters: what fits a table or a
+/// message's head.
+pub fn first_line(text: &str) -> &str {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    line.char_indices().nth(300).map_or(line, |(end, _)| &line[..end]).trim_end()
+}
+
 // === impl CheckResult ===
 
 impl CheckResult {
@@ -100,10 +107,9 @@ impl CheckResult {
         self.text("output").unwrap_or_default()
     }
 
-    /// The first line of the output, cut to 300 characters: what fits a table or a message's head.
+    /// The output's [`first_line`], as the script wrote it.
     pub fn first_line(&self) -> &str {
-        let line = self.output().trim_start().lines().next().unwrap_or_default();
-        line.char_indices().nth(300).map_or(line, |(end, _)| &line[..end]).trim_end()
+        first_line(self.output())
     }
 
     /// The script's exit status as it is; sockets may send any integer.

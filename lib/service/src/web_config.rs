@@ -49,6 +49,11 @@ impl WebConfig {
         self.verifies_clients
     }
 
+    /// Whether there are users, and so the `Authorization` of a request is meant for this server.
+    pub(crate) fn has_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
     pub(crate) fn has_user(&self, user: &str) -> bool {
         self.users.has(user)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HeaderValue, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -44,11 +44,15 @@ pub(super) fn bounding(router: Router, limit: usize, http: &Arc<HttpMetrics>) ->
 }
 
 async fn admit(State((policy, web)): State<(Arc<Policy>, Arc<Live>)>, request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
-    match policy.refuse(&head, &web).await {
-        None => next.run(Request::from_parts(head, body)).await,
-        Some(refusal) => refusal,
+    let (mut head, body) = request.into_parts();
+    if let Some(refusal) = policy.refuse(&head, &web).await {
+        return refusal;
     }
+    // A password for this server is for nobody behind it, and a handler may pass the request on.
+    if web.current().has_users() {
+        head.headers.remove(AUTHORIZATION);
+    }
+    next.run(Request::from_parts(head, body)).await
 }
 
 async fn bound(
