@@ -21,20 +21,53 @@ type Label = Vec<(&'static str, String)>;
 #[derive(Clone, Debug, Default)]
 pub struct Events(Arc<Metrics>);
 
+/// What a line can be, the values of the label `kind`.
+#[derive(Clone, Copy)]
+enum Kind {
+    Result,
+    Client,
+    Other,
+    Invalid,
+    TooLong,
+    Superseded,
+    Excluded,
+}
+
+const KINDS: [&str; 7] = ["result", "client", "other", "invalid", "too_long", "superseded", "excluded"];
+
 #[derive(Debug, Default)]
 struct Metrics {
-    lines: Family<Label, Counter>,
+    lines: LineCounters,
     last_result: Gauge<i64, AtomicI64>,
     checks: Gauge,
     dropped: Counter,
     forgotten: Counter,
     rotations: Family<Label, Counter>,
+    gaps: Counter,
+    siblings_unreadable: Counter,
     readable: Family<Label, Gauge>,
+    behind: Family<Label, Gauge>,
+    modified: Family<Label, Gauge>,
+    watched: Gauge,
+    state_writes: Counter,
+    state_failures: Counter,
+    state_rebuilds: Counter,
+    state_bytes: Gauge,
+    state_written: Gauge,
     /// What was said of each log last, so that it is said once.
     told: Mutex<HashMap<PathBuf, Told>>,
     told_invalid: AtomicBool,
     told_too_long: AtomicBool,
     told_dropped: AtomicBool,
+    told_siblings: AtomicBool,
+    told_unwritable: AtomicBool,
+}
+
+/// The family, and its counters by [`Kind`]: a look-up for every line would be felt when a long log is read.
+#[derive(Debug)]
+struct LineCounters {
+    family: Family<Label, Counter>,
+    kinds: [Counter; KINDS.len()],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +75,31 @@ enum Told {
     Missing,
     Readable,
     Unreadable,
+}
+
+// === impl LineCounters ===
+
+impl Default for LineCounters {
+    fn default() -> Self {
+        let family = Family::<Label, Counter>::default();
+        let kinds = KINDS.map(|kind| family.get_or_create_owned(&vec![("kind", kind.to_owned())]));
+        Self { family, kinds }
+    }
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    fn register_state(&self, registry: &mut Registry) {
+        registry.register("state_writes", "State files written", self.state_writes.clone());
+        let failures = "State files that could not be written";
+        registry.register("state_write_failures", failures, self.state_failures.clone());
+        let rebuilds = "Starts at which the state was rebuilt from the logs, as there was no good state file";
+        registry.register("state_rebuilds", rebuilds, self.state_rebuilds.clone());
+        registry.register("state_bytes", "Size of the state file written last", self.state_bytes.clone());
+        let written = "When a state file was written last, in epoch seconds";
+        registry.register("state_written_timestamp_seconds", written, self.state_written.clone());
+    }
 }
 
 // === impl Events ===
@@ -52,10 +110,21 @@ impl Events {
         let events = Self::default();
         let metrics = &events.0;
         let registry = registry.sub_registry_with_prefix("checkscript_agent");
-        registry.register("log_lines", "Lines of the check logs by what they were", metrics.lines.clone());
+        registry.register("log_lines", "Lines of the check logs by what they were", metrics.lines.family.clone());
         registry.register("log_rotations", "Rotations of check logs by how they were seen", metrics.rotations.clone());
         let readable = "Whether the check log can be read: 1 yes, 0 missing or unreadable";
         registry.register("log_readable", readable, metrics.readable.clone());
+        let gaps = "Times that the place up to which a log was read was not found again";
+        registry.register("log_gaps", gaps, metrics.gaps.clone());
+        let siblings = "Rotated logs that could not be read";
+        registry.register("log_siblings_unreadable", siblings, metrics.siblings_unreadable.clone());
+        let behind = "Bytes of the check log that are not read in whole lines yet";
+        registry.register("log_behind_bytes", behind, metrics.behind.clone());
+        let modified = "When the last line read of the check log was written, in epoch seconds";
+        registry.register("log_last_line_timestamp_seconds", modified, metrics.modified.clone());
+        let watched = "Whether the kernel tells of new lines: 1 inotify, 0 the logs are polled";
+        registry.register("log_watched", watched, metrics.watched.clone());
+        metrics.register_state(registry);
         let last_result = "When the newest result was logged, in epoch seconds";
         registry.register("last_result_timestamp_seconds", last_result, metrics.last_result.clone());
         registry.register("checks", "Checks whose state is known", metrics.checks.clone());
@@ -74,23 +143,23 @@ impl Events {
 
     /// A result was taken.
     pub(crate) fn line_result(&self, logged: Timestamp) {
-        self.count_line("result");
+        self.count_line(Kind::Result);
         self.0.last_result.set(logged.as_second());
     }
 
     /// A start-up line with the client's attributes was taken.
     pub(crate) fn line_client(&self) {
-        self.count_line("client");
+        self.count_line(Kind::Client);
     }
 
     /// An event that is no result was passed over.
     pub(crate) fn line_other(&self) {
-        self.count_line("other");
+        self.count_line(Kind::Other);
     }
 
     /// A line was no event of the log.
     pub(crate) fn line_invalid(&self, reason: &InvalidLine) {
-        self.count_line("invalid");
+        self.count_line(Kind::Invalid);
         if first(&self.0.told_invalid) {
             tracing::warn!(%reason, "A log line was skipped: {reason}; further ones are only counted");
         }
@@ -98,7 +167,7 @@ impl Events {
 
     /// A line was longer than is read.
     pub(crate) fn line_too_long(&self, limit: usize) {
-        self.count_line("too_long");
+        self.count_line(Kind::TooLong);
         if first(&self.0.told_too_long) {
             tracing::error!(limit, "A log line of more than {limit} bytes was skipped; further ones are only counted");
         }
@@ -163,17 +232,125 @@ impl Events {
         tracing::debug!(path = %path.display(), "Log {} was {word}", path.display());
     }
 
-    fn count_line(&self, what: &str) {
-        self.0.lines.get_or_create(&vec![("kind", what.to_owned())]).inc();
+    /// A result was read that is not newer than what is known from another log, or from before a gap.
+    pub(crate) fn line_superseded(&self) {
+        self.count_line(Kind::Superseded);
+    }
+
+    /// A result's check is excluded by flags.
+    pub(crate) fn line_excluded(&self) {
+        self.count_line(Kind::Excluded);
+    }
+
+    /// A check did not report after its client's restart: its definition is gone.
+    pub(crate) fn check_undefined(&self, key: &CheckKey) {
+        self.0.forgotten.inc();
+        tracing::info!(
+            check = key.check,
+            source = key.source,
+            "Check {} is forgotten: it has not run since its client was restarted",
+            key.check
+        );
+    }
+
+    /// Where a log was read up to is not among its files any more.
+    pub(crate) fn log_gap(&self, path: &Path) {
+        self.0.gaps.inc();
+        tracing::error!(
+            path = %path.display(),
+            "Log {} was rotated away since it was read; results between may be lost: keep more rotations",
+            path.display()
+        );
+    }
+
+    /// A rotated log cannot be read.
+    pub(crate) fn sibling_unreadable(&self, path: &Path, error: &std::io::Error) {
+        self.0.siblings_unreadable.inc();
+        if first(&self.0.told_siblings) {
+            tracing::warn!(path = %path.display(), %error, "Cannot read rotated log {}: {error}; further ones are only counted", path.display());
+        }
+    }
+
+    /// So much of a log is unread, and it was written to then.
+    pub(crate) fn log_progress(&self, path: &Path, behind: u64, modified: Option<i64>) {
+        let label = path_label(path);
+        self.0.behind.get_or_create(&label).set(behind as i64);
+        if let Some(modified) = modified {
+            self.0.modified.get_or_create(&label).set(modified);
+        }
+    }
+
+    /// A log that a glob had found was deleted.
+    pub(crate) fn log_gone(&self, path: &Path) {
+        let label = path_label(path);
+        for gauge in [&self.0.readable, &self.0.behind, &self.0.modified] {
+            gauge.remove(&label);
+        }
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+        tracing::info!(path = %path.display(), "Log {} was deleted", path.display());
+    }
+
+    /// The kernel tells of new lines.
+    pub(crate) fn watching(&self) {
+        self.0.watched.set(1);
+    }
+
+    /// The kernel does not tell of new lines (any more): the logs are polled.
+    pub(crate) fn polling(&self, why: &str) {
+        if self.0.watched.set(0) == 1 {
+            tracing::warn!(why, "Polling the logs: {why}");
+        }
+    }
+
+    /// A state file was read.
+    pub(crate) fn state_loaded(&self, path: &Path, checks: usize) {
+        tracing::info!(path = %path.display(), checks, "Going on from state file {} with {checks} checks", path.display());
+    }
+
+    /// There is no state file yet.
+    pub(crate) fn state_missing(&self, path: &Path) {
+        self.0.state_rebuilds.inc();
+        tracing::info!(path = %path.display(), "No state file {} yet; the state comes from the logs", path.display());
+    }
+
+    /// The state file is damaged, or cannot be read.
+    pub(crate) fn state_unusable(&self, path: &Path, error: &dyn std::fmt::Display) {
+        self.0.state_rebuilds.inc();
+        tracing::error!(path = %path.display(), %error, "State file {} is of no use ({error}); the state is rebuilt from the logs", path.display());
+    }
+
+    /// The state file was written.
+    pub(crate) fn state_written(&self, path: &Path, bytes: u64, now: Timestamp) {
+        self.0.state_writes.inc();
+        self.0.state_bytes.set(bytes as i64);
+        self.0.state_written.set(now.as_second());
+        if self.0.told_unwritable.swap(false, Ordering::Relaxed) {
+            tracing::info!(path = %path.display(), "State file {} can be written again", path.display());
+        }
+    }
+
+    /// The state file could not be written.
+    pub(crate) fn state_unwritable(&self, path: &Path, error: &std::io::Error) {
+        self.0.state_failures.inc();
+        if first(&self.0.told_unwritable) {
+            tracing::error!(path = %path.display(), %error, "Cannot write state file {}: {error}; a restart reads the logs from the last one written", path.display());
+        }
+    }
+
+    fn count_line(&self, kind: Kind) {
+        self.0.lines.kinds[kind as usize].inc();
     }
 
     /// Notes the state of a log; true if it is news.
     fn tell(&self, path: &Path, now: Told) -> bool {
-        let label = vec![("path", path.display().to_string())];
-        self.0.readable.get_or_create(&label).set(i64::from(now == Told::Readable));
+        self.0.readable.get_or_create(&path_label(path)).set(i64::from(now == Told::Readable));
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.insert(path.to_owned(), now) != Some(now)
     }
+}
+
+fn path_label(path: &Path) -> Label {
+    vec![("path", path.display().to_string())]
 }
 
 fn first(told: &AtomicBool) -> bool {

@@ -2,6 +2,7 @@
 
 mod detail;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use check_result::metrics;
@@ -9,10 +10,14 @@ use clap::Parser;
 
 pub use self::detail::DetailFlags;
 use crate::follow::LogPattern;
+use crate::select::{ExitMapOf, NameRegex, Select};
 use crate::store::Limits;
 
 /// Where sensu-client and checkscript-runner log unless they are told otherwise.
 const DEFAULT_LOGS: [&str; 2] = ["/var/log/sensu/sensu-client.log", "/var/log/checkscript/checkscript-runner.log"];
+
+/// systemd's `StateDirectory=checkscript-agent`.
+const STATE_DIRECTORY: &str = "/var/lib/checkscript-agent";
 
 /// Exporter of check results: follows the log of sensu-client or checkscript-runner, serves a gauge for each check and,
 /// on demand, its output.
@@ -23,6 +28,24 @@ pub struct Flags {
     /// [default: the logs of sensu-client and checkscript-runner]
     #[arg(long = "check.log", value_name = "FILE-OR-GLOB")]
     log: Vec<LogPattern>,
+
+    /// Export only checks whose whole name matches
+    #[arg(long = "check.include", value_name = "REGEX")]
+    include: Option<NameRegex>,
+
+    /// Do not export checks whose whole name matches
+    #[arg(long = "check.exclude", value_name = "REGEX")]
+    exclude: Option<NameRegex>,
+
+    /// What the exit statuses of checks mean whose scripts use other ones, repeatable: the first one that matches the whole
+    /// name counts, before the definition's `exit_map`
+    #[arg(long = "check.exit-map", value_name = "NAME-REGEX=FROM:TO,...")]
+    exit_map: Vec<ExitMapOf>,
+
+    /// Where the state is kept over a restart; empty: nowhere [default: /var/lib/checkscript-agent/state if that directory
+    /// exists]
+    #[arg(long = "state.file", value_name = "FILE")]
+    state_file: Option<PathBuf>,
 
     /// Attributes of definitions that `checkscript_info` carries as labels
     #[arg(long = "check.info-attributes", value_name = "NAME,...", value_delimiter = ',', value_parser = metrics::info_attribute)]
@@ -59,6 +82,18 @@ impl Flags {
         match self.log.is_empty() {
             true => DEFAULT_LOGS.iter().map(|path| path.parse().expect("the default paths are patterns")).collect(),
             false => self.log.clone(),
+        }
+    }
+
+    pub(crate) fn select(&self) -> Select {
+        Select::new(self.include.clone(), self.exclude.clone(), self.exit_map.clone())
+    }
+
+    pub(crate) fn state_file(&self) -> Option<PathBuf> {
+        match &self.state_file {
+            Some(file) if file.as_os_str().is_empty() => None,
+            Some(file) => Some(file.clone()),
+            None => Path::new(STATE_DIRECTORY).is_dir().then(|| Path::new(STATE_DIRECTORY).join("state")),
         }
     }
 

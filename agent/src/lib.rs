@@ -1,13 +1,17 @@
 //! `checkscript-agent`: the exporter that runs beside sensu-client or checkscript-runner on every node.
 //!
-//! A thread follows the check logs ([`follow`]) and feeds a [`store`]; the server answers scrapes and the detail
-//! API from snapshots of it. Nothing is written to disk: what a check said is in the log, and at a start the log is read
-//! before the first scrape is answered, so that a scrape never shows a state that is already over.
+//! A thread ([`reader`]) follows the check logs ([`follow`]), folds their lines into states ([`intake`]) and feeds a [`store`];
+//! the server answers scrapes and the detail API from snapshots of it. States and places in the logs are saved together
+//! ([`state_file`]), so that a restart goes on exactly where they were; without a state file they are rebuilt from the logs. At a
+//! start the logs are read before the first scrape is answered, so that a scrape never shows a state that is already over.
 
 pub mod events;
 pub mod flags;
 pub mod follow;
-mod reader;
+pub mod intake;
+pub mod reader;
+pub mod select;
+pub mod state_file;
 pub mod store;
 
 use std::net::SocketAddr;
@@ -21,14 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 use crate::flags::Flags;
-use crate::follow::Follower;
+use crate::reader::Reader;
 use crate::store::Store;
 
 /// The agent, its ports open.
 pub struct App {
     server: Bound,
-    follower: Follower,
-    store: Arc<Store>,
+    reader: Reader,
 }
 
 impl App {
@@ -40,7 +43,6 @@ impl App {
         let mut server = Server::new(info, &flags.web)?;
         let events = Events::new(server.registry());
         let store = Arc::new(Store::new(flags.limits(), events.clone()));
-        let follower = Follower::new(flags.logs(), events);
         let site = Site { name: info.name, version: info.version, time_zone: TimeZone::system() };
         let detail = api::router(Arc::clone(&store)).merge(pages::router(Arc::clone(&store), site));
         let (scraped, options) = (Arc::clone(&store), flags.metrics_options());
@@ -51,7 +53,8 @@ impl App {
             })
             .max_requests(flags.detail.max_requests())
             .restricted_routes(detail, flags.detail.allowed())?;
-        Ok(Self { server: server.bind()?, follower, store })
+        let server = server.bind()?;
+        Ok(Self { server, reader: Reader::new(flags, store, events) })
     }
 
     /// The addresses listened on.
@@ -64,7 +67,7 @@ impl App {
     /// # Errors
     /// When the runtime cannot take the sockets or signals over.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let reader = reader::start(self.follower, self.store, stop.clone()).await?;
+        let reader = reader::start(self.reader, stop.clone()).await?;
         let served = self.server.run(stop).await;
         reader.await?;
         served

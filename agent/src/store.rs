@@ -1,10 +1,10 @@
-//! What the agent knows: the state of every check, fed by log lines, read by scrapes and the detail API.
+//! What the agent knows: the state of every check, fed by the [`intake`](crate::intake), read by scrapes and the detail API.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use check_result::api::{Checks, Entry, Filter, Labels, Unavailable};
-use check_result::log::{Line, LoggedResult, read_line};
 use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, Object};
 use jiff::Timestamp;
 
@@ -31,13 +31,21 @@ pub struct Store {
 
 #[derive(Debug, Default)]
 struct Known {
-    checks: BTreeMap<CheckKey, Arc<CheckState>>,
+    checks: BTreeMap<CheckKey, Tracked>,
     /// By the client's name. A log has one client, a few where several logs are followed.
     clients: HashMap<String, Arc<Object>>,
 }
 
-/// Names of clients whose attributes are kept. More than a few mean that somebody writes names into the log.
-const MAX_CLIENTS: usize = 100;
+/// A check and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Tracked {
+    /// Its state.
+    pub state: Arc<CheckState>,
+    /// The log that its last result was in.
+    pub log: Arc<Path>,
+    /// When the log last told that its definition exists: by a result, or by a run that did not take place.
+    pub alive: Timestamp,
+}
 
 // === impl Store ===
 
@@ -47,21 +55,25 @@ impl Store {
         Self { known: RwLock::default(), limits, events }
     }
 
-    /// Takes one line of a log, whatever it is.
-    pub fn take(&self, line: &[u8]) {
-        match read_line(line) {
-            Line::Result(logged) => self.take_result(logged),
-            Line::ClientAttributes(client) => self.take_client(client),
-            Line::Other => self.events.line_other(),
-            Line::Invalid(reason) => self.events.line_invalid(&reason),
-        }
+    /// How much is kept.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
-    /// Drops the checks that had no result for so long that their definition must be gone.
-    pub fn forget_removed(&self, now: Timestamp) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.checks.retain(|key, state| {
-            let keep = !self.is_removed(state, now);
+    /// Puts new states in the place of old ones.
+    pub fn publish(&self, checks: Vec<(CheckKey, Tracked)>) {
+        self.write().checks.extend(checks);
+    }
+
+    /// Drops the checks that had no result for so long that their definition must be gone, and those that are `undefined`.
+    pub fn forget(&self, now: Timestamp, undefined: impl Fn(&Tracked) -> bool) {
+        let mut known = self.write();
+        known.checks.retain(|key, tracked| {
+            if undefined(tracked) {
+                self.events.check_undefined(key);
+                return false;
+            }
+            let keep = !self.is_removed(&tracked.state, now);
             if !keep {
                 self.events.check_forgotten(key);
             }
@@ -72,31 +84,40 @@ impl Store {
 
     /// The states at this moment, in the order of their keys.
     pub fn snapshot(&self) -> Vec<Arc<CheckState>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).checks.values().cloned().collect()
+        self.read().checks.values().map(|tracked| Arc::clone(&tracked.state)).collect()
     }
 
-    fn take_result(&self, logged: LoggedResult) {
-        let key = logged.result.key();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = known.checks.get_mut(&key) {
-            self.events.line_result(logged.logged);
-            Arc::make_mut(state).apply(logged, &self.limits.history);
-        } else if known.checks.len() < self.limits.checks {
-            self.events.line_result(logged.logged);
-            known.checks.insert(key, Arc::new(CheckState::new(logged, &self.limits.history)));
-            self.events.checks_known(known.checks.len());
-        } else {
-            self.events.check_over_limit(&key, self.limits.checks);
-        }
+    /// The checks at this moment, in the order of their keys.
+    pub fn all_tracked(&self) -> Vec<Tracked> {
+        self.read().checks.values().cloned().collect()
     }
 
-    fn take_client(&self, client: Object) {
-        self.events.line_client();
-        let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.clients.len() < MAX_CLIENTS || known.clients.contains_key(&name) {
-            known.clients.insert(name, Arc::new(client));
-        }
+    /// The check of this key.
+    pub fn tracked(&self, key: &CheckKey) -> Option<Tracked> {
+        self.read().checks.get(key).cloned()
+    }
+
+    /// How many checks are known.
+    pub fn count(&self) -> usize {
+        self.read().checks.len()
+    }
+
+    /// What is known of the client `name`.
+    pub fn client(&self, name: &str) -> Option<Arc<Object>> {
+        self.read().clients.get(name).cloned()
+    }
+
+    /// Notes what a client said of itself.
+    pub fn set_client(&self, name: String, attributes: impl Into<Arc<Object>>) {
+        self.write().clients.insert(name, attributes.into());
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_removed(&self, state: &CheckState, now: Timestamp) -> bool {
@@ -112,8 +133,8 @@ impl Store {
 
 impl Checks for Store {
     async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = |state: &Arc<CheckState>| {
+        let known = self.read();
+        let entry = |Tracked { state, .. }: &Tracked| {
             let result = state.latest();
             let labels = labels(result);
             filter.matches(&labels, state.status()).then(|| Entry {
@@ -136,57 +157,60 @@ fn labels(result: &CheckResult) -> Labels {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use check_result::log::{Line, read_line};
+
     use super::*;
 
-    const LIMITS: Limits = Limits { checks: 2, forget_after: 100, history: HISTORY };
+    pub(crate) const LIMITS: Limits = Limits { checks: 2, forget_after: 1_000_000, history: HISTORY };
     const HISTORY: HistoryLimits =
         HistoryLimits { results: 3, changes: 3, output_bytes: 100, latest_output_bytes: 100 };
 
-    fn store() -> Store {
-        Store::new(LIMITS, Events::unregistered())
+    pub(crate) fn at(second: i64) -> Timestamp {
+        let midnight: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+        midnight + jiff::SignedDuration::from_secs(second)
     }
 
-    fn line(name: &str, more: &str) -> String {
+    pub(crate) fn line(name: &str, second: i64, more: &str, status: i64) -> String {
+        let stamp = at(second);
         format!(
-            r#"{{"timestamp":"2026-11-21T00:00:00.000000+0000","level":"info","message":"publishing check result","payload":{{"client":"web-1","check":{{"name":"{name}",{more}"output":"x","status":1}}}}}}"#
+            r#"{{"timestamp":"{stamp}","level":"info","message":"publishing check result","payload":{{"client":"web-1","check":{{"name":"{name}",{more}"output":"x","status":{status}}}}}}}"#
         )
     }
 
-    fn names(store: &Store) -> Vec<String> {
+    pub(crate) fn names(store: &Store) -> Vec<String> {
         store.snapshot().iter().map(|state| state.latest().name().to_owned()).collect()
     }
 
-    #[test]
-    fn results_over_the_limit_of_checks_are_dropped_and_known_checks_go_on() {
-        let store = store();
-        for name in ["b", "a", "c", "a"] {
-            store.take(line(name, "").as_bytes());
-        }
-        assert_eq!(names(&store), ["a", "b"]);
-        assert_eq!(store.snapshot()[0].occurrences(), 2);
+    fn tracked(line: &str) -> (CheckKey, Tracked) {
+        let Line::Result(logged) = read_line(line.as_bytes()) else { panic!("no result: {line}") };
+        let (key, alive) = (logged.result.key(), logged.logged);
+        let state = Arc::new(CheckState::new(logged, &HISTORY));
+        (key, Tracked { state, log: Arc::from(Path::new("log")), alive })
+    }
+
+    fn store(checks: &[(&str, &str)]) -> Store {
+        let store = Store::new(Limits { forget_after: 100, ..LIMITS }, Events::unregistered());
+        store.publish(checks.iter().map(|(name, more)| tracked(&line(name, 0, more, 1))).collect());
+        store
     }
 
     #[test]
     fn a_check_without_results_is_forgotten_unless_its_schedule_explains_it() {
-        let store = Store::new(Limits { checks: 9, ..LIMITS }, Events::unregistered());
-        for (name, more) in [("plain", ""), ("hourly", r#""interval":3600,"#), ("cron", r#""cron":"@monthly","#)] {
-            store.take(line(name, more).as_bytes());
-        }
-        let logged: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
-        store.forget_removed(logged + jiff::SignedDuration::from_secs(100));
+        let store = store(&[("plain", ""), ("hourly", r#""interval":3600,"#), ("cron", r#""cron":"@monthly","#)]);
+        store.forget(at(100), |_| false);
         assert_eq!(names(&store), ["cron", "hourly", "plain"]);
-        store.forget_removed(logged + jiff::SignedDuration::from_secs(101));
+        store.forget(at(101), |_| false);
         assert_eq!(names(&store), ["cron", "hourly"]);
-        store.forget_removed(logged + jiff::SignedDuration::from_secs(3 * 3600 + 1));
+        store.forget(at(3 * 3600 + 1), |_| false);
         assert_eq!(names(&store), ["cron"]);
     }
 
     #[tokio::test]
     async fn an_entry_carries_its_clients_attributes() {
-        let store = store();
-        store.take(br#"{"timestamp":"x","message":"applied sensu client overrides","client":{"name":"web-1","address":"10.0.0.1"}}"#);
-        store.take(line("a", r#""source":"router-a","#).as_bytes());
+        let store = store(&[("a", r#""source":"router-a","#)]);
+        let client = serde_json::json!({"name": "web-1", "address": "10.0.0.1"});
+        store.set_client("web-1".to_owned(), client.as_object().unwrap().clone());
         let found = store.find(&Filter::default()).await.unwrap();
         assert_eq!(found[0].labels["source"], "router-a");
         assert_eq!(found[0].client_attributes.as_ref().unwrap()["address"], "10.0.0.1");

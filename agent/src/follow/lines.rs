@@ -5,29 +5,40 @@ use memchr::memchr;
 /// The longest line that is read, in bytes. sensu-client logs outputs whole; 16 MiB is eight times the largest seen.
 pub(super) const MAX: usize = 16 << 20;
 
-/// What the bytes held.
+/// What there was to read.
 pub(super) enum Piece<'a> {
     /// A whole line without its line feed.
     Line(&'a [u8]),
     /// A line longer than [`MAX`], passed over.
     TooLong,
+    /// Where reading stopped last could not be found: what follows may hold lines that were read before.
+    Gap,
 }
 
 /// Collects bytes until their line feed comes.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     partial: Vec<u8>,
+    /// Bytes since the last line feed, those passed over included.
+    pending: u64,
     /// The rest of a line that is too long is thrown away up to its line feed.
     skipping: bool,
 }
 
 impl Lines {
+    /// Bytes taken whose line is not complete yet.
+    pub(super) fn pending(&self) -> u64 {
+        self.pending
+    }
+
     /// Takes the next bytes and hands out every line that they complete.
     pub(super) fn push(&mut self, mut bytes: &[u8], out: &mut dyn FnMut(Piece<'_>)) {
         while let Some(end) = memchr(b'\n', bytes) {
             self.end_line(&bytes[..end], out);
             bytes = &bytes[end + 1..];
         }
+        self.pending += bytes.len() as u64;
+        let bytes = self.without_hole(bytes);
         if self.partial.len() + bytes.len() > MAX {
             self.skipping = true;
             self.partial = Vec::new();
@@ -37,7 +48,15 @@ impl Lines {
         }
     }
 
+    /// A writer that does not append leaves a hole where its log was truncated: zero bytes before its next line.
+    fn without_hole<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        if self.partial.is_empty() { &bytes[zeros..] } else { bytes }
+    }
+
     fn end_line(&mut self, rest: &[u8], out: &mut dyn FnMut(Piece<'_>)) {
+        self.pending = 0;
+        let rest = self.without_hole(rest);
         if std::mem::take(&mut self.skipping) || self.partial.len() + rest.len() > MAX {
             self.partial = Vec::new();
             return out(Piece::TooLong);
@@ -52,11 +71,12 @@ impl Lines {
         self.partial.shrink_to(64 << 10);
     }
 
-    /// Gives up the bytes whose line feed will not come any more: their file was truncated or is gone.
+    /// Hands out the bytes whose line feed will not come any more: their file was truncated or is gone.
     pub(super) fn flush(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
         if self.skipping || !self.partial.is_empty() {
             self.end_line(&[], out);
         }
+        self.pending = 0;
     }
 }
 
@@ -72,7 +92,7 @@ mod tests {
         for chunk in chunks {
             lines.push(chunk, &mut |piece| match piece {
                 Piece::Line(line) => out.push(Some(line.to_vec())),
-                Piece::TooLong => out.push(None),
+                Piece::TooLong | Piece::Gap => out.push(None),
             });
         }
         out
@@ -85,6 +105,13 @@ mod tests {
         let most = vec![b'x'; MAX];
         assert_eq!(cut(&[&most, b"\nnext\n"]).len(), 2);
         assert_eq!(cut(&[&most, b"y\nnext\n"]), [None, Some(b"next".to_vec())]);
+    }
+
+    #[test]
+    fn a_hole_of_zeros_before_a_line_is_no_part_of_it() {
+        let hole = vec![0; MAX + 1];
+        assert_eq!(cut(&[&hole, b"\0line\n\0"]), [Some(b"line".to_vec())]);
+        assert_eq!(cut(&[b"a\0", b"\0b\n"]), [Some(b"a\0\0b".to_vec())]);
     }
 
     #[test]

@@ -5,4 +5,5 @@ mod access;
 mod bad_input;
 mod binary;
 mod history;
+mod model;
 mod serving;

@@ -13,6 +13,8 @@
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub mod api;
+mod exit_map;
+mod flap;
 pub mod log;
 pub mod metrics;
 #[cfg(feature = "pages")]
@@ -22,6 +24,8 @@ mod result;
 mod state;
 mod status;
 
+pub use exit_map::{BadExitMap, ExitMap};
+pub use flap::Thresholds;
 pub use result::{CheckKey, CheckResult, InvalidResult, first_line};
 pub use state::{CheckState, HistoryEntry, HistoryLimits};
 pub use status::{Status, UnknownStatusWord};

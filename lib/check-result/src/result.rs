@@ -1,19 +1,37 @@
 //! One result of one check.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Object, Status};
+use crate::{ExitMap, Object, Status};
+
+/// Where the command's own status is, once another has taken its place.
+const EXIT_STATUS: &str = "exit_status";
+/// Sensu's type of checks whose output is measurements.
+pub(crate) const METRIC: &str = "metric";
+/// The `truncate_output_length` of a definition that has none.
+pub(crate) const TRUNCATION: u64 = 255;
 
 /// One run of a check, exactly as it is logged: the definition's attributes followed by `name`, `issued`, `executed`,
 /// `duration`, `output` and `status`, in that order, with every attribute that this code does not know kept.
 ///
 /// Invariants: `name` is a non-empty string, `output` a string, `status` an integer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct CheckResult {
     client: String,
     check: Object,
     #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
+/// A [`CheckResult`] whose invariants are still to be checked.
+#[derive(Deserialize)]
+struct Unchecked {
+    client: String,
+    check: Object,
     signature: Option<String>,
 }
 
@@ -49,6 +67,14 @@ pub fn first_line(text: &str) -> &str {
 }
 
 // === impl CheckResult ===
+
+impl TryFrom<Unchecked> for CheckResult {
+    type Error = InvalidResult;
+
+    fn try_from(Unchecked { client, check, signature }: Unchecked) -> Result<Self, InvalidResult> {
+        Self::new(client, check).map(|result| result.with_signature(signature))
+    }
+}
 
 impl CheckResult {
     /// Checks the invariants and takes the object as it is.
@@ -165,41 +191,69 @@ impl CheckResult {
         self.check.get(attribute).and_then(Value::as_str)
     }
 
+    /// The definition's `exit_map`, where it has a usable one: an object of integers.
+    pub fn exit_map(&self) -> Option<ExitMap> {
+        let Value::Object(map) = self.check.get("exit_map")? else { return None };
+        let pairs = map.iter().map(|(from, to)| Some((from.clone(), to.as_i64()?)));
+        pairs.collect::<Option<_>>().map(ExitMap::from_attribute)
+    }
+
+    /// Whether the status was mapped already: the command's own is in `exit_status`, where checkscript-runner puts it too.
+    pub fn is_mapped(&self) -> bool {
+        self.check.get(EXIT_STATUS).is_some_and(Value::is_i64)
+    }
+
+    /// Puts `status` in the place of the exit status, which is kept as `exit_status`, where it is another.
+    pub fn map_status(&mut self, status: i64) {
+        let own = self.exit_code();
+        if own != status {
+            self.check.insert("status".to_owned(), status.into());
+            self.check.insert(EXIT_STATUS.to_owned(), own.into());
+        }
+    }
+
     /// Cuts the output to at most `max` bytes on a character boundary and says so in a last line; true if it did.
     pub fn bound_output(&mut self, max: usize) -> bool {
         let Some(Value::String(output)) = self.check.get_mut("output") else { return false };
-        if output.len() <= max {
-            return false;
-        }
-        let (kept, whole) = (output.floor_char_boundary(max), output.len());
-        output.truncate(kept);
-        output.push_str(&format!("\n[output cut: {kept} of {whole} bytes kept]\n"));
+        let Cow::Owned(bounded) = bounded(output, max) else { return false };
+        *output = bounded;
         true
     }
 
-    /// Truncates the output as sensu-server did before it stored a result (`truncate_check_output` in its `process.rb`): for
-    /// a check of type `metric` or with a `truncate_output`, unless that is `false`, to the first line and, counting from
-    /// 0, character `truncate_output_length` (255), and says so by a line `...`. The event that handlers got had all of it.
-    pub fn truncate_output(&mut self) {
+    /// The length of the first line that sensu-server kept of the output when it stored a result (`truncate_check_output` in
+    /// its `process.rb`): for a check of type `metric` or with a `truncate_output`, unless that is `false`. None: all of it.
+    /// The event that handlers got had all of it.
+    pub(crate) fn truncation(&self) -> Option<u64> {
         let wanted = match self.check.get("truncate_output") {
             Some(Value::Bool(wanted)) => *wanted,
-            None | Some(Value::Null) => self.text("type") == Some("metric"),
+            None | Some(Value::Null) => self.text("type") == Some(METRIC),
             Some(_) => true,
         };
-        let length = self.check.get("truncate_output_length").and_then(Value::as_u64).unwrap_or(255);
-        if let (true, Some(Value::String(output))) = (wanted, self.check.get_mut("output")) {
-            let whole = output.trim_end_matches('\n');
-            let line = whole.split('\n').next().unwrap_or_default();
-            let end = usize::try_from(length).ok().and_then(|length| line.char_indices().nth(length.checked_add(1)?));
-            let (kept, cut) = (end.map_or(line.len(), |(end, _)| end), end.is_some() || line.len() < whole.len());
-            output.truncate(kept);
-            output.push_str(if cut { "\n..." } else { "" });
-        }
+        let length = self.check.get("truncate_output_length").and_then(Value::as_u64);
+        wanted.then_some(length.unwrap_or(TRUNCATION))
     }
 
     fn number(&self, attribute: &str) -> Option<f64> {
         self.check.get(attribute).and_then(Value::as_f64)
     }
+}
+
+/// `output` cut to at most `max` bytes on a character boundary, with a last line that says so.
+pub(crate) fn bounded(output: &str, max: usize) -> Cow<'_, str> {
+    if output.len() <= max {
+        return Cow::Borrowed(output);
+    }
+    let (kept, whole) = (output.floor_char_boundary(max), output.len());
+    Cow::Owned(format!("{}\n[output cut: {kept} of {whole} bytes kept]\n", &output[..kept]))
+}
+
+/// `output` up to its first line's character `length`, counted from 0 as sensu-server does, with a line `...` if that is not all.
+pub(crate) fn truncated(output: &str, length: u64) -> Cow<'_, str> {
+    let whole = output.trim_end_matches('\n');
+    let line = whole.split('\n').next().unwrap_or_default();
+    let end = usize::try_from(length).ok().and_then(|length| line.char_indices().nth(length.checked_add(1)?));
+    let kept = &line[..end.map_or(line.len(), |(end, _)| end)];
+    if kept.len() < whole.len() { Cow::Owned(format!("{kept}\n...")) } else { Cow::Borrowed(kept) }
 }
 
 #[cfg(test)]
@@ -261,10 +315,21 @@ mod tests {
         ] {
             let mut check = json!({"name": "a", "output": output, "status": 0});
             check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            let mut result = result(check.clone()).unwrap();
-            result.truncate_output();
-            assert_eq!(result.output(), expected, "{check}");
+            let result = result(check.clone()).unwrap();
+            let kept = result.truncation().map_or(result.output().into(), |length| truncated(result.output(), length));
+            assert_eq!(kept, expected, "{check}");
         }
+    }
+
+    #[test]
+    fn a_mapped_status_keeps_the_raw_one() {
+        let mut mapped = result(json!({"name": "a", "output": "", "status": 1, "exit_map": {"1": 2}})).unwrap();
+        let status = mapped.exit_map().unwrap().apply(mapped.exit_code());
+        mapped.map_status(status);
+        assert_eq!((mapped.exit_code(), &mapped.check()["exit_status"]), (2, &json!(1)));
+        assert!(mapped.is_mapped());
+        mapped.map_status(2);
+        assert_eq!(mapped.check()["exit_status"], 1);
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! What is known of one check: the fold over its results.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::log::LoggedResult;
+use crate::flap::Flap;
+use crate::log::{LoggedResult, Run};
+use crate::result::{bounded, truncated};
 use crate::{CheckResult, Status};
 
 /// How much of a check's past is kept.
@@ -28,12 +32,15 @@ impl Default for HistoryLimits {
 }
 
 /// The last result of a check, how often in a row it had that status, and a bounded history.
-#[derive(Clone, Debug)]
+///
+/// Serialized, it is what a server keeps over a restart; [`CheckState::bound`] fits what was read back to the limits of now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckState {
     latest: CheckResult,
     logged: Timestamp,
     occurrences: u64,
     status_changed: i64,
+    flap: Flap,
     /// Newest first: the last results, behind them older changes of status.
     history: VecDeque<HistoryEntry>,
 }
@@ -53,32 +60,61 @@ pub struct HistoryEntry {
     pub status: i64,
     /// Whether the result before it had another status. The first result known counts as a change.
     pub changed: bool,
-    /// The output, bounded.
-    pub output: String,
+    /// The output, bounded. Entries in a row that say the same share it.
+    pub output: Arc<str>,
 }
 
 impl CheckState {
     /// The state after the first result that is known.
     pub fn new(first: LoggedResult, limits: &HistoryLimits) -> Self {
-        let LoggedResult { logged, result: latest } = first;
-        let status_changed = executed_or(&latest, logged);
-        let mut state = Self { latest, logged, occurrences: 1, status_changed, history: VecDeque::new() };
-        state.remember(true, limits);
-        state
+        let run = Run::of(&first);
+        let (logged, status_changed) = (first.logged, executed_or_logged(&run));
+        let (mut flap, mut history) = (Flap::default(), VecDeque::new());
+        flap.push(run.status, run.flap);
+        history.push_front(HistoryEntry::new(&run, true, limits.output_bytes));
+        let mut latest = first.result;
+        latest.bound_output(limits.latest_output_bytes);
+        Self { latest, logged, occurrences: 1, status_changed, flap, history }
     }
 
     /// Takes the next result of the same check.
     pub fn apply(&mut self, next: LoggedResult, limits: &HistoryLimits) {
+        self.advance(&Run::of(&next), limits);
+        self.settle(next.result, limits);
+    }
+
+    /// Takes the next run of the same check, and leaves the last result to [`CheckState::settle`]: of many runs in a row only
+    /// the last has to be read whole.
+    pub fn advance(&mut self, next: &Run<'_>, limits: &HistoryLimits) {
         // Sensu-server compares exit statuses, not what they mean: 3 and 127 are two statuses.
-        let changed = next.result.exit_code() != self.latest.exit_code();
-        (self.latest, self.logged) = (next.result, next.logged);
+        let changed = self.flap.latest() != Some(next.status);
+        self.logged = next.logged;
         if changed {
             self.occurrences = 1;
-            self.status_changed = executed_or(&self.latest, self.logged);
+            self.status_changed = executed_or_logged(next);
         } else {
             self.occurrences += 1;
         }
-        self.remember(changed, limits);
+        self.flap.push(next.status, next.flap);
+        self.remember(HistoryEntry::new(next, changed, limits.output_bytes), limits);
+    }
+
+    /// Puts in place the result whose run was taken last.
+    pub fn settle(&mut self, latest: CheckResult, limits: &HistoryLimits) {
+        self.latest = latest;
+        self.latest.bound_output(limits.latest_output_bytes);
+    }
+
+    /// Fits what is kept to `limits`.
+    pub fn bound(&mut self, limits: &HistoryLimits) {
+        let kept = std::mem::take(&mut self.history);
+        for mut entry in kept.into_iter().rev() {
+            if entry.output.len() > limits.output_bytes {
+                entry.output = bounded(&entry.output, limits.output_bytes).into();
+            }
+            self.remember(entry, limits);
+        }
+        self.latest.bound_output(limits.latest_output_bytes);
     }
 
     /// The last result, its output bounded.
@@ -112,28 +148,46 @@ impl CheckState {
         self.history.iter()
     }
 
-    fn remember(&mut self, changed: bool, limits: &HistoryLimits) {
-        let mut entry = self.latest.clone();
-        entry.truncate_output();
-        entry.bound_output(limits.output_bytes);
-        self.history.push_front(HistoryEntry {
-            logged: self.logged,
-            executed: entry.executed(),
-            duration: entry.duration(),
-            status: entry.exit_code(),
-            changed,
-            output: entry.output().to_owned(),
-        });
+    /// How much the exit status changed lately, in percent, as Sensu weighs it; 0 before 21 results are known.
+    pub fn flap_percent(&self) -> u32 {
+        self.flap.percent()
+    }
+
+    /// Whether the check flaps; none where its definition has no flap thresholds.
+    pub fn flapping(&self) -> Option<bool> {
+        self.flap.flapping()
+    }
+
+    fn remember(&mut self, mut entry: HistoryEntry, limits: &HistoryLimits) {
+        if let Some(before) = self.history.front().filter(|before| before.output == entry.output) {
+            entry.output = Arc::clone(&before.output);
+        }
+        self.history.push_front(entry);
         if self.history.get(limits.results).is_some_and(|oldest| !oldest.changed) {
             self.history.remove(limits.results);
         }
         self.history.truncate(limits.results + limits.changes);
-        self.latest.bound_output(limits.latest_output_bytes);
     }
 }
 
-fn executed_or(result: &CheckResult, logged: Timestamp) -> i64 {
-    result.executed().unwrap_or_else(|| logged.as_second())
+// === impl HistoryEntry ===
+
+impl HistoryEntry {
+    fn new(run: &Run<'_>, changed: bool, output_bytes: usize) -> Self {
+        let output = run.truncation.map_or(Cow::Borrowed(&*run.output), |length| truncated(&run.output, length));
+        Self {
+            logged: run.logged,
+            executed: run.executed,
+            duration: run.duration,
+            status: run.status,
+            changed,
+            output: bounded(&output, output_bytes).into(),
+        }
+    }
+}
+
+fn executed_or_logged(run: &Run<'_>) -> i64 {
+    run.executed.unwrap_or_else(|| run.logged.as_second())
 }
 
 #[cfg(test)]
@@ -172,7 +226,21 @@ mod tests {
         let state = fold(&[0, 0, 1, 1, 1, 1, 1, 1]);
         let kept: Vec<_> = state.history().map(|entry| (entry.executed.unwrap(), entry.changed)).collect();
         assert_eq!(kept, [(7, false), (6, false), (5, false), (4, false), (2, true), (0, true)]);
-        assert_eq!(state.history().next().unwrap().output, "output 7");
+        assert_eq!(&*state.history().next().unwrap().output, "output 7");
+    }
+
+    #[test]
+    fn a_state_that_was_written_and_read_back_is_the_same_and_fits_smaller_limits() {
+        let state = fold(&[0, 0, 1, 1, 1, 1, 1, 1]);
+        let mut read: CheckState = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        assert_eq!(read, state);
+        read.bound(&HistoryLimits { results: 1, changes: 1, output_bytes: 3, ..LIMITS });
+        let kept: Vec<_> = read.history().map(|entry| (entry.executed.unwrap(), &*entry.output)).collect();
+        assert_eq!(
+            kept,
+            [(7, "out\n[output cut: 3 of 8 bytes kept]\n"), (2, "out\n[output cut: 3 of 8 bytes kept]\n")]
+        );
+        assert_eq!(read.occurrences(), 6);
     }
 
     proptest! {

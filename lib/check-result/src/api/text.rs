@@ -66,7 +66,7 @@ mod tests {
 
     fn entry(executed: i64, status: i64, changed: bool, output: &str) -> HistoryEntry {
         let logged = jiff::Timestamp::from_second(executed + 1).unwrap();
-        HistoryEntry { logged, executed: Some(executed), duration: None, status, changed, output: output.to_owned() }
+        HistoryEntry { logged, executed: Some(executed), duration: None, status, changed, output: output.into() }
     }
 
     #[test]

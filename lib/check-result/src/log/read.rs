@@ -6,16 +6,28 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{APPLIED_CLIENT_OVERRIDES, PUBLISHING_CHECK_RESULT, repair};
-use crate::{CheckResult, Object};
+use super::{APPLIED_CLIENT_OVERRIDES, NOT_RUN, PUBLISHING_CHECK_RESULT, repair};
+use crate::{CheckKey, CheckResult, Object};
 
 /// What one line of the log is.
 #[derive(Debug, PartialEq)]
 pub enum Line {
     /// A check result.
     Result(LoggedResult),
-    /// The client's own attributes, redacted as the client logged them at its start.
-    ClientAttributes(Object),
+    /// The client was started, or has read its definitions again.
+    ClientAttributes {
+        /// The line's own time stamp, where it has one.
+        logged: Option<Timestamp>,
+        /// The client's own attributes, redacted as the client logged them.
+        client: Object,
+    },
+    /// A scheduled run did not take place: the one before was still in progress, or it was subdued.
+    NotRun {
+        /// The line's own time stamp, where it has one.
+        logged: Option<Timestamp>,
+        /// Which check would have run.
+        check: CheckKey,
+    },
     /// Any other event; readers of results pass over it.
     Other,
     /// Not an event of this log: counted and skipped.
@@ -53,6 +65,14 @@ struct Event<'a> {
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
     client: Option<&'a RawValue>,
+    #[serde(borrow)]
+    check: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    name: String,
+    source: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +94,8 @@ pub fn read_line(line: &[u8]) -> Line {
 
 fn repaired(line: &[u8], text: &str) -> Option<Line> {
     if let Cow::Owned(text) = repair::without_nan(text)
-        && let read @ (Line::Result(_) | Line::ClientAttributes(_) | Line::Other) = read_event(&text)
+        && let read @ (Line::Result(_) | Line::ClientAttributes { .. } | Line::NotRun { .. } | Line::Other) =
+            read_event(&text)
     {
         return Some(read);
     }
@@ -86,11 +107,13 @@ fn read_event(text: &str) -> Line {
         Ok(event) => event,
         Err(error) => return Line::Invalid(InvalidLine::NotAnEvent(error.to_string())),
     };
-    match (&*event.message, event.payload, event.client) {
-        (PUBLISHING_CHECK_RESULT, Some(payload), _) => read_result(&event.timestamp, payload),
-        (APPLIED_CLIENT_OVERRIDES, _, Some(client)) => {
-            serde_json::from_str(client.get()).map_or(Line::Other, Line::ClientAttributes)
-        }
+    let logged = || event.timestamp.parse().ok();
+    match (&*event.message, event.payload, event.client, event.check) {
+        (PUBLISHING_CHECK_RESULT, Some(payload), ..) => read_result(&event.timestamp, payload),
+        (APPLIED_CLIENT_OVERRIDES, _, Some(client), _) => serde_json::from_str(client.get())
+            .map_or(Line::Other, |client| Line::ClientAttributes { logged: logged(), client }),
+        (message, _, _, Some(check)) if NOT_RUN.contains(&message) => serde_json::from_str(check.get())
+            .map_or(Line::Other, |check: Identity| Line::NotRun { logged: logged(), check: check.key() }),
         _ => Line::Other,
     }
 }
@@ -107,6 +130,14 @@ fn read_result(timestamp: &str, payload: &RawValue) -> Line {
     match CheckResult::new(client, check) {
         Ok(result) => Line::Result(LoggedResult { logged, result: result.with_signature(signature) }),
         Err(error) => not_a_result(error),
+    }
+}
+
+// === impl Identity ===
+
+impl Identity {
+    fn key(self) -> CheckKey {
+        CheckKey { check: self.name, source: self.source.filter(|source| !source.is_empty()) }
     }
 }
 
@@ -159,7 +190,10 @@ mod tests {
     fn what_is_not_a_result_is_told_apart() {
         assert_eq!(read_line(br#"{"timestamp":"x","message":"stopping"}"#), Line::Other);
         let client = br#"{"timestamp":"x","message":"applied sensu client overrides","client":{"name":"n"}}"#;
-        assert!(matches!(read_line(client), Line::ClientAttributes(attributes) if attributes["name"] == "n"));
+        assert!(matches!(read_line(client), Line::ClientAttributes { client, .. } if client["name"] == "n"));
+        let overlap = br#"{"timestamp":"2026-11-21T02:30:48.072590+0000","message":"previous check command execution in progress","check":{"name":"a","source":"r"}}"#;
+        let check = CheckKey { check: "a".into(), source: Some("r".into()) };
+        assert_eq!(read_line(overlap), Line::NotRun { logged: "2026-11-21T02:30:48.07259Z".parse().ok(), check });
         for invalid in [&b""[..], b"/usr/lib/ruby: no such file", b"null", b"{}", &[0xff, 0x00]] {
             assert!(matches!(read_line(invalid), Line::Invalid(InvalidLine::NotAnEvent(_))), "{invalid:?}");
         }

@@ -47,6 +47,19 @@ pub(super) fn glued_tail(line: &[u8]) -> Option<&[u8]> {
     memmem::rfind(line, LINE_HEAD).filter(|&at| at > 0).map(|at| &line[at..])
 }
 
+/// The records in a line, and what stands between: one, but where a line feed was lost, or a torn record is followed by a
+/// whole one. Each piece is for [`read_line`](super::read_line) to judge.
+pub fn records(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let skipped = usize::from(!rest.is_empty());
+        let end = memmem::find(rest.get(skipped..)?, LINE_HEAD).map_or(rest.len(), |at| at + skipped);
+        let (record, after) = rest.split_at(end);
+        rest = after;
+        (!record.is_empty()).then_some(record)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +83,18 @@ mod tests {
         assert_eq!(glued_tail(br#"{"timestamp":"x"}"#), None);
         assert_eq!(glued_tail(br#"{"timest{"timestamp":"x"}"#), Some(&br#"{"timestamp":"x"}"#[..]));
         assert_eq!(glued_tail(br#"{"output":"{\"timestamp\":\"x\"}"}"#), None);
+    }
+
+    #[test]
+    fn every_record_of_a_line() {
+        let pieces = |line: &'static str| -> Vec<_> {
+            records(line.as_bytes()).map(|piece| std::str::from_utf8(piece).unwrap()).collect()
+        };
+        let (one, two) = (r#"{"timestamp":"1"}"#, r#"{"timestamp":"2"}"#);
+        assert_eq!(pieces(r#"{"timestamp":"1"}"#), [one]);
+        assert_eq!(pieces(r#"{"timestamp":"1"}{"timestamp":"2"}"#), [one, two]);
+        assert_eq!(pieces(r#"torn{"timestamp":"2"}"#), ["torn", two]);
+        assert_eq!(pieces("torn"), ["torn"]);
+        assert!(pieces("").is_empty());
     }
 }

@@ -67,8 +67,10 @@ fn every_line_is_read_as_its_recording_says() {
                 }
                 Line::Invalid(InvalidLine::NotAnEvent(_)) => not_events.push(number),
                 Line::Invalid(reason) => panic!("{} line {number}: {reason}", path.display()),
-                Line::ClientAttributes(client) => assert!(client.contains_key("subscriptions"), "{}", path.display()),
-                Line::Other => {}
+                Line::ClientAttributes { client, .. } => {
+                    assert!(client.contains_key("subscriptions"), "{}", path.display())
+                }
+                Line::NotRun { .. } | Line::Other => {}
             }
         }
         assert_eq!(json!(not_events), expected["non_json_lines"], "{}", path.display());

@@ -1,0 +1,133 @@
+//! The rotated siblings of a log, newest first.
+//!
+//! `LOG.1`, `LOG.2.gz`, `LOG-20261121`, `LOG-20261121-1795228248.gz`, with an extension kept at the end as well
+//! (`LOG-20261121.log`): what logrotate's options and most other rotators make. Names say the order where they can; times of modification
+//! decide only between files of two naming schemes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// How many siblings are looked at; a node that keeps more has not been read for that many rotations.
+const MAX: usize = 100;
+
+/// What rotated names end in when they are compressed. Only gzip is read; the others are named so that they are told.
+pub(super) const COMPRESSED: [&str; 4] = [".gz", ".xz", ".bz2", ".zst"];
+
+/// What a rotated name adds to the log's.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Suffix {
+    /// `.1` is the newest.
+    Number(u32),
+    /// A date: the greatest is the newest, as all are of one form.
+    Date(String),
+}
+
+/// The rotated siblings of `log` that exist, newest first.
+pub(super) fn newest_first(log: &Path) -> io::Result<Vec<PathBuf>> {
+    let (Some(folder), Some(base)) = (log.parent(), log.file_name().and_then(|name| name.to_str())) else {
+        return Ok(Vec::new());
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let (mut numbers, mut dates) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        match suffix(&name, base) {
+            Some(Suffix::Number(number)) => numbers.push((number, name)),
+            Some(Suffix::Date(date)) => dates.push((date, name)),
+            None => {}
+        }
+    }
+    numbers.sort();
+    dates.sort_by(|a, b| b.cmp(a));
+    let numbers = names(folder, numbers);
+    let dates = names(folder, dates);
+    let mut groups = [numbers, dates];
+    groups.sort_by_key(|group| std::cmp::Reverse(group.first().map_or(SystemTime::UNIX_EPOCH, |path| modified(path))));
+    Ok(groups.into_iter().flatten().take(MAX).collect())
+}
+
+/// Whether `name` is a rotated sibling of the log `base`.
+pub(super) fn is_sibling(name: &str, base: &str) -> bool {
+    suffix(name, base).is_some()
+}
+
+/// The paths, without compressed files whose origin is still there: they are being written.
+fn names<K>(folder: &Path, sorted: Vec<(K, String)>) -> Vec<PathBuf> {
+    let names: Vec<_> = sorted.into_iter().map(|(_, name)| name).collect();
+    let unfinished =
+        |name: &String| names.iter().any(|other| other.len() < name.len() && plain(name) == other.as_str());
+    names.iter().filter(|name| !unfinished(name)).map(|name| folder.join(name)).collect()
+}
+
+fn plain(name: &str) -> &str {
+    COMPRESSED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
+}
+
+fn suffix(name: &str, base: &str) -> Option<Suffix> {
+    let name = plain(name);
+    let kept_extension = base
+        .rsplit_once('.')
+        .and_then(|(stem, extension)| name.strip_prefix(stem)?.strip_suffix(extension)?.strip_suffix('.'));
+    name.strip_prefix(base).and_then(parse).or_else(|| kept_extension.and_then(parse))
+}
+
+fn parse(added: &str) -> Option<Suffix> {
+    let rest = added.strip_prefix(['.', '-', '_'])?;
+    let dated = |c: char| c.is_ascii_digit() || "-_.:T+Z".contains(c);
+    if !rest.starts_with(|c: char| c.is_ascii_digit()) || !rest.chars().all(dated) {
+        return None;
+    }
+    match rest.parse() {
+        Ok(number) if added.starts_with('.') && rest.len() <= 5 => Some(Suffix::Number(number)),
+        _ => Some(Suffix::Date(rest.to_owned())),
+    }
+}
+
+fn modified(path: &Path) -> SystemTime {
+    path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_names_and_others() {
+        let number = |number| Some(Suffix::Number(number));
+        let date = |date: &str| Some(Suffix::Date(date.to_owned()));
+        for (name, want) in [
+            ("c.log.1", number(1)),
+            ("c.log.12.gz", number(12)),
+            ("c.1.log", number(1)),
+            ("c.log-20261121", date("20261121")),
+            ("c-20261121-1795228248.log.xz", date("20261121-1795228248")),
+            ("c.log.20261121", date("20261121")),
+            ("c.log", None),
+            ("c.log.gz", None),
+            ("c.log.bak", None),
+            ("c.log.1.tmp", None),
+            ("d.log.1", None),
+            ("c.logs.1", None),
+        ] {
+            assert_eq!(suffix(name, "c.log"), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_first_and_what_is_being_compressed_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["log", "log.10.gz", "log.2", "log.2.gz", "log.1", "other.1", "log-20261120", "log-20261121.gz"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let old = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
+        for name in ["log-20261120", "log-20261121.gz"] {
+            let file = std::fs::File::options().write(true).open(folder.path().join(name)).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        let found = newest_first(&folder.path().join("log")).unwrap();
+        let found: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(found, ["log.1", "log.2", "log.10.gz", "log-20261121.gz", "log-20261120"]);
+    }
+}

@@ -1,0 +1,429 @@
+//! Log lines to check states.
+//!
+//! One look at the logs is one batch: runs are folded into copies of the states, the definition of each check is read only from
+//! its last line, and [`Intake::publish`] puts the new states into the store at once. A scrape sees the state between two looks.
+//!
+//! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. Within
+//! a log order is trusted, whatever the clock did; a result from another log than the one before it counts only if it was
+//! logged later. After a gap (the place up to which a log was read is gone) the same holds within the log.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use check_result::log::{Line, LoggedResult, Run, Skimmed, read_line, records, skim};
+use check_result::{CheckKey, CheckResult, CheckState, Object};
+use indexmap::{Equivalent, IndexMap};
+use jiff::Timestamp;
+
+use crate::events::Events;
+use crate::follow::Sink;
+use crate::select::Select;
+use crate::state_file::{SavedClient, SavedLog};
+use crate::store::{Store, Tracked};
+
+/// How long after its second interval a check has to show after its client's restart.
+const GRACE: f64 = 60.0;
+
+/// Folds lines into the states of a [`Store`].
+#[derive(Debug)]
+pub struct Intake {
+    store: Arc<Store>,
+    select: Select,
+    events: Events,
+    logs: Vec<(Arc<Path>, LogTimes)>,
+    clients: HashMap<String, ClientTimes>,
+    /// What this batch has changed.
+    batch: IndexMap<CheckKey, Pending>,
+    /// Checks in the batch that the store does not know.
+    new: usize,
+}
+
+/// Names of clients whose times are kept, as the store keeps their attributes.
+const MAX_CLIENTS: usize = 100;
+
+#[derive(Debug, Default)]
+struct LogTimes {
+    /// When the last result taken was logged.
+    last: Option<Timestamp>,
+    /// Whether results up to then may come again.
+    gap: bool,
+}
+
+/// What the log says of a client, by the log's own clock.
+#[derive(Clone, Copy, Debug)]
+struct ClientTimes {
+    started: Option<Timestamp>,
+    /// The newest result.
+    newest: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    tracked: Tracked,
+    /// The line of the last run, while the result behind it is not read.
+    line: Vec<u8>,
+}
+
+/// A [`CheckKey`] that is looked for.
+#[derive(Hash)]
+struct KeyRef<'a> {
+    check: &'a str,
+    source: Option<&'a str>,
+}
+
+impl Equivalent<CheckKey> for KeyRef<'_> {
+    fn equivalent(&self, key: &CheckKey) -> bool {
+        self.check == key.check && self.source == key.source.as_deref()
+    }
+}
+
+impl KeyRef<'_> {
+    fn owned(&self) -> CheckKey {
+        CheckKey { check: self.check.to_owned(), source: self.source.map(str::to_owned) }
+    }
+}
+
+impl Sink for Intake {
+    fn line(&mut self, log: &Arc<Path>, line: &[u8]) {
+        match skim(line) {
+            Skimmed::Run(run) => self.take_run(log, run, line),
+            Skimmed::Other => self.events.line_other(),
+            Skimmed::Unclear => records(line).for_each(|record| self.take_record(log, record)),
+        }
+    }
+
+    fn gap(&mut self, log: &Arc<Path>) {
+        self.times_of(log).gap = true;
+    }
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Feeds `store`, going on from the times that were saved with its states.
+    pub fn new(
+        store: Arc<Store>,
+        select: Select,
+        events: Events,
+        (logs, clients): (Vec<SavedLog>, Vec<SavedClient>),
+    ) -> Self {
+        let times = |log: SavedLog| (Arc::from(Path::new(&log.path)), LogTimes { last: log.last, gap: false });
+        let clients = clients
+            .into_iter()
+            .map(|SavedClient { name, started, newest, .. }| (name, ClientTimes { started, newest }));
+        Self {
+            store,
+            select,
+            events,
+            logs: logs.into_iter().map(times).collect(),
+            clients: clients.collect(),
+            batch: IndexMap::new(),
+            new: 0,
+        }
+    }
+
+    /// When the last result of `log` was logged.
+    pub(crate) fn last_of(&self, log: &Path) -> Option<Timestamp> {
+        self.logs.iter().find(|(known, _)| **known == *log)?.1.last
+    }
+
+    /// The clients' times, to be saved.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = SavedClient> {
+        self.clients.iter().map(|(name, times)| SavedClient {
+            name: name.clone(),
+            started: times.started,
+            newest: times.newest,
+            attributes: self.store.client(name),
+        })
+    }
+
+    /// Makes the batch visible, and drops what is gone; true if anything changed.
+    pub fn publish(&mut self, now: Timestamp) -> bool {
+        let changed = !self.batch.is_empty();
+        let batch = std::mem::take(&mut self.batch);
+        let (limits, select) = (self.store.limits(), &self.select);
+        let settled = batch.into_iter().map(|(key, Pending { mut tracked, line })| {
+            if let Some(result) = read_result(&line, select) {
+                Arc::make_mut(&mut tracked.state).settle(result, &limits.history);
+            }
+            (key, tracked)
+        });
+        self.store.publish(settled.collect());
+        self.new = 0;
+        let clients = &self.clients;
+        self.store.forget(now, |tracked| {
+            clients.get(tracked.state.latest().client()).is_some_and(|times| undefined(tracked, times))
+        });
+        changed
+    }
+
+    fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
+        match read_line(record) {
+            Line::Result(logged) => self.take_run(log, Run::of(&logged), record),
+            Line::ClientAttributes { logged, client } => self.take_client(logged, client),
+            Line::NotRun { logged, check } => self.take_not_run(logged, &check),
+            Line::Other => self.events.line_other(),
+            Line::Invalid(reason) => self.events.line_invalid(&reason),
+        }
+    }
+
+    fn take_run(&mut self, log: &Arc<Path>, mut run: Run<'_>, line: &[u8]) {
+        let name = run.name.clone();
+        let source = run.source.clone();
+        let key = KeyRef { check: &name, source: source.as_deref() };
+        if !self.select.takes(&name) {
+            return self.events.line_excluded();
+        }
+        if !self.times_of(log).take(run.logged) {
+            return self.events.line_superseded();
+        }
+        if !run.mapped {
+            run.status = self.select.status(&run.name, run.exit_map.as_ref(), run.status);
+        }
+        self.note_result(&run);
+        let limits = self.store.limits();
+        let Some(pending) = self.pending(&key) else {
+            return self.take_new(key.owned(), log, &run, line);
+        };
+        let tracked = &mut pending.tracked;
+        if tracked.log != *log && run.logged <= tracked.state.logged() {
+            return self.events.line_superseded();
+        }
+        tracked.log = Arc::clone(log);
+        tracked.alive = run.logged;
+        Arc::make_mut(&mut tracked.state).advance(&run, &limits.history);
+        pending.line.clear();
+        pending.line.extend_from_slice(line);
+        self.events.line_result(run.logged);
+    }
+
+    fn take_new(&mut self, key: CheckKey, log: &Arc<Path>, run: &Run<'_>, line: &[u8]) {
+        let limits = self.store.limits();
+        if self.store.count() + self.new >= limits.checks {
+            return self.events.check_over_limit(&key, limits.checks);
+        }
+        let result = read_result(line, &self.select).unwrap_or_else(|| run.to_result());
+        let state = CheckState::new(LoggedResult { logged: run.logged, result }, &limits.history);
+        let tracked = Tracked { state: Arc::new(state), log: Arc::clone(log), alive: run.logged };
+        self.batch.insert(key, Pending { tracked, line: Vec::new() });
+        self.new += 1;
+        self.events.line_result(run.logged);
+    }
+
+    /// The check's entry in the batch, from the store if it is not there yet.
+    fn pending(&mut self, key: &KeyRef<'_>) -> Option<&mut Pending> {
+        let index = match self.batch.get_index_of(key) {
+            Some(index) => index,
+            None => {
+                let key = key.owned();
+                let tracked = self.store.tracked(&key)?;
+                self.batch.insert_full(key, Pending { tracked, line: Vec::new() }).0
+            }
+        };
+        self.batch.get_index_mut(index).map(|(_, pending)| pending)
+    }
+
+    fn times_of(&mut self, log: &Arc<Path>) -> &mut LogTimes {
+        let known = self.logs.iter().position(|(known, _)| Arc::ptr_eq(known, log) || known == log);
+        let index = known.unwrap_or_else(|| {
+            self.logs.push((Arc::clone(log), LogTimes::default()));
+            self.logs.len() - 1
+        });
+        &mut self.logs[index].1
+    }
+
+    fn note_result(&mut self, run: &Run<'_>) {
+        if let Some(times) = self.clients.get_mut(&*run.client) {
+            times.newest = times.newest.max(Some(run.logged));
+        }
+    }
+
+    fn take_client(&mut self, logged: Option<Timestamp>, client: Object) {
+        self.events.line_client();
+        let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
+        if self.clients.len() < MAX_CLIENTS || self.clients.contains_key(&name) {
+            self.clients.insert(name.clone(), ClientTimes { started: logged, newest: None });
+            self.store.set_client(name, client);
+        }
+    }
+
+    fn take_not_run(&mut self, logged: Option<Timestamp>, check: &CheckKey) {
+        self.events.line_other();
+        let key = KeyRef { check: &check.check, source: check.source.as_deref() };
+        if let (Some(logged), Some(pending)) = (logged, self.pending(&key)) {
+            pending.tracked.alive = pending.tracked.alive.max(logged);
+        }
+    }
+}
+
+// === impl LogTimes ===
+
+impl LogTimes {
+    /// Notes a result; false if it is one from before a gap.
+    fn take(&mut self, logged: Timestamp) -> bool {
+        if self.gap && self.last.is_some_and(|last| logged <= last) {
+            return false;
+        }
+        *self = Self { last: Some(logged), gap: false };
+        true
+    }
+}
+
+/// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
+/// (nested too deep), the run remains.
+fn read_result(line: &[u8], select: &Select) -> Option<CheckResult> {
+    let mut result = match (read_line(line), skim(line)) {
+        (Line::Result(logged), _) => logged.result,
+        (_, Skimmed::Run(run)) => run.to_result(),
+        _ => return None,
+    };
+    if !result.is_mapped() {
+        let status = select.status(result.name(), result.exit_map().as_ref(), result.exit_code());
+        result.map_status(status);
+    }
+    Some(result)
+}
+
+/// Whether a check's definition must be gone: it is a standalone check by interval, and since its client's (re)start at T neither a
+/// result of it nor a line that says why it did not run was logged until T + 2 intervals + [`GRACE`], while the client went on to log results
+/// of others. All by the log's clock: a writer that is away, or silent, removes nothing.
+fn undefined(tracked: &Tracked, times: &ClientTimes) -> bool {
+    let (Some(started), Some(newest)) = (times.started, times.newest) else { return false };
+    let check = tracked.state.latest();
+    let standalone = check.check().get("standalone").is_some_and(|value| value == true);
+    let Some(interval) = check.interval().filter(|_| standalone && !check.check().contains_key("cron")) else {
+        return false;
+    };
+    tracked.alive < started && newest.duration_since(started).as_secs_f64() > 2.0 * interval + GRACE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Limits;
+    use crate::store::tests::{LIMITS, at, line, names};
+
+    struct Node {
+        intake: Intake,
+        store: Arc<Store>,
+    }
+
+    impl Node {
+        fn new(limits: Limits, select: Select) -> Self {
+            let events = Events::unregistered();
+            let store = Arc::new(Store::new(limits, events.clone()));
+            Self { intake: Intake::new(Arc::clone(&store), select, events, Default::default()), store }
+        }
+
+        /// Takes lines of `log` as one batch.
+        fn take(&mut self, log: &str, lines: &[String]) -> &mut Self {
+            let log: Arc<Path> = Arc::from(Path::new(log));
+            lines.iter().for_each(|line| self.intake.line(&log, line.as_bytes()));
+            self.intake.publish(at(0));
+            self
+        }
+
+        fn state(&self, name: &str) -> Arc<CheckState> {
+            self.store.snapshot().into_iter().find(|state| state.latest().name() == name).unwrap()
+        }
+    }
+
+    const WIDE: Limits = Limits { checks: 9, ..LIMITS };
+
+    fn started(second: i64) -> String {
+        let stamp = at(second);
+        format!(r#"{{"timestamp":"{stamp}","message":"applied sensu client overrides","client":{{"name":"web-1"}}}}"#)
+    }
+
+    #[test]
+    fn a_batch_counts_every_run_and_reads_the_last_one_whole() {
+        let mut node = Node::new(WIDE, Select::default());
+        let lines: Vec<_> = (0..5).map(|n| line("a", n, &format!(r#""n":{n},"#), i64::from(n > 1))).collect();
+        node.take("log", &lines);
+        let state = node.state("a");
+        assert_eq!((state.occurrences(), &state.latest().check()["n"]), (3, &serde_json::json!(4)));
+        node.take("log", &[line("a", 9, "", 1)]);
+        assert_eq!((node.state("a").occurrences(), node.state("a").logged()), (4, at(9)));
+    }
+
+    #[test]
+    fn two_records_in_one_line_are_two_results() {
+        let mut node = Node::new(WIDE, Select::default());
+        node.take("log", &[format!("torn{}{}", line("a", 1, "", 1), line("a", 2, "", 1))]);
+        assert_eq!(node.state("a").occurrences(), 2);
+    }
+
+    #[test]
+    fn results_over_the_limit_of_checks_are_dropped_and_known_checks_go_on() {
+        let mut node = Node::new(LIMITS, Select::default());
+        node.take("log", &["b", "a", "c", "a"].map(|name| line(name, 0, "", 1)));
+        node.take("log", &["c", "a"].map(|name| line(name, 1, "", 1)));
+        assert_eq!(names(&node.store), ["a", "b"]);
+        assert_eq!(node.state("a").occurrences(), 3);
+    }
+
+    #[test]
+    fn of_two_logs_only_later_results_count_and_within_a_log_order_does() {
+        let mut node = Node::new(WIDE, Select::default());
+        let results = |times: [i64; 3]| times.map(|second| line("a", second, "", 1));
+        node.take("log", &results([10, 20, 30]));
+        node.take("copy", &results([10, 20, 30]));
+        assert_eq!(node.state("a").occurrences(), 3);
+        node.take("copy", &results([40, 41, 42]));
+        assert_eq!(node.state("a").occurrences(), 6);
+        // The clock was set back.
+        node.take("copy", &results([5, 6, 7]));
+        assert_eq!((node.state("a").occurrences(), node.state("a").logged()), (9, at(7)));
+    }
+
+    #[test]
+    fn after_a_gap_what_was_read_before_is_passed_over() {
+        let mut node = Node::new(WIDE, Select::default());
+        node.take("log", &[line("a", 10, "", 1), line("a", 20, "", 1)]);
+        node.intake.gap(&Arc::from(Path::new("log")));
+        node.take("log", &[line("a", 10, "", 1), line("a", 20, "", 1), line("a", 30, "", 1), line("a", 30, "", 1)]);
+        assert_eq!(node.state("a").occurrences(), 4);
+    }
+
+    #[test]
+    fn a_definition_that_is_gone_after_a_restart_takes_its_check_along() {
+        let minute = r#""standalone":true,"interval":60,"#;
+        let mut node = Node::new(WIDE, Select::default());
+        let others = [
+            ("cron", r#""standalone":true,"cron":"@daily","#),
+            ("pushed", ""),
+            ("slow", r#""standalone":true,"interval":300,"#),
+        ];
+        let mut lines: Vec<_> = others.map(|(name, more)| line(name, 0, more, 1)).into();
+        lines.extend(["gone", "hangs", "stays"].map(|name| line(name, 0, minute, 1)));
+        let hangs = format!(
+            r#"{{"timestamp":"{}","message":"previous check command execution in progress","check":{{"name":"hangs"}}}}"#,
+            at(170)
+        );
+        lines.extend([started(60), hangs, line("stays", 239, minute, 1)]);
+        node.take("log", &lines);
+        assert_eq!(names(&node.store).len(), 6, "2 intervals and a minute are not over");
+        node.take("log", &[line("stays", 241, minute, 1)]);
+        assert_eq!(names(&node.store), ["cron", "hangs", "pushed", "slow", "stays"]);
+        node.take("log", &[line("stays", 721, minute, 1)]);
+        assert_eq!(names(&node.store), ["cron", "hangs", "pushed", "stays"]);
+    }
+
+    #[test]
+    fn statuses_are_mapped_and_checks_selected() {
+        let select = Select::for_tests(Some("a|b"), Some("b"), &["a=1:2"]);
+        let mut node = Node::new(WIDE, select);
+        node.take("log", &[line("a", 1, "", 1), line("b", 1, "", 1), line("c", 1, "", 1), line("a", 2, "", 2)]);
+        assert_eq!(names(&node.store), ["a"]);
+        let state = node.state("a");
+        assert_eq!((state.occurrences(), state.latest().exit_code()), (2, 2));
+        node.take("log", &[line("a", 3, r#""exit_status":2,"#, 1)]);
+        assert_eq!(node.state("a").latest().exit_code(), 1, "the runner has mapped it");
+        node.take("log", &[line("a", 3, r#""exit_map":{"1":0},"#, 1), line("ab", 3, "", 0)]);
+        assert_eq!(
+            (node.state("a").latest().exit_code(), &node.state("a").latest().check()["exit_status"]),
+            (2, &serde_json::json!(1))
+        );
+    }
+}
