@@ -9,6 +9,9 @@
 //! | another method, another path | 405; 404 with the list of endpoints |
 //!
 //! With `protect_all_endpoints` the first two need the password too. One request a connection, as in sensu-client.
+//!
+//! It stands on hyper alone: `service`, which the other servers share, brings TLS, metrics and several threads, and a
+//! runner is on every node.
 
 mod auth;
 mod connection;
@@ -174,11 +177,11 @@ async fn results(request: Request<Incoming>, intake: &Intake) -> Reply {
             return unread.reply();
         }
     };
-    let Ok(document) = intake.read(body.bytes()) else {
+    let Ok(document) = intake.read(body.bytes()).await else {
         const REASON: &str = "Failed to parse JSON body";
         return Reply::text(400, REASON, REASON);
     };
-    match intake.publish(document) {
+    match intake.publish(document).await {
         Ok(()) => Reply::text(202, "OK", "ok"),
         Err(refusal) => {
             intake.notice(&events::http_error(refusal.to_string()));

@@ -6,18 +6,27 @@ use check_result::log::Level;
 use check_result::{CheckResult, Object};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{spawn_blocking, yield_now};
 
 use super::limits::{Budget, Buffer};
 use crate::definitions::{Client, Definitions, SyntaxError, lenient_json, refusal};
 use crate::events::sockets as events;
 use crate::notice::{Notice, Sink};
 
+/// Documents up to this size, in bytes, are read where they arrive: that takes less than starting a check. A large one
+/// can be made to take half a second, in which no check would start, so it is read on another thread.
+const QUICK: usize = 64 * 1024;
+/// Results that are published in one go, for the same reason.
+const BATCH: usize = 64;
+
 /// Where documents go.
 pub(super) struct Intake {
     sink: Arc<dyn Sink>,
     definitions: watch::Receiver<Arc<Definitions>>,
     budget: Budget,
+    /// One large document is read at a time: in memory it is many times its size.
+    turn: Semaphore,
 }
 
 /// Why a result is not published: sensu-client's words for the first rule that it breaks.
@@ -29,7 +38,7 @@ pub(super) struct Refusal(String);
 
 impl Intake {
     pub(super) fn new(sink: Arc<dyn Sink>, definitions: watch::Receiver<Arc<Definitions>>) -> Self {
-        Self { sink, definitions, budget: Budget::default() }
+        Self { sink, definitions, budget: Budget::default(), turn: Semaphore::new(1) }
     }
 
     /// Room for a document.
@@ -54,25 +63,42 @@ impl Intake {
     }
 
     /// Reads a document. Bytes that are not UTF-8 are told and become U+FFFD.
-    pub(super) fn read(&self, data: &[u8]) -> Result<Value, SyntaxError> {
-        let text = String::from_utf8_lossy(data);
-        if matches!(text, std::borrow::Cow::Owned(_)) {
+    pub(super) async fn read(&self, data: &[u8]) -> Result<Value, SyntaxError> {
+        if std::str::from_utf8(data).is_err() {
             self.notice(&events::not_utf8(data));
         }
-        lenient_json(&text)
+        self.parse(data).await
+    }
+
+    /// Why the bytes are no document.
+    pub(super) async fn fault(&self, data: &[u8]) -> Option<SyntaxError> {
+        self.parse(data).await.err()
+    }
+
+    async fn parse(&self, data: &[u8]) -> Result<Value, SyntaxError> {
+        let text = String::from_utf8_lossy(data);
+        if text.len() <= QUICK {
+            return lenient_json(&text);
+        }
+        let text = text.into_owned();
+        let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
+        spawn_blocking(move || lenient_json(&text)).await.expect("reading JSON does not panic")
     }
 
     /// Publishes a result or an array of them, one by one up to the first that breaks a rule.
-    pub(super) fn publish(&self, document: Value) -> Result<(), Refusal> {
+    pub(super) async fn publish(&self, document: Value) -> Result<(), Refusal> {
         let client = Arc::clone(&self.definitions.borrow().client);
         let results = match document {
             Value::Array(results) => results,
             one => vec![one],
         };
-        results.into_iter().try_for_each(|result| {
+        for (index, result) in results.into_iter().enumerate() {
+            if index % BATCH == BATCH - 1 {
+                yield_now().await;
+            }
             self.sink.publish(&checked(&client, result, Timestamp::now().as_second())?);
-            Ok(())
-        })
+        }
+        Ok(())
     }
 }
 
@@ -104,6 +130,7 @@ fn default(check: &mut Object, attribute: &str, value: i64) {
 mod tests {
     use serde_json::json;
 
+    use super::super::recorder::Recorder;
     use super::*;
 
     fn client(attributes: Value) -> Client {
@@ -171,6 +198,16 @@ mod tests {
             json!(result).to_string(),
             r#"{"client":"web-1","check":{"issued":7,"custom":{"b":[1.5]},"name":"a","output":"x","status":0,"duration":12.5,"executed":7},"signature":"s"}"#
         );
+    }
+
+    #[tokio::test]
+    async fn a34_a_long_array_is_published_whole_and_in_order() {
+        let (recorder, intake) = Recorder::intake();
+        let names: Vec<String> = (0..3 * BATCH).map(|index| format!("check-{index}")).collect();
+        let document: Value = names.iter().map(|name| json!({"name": name, "output": "x".repeat(QUICK / 8)})).collect();
+        let document = intake.read(document.to_string().as_bytes()).await.unwrap();
+        assert_eq!(intake.publish(document).await, Ok(()));
+        assert_eq!(recorder.names(), names);
     }
 
     #[test]

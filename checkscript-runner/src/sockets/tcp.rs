@@ -62,12 +62,12 @@ where
         let limit = if conversation.has_begun() { end.min(Instant::now() + times.pause) } else { end };
         match timeout_at(limit, stream.read(&mut chunk)).await {
             Ok(Ok(length @ 1..)) => {
-                if let Some(reply) = conversation.receive(&chunk[..length]) {
+                if let Some(reply) = conversation.receive(&chunk[..length]).await {
                     return Some(reply);
                 }
             }
             // Too slow, gone, or at its end.
-            Ok(_) | Err(_) => return conversation.give_up(),
+            Ok(_) | Err(_) => return conversation.give_up().await,
         }
     }
 }
@@ -102,7 +102,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Takes a piece; with a reply the conversation is over.
-    fn receive(&mut self, chunk: &[u8]) -> Option<Reply> {
+    async fn receive(&mut self, chunk: &[u8]) -> Option<Reply> {
         if let Err(full) = self.buffer.push(chunk) {
             self.intake.notice(&events::refused(self.buffer.bytes(), &full.to_string()));
             return Some(Reply::Invalid);
@@ -116,16 +116,16 @@ impl<'a> Conversation<'a> {
         if self.broken || !self.scanner.is_complete() {
             return None;
         }
-        self.process()
+        self.process().await
     }
 
-    fn process(&mut self) -> Option<Reply> {
+    async fn process(&mut self) -> Option<Reply> {
         let data = self.buffer.bytes();
-        let Ok(document) = self.intake.read(data) else {
+        let Ok(document) = self.intake.read(data).await else {
             self.broken = true;
             return None;
         };
-        match self.intake.publish(document) {
+        match self.intake.publish(document).await {
             Ok(()) => Some(Reply::Ok),
             Err(refusal) => {
                 self.intake.notice(&events::refused(data, &refusal.to_string()));
@@ -135,13 +135,13 @@ impl<'a> Conversation<'a> {
     }
 
     /// Nothing more comes. A connection on which nothing came at all is closed without a word.
-    fn give_up(&self) -> Option<Reply> {
+    async fn give_up(&self) -> Option<Reply> {
         if !self.has_begun() {
             return None;
         }
         let data = self.buffer.bytes();
-        let error = crate::definitions::lenient_json(&String::from_utf8_lossy(data)).err();
-        self.intake.notice(&events::discarding(data, error.as_ref()));
+        let fault = self.intake.fault(data).await;
+        self.intake.notice(&events::discarding(data, fault.as_ref()));
         Some(Reply::Invalid)
     }
 }

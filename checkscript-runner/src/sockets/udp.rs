@@ -28,7 +28,7 @@ impl Endpoint for UdpSocket {
             match self.recv(&mut datagram).await {
                 Ok(length) => {
                     failing = false;
-                    receive(&shared.intake, &datagram[..length]);
+                    receive(&shared.intake, &datagram[..length]).await;
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
@@ -41,13 +41,15 @@ impl Endpoint for UdpSocket {
     }
 }
 
-fn receive(intake: &Intake, data: &[u8]) {
+async fn receive(intake: &Intake, data: &[u8]) {
     if is_ping(data) {
         return intake.debug(events::ping);
     }
     intake.debug(|| events::data(data));
-    let taken = intake.read(data).map_err(|error| error.to_string());
-    let taken = taken.and_then(|document| intake.publish(document).map_err(|refusal| refusal.to_string()));
+    let taken = match intake.read(data).await {
+        Ok(document) => intake.publish(document).await.map_err(|refusal| refusal.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
     if let Err(reason) = taken {
         intake.notice(&events::refused(data, &reason));
     }
