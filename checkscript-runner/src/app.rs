@@ -17,7 +17,7 @@ use check_result::Object;
 use check_result::log::Level;
 use serde_json::{Value, json};
 
-use self::life::Life;
+use self::life::{Life, Settings};
 use self::pid_file::PidFile;
 use self::signals::Signals;
 use crate::cli::Options;
@@ -67,7 +67,8 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let status = match loaded.definitions {
         Ok(definitions) if prepare(&options, pid_file, &*logger) => {
-            let life = Life::new(sources, Arc::clone(&logger), definitions, options.grace());
+            let settings = Settings { grace: options.grace(), record: options.record() };
+            let life = Life::new(sources, Arc::clone(&logger), definitions, settings);
             life.list_files(&loaded.files);
             runtime.block_on(life.run(signals))
         }

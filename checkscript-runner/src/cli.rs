@@ -148,6 +148,15 @@ impl Options {
         self.log_rotate_size.map(|size| Rotation::new(size, self.log_rotate_count))
     }
 
+    /// Where the checks under way are recorded: beside the PID file, or else beside the log.
+    pub fn record(&self) -> Option<PathBuf> {
+        // Beside a device is no place for a file.
+        let log = self.log.as_ref().filter(|log| log.is_file());
+        let mut name = self.pid_file.as_ref().or(log)?.clone().into_os_string();
+        name.push(".runs");
+        Some(name.into())
+    }
+
     /// How long the checks under way may take at a stop.
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_period.into())

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use check_result::log::Level;
 use check_result::{InvalidResult, Object};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::definitions::Check;
@@ -64,6 +65,30 @@ pub(crate) fn missed(checks: &[Arc<Check>]) -> Notice {
     let names: Vec<_> = checks.iter().map(|check| check.name.as_str()).collect();
     Notice::new(Level::Warn, "check executions were missed, the process did not run or the clock was set")
         .with("checks", names)
+}
+
+/// A crash has left a run of this check.
+pub(crate) fn left_running(key: &str, pid: i32, since: Timestamp) -> Notice {
+    Notice::new(Level::Warn, "check execution from before a crash is still running, ending it")
+        .with("check", key)
+        .with("pid", pid)
+        .with("since", since.as_second())
+}
+
+/// Neither TERM nor KILL has ended what a crash has left.
+pub(crate) fn cannot_be_ended(key: &str, processes: &str) -> Notice {
+    Notice::new(
+        Level::Error,
+        "check execution from before a crash cannot be ended, the check does not run until it has",
+    )
+    .with("check", key)
+    .with("processes", processes)
+}
+
+/// From now on a crash may leave runs that nobody knows of.
+pub(crate) fn unrecorded(error: &std::io::Error) -> Notice {
+    Notice::new(Level::Warn, "running checks cannot be recorded, a crash would leave them unnoticed")
+        .with("error", error.to_string())
 }
 
 pub(crate) fn unpublishable(name: Value, error: &InvalidResult) -> Notice {

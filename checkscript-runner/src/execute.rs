@@ -8,14 +8,18 @@ mod capture;
 mod children;
 mod family;
 mod hook;
+mod leftover;
 mod overdue;
 mod process;
+mod record;
 mod run;
 mod running;
 mod slots;
 pub(crate) mod tokens;
 
 use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use check_result::log::Level;
@@ -24,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::children::Children;
+use self::leftover::Leftover;
+use self::record::Record;
 use self::run::Run;
 use self::running::{Place, Running};
 use self::slots::Slots;
@@ -66,6 +72,24 @@ impl Executor {
     /// others. Must be called within a tokio runtime, and lasts as long as that.
     pub fn adopt_orphans(&self) -> std::io::Result<()> {
         children::adopt(Arc::clone(&self.0.children))
+    }
+
+    /// Records in `file` what runs, so that a crash leaves nothing unnoticed, and ends what the one before has left: its
+    /// checks are under way until it is gone. To be called before anything is started, within a tokio runtime.
+    pub fn recover(&self, file: &Path) -> io::Result<()> {
+        let (record, left) = Record::open(file, Arc::clone(&self.0.sink))?;
+        for (recorded, entry) in left {
+            let guard = self.0.running.hold(&recorded.key);
+            let (leftover, shared) = (Leftover { recorded, entry, guard }, Arc::clone(&self.0));
+            self.0.tasks.spawn(async move {
+                tokio::select! {
+                    () = leftover.end(&*shared.sink) => (),
+                    () = shared.kill.cancelled() => (),
+                }
+            });
+        }
+        self.0.running.record(record);
+        Ok(())
     }
 
     /// Changes the limit for runs that start from now on; those under way do not count towards the new one.

@@ -28,20 +28,27 @@ pub(super) struct Life {
     executor: Executor,
     definitions: watch::Sender<Arc<Definitions>>,
     manager: Manager,
+    settings: Settings,
+}
+
+/// What the command line says of it.
+pub(super) struct Settings {
     /// How long the checks under way may take when the runner stops. sensu-client waits without limit, until the
     /// service manager kills it; systemd does so after 90 s.
-    grace: Duration,
+    pub(super) grace: Duration,
+    /// Where the checks under way are recorded.
+    pub(super) record: Option<PathBuf>,
 }
 
 // === impl Life ===
 
 impl Life {
-    pub(super) fn new(sources: Sources, logger: Arc<Logger>, definitions: Definitions, grace: Duration) -> Self {
+    pub(super) fn new(sources: Sources, logger: Arc<Logger>, definitions: Definitions, settings: Settings) -> Self {
         logger.notice(&events::configuring_spawn(definitions.spawn_limit));
         let sink: Arc<dyn Sink> = logger.clone();
         let executor = Executor::new(definitions.spawn_limit, Arc::clone(&sink));
         let definitions = watch::Sender::new(Arc::new(definitions));
-        Self { sources, logger, executor, definitions, manager: Manager::new(sink), grace }
+        Self { sources, logger, executor, definitions, manager: Manager::new(sink), settings }
     }
 
     /// Tells the commands which files the configuration is from.
@@ -56,6 +63,10 @@ impl Life {
     pub(super) async fn run(self, mut signals: Signals) -> ExitCode {
         if let Err(error) = self.executor.adopt_orphans() {
             self.logger.notice(&events::orphans_not_adopted(&error));
+        }
+        let recovered = self.settings.record.as_deref().map_or(Ok(()), |file| self.executor.recover(file));
+        if let Err(error) = recovered {
+            self.logger.notice(&events::unrecorded(&error));
         }
         let stop = CancellationToken::new();
         let scheduler = Scheduler::new(self.executor.clone(), self.definitions.subscribe());
@@ -127,7 +138,7 @@ impl Life {
         };
         tokio::select! {
             () = self.executor.finish() => return,
-            () = tokio::time::sleep(self.grace) => (),
+            () = tokio::time::sleep(self.settings.grace) => (),
             () = asked_again => (),
         }
         self.kill().await;

@@ -6,13 +6,16 @@
 //! process that has shed all of these, as only one that means to can, is not found.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use std::io;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, Uid, User, geteuid};
 use procfs::process::{FDTarget, Process, Stat, all_processes};
 
@@ -32,6 +35,8 @@ pub(super) struct Family {
     mark: OsString,
     /// The inode of the pipe that takes the output.
     pipe: u64,
+    /// When the shell was started, in the kernel's ticks since the boot.
+    started: RangeInclusive<u64>,
 }
 
 /// A process that is more than a zombie. Number and time of start together are no other's.
@@ -53,11 +58,31 @@ pub(super) fn mark() -> OsString {
     format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed)).into()
 }
 
+/// The time since the boot, in the unit of a process's time of start.
+pub(super) fn ticks() -> io::Result<u64> {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
+    let (seconds, nanoseconds) = (now.tv_sec().unsigned_abs(), now.tv_nsec().unsigned_abs());
+    let second = procfs::ticks_per_second();
+    Ok(seconds * second + nanoseconds * second / 1_000_000_000)
+}
+
 // === impl Family ===
 
 impl Family {
-    pub(super) fn new(shell: u32, mark: OsString, pipe: u64) -> Self {
-        Self { shell: i32::try_from(shell).unwrap_or(i32::MAX), mark, pipe }
+    pub(super) fn new(shell: i32, mark: OsString, pipe: u64, started: RangeInclusive<u64>) -> Self {
+        Self { shell, mark, pipe, started }
+    }
+
+    pub(super) fn mark(&self) -> &OsStr {
+        &self.mark
+    }
+
+    pub(super) fn pipe(&self) -> u64 {
+        self.pipe
+    }
+
+    pub(super) fn started(&self) -> &RangeInclusive<u64> {
+        &self.started
     }
 
     /// The shell's process id.
@@ -70,14 +95,34 @@ impl Family {
     /// The shell's number is another's only once the shell is reaped and its group empty, and then only after all other
     /// numbers have been given away: longer than anybody asks after a run.
     pub(super) fn members(&self) -> Vec<Member> {
-        let all = processes();
-        let mut found = HashSet::from([self.shell]);
-        close(&mut found, &all);
         let reaper = if prctl::get_child_subreaper().unwrap_or(false) { own_pid() } else { INIT };
-        let orphans = all.iter().filter(|stat| stat.ppid == reaper && !found.contains(&stat.pid));
+        self.among(&processes(), |stat| stat.ppid == reaper)
+    }
+
+    /// The same for a run whose runner is no more: its orphans may be anybody's, and the shell's number may be another
+    /// process's by now.
+    pub(super) fn members_after(&self, session: i32) -> Vec<Member> {
+        let all = processes();
+        if self.is_renumbered(&all, session) { Vec::new() } else { self.among(&all, |_| true) }
+    }
+
+    /// Whether the shell's number is another process's or group's. A group without its leader is told from a later one
+    /// of that number by its session and its age.
+    fn is_renumbered(&self, all: &[Stat], session: i32) -> bool {
+        all.iter().any(|stat| {
+            let is_of_run = stat.session == session && stat.starttime >= *self.started.start();
+            (stat.pid == self.shell && !self.started.contains(&stat.starttime))
+                || (stat.pgrp == self.shell && !is_of_run)
+        })
+    }
+
+    fn among(&self, all: &[Stat], is_orphan: impl Fn(&Stat) -> bool) -> Vec<Member> {
+        let mut found = HashSet::from([self.shell]);
+        close(&mut found, all);
+        let orphans = all.iter().filter(|stat| is_orphan(stat) && !found.contains(&stat.pid));
         let ours: Vec<i32> = orphans.map(|stat| stat.pid).filter(|pid| self.has_marked(*pid)).collect();
         found.extend(ours);
-        close(&mut found, &all);
+        close(&mut found, all);
         let alive = all.iter().filter(|stat| found.contains(&stat.pid) && is_alive(stat));
         alive.filter_map(|stat| Member::read(stat.pid)).collect()
     }
@@ -187,6 +232,18 @@ fn word(state: char) -> &'static str {
     }
 }
 
+/// Signals the processes of a run, whose group has been signalled; a stopped one goes on, so that it can take the
+/// signal. Reads `/proc`: blocking.
+pub(super) fn signal_all(mut members: Vec<Member>, signal: Signal, group: Pid) -> Vec<Member> {
+    for member in &mut members {
+        member.signal(signal, group);
+        if member.refusal().is_none() {
+            member.signal(Signal::SIGCONT, group);
+        }
+    }
+    members
+}
+
 /// A line for each of the first, and how many more there are. Asks for users' names: blocking.
 pub(super) fn listed(members: &[Member]) -> String {
     let mut lines = String::new();
@@ -210,6 +267,8 @@ pub(super) fn unkillable(members: &[Member]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use procfs::FromRead;
+
     use super::*;
 
     fn member(pid: i32, refusal: Option<Errno>) -> Member {
@@ -229,6 +288,24 @@ mod tests {
         assert!(listed(&many).ends_with("process 9: mount.nfs, state D (disk sleep), user root\nand 3 more\n"));
         assert!(unkillable(&many).ends_with(" - and 3 more"));
         assert_eq!(listed(&many[..10]).lines().count(), 10);
+    }
+
+    #[test]
+    fn whoever_has_got_the_number_since_is_told_from_the_run() {
+        let family = Family::new(70, "1-2".into(), 3, 500..=501);
+        // `PID STATE PPID PGRP SESSION STARTTIME`.
+        let is_renumbered = |line: &str| {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let [pid, state, ppid, pgrp, session, started] = fields[..] else { panic!("{line}") };
+            let (before, after) = (" 0".repeat(15), " 0".repeat(30));
+            let text = format!("{pid} (sh) {state} {ppid} {pgrp} {session}{before} {started}{after}");
+            family.is_renumbered(&[Stat::from_read(text.as_bytes()).unwrap()], 9)
+        };
+        assert!(!is_renumbered("70 S 1 70 9 500") && !is_renumbered("71 S 70 70 9 502"));
+        assert!(!is_renumbered("80 S 1 80 8 900"), "a stranger");
+        assert!(is_renumbered("70 S 1 60 9 900"), "another process");
+        assert!(is_renumbered("71 S 1 70 8 502"), "another session");
+        assert!(is_renumbered("71 S 1 70 9 499"), "older than the run");
     }
 
     #[test]

@@ -25,18 +25,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::{Capture, LIMIT};
 use super::children::Children;
-use super::family::{self, Family, MARKER, Member};
+use super::family::{self, Family, MARKER, Member, signal_all, ticks};
 use super::running::Guard;
 use crate::definitions::Account;
 
 /// How long processes that were told to terminate may take before they are killed.
-const TERM_GRACE: Duration = Duration::from_secs(3);
+pub(super) const TERM_GRACE: Duration = Duration::from_secs(3);
 /// How long killed processes may take to be gone. Only one that hangs in the kernel takes longer.
-const KILL_GRACE: Duration = Duration::from_secs(1);
+pub(super) const KILL_GRACE: Duration = Duration::from_secs(1);
 /// How often processes are looked at whether they are gone; nothing announces it.
-const POLL: Duration = Duration::from_millis(100);
+pub(super) const POLL: Duration = Duration::from_millis(100);
 /// The same for those that not even KILL has ended.
-const SLOW_POLL: Duration = Duration::from_secs(1);
+pub(super) const SLOW_POLL: Duration = Duration::from_secs(1);
 const READ_SIZE: usize = 64 * 1024;
 
 /// sensu-client's status of a run that timed out: CRITICAL.
@@ -184,6 +184,7 @@ impl Process {
         let (reader, writer) = io::pipe()?;
         let pipe = fstat(&reader)?.st_ino;
         let mark = family::mark();
+        let before = ticks()?;
         let mut command = shell(job)?;
         command
             .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -198,7 +199,8 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true);
         let child = children.spawn(&mut command)?;
-        let family = Family::new(child.id().ok_or(io::ErrorKind::NotFound)?, mark, pipe);
+        let shell = child.id().and_then(|id| i32::try_from(id).ok()).ok_or(io::ErrorKind::NotFound)?;
+        let family = Family::new(shell, mark, pipe, before..=ticks()?);
         let output = pipe::Receiver::from_owned_fd(reader.into())?;
         Ok(Self { child, children: Arc::clone(children), family, output, capture: Capture::new(LIMIT), exited: false })
     }
@@ -228,7 +230,8 @@ impl Process {
             killpg(self.family.shell(), signal).ok();
             killpg(self.family.shell(), Signal::SIGCONT).ok();
             let family = self.family.clone();
-            let members = spawn_blocking(move || signal_all(&family, signal)).await.unwrap_or_default();
+            let members = spawn_blocking(move || signal_all(family.members(), signal, family.shell()));
+            let members = members.await.unwrap_or_default();
             let gone = timeout_at(deadline, self.gone(&members)).await;
             if members.is_empty() || gone.is_err() {
                 return members;
@@ -281,18 +284,6 @@ fn shell(job: &Job) -> io::Result<Command> {
         .env("LOGNAME", &account.name)
         .env("USER", &account.name);
     Ok(command)
-}
-
-/// Signals the processes of a run; a stopped one goes on, so that it can take the signal. Returns those found.
-fn signal_all(family: &Family, signal: Signal) -> Vec<Member> {
-    let mut members = family.members();
-    for member in &mut members {
-        member.signal(signal, family.shell());
-        if member.refusal().is_none() {
-            member.signal(Signal::SIGCONT, family.shell());
-        }
-    }
-    members
 }
 
 async fn any_alive(members: Vec<Member>) -> bool {

@@ -62,7 +62,7 @@ impl Run {
         for remains in remains {
             tokio::select! {
                 () = remains.gone() => (),
-                () = shared.kill.cancelled() => return,
+                () = shared.kill.cancelled() => return self.guard.give_up(),
             }
         }
     }
@@ -109,6 +109,7 @@ impl Run {
             Outcome::Ended(ended) => Some(ended),
             Outcome::Killed(left) => {
                 if !left.is_empty() {
+                    self.guard.give_up();
                     let name = check.get("name").cloned().unwrap_or_default();
                     shared.sink.notice(&events::left_behind(name, &family::listed(&left)));
                 }

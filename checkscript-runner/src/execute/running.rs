@@ -1,12 +1,13 @@
 //! Which checks are under way, and which of them should not be any more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::family::{Family, Member};
 use super::overdue::{Overdue, Suspects};
+use super::record::{self, Record};
 use crate::definitions::Check;
 
 /// A run without a timeout is overdue when it has gone on for this long…
@@ -16,13 +17,21 @@ const OVERDUE_SLOTS: u32 = 10;
 
 /// The checks under way, the longest running first. There are at most some hundreds.
 #[derive(Clone, Default)]
-pub(super) struct Running(Arc<Mutex<Vec<Entry>>>);
+pub(super) struct Running(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    entries: Mutex<Vec<Entry>>,
+    record: OnceLock<Record>,
+}
 
 struct Entry {
     key: String,
     process: Option<Process>,
     /// Slots that came meanwhile and were dropped.
     dropped: u32,
+    /// Frees them in the record with itself.
+    recorded: Vec<record::Entry>,
 }
 
 struct Process {
@@ -57,8 +66,23 @@ impl Running {
             entry.dropped = entry.dropped.saturating_add(1);
             return Place::Taken(entry.overdue());
         }
-        entries.push(Entry { key: check.key.clone(), process: None, dropped: 0 });
+        entries.push(Entry::new(&check.key));
         Place::Free(Guard { running: self.clone(), key: check.key.clone() })
+    }
+
+    /// Takes the place of a check for a run that is none of this process's; `None` if it is taken.
+    pub(super) fn hold(&self, key: &str) -> Option<Guard> {
+        let mut entries = self.lock();
+        if entries.iter().any(|entry| entry.key == key) {
+            return None;
+        }
+        entries.push(Entry::new(key));
+        Some(Guard { running: self.clone(), key: key.to_owned() })
+    }
+
+    /// Records every process group from now on.
+    pub(super) fn record(&self, record: Record) {
+        self.0.record.get_or_init(|| record);
     }
 
     pub(super) fn keys(&self) -> Vec<String> {
@@ -66,13 +90,17 @@ impl Running {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 // === impl Entry ===
 
 impl Entry {
+    fn new(key: &str) -> Self {
+        Self { key: key.to_owned(), process: None, dropped: 0, recorded: Vec::new() }
+    }
+
     /// With a timeout a run is overdue once KILL has failed to end it.
     fn overdue(&self) -> Option<Overdue> {
         let process = self.process.as_ref()?;
@@ -93,7 +121,9 @@ impl Guard {
     /// A process of the run, the check's or its hook's, has started.
     pub(super) fn started(&self, family: &Family, has_timeout: bool) {
         let (since, started) = (Timestamp::now(), Instant::now());
+        let recorded = self.running.0.record.get().and_then(|record| record.enter(family, since, &self.key));
         self.update(|entry| {
+            entry.recorded.extend(recorded);
             let left = entry.process.take().map_or_else(Vec::new, |process| process.left);
             entry.process = Some(Process { since, started, family: family.clone(), has_timeout, left });
         });
@@ -106,6 +136,11 @@ impl Guard {
                 process.left.extend_from_slice(left);
             }
         });
+    }
+
+    /// Leaves to the record what is still there: this process ends.
+    pub(super) fn give_up(&self) {
+        self.update(|entry| entry.recorded.iter_mut().for_each(record::Entry::keep));
     }
 
     fn update(&self, update: impl FnOnce(&mut Entry)) {

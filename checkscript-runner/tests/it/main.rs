@@ -6,6 +6,7 @@
 mod background;
 mod bench;
 mod children;
+mod crash;
 mod extras;
 mod golden;
 mod harness;

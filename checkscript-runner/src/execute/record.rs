@@ -1,0 +1,279 @@
+//! A record of what runs, for the case that this process does not live to see the end of it.
+//!
+//! A check outlives a runner that is killed, and must then neither be forgotten nor run twice at a time. So each process
+//! group has a place in a file for as long as it runs; [`Record::open`] gives what the previous user of the file has left
+//! there. A place is taken by one small write without synchronisation and freed by writing one byte: the page cache
+//! survives everything that a process may die of, and after a reboot nothing is left to be found anyway. That costs
+//! about a thousandth of starting a process, and is why these writes are not handed to another thread: a crash must
+//! find them done.
+//!
+//! A group is recognised by its leader's number and time of start. The latter is not looked up but taken from the clock
+//! before and after the start; the kernel counts it in ticks of 10 ms.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use nix::unistd::getsid;
+
+use super::family::Family;
+use crate::events;
+use crate::notice::Sink;
+
+/// The length of a place.
+const PLACE: usize = 1024;
+/// How much of a check's key is recorded.
+const KEY: usize = 800;
+/// The most that is read of a file. There are never that many groups at a time.
+const LONGEST: u64 = 64 << 20;
+const FREE: &[u8] = b"-";
+
+/// The file. Clones share it.
+#[derive(Clone)]
+pub(super) struct Record(Arc<Shared>);
+
+struct Shared {
+    /// Locked, so that no two runners use it.
+    file: File,
+    places: Mutex<Places>,
+    boot: String,
+    session: i32,
+    sink: Arc<dyn Sink>,
+    /// A failure has been told.
+    is_told: AtomicBool,
+}
+
+#[derive(Default)]
+struct Places {
+    free: Vec<u64>,
+    /// How many there are, free ones included.
+    used: u64,
+}
+
+/// A group's place in the record. Dropped, it is freed.
+pub(super) struct Entry {
+    record: Record,
+    place: u64,
+    is_kept: bool,
+}
+
+/// A run of a check, as recorded.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub(super) family: Family,
+    pub(super) session: i32,
+    pub(super) since: Timestamp,
+    /// The check's.
+    pub(super) key: String,
+}
+
+// === impl Record ===
+
+impl Record {
+    /// Takes over the file, which is created if there is none, with all that its last user has not freed. `sink` is told
+    /// if it cannot be written later.
+    pub(super) fn open(path: &Path, sink: Arc<dyn Sink>) -> io::Result<(Self, Vec<(Recorded, Entry)>)> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::new(io::ErrorKind::ResourceBusy, "another process uses it"),
+            TryLockError::Error(error) => error,
+        })?;
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+        let mut bytes = Vec::new();
+        (&mut file).take(LONGEST).read_to_end(&mut bytes)?;
+        let session = getsid(None)?.as_raw();
+        let places = Places { free: Vec::new(), used: bytes.len().div_ceil(PLACE) as u64 };
+        let (places, is_told) = (Mutex::new(places), AtomicBool::new(false));
+        let record = Self(Arc::new(Shared { file, places, boot, session, sink, is_told }));
+        // An entry that is dropped frees its place: so it goes with what is no record of this boot.
+        let entries = (0..).map(|place| Entry { record: record.clone(), place, is_kept: false });
+        let left = bytes.chunks(PLACE).zip(entries);
+        let left = left.filter_map(|(place, entry)| Some((Recorded::parse(place, &record.0.boot)?, entry))).collect();
+        Ok((record, left))
+    }
+
+    /// Records a run. Failing to is told once.
+    pub(super) fn enter(&self, family: &Family, since: Timestamp, key: &str) -> Option<Entry> {
+        let recorded = Recorded {
+            family: family.clone(),
+            session: self.0.session,
+            since,
+            key: key[..key.floor_char_boundary(KEY)].to_owned(),
+        };
+        let entry = self.take();
+        let written = self.0.file.write_all_at(recorded.line(&self.0.boot).as_bytes(), entry.offset());
+        if let Err(error) = &written
+            && !self.0.is_told.swap(true, Ordering::Relaxed)
+        {
+            self.0.sink.notice(&events::unrecorded(error));
+        }
+        written.is_ok().then_some(entry)
+    }
+
+    fn take(&self) -> Entry {
+        let mut places = self.places();
+        let place = places.free.pop().unwrap_or_else(|| {
+            places.used += 1;
+            places.used - 1
+        });
+        Entry { record: self.clone(), place, is_kept: false }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.0.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Leaves the group in the record for the next user of the file: it is still there.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// Frees the place after all.
+    pub(super) fn free(&mut self) {
+        self.is_kept = false;
+    }
+
+    fn offset(&self) -> u64 {
+        self.place * PLACE as u64
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // If even this byte cannot be written the group is looked for in vain at the next start.
+            self.record.0.file.write_all_at(FREE, self.offset()).ok();
+            self.record.places().free.push(self.place);
+        }
+    }
+}
+
+// === impl Recorded ===
+
+impl Recorded {
+    fn line(&self, boot: &str) -> String {
+        let Self { family, session, since, key } = self;
+        let (shell, mark, pipe) = (family.shell(), family.mark().display(), family.pipe());
+        let (first, last) = (family.started().start(), family.started().end());
+        format!("{boot} {shell} {mark} {pipe} {first} {last} {session} {} {key}\n", since.as_second())
+    }
+
+    fn parse(place: &[u8], boot: &str) -> Option<Self> {
+        let end = place.iter().position(|byte| *byte == b'\n')?;
+        let line = std::str::from_utf8(&place[..end]).ok()?;
+        let mut fields = line.splitn(9, ' ');
+        if fields.next()? != boot {
+            return None;
+        }
+        // Numbers that are none of a process would be others' as arguments of a signal.
+        let shell = fields.next()?.parse().ok().filter(|shell| *shell > 1)?;
+        let (mark, pipe) = (OsStr::new(fields.next()?).to_owned(), fields.next()?.parse().ok()?);
+        let started = fields.next()?.parse().ok()?..=fields.next()?.parse().ok()?;
+        let session = fields.next()?.parse().ok()?;
+        let since = fields.next()?.parse().ok().and_then(|second| Timestamp::from_second(second).ok())?;
+        let family = Family::new(shell, mark, pipe, started);
+        Some(Self { family, session, since, key: fields.next()?.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::notice::Notice;
+
+    #[derive(Default)]
+    struct Notices(Mutex<Vec<Notice>>);
+
+    impl Sink for Notices {
+        fn publish(&self, _: &check_result::CheckResult) {}
+
+        fn notice(&self, notice: &Notice) {
+            self.0.lock().unwrap().push(notice.clone());
+        }
+    }
+
+    fn open(file: &Path) -> (Record, Vec<(Recorded, Entry)>) {
+        Record::open(file, Arc::new(Notices::default())).unwrap()
+    }
+
+    fn family(shell: i32) -> Family {
+        Family::new(shell, "1-2".into(), 3, 5..=6)
+    }
+
+    fn keys(left: &[(Recorded, Entry)]) -> Vec<&str> {
+        left.iter().map(|(recorded, _)| recorded.key.as_str()).collect()
+    }
+
+    #[test]
+    fn what_was_not_freed_is_left_until_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("runs");
+        let (record, left) = open(&file);
+        assert_eq!(keys(&left), [""; 0]);
+        let enter = |key: &str| record.enter(&family(7), Timestamp::now(), key).unwrap();
+        let mut entries = vec![enter("a"), enter("b"), enter("router:c")];
+        drop(entries.remove(1));
+        entries.push(enter(&"ü".repeat(600)));
+        assert_eq!(fs::metadata(&file).unwrap().len().div_ceil(PLACE as u64), 3, "a place is used again");
+        // To the file this is a crash.
+        entries.iter_mut().for_each(Entry::keep);
+        drop((entries, record));
+
+        let (record, mut left) = open(&file);
+        assert_eq!(keys(&left), ["a", &"ü".repeat(400), "router:c"]);
+        left.iter_mut().skip(1).for_each(|(_, entry)| entry.keep());
+        drop((left, record));
+        assert_eq!(keys(&open(&file).1), [&"ü".repeat(400), "router:c"]);
+        assert_eq!(keys(&open(&file).1), [""; 0], "freed above");
+    }
+
+    #[test]
+    fn one_runner_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("runs");
+        let _first = open(&file);
+        let second = Record::open(&file, Arc::new(Notices::default())).err().unwrap();
+        assert_eq!(second.to_string(), "another process uses it");
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_is_told_once() {
+        let notices = Arc::new(Notices::default());
+        let (record, _) = Record::open(Path::new("/dev/full"), notices.clone()).unwrap();
+        let enter = || record.enter(&family(7), Timestamp::now(), "a");
+        assert!(enter().is_none() && enter().is_none());
+        assert_eq!(notices.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn records_of_another_boot_and_of_no_process_are_none() {
+        let recorded = Recorded { family: family(7), session: 1, since: Timestamp::UNIX_EPOCH, key: "a b".into() };
+        let line = recorded.line("boot");
+        let again = Recorded::parse(line.as_bytes(), "boot").unwrap();
+        assert_eq!((again.line("boot"), again.key), (line.clone(), "a b".to_owned()));
+        assert!(Recorded::parse(line.as_bytes(), "other").is_none());
+        for shell in ["0", "1", "-1", "-7", "x"] {
+            assert!(Recorded::parse(line.replacen('7', shell, 1).as_bytes(), "boot").is_none(), "{shell}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_bring_it_down(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            Recorded::parse(&bytes, "");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a runner that is killed leaves, and what the next one makes of it.
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::harness::{Runner, until};
+
+const TOLD: &str = "check execution from before a crash is still running, ending it";
+
+fn every_second(command: &str) -> Value {
+    json!({"standalone": true, "interval": 1, "command": command})
+}
+
+/// The numbers in a file of process ids.
+fn ids(runner: &Runner, name: &str) -> Vec<i32> {
+    let text = fs::read_to_string(runner.file(name)).unwrap_or_default();
+    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
+}
+
+fn is_alive(id: i32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// One that does not wait for checks when it stops.
+fn killing(runner: Runner) -> Runner {
+    runner.argument("--grace_period").argument("0")
+}
+
+fn stop(runner: &mut Runner) {
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(runner.exit().code(), Some(0));
+}
+
+fn crash(runner: &mut Runner) {
+    runner.signal(Signal::SIGKILL);
+    runner.exit();
+}
+
+#[test]
+fn a_run_that_outlives_its_runner_is_told_and_ended_before_the_check_runs_again() {
+    let alone = "for id in $(cat ids); do grep -qs ') [RSD] ' /proc/$id/stat && echo $id >> together; done";
+    let endless = format!("{alone}; sleep 1000 & echo $! >> ids; echo $$ >> ids; wait");
+    let mut runner = killing(Runner::with_checks(json!({"endless": every_second(&endless)})));
+    runner.write("ids", "");
+    runner.spawn();
+    let first = until("a run", || Some(ids(&runner, "ids")).filter(|ids| ids.len() == 2));
+    crash(&mut runner);
+    assert!(first.iter().all(|id| is_alive(*id)));
+
+    runner.spawn();
+    let told = runner.message(TOLD);
+    assert_eq!((&told["level"], &told["check"], &told["pid"]), (&json!("warn"), &json!("endless"), &json!(first[1])));
+    assert!(told["since"].as_i64().is_some());
+    until("the next run", || (ids(&runner, "ids").len() == 4).then_some(()));
+    assert!(!runner.file("together").exists());
+    assert!(!first.iter().any(|id| is_alive(*id)));
+
+    stop(&mut runner);
+    runner.spawn();
+    until("the next run", || (ids(&runner, "ids").len() == 6).then_some(()));
+    let told = runner.lines_of("log").iter().filter(|line| line["message"] == TOLD).count();
+    assert_eq!(told, 1, "a stop that kills leaves nothing");
+    stop(&mut runner);
+}
+
+#[test]
+fn what_ignores_term_is_killed_and_what_a_finished_run_has_started_is_left_alone() {
+    let daemon = "[ -e daemon ] || { nohup sleep 1000 > /dev/null 2>&1 & echo $! > daemon; }";
+    let stubborn = "trap '' TERM; echo $$ >> ids; while :; do sleep 0.1; done";
+    let checks = json!({"starts": every_second(daemon), "stubborn": every_second(stubborn)});
+    let mut runner = killing(Runner::with_checks(checks)).argument("-p").argument("pid").start();
+    runner.results("starts", 1);
+    let first = until("a run", || ids(&runner, "ids").first().copied());
+    crash(&mut runner);
+    runner.spawn();
+    assert_eq!(runner.message(TOLD)["check"], "stubborn");
+    let skipped = runner.message("previous check command execution in progress");
+    assert_eq!(skipped["check"]["name"], "stubborn", "it is under way until it is gone");
+    until("the next run", || (ids(&runner, "ids").len() == 2).then_some(()));
+    assert!(!is_alive(first));
+    let daemon = ids(&runner, "daemon")[0];
+    assert!(is_alive(daemon));
+    kill(Pid::from_raw(daemon), Signal::SIGKILL).unwrap();
+    stop(&mut runner);
+}
+
+#[test]
+fn a_record_that_cannot_be_used_is_told_and_checks_run() {
+    let runner = Runner::with_checks(json!({"tick": every_second("true")}));
+    fs::create_dir(runner.file("log.runs")).unwrap();
+    let runner = runner.start();
+    let told = runner.message("running checks cannot be recorded, a crash would leave them unnoticed");
+    assert_eq!((&told["level"], &told["error"]), (&json!("warn"), &json!("Is a directory (os error 21)")));
+    runner.results("tick", 1);
+}
