@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the real Prometheus and Alertmanager, with promtool and amtool, within reach: target/tools/bin.
+# Puts the real Prometheus and Alertmanager, with promtool and amtool, and logrotate within reach: target/tools/bin.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
 # installed: no root is needed, no service is enabled, started or left behind. Also checks for the Rust toolchain and a
@@ -11,11 +11,14 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=$root/target/tools
 bin=$tools/bin
-packages=(prometheus prometheus-alertmanager)
+packages=()
 
 say() { printf 'tools.sh: %s\n' "$*" >&2; }
 
-works() { "$1" --version >/dev/null 2>&1; }
+# Of the libraries that these programs need, minimal systems lack logrotate's libpopt0, which is unpacked beside it.
+libraries() { printf '%s:' "$tools"/root/usr/lib/*-linux-gnu*; }
+
+works() { LD_LIBRARY_PATH=$(libraries) "$1" --version >/dev/null 2>&1; }
 
 # Every missing part of the toolchain at once, each with what to do.
 check_toolchain() {
@@ -61,12 +64,16 @@ place() {
         found=
         for candidate in "$@"; do
             works "$tools/root/usr/bin/$candidate" && found=$tools/root/usr/bin/$candidate && break
+            works "$tools/root/usr/sbin/$candidate" && found=$tools/root/usr/sbin/$candidate && break
         done
     fi
     [[ -n $found ]] || return 1
     rm -f "$bin/$name"
     if [[ $found == */prometheus-alertmanager && $found == "$tools"/* ]]; then
         at_home "$found" >"$bin/$name"
+        chmod +x "$bin/$name"
+    elif [[ $found == */logrotate && $found == "$tools"/* ]]; then
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(libraries)" "$found" >"$bin/$name"
         chmod +x "$bin/$name"
     else
         ln -s "$found" "$bin/$name"
@@ -104,14 +111,13 @@ exec "\$program" "\$@"
 LAUNCHER
 }
 
-# Debian calls the server prometheus-alertmanager, upstream's archive alertmanager.
+# Debian calls the server prometheus-alertmanager, upstream's archive alertmanager. `packages` becomes those that are missing.
 place_all() {
-    local missing=0
-    place prometheus prometheus || missing=1
-    place promtool promtool || missing=1
-    place alertmanager prometheus-alertmanager alertmanager || missing=1
-    place amtool amtool || missing=1
-    return "$missing"
+    packages=()
+    { place prometheus prometheus && place promtool promtool; } || packages+=(prometheus)
+    { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
+    place logrotate logrotate || packages+=(logrotate libpopt0)
+    [[ ${#packages[@]} -eq 0 ]]
 }
 
 # download DIR [APT-OPTION...]: fetches the packages (apt verifies them) into DIR.
@@ -144,7 +150,7 @@ download_with_fresh_lists() {
 }
 
 fetch() {
-    local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager) and amtool on PATH:
+    local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool and logrotate on PATH:
     Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
@@ -176,7 +182,7 @@ main() {
     place_all && return
     fetch || exit 1
     if ! place_all; then
-        say "unpacked, but not all of prometheus, promtool, alertmanager and amtool run; try them in $tools/root/usr/bin"
+        say "unpacked, but ${packages[*]}: not every program of them runs; try them in $tools/root/usr/bin and sbin"
         exit 1
     fi
     "$bin/promtool" --version 2>&1 | sed -n '1s/^promtool, version \([^ ]*\).*/tools.sh: Prometheus \1/p' >&2

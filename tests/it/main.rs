@@ -1,9 +1,10 @@
-//! The whole stack with the real Prometheus and Alertmanager. Needs `make tools` (Debian's packages, unpacked into
+//! The whole stack with the real Prometheus, Alertmanager and logrotate. Needs `make tools` (Debian's packages, unpacked into
 //! `target/tools`) and built binaries; `make test` sees to both.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod failing_check;
 mod restarts;
+mod rotation;
 mod transparency;
 
 use std::time::Duration;

@@ -13,5 +13,5 @@ mod wait;
 pub use http::{get_json, get_text};
 pub use nix::sys::signal::Signal;
 pub use process::Process;
-pub use stack::{Part, Ports, Stack, tool};
+pub use stack::{Part, Ports, Stack, program, repository, tool};
 pub use wait::until;

@@ -15,6 +15,7 @@ use tokio::process::Command;
 use crate::sinks::{Attachment, Mail, Received, start_slack, start_smtp};
 use crate::{Process, http, until};
 
+pub use config::repository;
 pub use ports::Ports;
 
 /// How long a part may take until it is ready.
@@ -191,8 +192,8 @@ fn flag(name: &str, path: &Path) -> String {
     format!("{name}={}", path.display())
 }
 
-/// Our programs stand beside (tests: above) the running one; Debian's are tools.
-fn program(part: Part) -> PathBuf {
+/// The program of a part: ours stand beside (tests: above) the running one; Debian's are tools.
+pub fn program(part: Part) -> PathBuf {
     let name = part.name();
     if matches!(part, Part::Alertmanager | Part::Prometheus) {
         return tool(name);
@@ -201,7 +202,7 @@ fn program(part: Part) -> PathBuf {
     own.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file()).unwrap_or_else(|| name.into())
 }
 
-/// A program of Prometheus's or Alertmanager's package: from `target/tools/bin`, else from the path.
+/// A program that is not ours: from `target/tools/bin`, else from the path.
 pub fn tool(name: &str) -> PathBuf {
     let tool = config::repository().join("target/tools/bin").join(name);
     if tool.exists() { tool } else { name.into() }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::Ports;
 
 /// The project's root folder.
-pub(super) fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("this crate is a folder of the project").to_owned()
 }
