@@ -29,7 +29,7 @@ const INIT: i32 = 1;
 /// How to find the processes of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Family {
-    /// The shell, which leads the group.
+    /// The shell, which leads the group; 0 before it has been started.
     shell: i32,
     /// The value of [`MARKER`].
     mark: OsString,
@@ -53,13 +53,13 @@ pub(super) struct Member {
 }
 
 /// A value of [`MARKER`] that no other run has.
-pub(super) fn mark() -> OsString {
+fn mark() -> OsString {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed)).into()
 }
 
 /// The time since the boot, in the unit of a process's time of start.
-pub(super) fn ticks() -> io::Result<u64> {
+fn ticks() -> io::Result<u64> {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
     let (seconds, nanoseconds) = (now.tv_sec().unsigned_abs(), now.tv_nsec().unsigned_abs());
     let second = procfs::ticks_per_second();
@@ -69,8 +69,27 @@ pub(super) fn ticks() -> io::Result<u64> {
 // === impl Family ===
 
 impl Family {
+    /// Of a shell that will be started from now on.
+    pub(super) fn unborn(pipe: u64) -> io::Result<Self> {
+        Ok(Self::new(0, mark(), pipe, ticks()?..=u64::MAX))
+    }
+
     pub(super) fn new(shell: i32, mark: OsString, pipe: u64, started: RangeInclusive<u64>) -> Self {
         Self { shell, mark, pipe, started }
+    }
+
+    /// The shell has been started by now.
+    pub(super) fn born(self, shell: u32) -> io::Result<Self> {
+        let shell = i32::try_from(shell).map_err(io::Error::other)?;
+        Ok(Self { shell, started: *self.started.start()..=ticks()?, ..self })
+    }
+
+    /// The same with its shell, found by mark or pipe: nobody has noted it. Reads `/proc`: blocking.
+    pub(super) fn found(self) -> Option<Self> {
+        let all = processes();
+        let recent = all.iter().filter(|stat| self.started.contains(&stat.starttime) && stat.pgrp > INIT);
+        let first = recent.filter(|stat| self.has_marked(stat.pid)).min_by_key(|stat| stat.starttime)?;
+        Some(Self { shell: first.pgrp, ..self })
     }
 
     pub(super) fn mark(&self) -> &OsStr {

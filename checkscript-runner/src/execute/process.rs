@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::{Capture, LIMIT};
 use super::children::Children;
-use super::family::{self, Family, MARKER, Member, signal_all, ticks};
+use super::family::{self, Family, MARKER, Member, signal_all};
 use super::running::Guard;
 use crate::definitions::Account;
 
@@ -103,7 +103,7 @@ pub(super) async fn run(job: Job, children: &Arc<Children>, guard: &Guard, stop:
         Ok(limit) => limit,
         Err(text) => return Outcome::Ended(Ended::unexpected(text, started)),
     };
-    let mut process = match Process::spawn(&job, children) {
+    let mut process = match Process::spawn(&job, children, guard) {
         Ok(process) => process,
         Err(error) => return Outcome::Ended(Ended::unexpected(error, started)),
     };
@@ -180,11 +180,10 @@ impl Remains {
 // === impl Process ===
 
 impl Process {
-    fn spawn(job: &Job, children: &Arc<Children>) -> io::Result<Self> {
+    fn spawn(job: &Job, children: &Arc<Children>, guard: &Guard) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
-        let pipe = fstat(&reader)?.st_ino;
-        let mark = family::mark();
-        let before = ticks()?;
+        let family = Family::unborn(fstat(&reader)?.st_ino)?;
+        guard.starting(&family);
         let mut command = shell(job)?;
         command
             .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -195,12 +194,11 @@ impl Process {
             .env_remove("WATCHDOG_PID")
             .env_remove("WATCHDOG_USEC")
             .envs(job.environment.iter().map(|(name, value)| (name, value)))
-            .env(MARKER, &mark)
+            .env(MARKER, family.mark())
             .process_group(0)
             .kill_on_drop(true);
         let child = children.spawn(&mut command)?;
-        let shell = child.id().and_then(|id| i32::try_from(id).ok()).ok_or(io::ErrorKind::NotFound)?;
-        let family = Family::new(shell, mark, pipe, before..=ticks()?);
+        let family = family.born(child.id().ok_or(io::ErrorKind::NotFound)?)?;
         let output = pipe::Receiver::from_owned_fd(reader.into())?;
         Ok(Self { child, children: Arc::clone(children), family, output, capture: Capture::new(LIMIT), exited: false })
     }

@@ -2,13 +2,14 @@
 //!
 //! A check outlives a runner that is killed, and must then neither be forgotten nor run twice at a time. So each process
 //! group has a place in a file for as long as it runs; [`Record::open`] gives what the previous user of the file has left
-//! there. A place is taken by one small write without synchronisation and freed by writing one byte: the page cache
-//! survives everything that a process may die of, and after a reboot nothing is left to be found anyway. That costs
-//! about a thousandth of starting a process, and is why these writes are not handed to another thread: a crash must
-//! find them done.
+//! there. A place is taken by a small write without synchronisation before the start, completed by another one when the
+//! process id is known, and freed by writing one byte: the page cache survives everything that a process may die of, and
+//! after a reboot nothing is left to be found anyway. That costs about a thousandth of starting a process, and is why
+//! these writes are not handed to another thread: a crash must find them done.
 //!
-//! A group is recognised by its leader's number and time of start. The latter is not looked up but taken from the clock
-//! before and after the start; the kernel counts it in ticks of 10 ms.
+//! The environment's mark alone, which would need no file, is not enough: nobody but root can read it of a command that
+//! sudo has made root's. So a run is recognised by its shell's number and time of start as well. The latter is not looked
+//! up but taken from the clock before and after the start; the kernel counts it in ticks of 10 ms.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -32,6 +33,8 @@ const KEY: usize = 800;
 /// The most that is read of a file. There are never that many groups at a time.
 const LONGEST: u64 = 64 << 20;
 const FREE: &[u8] = b"-";
+/// The shell of a run that is about to start.
+const UNBORN: i32 = 0;
 
 /// The file. Clones share it.
 #[derive(Clone)]
@@ -97,22 +100,10 @@ impl Record {
         Ok((record, left))
     }
 
-    /// Records a run. Failing to is told once.
-    pub(super) fn enter(&self, family: &Family, since: Timestamp, key: &str) -> Option<Entry> {
-        let recorded = Recorded {
-            family: family.clone(),
-            session: self.0.session,
-            since,
-            key: key[..key.floor_char_boundary(KEY)].to_owned(),
-        };
+    /// Records a run that is about to start, by what its processes will be recognised by. Failing to is told once.
+    pub(super) fn announce(&self, family: &Family, key: &str) -> Option<Entry> {
         let entry = self.take();
-        let written = self.0.file.write_all_at(recorded.line(&self.0.boot).as_bytes(), entry.offset());
-        if let Err(error) = &written
-            && !self.0.is_told.swap(true, Ordering::Relaxed)
-        {
-            self.0.sink.notice(&events::unrecorded(error));
-        }
-        written.is_ok().then_some(entry)
+        entry.write(family, key).then_some(entry)
     }
 
     fn take(&self) -> Entry {
@@ -132,6 +123,23 @@ impl Record {
 // === impl Entry ===
 
 impl Entry {
+    /// The run has started.
+    pub(super) fn complete(&self, family: &Family, key: &str) {
+        self.write(family, key);
+    }
+
+    fn write(&self, family: &Family, key: &str) -> bool {
+        let Shared { file, boot, session, sink, is_told, .. } = &*self.record.0;
+        let line = line(boot, *session, family, key);
+        let written = file.write_all_at(line.as_bytes(), self.offset());
+        if let Err(error) = &written
+            && !is_told.swap(true, Ordering::Relaxed)
+        {
+            sink.notice(&events::unrecorded(error));
+        }
+        written.is_ok()
+    }
+
     /// Leaves the group in the record for the next user of the file: it is still there.
     pub(super) fn keep(&mut self) {
         self.is_kept = true;
@@ -157,16 +165,16 @@ impl Drop for Entry {
     }
 }
 
+fn line(boot: &str, session: i32, family: &Family, key: &str) -> String {
+    let (shell, mark, pipe) = (family.shell(), family.mark().display(), family.pipe());
+    let (first, last, since) = (family.started().start(), family.started().end(), Timestamp::now().as_second());
+    let key = &key[..key.floor_char_boundary(KEY)];
+    format!("{boot} {shell} {mark} {pipe} {first} {last} {session} {since} {key}\n")
+}
+
 // === impl Recorded ===
 
 impl Recorded {
-    fn line(&self, boot: &str) -> String {
-        let Self { family, session, since, key } = self;
-        let (shell, mark, pipe) = (family.shell(), family.mark().display(), family.pipe());
-        let (first, last) = (family.started().start(), family.started().end());
-        format!("{boot} {shell} {mark} {pipe} {first} {last} {session} {} {key}\n", since.as_second())
-    }
-
     fn parse(place: &[u8], boot: &str) -> Option<Self> {
         let end = place.iter().position(|byte| *byte == b'\n')?;
         let line = std::str::from_utf8(&place[..end]).ok()?;
@@ -175,12 +183,13 @@ impl Recorded {
             return None;
         }
         // Numbers that are none of a process would be others' as arguments of a signal.
-        let shell = fields.next()?.parse().ok().filter(|shell| *shell > 1)?;
+        let shell: i32 = fields.next()?.parse().ok().filter(|shell| *shell == UNBORN || *shell > 1)?;
         let (mark, pipe) = (OsStr::new(fields.next()?).to_owned(), fields.next()?.parse().ok()?);
         let started = fields.next()?.parse().ok()?..=fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
         let since = fields.next()?.parse().ok().and_then(|second| Timestamp::from_second(second).ok())?;
         let family = Family::new(shell, mark, pipe, started);
+        let family = if shell == UNBORN { family.found()? } else { family };
         Some(Self { family, session, since, key: fields.next()?.to_owned() })
     }
 }
@@ -191,6 +200,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::family::MARKER;
     use super::*;
     use crate::notice::Notice;
 
@@ -209,8 +219,10 @@ mod tests {
         Record::open(file, Arc::new(Notices::default())).unwrap()
     }
 
-    fn family(shell: i32) -> Family {
-        Family::new(shell, "1-2".into(), 3, 5..=6)
+    fn enter(record: &Record, key: &str) -> Option<Entry> {
+        let entry = record.announce(&Family::unborn(3).unwrap(), key)?;
+        entry.complete(&Family::unborn(3).unwrap().born(7).unwrap(), key);
+        Some(entry)
     }
 
     fn keys(left: &[(Recorded, Entry)]) -> Vec<&str> {
@@ -223,7 +235,7 @@ mod tests {
         let file = directory.path().join("runs");
         let (record, left) = open(&file);
         assert_eq!(keys(&left), [""; 0]);
-        let enter = |key: &str| record.enter(&family(7), Timestamp::now(), key).unwrap();
+        let enter = |key: &str| enter(&record, key).unwrap();
         let mut entries = vec![enter("a"), enter("b"), enter("router:c")];
         drop(entries.remove(1));
         entries.push(enter(&"ü".repeat(600)));
@@ -253,21 +265,36 @@ mod tests {
     fn a_record_that_cannot_be_written_is_told_once() {
         let notices = Arc::new(Notices::default());
         let (record, _) = Record::open(Path::new("/dev/full"), notices.clone()).unwrap();
-        let enter = || record.enter(&family(7), Timestamp::now(), "a");
-        assert!(enter().is_none() && enter().is_none());
+        assert!(enter(&record, "a").is_none() && enter(&record, "a").is_none());
         assert_eq!(notices.0.lock().unwrap().len(), 1);
     }
 
     #[test]
     fn records_of_another_boot_and_of_no_process_are_none() {
-        let recorded = Recorded { family: family(7), session: 1, since: Timestamp::UNIX_EPOCH, key: "a b".into() };
-        let line = recorded.line("boot");
-        let again = Recorded::parse(line.as_bytes(), "boot").unwrap();
-        assert_eq!((again.line("boot"), again.key), (line.clone(), "a b".to_owned()));
+        let line = "boot 7 1-2 3 5 6 1 0 a b\n";
+        assert_eq!(Recorded::parse(line.as_bytes(), "boot").unwrap().key, "a b");
         assert!(Recorded::parse(line.as_bytes(), "other").is_none());
         for shell in ["0", "1", "-1", "-7", "x"] {
             assert!(Recorded::parse(line.replacen('7', shell, 1).as_bytes(), "boot").is_none(), "{shell}");
         }
+    }
+
+    #[test]
+    fn a_run_that_was_about_to_start_is_found_by_its_mark() {
+        use std::os::unix::process::CommandExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("runs");
+        let (record, _) = open(&file);
+        let family = Family::unborn(0).unwrap();
+        record.announce(&family, "a").unwrap().keep();
+        let mut command = std::process::Command::new("sleep");
+        let mut child = command.arg("1000").env(MARKER, family.mark()).process_group(0).spawn().unwrap();
+        drop(record);
+        let (_, left) = open(&file);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(left[0].0.family.shell().as_raw(), i32::try_from(child.id()).unwrap());
     }
 
     proptest! {

@@ -118,12 +118,20 @@ impl Entry {
 // === impl Guard ===
 
 impl Guard {
-    /// A process of the run, the check's or its hook's, has started.
+    /// A process of the run, the check's or its hook's, is about to start.
+    pub(super) fn starting(&self, family: &Family) {
+        let Some(record) = self.running.0.record.get() else { return };
+        let recorded = record.announce(family, &self.key);
+        self.update(|entry| entry.recorded.extend(recorded));
+    }
+
+    /// It has started.
     pub(super) fn started(&self, family: &Family, has_timeout: bool) {
         let (since, started) = (Timestamp::now(), Instant::now());
-        let recorded = self.running.0.record.get().and_then(|record| record.enter(family, since, &self.key));
         self.update(|entry| {
-            entry.recorded.extend(recorded);
+            if let Some(recorded) = entry.recorded.last() {
+                recorded.complete(family, &self.key);
+            }
             let left = entry.process.take().map_or_else(Vec::new, |process| process.left);
             entry.process = Some(Process { since, started, family: family.clone(), has_timeout, left });
         });
