@@ -38,18 +38,10 @@ impl Manager {
         self.tell(&[NotifyState::Stopping]);
     }
 
-    /// Keeps the watchdog quiet as long as `heartbeat` goes on; after `stop` unconditionally, since a stop has limits of
-    /// its own.
-    pub(super) async fn watchdog(self, mut heartbeat: watch::Receiver<()>, stop: CancellationToken) {
-        let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else { return };
-        loop {
-            tokio::select! {
-                Ok(()) = heartbeat.changed() => (),
-                () = stop.cancelled() => (),
-                else => return,
-            }
-            self.tell(&[NotifyState::Watchdog]);
-            tokio::time::sleep(pause(limit)).await;
+    /// Feeds the watchdog, where the unit sets one.
+    pub(super) async fn watchdog(self, heartbeat: watch::Receiver<()>, stop: CancellationToken) {
+        if let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) {
+            feed(limit, heartbeat, stop, || self.tell(&[NotifyState::Watchdog])).await;
         }
     }
 
@@ -60,7 +52,53 @@ impl Manager {
     }
 }
 
+/// Feeds as long as `heartbeat` goes on; after `stop` unconditionally, since a stop has limits of its own.
+async fn feed(limit: Duration, mut heartbeat: watch::Receiver<()>, stop: CancellationToken, mut ping: impl FnMut()) {
+    loop {
+        tokio::select! {
+            Ok(()) = heartbeat.changed() => (),
+            () = stop.cancelled() => (),
+        }
+        ping();
+        tokio::time::sleep(pause(limit)).await;
+    }
+}
+
 /// Half the limit, as sd_watchdog_enabled(3) recommends, together with the wait for the next heartbeat.
 fn pause(limit: Duration) -> Duration {
     (limit / 2).saturating_sub(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_heartbeat_nothing_is_fed_until_the_stop() {
+        let (beat, heartbeat) = watch::channel(());
+        let stop = CancellationToken::new();
+        let pings = Arc::new(AtomicU32::new(0));
+        let (counted, limit) = (Arc::clone(&pings), Duration::from_millis(1));
+        let feeding = tokio::spawn(feed(limit, heartbeat, stop.clone(), move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }));
+        let count = || pings.load(Ordering::Relaxed);
+        for beats in 1..=3 {
+            beat.send_replace(());
+            while count() < beats {
+                tokio::task::yield_now().await;
+            }
+        }
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(count(), 3, "the scheduler is stuck");
+        stop.cancel();
+        while count() < 10 {
+            tokio::task::yield_now().await;
+        }
+        feeding.abort();
+    }
 }

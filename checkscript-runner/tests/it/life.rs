@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixDatagram;
 
+use clap::Parser;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -176,20 +177,65 @@ fn a_stopped_runner_makes_no_burst_when_it_goes_on() {
     assert_eq!(missed["checks"], json!(["tick"]));
 }
 
+/// A service manager's side of `NOTIFY_SOCKET`.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn listen(runner: Runner) -> (Self, Runner) {
+        let file = runner.file("notify");
+        let manager = Self(UnixDatagram::bind(&file).unwrap());
+        (manager, runner.environment("NOTIFY_SOCKET", file.to_str().unwrap().to_owned()))
+    }
+
+    fn told(&self) -> String {
+        let mut buffer = [0; 64];
+        let length = self.0.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
+    }
+}
+
 #[test]
 fn the_service_manager_is_told_and_its_socket_is_not_the_commands() {
-    let runner = Runner::with_checks(json!({"a": every_second("echo \"socket: $NOTIFY_SOCKET\"")}));
-    let socket = UnixDatagram::bind(runner.file("notify")).unwrap();
-    let told = || {
-        let mut buffer = [0; 64];
-        let length = socket.recv(&mut buffer).unwrap();
-        String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
-    };
-    let address = runner.file("notify").to_str().unwrap().to_owned();
-    let mut runner = runner.environment("NOTIFY_SOCKET", address).start();
-    assert_eq!(told(), "READY=1");
-    assert_eq!(runner.results("a", 1)[0]["output"], "socket: \n");
+    let command = "echo \"manager: $NOTIFY_SOCKET$WATCHDOG_USEC$WATCHDOG_PID\"";
+    let (manager, runner) = Manager::listen(Runner::with_checks(json!({"a": every_second(command)})));
+    let mut runner = runner.start();
+    assert_eq!(manager.told(), "READY=1");
+    assert_eq!(runner.results("a", 1)[0]["output"], "manager: \n");
+    runner.signal(Signal::SIGHUP);
+    let reloading = manager.told();
+    let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|since| since.parse::<u64>().ok());
+    assert!(since.is_some(), "{reloading}");
+    assert_eq!(manager.told(), "READY=1");
     runner.signal(Signal::SIGTERM);
-    assert_eq!(told(), "STOPPING=1");
+    assert_eq!(manager.told(), "STOPPING=1");
     assert_eq!(runner.exit().code(), Some(0));
+}
+
+#[test]
+fn the_watchdog_is_fed_also_while_a_stop_waits_for_checks() {
+    let check = json!({"slow": every_second("touch started; while [ ! -e end ]; do sleep 0.05; done")});
+    let (manager, runner) = Manager::listen(Runner::with_checks(check));
+    let mut runner = runner.before("export WATCHDOG_PID=$$ WATCHDOG_USEC=2000000").start();
+    assert_eq!(manager.told(), "READY=1");
+    assert_eq!([manager.told(), manager.told()], ["WATCHDOG=1", "WATCHDOG=1"]);
+    until("a check is under way", || runner.file("started").exists().then_some(()));
+    runner.signal(Signal::SIGTERM);
+    let told: Vec<String> = std::iter::repeat_with(|| manager.told()).take_while(|told| told != "STOPPING=1").collect();
+    assert!(told.iter().all(|told| told == "WATCHDOG=1"), "{told:?}");
+    assert_eq!(manager.told(), "WATCHDOG=1");
+    runner.write("end", "");
+    assert_eq!(runner.exit().code(), Some(0));
+}
+
+/// The words of the unit's `ExecStart`.
+fn exec_start() -> Vec<String> {
+    let unit = include_str!("../../../examples/systemd/checkscript-runner.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    line.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_unit_calls_it_as_it_can_be_called() {
+    let options = checkscript_runner::cli::Options::try_parse_from(exec_start()).unwrap();
+    assert_eq!(options.record(), Some("/run/checkscript-runner/checkscript-runner.pid.runs".into()));
 }
