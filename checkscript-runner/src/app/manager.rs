@@ -60,13 +60,10 @@ async fn feed(limit: Duration, mut heartbeat: watch::Receiver<()>, stop: Cancell
             () = stop.cancelled() => (),
         }
         ping();
-        tokio::time::sleep(pause(limit)).await;
+        // With the second that a heartbeat may take it stays below half a limit of 4 s and more, as
+        // sd_watchdog_enabled(3) recommends.
+        tokio::time::sleep(limit / 4).await;
     }
-}
-
-/// Half the limit, as sd_watchdog_enabled(3) recommends, together with the wait for the next heartbeat.
-fn pause(limit: Duration) -> Duration {
-    (limit / 2).saturating_sub(Duration::from_secs(1))
 }
 
 #[cfg(test)]
