@@ -32,7 +32,7 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
     write(anstream::stdout(), text)
 }
 
-/// As [`print`], but nothing is changed.
+/// As [`print`](fn@print), but nothing is changed.
 fn print_raw(bytes: &[u8]) -> anyhow::Result<()> {
     write(io::stdout(), bytes)
 }
