@@ -8,7 +8,7 @@
 //!
 //! With `Accept: text/plain` they answer what a person wants in a terminal. Answers carry an `ETag`, are gzipped where that is
 //! accepted, and are the same to HEAD but for their body. The server side is one router over the trait [`Checks`], the
-//! client side one function; both speak [`Detail`].
+//! client side one function; both speak [`Summary`], [`Detail`] and [`History`].
 
 #[cfg(feature = "server")]
 pub(crate) mod accept;
@@ -27,7 +27,7 @@ mod text;
 
 #[cfg(feature = "client")]
 pub use client::{FetchError, fetch};
-pub use detail::{Detail, Labels, Summary};
+pub use detail::{Detail, History, Labels, Summary};
 pub use filter::{BadFilter, Filter};
 #[cfg(feature = "server")]
 pub use server::{Checks, Entry, Unavailable, router};

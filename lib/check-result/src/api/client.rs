@@ -2,9 +2,8 @@
 
 use reqwest::{Client, StatusCode, Url, header};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use service::http::{ReadError, innermost, read_limited};
-
-use super::Detail;
 
 /// Why there is no detail. Its text ends up in an alert, read by somebody at 3 a.m.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -54,7 +53,7 @@ pub enum FetchError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The answer is no check result.
+    /// The answer is nothing of the API's.
     #[error("{host} answered with something else than a check result: {reason}")]
     Malformed {
         /// Whom we asked.
@@ -72,12 +71,16 @@ pub enum FetchError {
     },
 }
 
-/// Asks `url` (`…/api/v1/checks/{check}`, filters in its query) for the last result; reads at most `limit` bytes of answer.
-/// Time limits, redirects and the addresses that may be connected to are the client's.
+/// Asks `url`, filters in its query, for what the API answers there: a `Vec<Summary>` at `…/api/v1/checks`, a [`Detail`] at
+/// `…/{check}`, a [`History`] at `…/{check}/history`. Reads at most `limit` bytes of answer; time limits, redirects and the
+/// addresses that may be connected to are the client's.
+///
+/// [`Detail`]: super::Detail
+/// [`History`]: super::History
 ///
 /// # Errors
 /// See [`FetchError`].
-pub async fn fetch(http: &Client, url: Url, limit: usize) -> Result<Detail, FetchError> {
+pub async fn fetch<T: DeserializeOwned>(http: &Client, url: Url, limit: usize) -> Result<T, FetchError> {
     let host = url.authority().to_owned();
     let request = http.get(url).header(header::ACCEPT, "application/json");
     let response = request.send().await.map_err(|error| unanswered(&error, &host))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckResult, CheckState, InvalidResult, Object, Status};
+use crate::{CheckResult, CheckState, HistoryEntry, InvalidResult, Object, Status};
 
 /// Labels that tell one check from the others: `check`, `source` where it has one, and those of the server (a
 /// Pushgateway's grouping key).
@@ -44,6 +44,15 @@ pub struct Summary {
     /// When the last one was executed, in epoch seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executed: Option<i64>,
+}
+
+/// What a check said before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// Which check this is.
+    pub labels: Labels,
+    /// Newest first: the last results, behind them older changes of status.
+    pub history: Vec<HistoryEntry>,
 }
 
 /// [`Detail`] as it travels.

@@ -1,6 +1,7 @@
 //! The filters that the requests share.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::Status;
 use crate::api::detail::Labels;
@@ -54,6 +55,16 @@ impl Filter {
     }
 }
 
+impl fmt::Display for Filter {
+    /// What must hold, as in the query: `check=disk, status=warning,critical`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = self.labels.iter().map(|(name, value)| format!("{name}={value}"));
+        let words: Vec<_> = self.status.iter().map(|status| status.word().to_lowercase()).collect();
+        let status = (!words.is_empty()).then(|| format!("status={}", words.join(",")));
+        f.write_str(&labels.chain(status).collect::<Vec<_>>().join(", "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +89,12 @@ mod tests {
         ] {
             assert_eq!(filter(query).unwrap().matches(&labels, Status::Critical), want, "{query:?}");
         }
+    }
+
+    #[test]
+    fn it_is_told_as_it_was_asked() {
+        let asked = filter(&[("status", "Critical,ok"), ("check", "disk")]).unwrap();
+        assert_eq!(asked.to_string(), "check=disk, status=critical,ok");
     }
 
     #[test]

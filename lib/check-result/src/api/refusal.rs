@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::detail::Labels;
-use super::filter::BadFilter;
+use super::filter::{BadFilter, Filter};
 use super::server::Unavailable;
 
 /// Why a request is not answered.
@@ -17,8 +17,10 @@ pub(crate) enum Refusal {
     /// A path that leads nowhere.
     #[cfg(feature = "pages")]
     NoPage,
-    /// No check has these labels.
-    NotFound(Labels),
+    /// The path has no such method.
+    Method,
+    /// No check is meant by this filter.
+    NotFound(Filter),
     /// More than one has.
     Ambiguous(Vec<Labels>),
     /// The store cannot answer.
@@ -31,6 +33,7 @@ impl Refusal {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             #[cfg(feature = "pages")]
             Self::NoPage => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Ambiguous(_) => StatusCode::CONFLICT,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -43,10 +46,8 @@ impl Refusal {
             Self::Malformed(error) => error.clone(),
             #[cfg(feature = "pages")]
             Self::NoPage => "there is no such page".to_owned(),
-            Self::NotFound(labels) => {
-                let wanted: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                format!("no result of a check with {} is known here", wanted.join(", "))
-            }
+            Self::Method => "only GET and HEAD are answered here".to_owned(),
+            Self::NotFound(filter) => format!("no result of a check with {filter} is known here"),
             Self::Ambiguous(labels) => {
                 format!("{} checks match; add labels to the query to name one", labels.len())
             }

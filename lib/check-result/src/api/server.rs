@@ -16,15 +16,14 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Serialize;
-use serde_json::json;
 
 use super::accept::{Form, preferred};
-use super::detail::{Detail, Labels, Summary};
+use super::detail::{Detail, History, Labels, Summary};
 use super::filter::Filter;
 use super::refusal::Refusal;
 use super::tag::{self, Tagged};
 use super::text;
-use crate::{CheckState, HistoryEntry, Object};
+use crate::{CheckState, Object};
 
 /// A store of check states that the API is served from.
 pub trait Checks: Send + Sync + 'static {
@@ -54,6 +53,7 @@ pub fn router<C: Checks>(checks: Arc<C>) -> Router {
         .route("/api/v1/checks", get(list::<C>))
         .route("/api/v1/checks/{check}", get(detail::<C>))
         .route("/api/v1/checks/{check}/history", get(history::<C>))
+        .method_not_allowed_fallback(async || Refusal::Method)
         .with_state(checks);
     tag::layered(routes)
 }
@@ -103,8 +103,7 @@ async fn history<C: Checks>(
     if wants_text(&headers) {
         return Ok(plain(text::course(history)));
     }
-    let history: Vec<&HistoryEntry> = history.collect();
-    Ok(json(&json!({"labels": labels, "history": history})))
+    Ok(json(&History { labels, history: history.cloned().collect() }))
 }
 
 fn wants_text(headers: &HeaderMap) -> bool {
@@ -131,7 +130,7 @@ pub(crate) async fn one<C: Checks>(checks: &C, name: Name, filter: &Filter) -> R
         found.retain(|entry| !entry.labels.contains_key("source"));
     }
     match found.len() {
-        0 => Err(Refusal::NotFound(filter.labels)),
+        0 => Err(Refusal::NotFound(filter)),
         1 => Ok(found.swap_remove(0)),
         _ => Err(Refusal::Ambiguous(found.into_iter().map(|entry| entry.labels).collect())),
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use check_result::api::{Checks, Entry, FetchError, Filter, Labels, Unavailable, fetch, router};
+use check_result::api::{
+    Checks, Detail, Entry, FetchError, Filter, History, Labels, Summary, Unavailable, fetch, router,
+};
 use check_result::log::LoggedResult;
 use check_result::{CheckResult, CheckState, HistoryLimits, Object, Status};
 use reqwest::{Client, StatusCode, Url};
@@ -101,12 +103,16 @@ pub(crate) fn client() -> Client {
 #[tokio::test]
 async fn the_client_reads_what_the_router_serves() {
     let server = server().await;
-    let detail = fetch(&client(), server.url("/api/v1/checks/disk"), 1 << 20).await.unwrap();
+    let detail: Detail = fetch(&client(), server.url("/api/v1/checks/disk"), 1 << 20).await.unwrap();
     assert_eq!(detail.result.output(), "DISK CRITICAL: / 100%\n");
     assert_eq!((detail.status(), detail.occurrences, detail.status_changed), (Status::Critical, 2, 101));
     assert_eq!(detail.client_attributes["address"], "10.0.0.1");
-    let proxied = fetch(&client(), server.url("/api/v1/checks/ping?source=router-a"), 1 << 20).await.unwrap();
+    let proxied: Detail = fetch(&client(), server.url("/api/v1/checks/ping?source=router-a"), 1 << 20).await.unwrap();
     assert_eq!(proxied.result.source(), Some("router-a"));
+    let failing: Vec<Summary> = fetch(&client(), server.url("/api/v1/checks?status=critical"), 1 << 20).await.unwrap();
+    assert_eq!((failing.len(), failing[0].exit_code), (1, 2));
+    let history: History = fetch(&client(), server.url("/api/v1/checks/disk/history?limit=2"), 1 << 20).await.unwrap();
+    assert_eq!(history.history.iter().map(|entry| entry.changed).collect::<Vec<_>>(), [false, true]);
 }
 
 #[tokio::test]
@@ -178,7 +184,7 @@ async fn what_is_no_detail_is_said_in_words() {
         (page.url("/error"), "status", "answered 500 Internal Server Error: oh[31m no"),
         (nobody, "connect", "Connection refused"),
     ] {
-        let error: FetchError = fetch(&client(), url, 4096).await.unwrap_err();
+        let error: FetchError = fetch::<Detail>(&client(), url, 4096).await.unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(words), "{error}");
     }
