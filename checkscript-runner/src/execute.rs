@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use check_result::log::Level;
 use check_result::{CheckResult, Object};
@@ -113,7 +114,7 @@ impl Executor {
             sink.notice(&events::processing(&check, issued));
             sink.notice(&events::executing(&check, issued));
         }
-        match self.0.running.begin(&check) {
+        match self.0.running.begin(&check, Instant::now()) {
             Place::Free(guard) => {
                 let run = Run { client: Arc::clone(client), check, issued, guard };
                 self.0.tasks.spawn(run.execute(Arc::clone(&self.0)));

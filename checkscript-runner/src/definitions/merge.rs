@@ -59,6 +59,7 @@ mod tests {
         Value::Object(base)
     }
 
+    /// Upstream `spec/utilities_spec.rb` 27 (A43).
     #[test]
     fn objects_arrays_scalars_and_the_order_of_keys() {
         let base = json!({"a": {"x": 1, "list": ["default", "mailer"]}, "b": 1, "c": [1]});

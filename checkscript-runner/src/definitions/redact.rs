@@ -58,6 +58,7 @@ mod tests {
 
     use super::*;
 
+    /// Upstream `spec/utilities_spec.rb` 122 (A44).
     #[test]
     fn secrets_are_hidden_at_any_depth_and_of_any_type() {
         let Value::Object(open) =

@@ -193,7 +193,8 @@ fn own_pid() -> i32 {
 // === impl Member ===
 
 impl Member {
-    fn read(pid: i32) -> Option<Self> {
+    /// Reads `/proc`: blocking.
+    pub(super) fn read(pid: i32) -> Option<Self> {
         let process = Process::new(pid).ok()?;
         let stat = process.stat().ok().filter(is_alive)?;
         let Stat { pgrp: group, starttime: started, comm: command, state, .. } = stat;

@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// Appendix A13 to A15.
+    /// Upstream `spec/client/process_spec.rb` 221, 241 and 261 (A13 to A15).
     #[test]
     fn the_status_is_preferred_to_the_severity_and_both_to_non_zero() {
         let check = |keys: &[&str]| {

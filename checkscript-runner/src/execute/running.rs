@@ -60,11 +60,11 @@ pub(super) enum Place {
 
 impl Running {
     /// Takes the check's place, unless it is taken.
-    pub(super) fn begin(&self, check: &Check) -> Place {
+    pub(super) fn begin(&self, check: &Check, now: Instant) -> Place {
         let mut entries = self.lock();
         if let Some(entry) = entries.iter_mut().find(|entry| entry.key == check.key) {
             entry.dropped = entry.dropped.saturating_add(1);
-            return Place::Taken(entry.overdue());
+            return Place::Taken(entry.overdue(now));
         }
         entries.push(Entry::new(&check.key));
         Place::Free(Guard { running: self.clone(), key: check.key.clone() })
@@ -102,11 +102,14 @@ impl Entry {
     }
 
     /// With a timeout a run is overdue once KILL has failed to end it.
-    fn overdue(&self) -> Option<Overdue> {
+    fn overdue(&self, now: Instant) -> Option<Overdue> {
         let process = self.process.as_ref()?;
         let suspects = if !process.left.is_empty() {
             Suspects::Left(process.left.clone())
-        } else if !process.has_timeout && self.dropped >= OVERDUE_SLOTS && process.started.elapsed() >= OVERDUE_AFTER {
+        } else if !process.has_timeout
+            && self.dropped >= OVERDUE_SLOTS
+            && now.duration_since(process.started) >= OVERDUE_AFTER
+        {
             Suspects::Family(process.family.clone())
         } else {
             return None;
@@ -161,5 +164,68 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.running.lock().retain(|entry| entry.key != self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::Pid;
+
+    use super::*;
+    use crate::execute::family::mark;
+    use crate::execute::overdue::test::check;
+
+    fn is_overdue(running: &Running, check: &Check, now: Instant) -> bool {
+        match running.begin(check, now) {
+            Place::Free(_) => panic!("the check's place is free"),
+            Place::Taken(overdue) => overdue.is_some(),
+        }
+    }
+
+    fn begun(running: &Running, check: &Check) -> Guard {
+        let Place::Free(guard) = running.begin(check, Instant::now()) else { panic!("the check's place is taken") };
+        guard
+    }
+
+    fn family() -> Family {
+        Family::new(1_000_000_000, mark(), 0)
+    }
+
+    #[test]
+    fn without_a_timeout_a_run_is_overdue_after_ten_slots_and_ten_minutes() {
+        let running = Running::default();
+        let [often, seldom] = ["often", "seldom"].map(check);
+        let guards = [&often, &seldom].map(|check| begun(&running, check));
+        guards.iter().for_each(|guard| guard.started(&family(), false));
+        let now = Instant::now();
+        assert!((0..20).all(|_| !is_overdue(&running, &often, now)), "a check may be slow by design");
+        assert!(is_overdue(&running, &often, now + OVERDUE_AFTER));
+        assert!(
+            (0..9).all(|_| !is_overdue(&running, &seldom, now + 9 * OVERDUE_AFTER)),
+            "what is long for a daily one?"
+        );
+        assert!(is_overdue(&running, &seldom, now + 10 * OVERDUE_AFTER));
+    }
+
+    #[test]
+    fn with_a_timeout_a_run_is_overdue_once_kill_has_failed() {
+        let (running, check) = (Running::default(), check("a"));
+        let guard = begun(&running, &check);
+        guard.started(&family(), true);
+        let later = Instant::now() + OVERDUE_AFTER;
+        assert!((0..20).all(|_| !is_overdue(&running, &check, later)));
+        guard.left(&[Member::unseen(Pid::this())]);
+        assert!(is_overdue(&running, &check, later));
+        guard.started(&family(), true);
+        assert!(is_overdue(&running, &check, later), "also while its hook runs");
+        drop(guard);
+        begun(&running, &check);
+    }
+
+    #[test]
+    fn a_run_that_waits_for_a_slot_is_not_overdue() {
+        let (running, check) = (Running::default(), check("a"));
+        let _guard = begun(&running, &check);
+        assert!((0..20).all(|_| !is_overdue(&running, &check, Instant::now() + OVERDUE_AFTER)));
     }
 }

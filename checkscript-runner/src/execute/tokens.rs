@@ -172,6 +172,7 @@ mod tests {
         (definition["command"].as_str().unwrap().to_owned(), unmatched)
     }
 
+    /// Upstream `spec/utilities_spec.rb` 146 and `spec/client/process_spec.rb` 181 (A45, A11).
     #[test]
     fn values_and_defaults() {
         for (token, want) in [
@@ -181,6 +182,7 @@ mod tests {
             (":::name.of.nothing:::", "web-1"),
             (":::x|:::y", "y"),
             (":::x|a|b:::", "a|b"),
+            (":::x|:::", ""),
             (":::empty|default:::", ""),
             (":::disk|none:::", "none"),
             (":::name::::::disk.warn:::", "web-185"),
@@ -193,12 +195,14 @@ mod tests {
         }
     }
 
+    /// Upstream `spec/client/process_spec.rb` 203 (A12).
     #[test]
     fn unmatched_paths_are_listed_once_and_in_order() {
         let got = text("a:::b.c:::d:::nothing:::e:::disk:::f:::b.c:::");
         assert_eq!(got, ("adef".to_owned(), vec!["b.c".into(), "nothing".into(), "disk".into()]));
     }
 
+    /// Upstream `spec/client/process_spec.rb` 154 (A10).
     #[test]
     fn strings_are_replaced_at_any_depth_and_keys_are_not() {
         let Value::Object(definition) = json!({":::name:::": [{"a": ":::name:::"}, 5], "h": {"c": ":::x:::"}}) else {

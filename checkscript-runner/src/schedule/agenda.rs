@@ -122,6 +122,17 @@ mod tests {
         assert_eq!(agenda.next(), Some(110));
     }
 
+    /// Upstream `spec/client/process_spec.rb` 518 (A27).
+    #[test]
+    fn a_cron_check_waits_for_exactly_one_slot() {
+        let cron = Timetable::Cron("* * * * *".parse().unwrap());
+        let check = Arc::new(Check { timetable: cron, ..Check::clone(&check("cron", 1, 0)) });
+        let mut agenda = Agenda::new(vec![check], 1);
+        assert_eq!(agenda.queue.len(), 1);
+        assert_eq!(names(&agenda.take(60_000).due), ["cron"]);
+        assert_eq!((agenda.queue.len(), agenda.next()), (1, Some(120_000)));
+    }
+
     #[test]
     fn after_a_long_stop_nothing_bursts() {
         let mut agenda = Agenda::new(vec![check("often", 1000, 300), check("hourly", 3_600_000, 5000)], 0);

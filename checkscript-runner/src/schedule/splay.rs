@@ -17,7 +17,7 @@ pub(super) fn phase(client: &str, check: &str, interval: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Upstream's own vectors (sensu `spec/client/process_spec.rb`): client `i-424242`, check `test`, now 1414213569.032.
+    /// Upstream's own vectors (sensu `spec/client/process_spec.rb` 560, A29): client `i-424242`, check `test`, now 1414213569.032.
     #[test]
     fn the_wait_is_sensu_clients() {
         let now = 1_414_213_569_032;

@@ -116,7 +116,7 @@ mod tests {
         Subdue::of(&json!({"days": days}), None).is_some_and(|subdue| subdue.covers_in(&now))
     }
 
-    /// Appendix A46.
+    /// Upstream `spec/utilities_spec.rb` 164 (A46).
     #[test]
     fn upstreams_own_cases() {
         let at = "2026-11-18T12:00:00"; // a Wednesday

@@ -46,12 +46,6 @@ impl Runner {
         self.write("conf.d/checks.json", &json!({"checks": checks}).to_string());
     }
 
-    /// Finds scripts here first.
-    pub(crate) fn scripts(self, directory: &Path) -> Self {
-        let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
-        self.environment("PATH", path)
-    }
-
     pub(crate) fn environment(mut self, name: &'static str, value: String) -> Self {
         self.environment.push((name, value));
         self

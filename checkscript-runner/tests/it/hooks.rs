@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, run};
 
-/// Appendix A13: the hook of the severity runs, others are untouched. A16: its tokens are replaced, and it is published
+/// A13: the hook of the severity runs, others are untouched. A16: its tokens are replaced, and it is published
 /// as it is defined. A19: everything is in one result.
 #[tokio::test]
 async fn a_hooks_outcome_is_in_its_object_and_its_secrets_are_not() {
@@ -26,7 +26,7 @@ async fn a_hooks_outcome_is_in_its_object_and_its_secrets_are_not() {
     assert_eq!(result["hooks"]["ok"], json!({"command": "echo :::name::: unused"}));
 }
 
-/// Appendix A17.
+/// A17.
 #[tokio::test]
 async fn a_hook_may_read_the_client_and_the_checks_result() {
     let hook = json!({"command": "cat", "stdin": true});
@@ -36,7 +36,7 @@ async fn a_hook_may_read_the_client_and_the_checks_result() {
     assert_eq!(read["check"]["status"], 1);
 }
 
-/// Appendix A18.
+/// A18.
 #[tokio::test]
 async fn a_hook_times_out_as_a_check_does() {
     let hook = json!({"command": "sleep 1000", "timeout": 0.1});
@@ -65,7 +65,7 @@ async fn a_hooks_outcome_belongs_to_its_own_run_only() {
     assert_eq!((&result["status"], &result["hooks"]), (&json!(0), &json!({"critical": {"command": "echo hook"}})));
 }
 
-/// Appendix A7: the key is held until the result is published, hooks included.
+/// A7: the key is held until the result is published, hooks included.
 #[tokio::test]
 async fn a_check_is_under_way_as_long_as_its_hook() {
     let directory = tempfile::tempdir().unwrap();

@@ -2,10 +2,14 @@
 
 use std::fs;
 
+use check_result::CheckResult;
+use check_result::log::write_result;
+use jiff::Zoned;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, run};
 
+/// A49.
 #[tokio::test]
 async fn the_status_is_the_exit_code_or_the_bare_signal() {
     for (command, status) in [("exit 42", 42), ("kill -KILL $$", 9), ("kill -TERM $$", 15), ("exit 256", 0)] {
@@ -23,6 +27,27 @@ async fn what_cannot_be_launched_is_an_unexpected_error() {
     assert_eq!(negative["status"], 3);
 }
 
+/// A49.
+#[tokio::test]
+async fn an_unknown_command_is_the_shells_to_tell() {
+    let result = run(json!({"command": "no-such-plugin -w 1"})).await;
+    assert_eq!(result["status"], 127);
+    assert!(result["output"].as_str().unwrap().contains("no-such-plugin"), "{result}");
+}
+
+/// A10, A11, A12.
+#[tokio::test]
+async fn tokens_without_a_value_keep_a_check_from_running() {
+    let result = run(json!({
+        "command": "echo :::name::: :::a.b::: :::c:::", "source": ":::name:::-x", "notes": [":::d:::", ":::a.b:::"],
+    }))
+    .await;
+    assert_eq!(result["output"], "Unmatched client token(s): a.b, c, d");
+    assert_eq!((&result["status"], &result["handle"], result.get("duration")), (&json!(3), &json!(false), None));
+    assert_eq!(result["command"], "echo :::name::: :::a.b::: :::c:::");
+    assert_eq!(result["source"], "web-1-x");
+}
+
 #[tokio::test]
 async fn a_timeout_of_0_is_none() {
     assert_eq!(run(json!({"command": "echo fine", "timeout": 0})).await["output"], "fine\n");
@@ -34,6 +59,7 @@ async fn a_run_lasts_until_the_pipe_is_closed() {
     assert_eq!(result["output"], "early\nlate\n");
 }
 
+/// A9, A49.
 #[tokio::test]
 async fn input_is_read_or_not() {
     let long = "x".repeat(1_000_000);
@@ -45,6 +71,43 @@ async fn input_is_read_or_not() {
     let read: Value = serde_json::from_str(read["output"].as_str().unwrap()).unwrap();
     assert_eq!((&read["client"]["name"], &read["check"]["note"]), (&json!("web-1"), &json!("web-1")));
     assert_eq!(run(json!({"command": "cat"})).await["output"], "", "without `stdin` there is nothing to read");
+}
+
+/// A49: more than a pipe holds, with a timeout and without one.
+#[tokio::test]
+async fn output_beyond_a_pipes_size_is_whole() {
+    let command = "head -c 200000 /dev/zero | tr '\\0' x";
+    for definition in [json!({"command": command}), json!({"command": command, "timeout": 60})] {
+        assert_eq!(run(definition).await["output"].as_str().unwrap().len(), 200_000);
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_script_prints_is_one_line_of_the_log() {
+    let glued = r#"{"timestamp":"x","level":"info","message":"publishing check result","payload":{}}"#;
+    for (command, output) in [
+        ("true", String::new()),
+        (r"printf 'a\000b\033[31m\r\n'", "a\0b\u{1b}[31m\r\n".to_owned()),
+        (r"printf '\377\376caf\351 \303'", "\u{fffd}\u{fffd}caf\u{fffd} \u{fffd}".to_owned()),
+        (&format!("echo; echo '{glued}'"), format!("\n{glued}\n")),
+        (r"printf '\342\200\250\357\273\277'", "\u{2028}\u{feff}".to_owned()),
+    ] {
+        let result = run(json!({"command": command})).await;
+        assert_eq!(result["output"], output, "{command}");
+        let mut line = Vec::new();
+        let result = CheckResult::new("web-1", result.as_object().unwrap().clone()).unwrap();
+        write_result(&mut line, &Zoned::now(), &result);
+        assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1), "{command}");
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(line["payload"]["check"]["output"], output);
+    }
+}
+
+#[tokio::test]
+async fn of_100_megabytes_the_beginning_is_kept() {
+    let result = run(json!({"command": "head -c 100000000 /dev/zero"})).await;
+    let output = result["output"].as_str().unwrap();
+    assert!(output.ends_with("\0\n[output cut: 4194304 of 100000000 bytes kept]\n"));
 }
 
 #[tokio::test]
@@ -64,6 +127,7 @@ async fn a_definitions_own_attributes_keep_their_place_and_issued_its_value() {
     assert_eq!((&result["status"], &result["issued"], &result["output"]), (&json!(0), &json!(1), &json!("")));
 }
 
+/// A5.
 #[tokio::test]
 async fn an_empty_source_is_no_source() {
     let result = run(json!({"command": "true", "source": ":::nothing|:::"})).await;
@@ -107,6 +171,7 @@ async fn a_timeout_kills_the_whole_group_even_what_ignores_term() {
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
 }
 
+/// A7.
 #[tokio::test]
 async fn a_check_never_runs_twice_at_a_time() {
     let mut bench = Bench::new(json!({"checks": {"slow": {"command": "cat", "source": "router"}}}));

@@ -71,7 +71,7 @@ fn a_flag_leaves_the_standalone_ones() {
     assert!(runner.lines_of("log").iter().filter_map(names).all(|name| name == "standalone"));
 }
 
-/// Appendix A28.
+/// A28.
 #[test]
 fn a_subdued_check_does_not_run_and_its_twin_does() {
     let check = json!({"standalone": true, "interval": 1, "command": "echo ran"});
