@@ -26,8 +26,10 @@ pub(crate) fn write_loaded_files_in(directory: &Path, files: &[PathBuf]) -> io::
     let list = files.iter().map(|file| file.as_os_str()).collect::<Vec<_>>().join(OsStr::new(":"));
     let written = File::create_new(&new).and_then(|mut file| file.write_all(list.as_bytes()));
     let moved = written.and_then(|()| fs::rename(&new, &path));
-    moved.inspect_err(|_| drop(fs::remove_file(&new)))?;
-    Ok(path)
+    moved.map(|()| path.clone()).map_err(|error| {
+        fs::remove_file(&new).ok();
+        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    })
 }
 
 #[cfg(test)]

@@ -219,8 +219,8 @@ impl Process {
         status
     }
 
-    /// Signals all processes of the run, and those that they have started meanwhile, until none is left or the grace
-    /// period is over; returns what is left.
+    /// Signals all processes of the run, and those that they have started meanwhile, until none is left, those that are
+    /// left may not be signalled, or the grace period is over; returns what is left.
     async fn end(&mut self, signal: Signal, grace: Duration) -> Vec<Member> {
         let deadline = tokio::time::Instant::now() + grace;
         loop {
@@ -230,8 +230,8 @@ impl Process {
             let family = self.family.clone();
             let members = spawn_blocking(move || signal_all(family.members(), signal, family.shell()));
             let members = members.await.unwrap_or_default();
-            let gone = timeout_at(deadline, self.gone(&members)).await;
-            if members.is_empty() || gone.is_err() {
+            let is_hopeless = !members.is_empty() && members.iter().all(|member| member.refusal().is_some());
+            if is_hopeless || timeout_at(deadline, self.gone(&members)).await.is_err() || members.is_empty() {
                 return members;
             }
         }
