@@ -19,6 +19,7 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
 use crate::harness::{fixture, read};
 
@@ -213,44 +214,14 @@ fn mend(golden: &Value) -> Value {
     line
 }
 
+/// All at a time, for some of their checks sleep for seconds.
 #[tokio::test]
-async fn p01_mixed_checks() {
-    Recording::open("p01").replay().await;
-}
-
-#[tokio::test]
-async fn p02_signature_and_hook() {
-    Recording::open("p02").replay().await;
-}
-
-#[tokio::test]
-async fn p04_rotation() {
-    Recording::open("p04").replay().await;
-}
-
-#[tokio::test]
-async fn p05_sockets() {
-    Recording::open("p05").replay().await;
-}
-
-#[tokio::test]
-async fn p06_pause_and_resume() {
-    Recording::open("p06").replay().await;
-}
-
-#[tokio::test]
-async fn p07_stop_and_start() {
-    Recording::open("p07").replay().await;
-}
-
-#[tokio::test]
-async fn p08_signals() {
-    Recording::open("p08").replay().await;
-}
-
-#[tokio::test]
-async fn p10_requests() {
-    Recording::open("p10").replay().await;
+async fn every_result_is_sensu_clients() {
+    let mut replays = JoinSet::new();
+    for name in ["p01", "p02", "p04", "p05", "p06", "p07", "p08", "p10"] {
+        replays.spawn(Recording::open(name).replay());
+    }
+    assert_eq!(replays.join_all().await.len(), 8);
 }
 
 #[tokio::test]
