@@ -76,8 +76,8 @@ pub(super) mod test {
 
     use super::*;
     use crate::definitions::Extras;
+    use crate::execute::Executor;
     use crate::execute::running::Place;
-    use crate::execute::{Executor, family::mark};
     use crate::notice::{Notice, Sink};
     use crate::schedule::Timetable;
 
@@ -118,7 +118,7 @@ pub(super) mod test {
         let executor = Executor::new(1, sink);
         let (client, check) = (Arc::new(Client { name: "web-1".to_owned(), attributes: Object::new() }), check("nfs"));
         let Place::Free(guard) = executor.0.running.begin(&check, Instant::now()) else { panic!("nothing runs") };
-        guard.started(&Family::new(1_000_000_000, mark(), 0), true);
+        guard.started(&Family::new(1_000_000_000, "none".into(), 0, 0..=0), true);
         // This process stands for one that cannot be killed.
         let own = Member::read(nix::unistd::Pid::this().as_raw()).unwrap();
         guard.left(std::slice::from_ref(&own));

@@ -172,7 +172,6 @@ mod tests {
     use nix::unistd::Pid;
 
     use super::*;
-    use crate::execute::family::mark;
     use crate::execute::overdue::test::check;
 
     fn is_overdue(running: &Running, check: &Check, now: Instant) -> bool {
@@ -188,7 +187,7 @@ mod tests {
     }
 
     fn family() -> Family {
-        Family::new(1_000_000_000, mark(), 0)
+        Family::new(1_000_000_000, "none".into(), 0, 0..=0)
     }
 
     #[test]
