@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use service::http::{ClientError, ClientOptions, upstream_client};
 use tokio::time::Instant;
 
+use crate::body::Bodies;
 use crate::config::Config;
 use crate::events::Events;
 use crate::forward::Forwarder;
@@ -26,6 +27,7 @@ pub struct App {
     events: Arc<Events>,
     forwarder: Arc<Forwarder>,
     hold: Arc<Hold>,
+    bodies: Arc<Bodies>,
     passthrough: Arc<Passthrough>,
 }
 
@@ -40,8 +42,14 @@ impl App {
         let client = upstream_client(&options)?;
         let forwarder = Forwarder::start(Arc::clone(&setup), client.clone(), Arc::clone(&events));
         let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
-        let passthrough = Arc::new(Passthrough::new(Arc::clone(&forwarder), client));
-        Ok(Self { setup, options, events, forwarder, hold, passthrough })
+        let bodies = Arc::new(Bodies::new(setup.load().config.limits.max_body_bytes));
+        let passthrough = Passthrough {
+            setup: Arc::clone(&setup),
+            forwarder: Arc::clone(&forwarder),
+            client,
+            bodies: Arc::clone(&bodies),
+        };
+        Ok(Self { setup, options, events, forwarder, hold, bodies, passthrough: Arc::new(passthrough) })
     }
 
     /// The proxy's routes. What none of them takes goes to Alertmanager.
@@ -51,6 +59,7 @@ impl App {
             hold: Arc::clone(&self.hold),
             passthrough: Arc::clone(&self.passthrough),
             events: Arc::clone(&self.events),
+            bodies: Arc::clone(&self.bodies),
         });
         // Method routers would answer for Alertmanager: they add an `Allow` header to what they pass on.
         let alerts = Router::new()

@@ -1,7 +1,7 @@
 //! The configuration (contract C5).
 //!
-//! Two layers: `raw` is the file as it is written; this module's types are checked, and the rest of the program sees only
-//! them. All failures of a file are found in one go, each with its line and field.
+//! This module's types are checked, and the rest of the program sees only them. All failures of a file are found in one
+//! go, each with its line and field: see [`service::config`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,9 +14,7 @@ use url::Url;
 use crate::alert::Names;
 
 mod check;
-mod fields;
 mod networks;
-mod raw;
 mod template;
 
 pub use networks::Networks;
@@ -99,11 +97,7 @@ impl Config {
     /// # Errors
     /// All failures, each as `FILE:LINE: FIELD: what is wrong`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let name = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::new(format_args!("{name}: cannot be read: {error}")))?;
-        Self::parse(&text)
-            .map_err(|failures| ConfigError::all(failures.failures().iter().map(|failure| format!("{name}:{failure}"))))
+        service::config::load(path, check::config)
     }
 
     /// Checks the text of a configuration.
@@ -111,7 +105,7 @@ impl Config {
     /// # Errors
     /// All failures, each as `LINE: FIELD: what is wrong`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        check::check(&raw::parse(text).map_err(ConfigError::new)?)
+        service::config::parse(text, check::config)
     }
 
     /// The first source for an alert with `labels`, and its place in the list.

@@ -1,7 +1,7 @@
 //! Taking alerts from Prometheus.
 //!
 //! - `POST /api/v2/alerts`: 200 when every alert was taken, 400 when some are bad (the good ones were taken), 413 when the
-//!   body is too large, 503 when no Alertmanager could be reached for long
+//!   body is too large, 503 when no Alertmanager could be reached for long or there is no room for a large body
 //! - `POST /api/v1/alerts`: 410, as Alertmanager since 0.27
 //!
 //! Prometheus sends one batch after the other and forgets what it could not deliver, so it is answered as soon as the alerts
@@ -17,16 +17,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ORIGIN, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
+use crate::body::Bodies;
 use crate::events::Events;
 use crate::hold::Hold;
 use crate::passthrough::{self, Passthrough};
@@ -46,12 +45,8 @@ pub struct Intake {
     pub passthrough: Arc<Passthrough>,
     /// What is counted and logged.
     pub events: Arc<Events>,
-}
-
-/// Why a body could not be read.
-enum Unread {
-    TooLarge(usize),
-    Broken(String),
+    /// Reads what is posted.
+    pub bodies: Arc<Bodies>,
 }
 
 /// `/api/v2/alerts`, any method: what is not posted is Alertmanager's.
@@ -84,17 +79,14 @@ pub async fn alerts_v1(State(intake): State<Arc<Intake>>, request: Request) -> R
 impl Intake {
     async fn answer(&self, parts: &Parts, body: Body) -> Response {
         let setup = self.setup.load_full();
-        let body = match read(body, setup.config.limits.max_body_bytes).await {
-            Ok(body) => body,
-            Err(Unread::TooLarge(limit)) => {
-                let message = format!("the body is larger than {limit} bytes (limits.max_body_bytes)");
-                return self.refuse("too_large", StatusCode::PAYLOAD_TOO_LARGE, 413, &message);
-            }
-            Err(Unread::Broken(error)) => {
-                let message = format!("the body broke off: {error}");
-                return self.refuse("broken", StatusCode::BAD_REQUEST, 400, &message);
+        let held = match self.bodies.read(&parts.headers, body, setup.config.limits.max_body_bytes).await {
+            Ok(held) => held,
+            Err(unread) => {
+                let (status, reason) = unread.status();
+                return self.refuse(reason, status, status.as_u16(), &unread.to_string());
             }
         };
+        let body = held.bytes();
         if !is_json(&parts.headers) {
             let given = parts.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
             let given = given.unwrap_or_default();
@@ -116,7 +108,7 @@ impl Intake {
 
     fn take(&self, alerts: Vec<Alert>, refused: &[Refusal], setup: &Setup) -> Response {
         // Asked first: an alert that is queued now cannot have been delivered when it is answered.
-        let unreachable = self.passthrough.forwarder().unreachable_for();
+        let unreachable = self.passthrough.forwarder.unreachable_for();
         self.events.received(alerts.len());
         let now = Instant::now();
         for alert in alerts {
@@ -146,14 +138,6 @@ impl Intake {
     fn refuse(&self, reason: &'static str, status: StatusCode, code: u16, message: &str) -> Response {
         self.events.refused(reason, 1, &message);
         error(status, code, message)
-    }
-}
-
-async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge(limit)),
-        Err(error) => Err(Unread::Broken(error.to_string())),
     }
 }
 

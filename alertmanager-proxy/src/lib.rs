@@ -14,6 +14,7 @@
 pub mod alert;
 pub mod annotate;
 mod app;
+pub mod body;
 pub mod config;
 pub mod detail;
 pub mod events;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service::http::ClientOptions;
-use service::{Bound, BuildInfo, LogFlags, Server, WebFlags};
+use service::{Bound, BuildInfo, ConfigError, LogFlags, Server, WebFlags};
 use tokio_util::sync::CancellationToken;
 
 pub use app::App;
@@ -63,8 +64,7 @@ impl Program {
     /// # Errors
     /// When the configuration cannot be used, or a port cannot be opened.
     pub fn start(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
-        let config = Config::load(&flags.config)?;
-        let mut server = Server::new(info, &flags.web)?;
+        let (config, mut server) = ConfigError::both(Config::load(&flags.config), Server::new(info, &flags.web))?;
         let app = Arc::new(App::start(config, ClientOptions::new(info), server.registry())?);
         let (reloaded, file) = (Arc::clone(&app), flags.config.clone());
         let server = server.routes(app.routes()).on_reload(move || {

@@ -4,7 +4,8 @@
 //!
 //! Silences are gossiped among Alertmanagers, so one of them is enough. Bodies are streamed both ways. A request is tried at
 //! the next Alertmanager where that can do no harm: when no connection came about, and after other failures when its
-//! method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it.
+//! method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it. What is larger
+//! than a posted body may be is answered with 413.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +20,20 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use reqwest::Client;
 use service::http::innermost;
 
+use crate::body::{self, Bodies, Held, Unread};
 use crate::forward::{Forwarder, Peer};
 use crate::intake::error;
+use crate::setup::Shared;
 
 /// For one exchange. Long lists of alerts take Alertmanager seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of a body that is kept for another try; a silence has a few hundred.
-const KEPT: u64 = 1 << 20;
+const KEPT: usize = 1 << 20;
 
 /// Headers that are between two neighbours and not between the ends (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -47,44 +50,51 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// Passes requests on.
 #[derive(Debug)]
 pub struct Passthrough {
-    forwarder: Arc<Forwarder>,
-    client: Client,
+    /// The configuration in force.
+    pub setup: Shared,
+    /// Who knows the Alertmanagers.
+    pub forwarder: Arc<Forwarder>,
+    /// What requests are passed on with.
+    pub client: Client,
+    /// Reads the bodies that are kept.
+    pub bodies: Arc<Bodies>,
 }
 
 /// A request's body, on its way.
 enum Content {
-    Kept(Bytes),
-    Streamed(Body),
+    Kept(Held),
+    /// The same with its limit.
+    Streamed(Limited<Body>, usize),
 }
 
 /// Passes `request` on to the first Alertmanager that can be reached.
 pub async fn pass(State(passthrough): State<Arc<Passthrough>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match content(&parts.headers, body).await {
+    match passthrough.content(&parts.headers, body).await {
         Ok(content) => passthrough.anywhere(&parts, content).await,
-        Err(broken) => error(StatusCode::BAD_REQUEST, 400, &format!("the body broke off: {broken}")),
+        Err(why) => unread(&why),
     }
 }
 
 // === impl Passthrough ===
 
 impl Passthrough {
-    /// Passes requests on with `client`.
-    pub fn new(forwarder: Arc<Forwarder>, client: Client) -> Self {
-        Self { forwarder, client }
-    }
-
-    /// Who knows the Alertmanagers.
-    pub fn forwarder(&self) -> &Forwarder {
-        &self.forwarder
-    }
-
     /// Passes a request on to every Alertmanager; the answer is that of the first that has any: in the configured
     /// order, but those that are known to be down last.
-    pub async fn everywhere(&self, parts: &Parts, body: Bytes) -> Option<Response> {
+    pub async fn everywhere(&self, parts: &Parts, body: &Bytes) -> Option<Response> {
         let peers = self.forwarder.by_reachability();
         let answers = peers.iter().map(|peer| self.send(peer, parts, reqwest::Body::from(body.clone())));
         join_all(answers).await.into_iter().find_map(Result::ok).map(back)
+    }
+
+    /// What may have to be sent again is read first.
+    async fn content(&self, headers: &HeaderMap, body: Body) -> Result<Content, Unread> {
+        let limit = self.setup.load().config.limits.max_body_bytes;
+        match body::length(headers) {
+            Some(..=KEPT) => self.bodies.read(headers, body, limit).await.map(Content::Kept),
+            Some(length) if length > limit => Err(Unread::TooLarge(limit)),
+            _ => Ok(Content::Streamed(Limited::new(body, limit), limit)),
+        }
     }
 
     async fn anywhere(&self, parts: &Parts, content: Content) -> Response {
@@ -92,17 +102,18 @@ impl Passthrough {
         let mut failures = Vec::new();
         let kept = match content {
             Content::Kept(kept) => kept,
-            Content::Streamed(body) => {
+            Content::Streamed(body, limit) => {
                 let first = peers.first().expect("a configuration has at least one Alertmanager");
                 let body = reqwest::Body::wrap_stream(body.into_data_stream());
                 return match self.send(first, parts, body).await {
                     Ok(response) => back(response),
+                    Err(failure) if body::is_too_large(&failure) => unread(&Unread::TooLarge(limit)),
                     Err(failure) => unreachable(&[told(first, &failure)]),
                 };
             }
         };
         for peer in &peers {
-            match self.send(peer, parts, reqwest::Body::from(kept.clone())).await {
+            match self.send(peer, parts, reqwest::Body::from(kept.bytes().clone())).await {
                 Ok(response) => return back(response),
                 Err(failure) => {
                     failures.push(told(peer, &failure));
@@ -125,16 +136,6 @@ impl Passthrough {
         // A body, if only an empty one, would give a GET the header `Content-Length: 0`.
         let bodiless = !parts.headers.contains_key(CONTENT_LENGTH) && !parts.headers.contains_key(TRANSFER_ENCODING);
         if bodiless && parts.method != Method::POST { request.send().await } else { request.body(body).send().await }
-    }
-}
-
-/// What may have to be sent again is read first.
-async fn content(headers: &HeaderMap, body: Body) -> Result<Content, axum::Error> {
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    match length {
-        None if headers.contains_key(TRANSFER_ENCODING) => Ok(Content::Streamed(body)),
-        Some(length) if length > KEPT => Ok(Content::Streamed(body)),
-        _ => Ok(Content::Kept(body.collect().await?.to_bytes())),
     }
 }
 
@@ -161,6 +162,11 @@ fn strip(headers: &mut HeaderMap) {
 
 fn told(peer: &Peer, failure: &reqwest::Error) -> String {
     format!("{}: {}", peer.name(), innermost(failure))
+}
+
+fn unread(why: &Unread) -> Response {
+    let (status, _) = why.status();
+    error(status, status.as_u16(), &why.to_string())
 }
 
 fn unreachable(failures: &[String]) -> Response {

@@ -1,77 +1,69 @@
 //! From the file as written to a configuration that can be used: every failure, not only the first.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use regex::Regex;
-use service::ConfigError;
+use service::config::{Fields, Place};
 use url::Url;
 
-use super::fields::{Failures, Fields, Place};
-use super::raw::Node;
 use super::{Config, Fetch, Forward, Limits, Source, UrlTemplate, networks};
 use crate::alert::Names;
 
 const HOLD: Duration = Duration::from_secs(3);
 
-pub(super) fn check(root: &Node) -> Result<Config, ConfigError> {
-    let failures = Failures::default();
-    let config = config(root, &failures);
-    let failures = failures.sorted();
-    if failures.is_empty() { Ok(config) } else { Err(ConfigError::all(failures)) }
-}
+/// Waits that may be configured: long before the longest Prometheus resends and Alertmanager resolves.
+const WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 
-fn config(root: &Node, failures: &Failures) -> Config {
-    let mut fields = Place { path: String::new(), node: root }.fields(failures);
+pub(super) fn config(root: Place<'_>) -> Config {
+    let mut fields = root.fields();
     let alertmanagers = fields.needed_list("alertmanagers", "`- url: http://127.0.0.1:9093`");
     let sources = fields.list("sources");
     let config = Config {
-        alertmanagers: alertmanagers.iter().fold(Vec::new(), |known, place| alertmanager(place, known, failures)),
-        sources: sources.iter().filter_map(|place| source(place, failures)).collect(),
-        hold: fields.duration("hold", HOLD),
+        alertmanagers: alertmanagers.iter().fold(Vec::new(), |known, place| alertmanager(place, known)),
+        sources: sources.iter().filter_map(source).collect(),
+        hold: fields.duration("hold", WAITS, HOLD),
         fetch: fetch(fields.section("fetch")),
         forward: forward(fields.section("forward")),
         limits: limits(fields.section("limits")),
-        names: fields
-            .place("name_validation_scheme")
-            .and_then(|place| place.value(failures, names))
-            .unwrap_or(Names::Utf8),
+        names: fields.place("name_validation_scheme").and_then(|place| place.value(names)).unwrap_or(Names::Utf8),
     };
     fields.end();
     config
 }
 
 /// Adds the one that stands in `place` to those that are `known`: one that is there already would get every alert twice.
-fn alertmanager(place: &Place<'_>, mut known: Vec<Url>, failures: &Failures) -> Vec<Url> {
-    let mut fields = place.fields(failures);
+fn alertmanager(place: &Place<'_>, mut known: Vec<Url>) -> Vec<Url> {
+    let mut fields = place.fields();
     let new = |text: &str| match base_url(text)? {
         url if known.contains(&url) => Err(format!("`{text}` is there already; each gets every alert once")),
         url => Ok(url),
     };
-    let url = fields.needed("url", "http://127.0.0.1:9093").and_then(|place| place.value(failures, new));
+    let url = fields.needed("url", "http://127.0.0.1:9093").and_then(|place| place.value(new));
     fields.end();
     known.extend(url);
     known
 }
 
-fn source(place: &Place<'_>, failures: &Failures) -> Option<Source> {
-    let mut fields = place.fields(failures);
+fn source(place: &Place<'_>) -> Option<Source> {
+    let mut fields = place.fields();
     let matchers = fields.needed("match", "{check: \".+\"}");
     let url = fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"");
     let allow = fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked");
     fields.end();
-    let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(failures, anchored)?));
-    let matchers = matchers.map(|place| place.fields(failures).all().filter_map(matcher).collect());
-    let allow = allow.iter().filter_map(|place| place.value(failures, networks::parse)).collect();
+    let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(anchored)?));
+    let matchers = matchers.map(|place| place.fields().all().filter_map(matcher).collect());
+    let allow = allow.iter().filter_map(|place| place.value(networks::parse)).collect();
     let template = |text: &str| UrlTemplate::new(text).map_err(|error| error.to_string());
-    Some(Source { matchers: matchers.unwrap_or_default(), url: url?.value(failures, template)?, allow })
+    Some(Source { matchers: matchers.unwrap_or_default(), url: url?.value(template)?, allow })
 }
 
 fn fetch(mut fields: Fields<'_>) -> Fetch {
     let default = Fetch::default();
     let fetch = Fetch {
-        timeout: fields.duration("timeout", default.timeout),
-        cache: fields.duration("cache", default.cache),
-        failure_cache: fields.duration("failure_cache", default.failure_cache),
+        timeout: fields.duration("timeout", WAITS, default.timeout),
+        cache: fields.duration("cache", WAITS, default.cache),
+        failure_cache: fields.duration("failure_cache", WAITS, default.failure_cache),
         concurrency: fields.number("concurrency", default.concurrency),
         concurrency_per_node: fields.number("concurrency_per_node", default.concurrency_per_node),
         max_response_bytes: fields.number("max_response_bytes", default.max_response_bytes),
@@ -83,8 +75,8 @@ fn fetch(mut fields: Fields<'_>) -> Fetch {
 fn forward(mut fields: Fields<'_>) -> Forward {
     let default = Forward::default();
     let forward = Forward {
-        timeout: fields.duration("timeout", default.timeout),
-        unreachable_after: fields.duration("unreachable_after", default.unreachable_after),
+        timeout: fields.duration("timeout", WAITS, default.timeout),
+        unreachable_after: fields.duration("unreachable_after", WAITS, default.unreachable_after),
     };
     fields.end();
     forward

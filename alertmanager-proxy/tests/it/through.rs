@@ -1,5 +1,7 @@
 //! Everything else is Alertmanager's.
 
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::Value;
 
 use crate::alertmanager::Alertmanager;
@@ -47,6 +49,22 @@ async fn long_bodies_are_streamed() {
     let body = service::http::read_limited(response, 8 << 20).await.unwrap();
     let said: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(said["body"].as_str().unwrap().len(), long.len());
+}
+
+#[tokio::test]
+async fn no_body_is_larger_than_one_may_be() {
+    let alertmanager = Alertmanager::start().await;
+    for (limit, length) in [(1000, 1001), (2 << 20, (2 << 20) + 1)] {
+        let proxy = Proxy::start(&config(&[alertmanager.address], &format!("limits: {{max_body_bytes: {limit}}}")));
+        let long = Bytes::from("x".repeat(length));
+        let parts = [long.slice(..limit), long.slice(limit..)].map(Ok::<_, std::io::Error>);
+        for body in [reqwest::Body::from(long), reqwest::Body::wrap_stream(stream::iter(parts))] {
+            let response = proxy.client.put(proxy.url("/any")).body(body).send().await.unwrap();
+            let (status, text) = read(response).await;
+            assert_eq!(status, 413, "{limit}: {text}");
+            assert!(text.contains("limits.max_body_bytes"), "{text}");
+        }
+    }
 }
 
 #[tokio::test]

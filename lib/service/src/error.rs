@@ -22,6 +22,20 @@ impl ConfigError {
         Self { failures: failures.into_iter().map(|failure| failure.to_string()).collect() }
     }
 
+    /// Both results, or the failures of both.
+    ///
+    /// # Errors
+    /// When one of them is a failure.
+    pub fn both<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
+        match (first, second) {
+            (Ok(first), Ok(second)) => Ok((first, second)),
+            (first, second) => {
+                let (first, second) = (first.err(), second.err());
+                Err(Self::all([first, second].into_iter().flatten().flat_map(|error| error.failures)))
+            }
+        }
+    }
+
     /// The failures.
     #[must_use]
     pub fn failures(&self) -> &[String] {

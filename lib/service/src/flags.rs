@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use jiff::{Span, SpanRelativeTo};
 
 use crate::listen::ListenAddress;
 
@@ -71,13 +72,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// Parses a duration as `10s`, `1m30s` or `500ms`, for `value_parser`.
+/// Parses a duration as `10s`, `1m30s`, `500ms` or `2d`, for `value_parser`. A day has 24 hours and a week 7 days, as in
+/// Prometheus.
 ///
 /// # Errors
 /// When the text is not a duration, or a negative one.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let signed: jiff::SignedDuration =
-        text.parse().map_err(|_| "not a duration; write it like `10s`, `1m30s` or `500ms`".to_owned())?;
+    let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    let signed = span.map_err(|_| "not a duration; write it like `10s`, `1m30s`, `500ms` or `2d`".to_owned())?;
     Duration::try_from(signed).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
@@ -119,6 +121,24 @@ mod tests {
         let flags = parse(&["--web.listen-address=127.0.0.1:1", "--web.listen-address", "[::1]:2"]).unwrap();
         let shown: Vec<_> = flags.web.listen_address.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["127.0.0.1:1", "[::1]:2"]);
+    }
+
+    #[test]
+    fn durations_as_prometheus_writes_them() {
+        for (text, seconds) in [
+            ("1m30s", 90.0),
+            ("500ms", 0.5),
+            ("1.5h", 5400.0),
+            ("0s", 0.0),
+            ("2d", 172_800.0),
+            ("1w", 604_800.0),
+            ("1d12h", 129_600.0),
+        ] {
+            assert_eq!(duration(text).map(|duration| duration.as_secs_f64()), Ok(seconds), "{text}");
+        }
+        for text in ["", "5", "1mo", "1y", "soon", "99999999999999w"] {
+            assert!(duration(text).unwrap_err().starts_with("not a duration"), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What every Ogi server shares, once: flags, logging, listeners, exporter-toolkit's web config, health, `/metrics`, serving
-//! within limits, reloading, stopping, systemd, and HTTP clients.
+//! within limits, reloading, stopping, systemd, HTTP clients, and [reading configuration files](config).
 //!
 //! A program is a thin shell around a library that builds a [`Server`]:
 //!
@@ -53,6 +53,7 @@
 mod access;
 mod auth;
 mod body;
+pub mod config;
 mod error;
 mod flags;
 pub mod http;

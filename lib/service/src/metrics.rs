@@ -52,6 +52,8 @@ pub(crate) enum Cut {
     IdleTimeout,
     /// The client did not read its answer.
     WriteTimeout,
+    /// The client read its answer too slowly.
+    AnswerTimeout,
     /// What was sent is not HTTP, or its header is too large.
     BadRequest,
     /// The connection was still open when the deadline for stopping passed.
@@ -59,13 +61,14 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::TlsTimeout,
         Self::TlsFailed,
         Self::HeaderTimeout,
         Self::BodyTimeout,
         Self::IdleTimeout,
         Self::WriteTimeout,
+        Self::AnswerTimeout,
         Self::BadRequest,
         Self::StopDeadline,
     ];
@@ -78,6 +81,7 @@ impl Cut {
             Self::BodyTimeout => "body_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::WriteTimeout => "write_timeout",
+            Self::AnswerTimeout => "answer_timeout",
             Self::BadRequest => "bad_request",
             Self::StopDeadline => "stop_deadline",
         }

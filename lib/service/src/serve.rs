@@ -37,6 +37,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// While the client takes nothing of an answer. 30 s.
     pub write: Duration,
+    /// From when a client first lets an answer wait to the answer's end, however much it takes meanwhile. 5 min.
+    pub answer: Duration,
 }
 
 impl Default for Timeouts {
@@ -47,6 +49,7 @@ impl Default for Timeouts {
             body: Duration::from_secs(30),
             idle: Duration::from_secs(300),
             write: Duration::from_secs(30),
+            answer: Duration::from_secs(300),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The time limits of a connection, kept where its bytes pass.
 //!
 //! [`Watched`] wraps the socket, beneath TLS. When reading has to wait, the limit of the current [`Phase`] runs; when
-//! writing has to wait, the write limit does. A limit that passes makes the socket fail, whatever was going on above, and
+//! writing has to wait, the write limit does, and the one of the whole answer, which progress does not begin anew: a client
+//! that takes a byte now and then would keep its slot for ever. A limit that passes makes the socket fail, whatever was going on above, and
 //! the reason is kept in the [`Watch`].
 
 use std::io;
@@ -11,7 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use super::Timeouts;
 use crate::metrics::Cut;
@@ -106,6 +107,10 @@ impl Watch {
         (state.epoch, limit)
     }
 
+    fn epoch(&self) -> u64 {
+        self.state().epoch
+    }
+
     fn expire(&self, cut: Cut) -> io::Error {
         self.cut(cut);
         io::ErrorKind::TimedOut.into()
@@ -118,11 +123,13 @@ pub(super) struct Watched<S> {
     watch: Arc<Watch>,
     reading: Option<(u64, Pin<Box<Sleep>>)>,
     writing: Option<Pin<Box<Sleep>>>,
+    /// The limit of the answer that is being written, with the number of its phase.
+    answering: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(socket: S, watch: Arc<Watch>) -> Self {
-        Self { socket, watch, reading: None, writing: None }
+        Self { socket, watch, reading: None, writing: None, answering: None }
     }
 
     /// Reading has to wait: fails once the phase's limit has passed.
@@ -132,19 +139,18 @@ impl<S> Watched<S> {
             self.reading = None;
             return Poll::Pending;
         };
-        let timer = match &mut self.reading {
-            Some((of, timer)) if *of == epoch => timer,
-            stale => &mut stale.insert((epoch, Box::pin(tokio::time::sleep_until(Instant::now() + limit)))).1,
-        };
-        ready!(timer.as_mut().poll(cx));
+        ready!(timer(&mut self.reading, epoch, limit).poll(cx));
         Poll::Ready(Err(self.watch.expire(cut)))
     }
 
-    /// Writing has to wait: fails once nothing could be written for the limit.
+    /// Writing has to wait: fails once nothing could be written for the limit, or the answer has taken too long.
     fn write_pending<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let limit = self.watch.timeouts.write;
-        let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        ready!(timer.as_mut().poll(cx));
+        let Timeouts { write, answer, .. } = self.watch.timeouts;
+        if timer(&mut self.answering, self.watch.epoch(), answer).poll(cx).is_ready() {
+            return Poll::Ready(Err(self.watch.expire(Cut::AnswerTimeout)));
+        }
+        let waited = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(write)));
+        ready!(waited.as_mut().poll(cx));
         Poll::Ready(Err(self.watch.expire(Cut::WriteTimeout)))
     }
 
@@ -155,6 +161,12 @@ impl<S> Watched<S> {
         self.writing = None;
         result
     }
+}
+
+/// The timer of the phase with the number `epoch`; one of an earlier phase is replaced.
+fn timer(slot: &mut Option<(u64, Pin<Box<Sleep>>)>, epoch: u64, limit: Duration) -> Pin<&mut Sleep> {
+    let current = slot.take().filter(|(of, _)| *of == epoch);
+    slot.insert(current.unwrap_or_else(|| (epoch, Box::pin(tokio::time::sleep(limit))))).1.as_mut()
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {

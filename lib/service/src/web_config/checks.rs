@@ -1,41 +1,31 @@
-//! Collecting failures and the files that were read.
+//! What the checks of one file share: where failures are noted, and the files that were read.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde_saphyr::Spanned;
+use crate::config::{Failures, Located};
 
-/// The failures of one web config file.
+/// The checks of one web config file.
 #[derive(Debug)]
-pub(super) struct Checks {
-    file: PathBuf,
-    failures: Vec<String>,
+pub(super) struct Checks<'a> {
+    file: &'a Path,
+    failures: &'a Failures,
     /// Every file that was read or should have been.
-    stamps: Vec<Stamp>,
+    stamps: &'a mut Vec<Stamp>,
 }
 
-impl Checks {
-    pub(super) fn new(file: &Path) -> Self {
-        Self { file: file.to_owned(), failures: Vec::new(), stamps: Vec::new() }
+impl<'a> Checks<'a> {
+    pub(super) fn new(file: &'a Path, failures: &'a Failures, stamps: &'a mut Vec<Stamp>) -> Self {
+        Self { file, failures, stamps }
     }
 
     /// A failure of a value.
-    pub(super) fn fail<T>(&mut self, field: &str, at: &Spanned<T>, message: impl std::fmt::Display) {
-        self.fail_at(at.referenced.line(), field, message);
+    pub(super) fn fail<T>(&self, field: &str, at: &Located<T>, message: impl std::fmt::Display) {
+        self.fail_at(at.line, field, message);
     }
 
-    pub(super) fn fail_at(&mut self, line: u64, field: &str, message: impl std::fmt::Display) {
-        self.failures.push(format!("{}:{line}: {field}: {message}", self.file.display()));
-    }
-
-    /// A failure of the file as a whole.
-    pub(super) fn fail_file(&mut self, message: impl std::fmt::Display) {
-        self.failures.push(format!("{}: {message}", self.file.display()));
-    }
-
-    /// A failure at a line, in no particular field.
-    pub(super) fn fail_line(&mut self, line: u64, message: impl std::fmt::Display) {
-        self.failures.push(format!("{}:{line}: {message}", self.file.display()));
+    pub(super) fn fail_at(&self, line: u64, field: &str, message: impl std::fmt::Display) {
+        self.failures.add(line, field, message);
     }
 
     /// Reads a file and remembers its state of before, so that a later change shows.
@@ -48,10 +38,6 @@ impl Checks {
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(path)
     }
-
-    pub(super) fn into_parts(self) -> (Vec<String>, Vec<Stamp>) {
-        (self.failures, self.stamps)
-    }
 }
 
 /// What tells one state of a file from another without reading it.
@@ -63,7 +49,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         let state = std::fs::metadata(path)
             .and_then(|metadata| Ok((metadata.modified()?, metadata.len(), metadata.ino())))

@@ -8,11 +8,10 @@ use rustls::pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
-use serde_saphyr::Spanned;
 
 use super::checks::Checks;
 use super::raw::RawTls;
-use super::tls::given;
+use crate::config::Located;
 
 const TYPES: &str =
     "NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert";
@@ -33,15 +32,15 @@ enum Policy {
 
 /// The verifier for the section's policy, or none after at least one failure.
 pub(super) fn verifier(
-    section: &Spanned<RawTls>,
+    section: &Located<RawTls>,
     authorities: Option<RootCertStore>,
     provider: &Arc<CryptoProvider>,
-    checks: &mut Checks,
+    checks: &mut Checks<'_>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
     let raw = &section.value;
     let policy = policy(raw, checks)?;
     let sans = sans(raw, policy, checks)?;
-    let authority = given(&raw.client_ca).or(given(&raw.client_ca_file));
+    let authority = raw.client_ca.as_ref().or(raw.client_ca_file.as_ref());
     let verifier: Arc<dyn ClientCertVerifier> = match (policy, authority) {
         (Policy::Nothing, None) => WebPkiClientVerifier::no_client_auth(),
         (Policy::Nothing, Some(authority)) => {
@@ -76,7 +75,7 @@ pub(super) fn verifies(raw: &RawTls) -> bool {
     matches!(text, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert")
 }
 
-fn policy(raw: &RawTls, checks: &mut Checks) -> Option<Policy> {
+fn policy(raw: &RawTls, checks: &mut Checks<'_>) -> Option<Policy> {
     let Some(text) = &raw.client_auth_type else { return Some(Policy::Nothing) };
     match text.value.as_str() {
         "" | "NoClientCert" => Some(Policy::Nothing),
@@ -92,9 +91,9 @@ fn policy(raw: &RawTls, checks: &mut Checks) -> Option<Policy> {
     }
 }
 
-fn sans(raw: &RawTls, policy: Policy, checks: &mut Checks) -> Option<Vec<String>> {
+fn sans(raw: &RawTls, policy: Policy, checks: &mut Checks<'_>) -> Option<Vec<String>> {
     let field = "tls_server_config.client_allowed_sans";
-    let listed = raw.client_allowed_sans.as_deref().unwrap_or_default();
+    let listed = &raw.client_allowed_sans;
     let Some(first) = listed.first() else { return Some(Vec::new()) };
     if !matches!(policy, Policy::Any { required: true } | Policy::Verified { required: true }) {
         // Without a certificate there would be nothing to match, and the list would protect nothing.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use serde_saphyr::Spanned;
 
 use super::WebConfig;
 use super::checks::{Checks, Stamp};
-use super::raw::Raw;
+use super::raw::{self, Raw, Texts};
 use super::{client_cert, rate_limit, tls};
 use crate::auth::Users;
+use crate::config;
 use crate::error::ConfigError;
 
 /// Headers that may be configured, and the values of those that have a fixed set (exporter-toolkit's `extraHTTPHeaders`).
@@ -34,45 +34,23 @@ pub(super) struct Loaded {
 
 /// Reads and checks a file.
 pub(super) fn load(path: &Path) -> Loaded {
-    let mut checks = Checks::new(path);
-    let config = read(path, &mut checks).map(|raw| check(raw, &mut checks));
-    let (failures, stamps) = checks.into_parts();
-    let config = match config {
-        Some(config) if failures.is_empty() => Ok(config),
-        _ => Err(ConfigError::all(failures)),
-    };
+    let mut stamps = vec![Stamp::of(path)];
+    let config =
+        config::load(path, |root| check(raw::read(&root), &mut Checks::new(path, root.failures(), &mut stamps)));
     Loaded { config, stamps }
 }
 
-fn read(path: &Path, checks: &mut Checks) -> Option<Raw> {
-    let bytes = match checks.read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            checks.fail_file(format_args!("cannot read the web config file: {error}"));
-            return None;
-        }
-    };
-    match serde_saphyr::from_slice::<Option<Raw>>(&bytes) {
-        Ok(raw) => Some(raw.unwrap_or_default()),
-        Err(error) => {
-            // Without the snippet of the text: it may show a key or a hash.
-            let line = error.location().map_or(0, |location| location.line());
-            checks.fail_line(line, error.without_snippet());
-            None
-        }
+fn check(raw: Raw, checks: &mut Checks<'_>) -> WebConfig {
+    WebConfig {
+        verifies_clients: raw.tls.as_ref().is_some_and(|raw| client_cert::verifies(&raw.value)),
+        tls: raw.tls.and_then(|raw| tls::server_config(&raw, checks)),
+        headers: headers(raw.headers, checks),
+        rate_limit: rate_limit::check(&raw.rate_limit, checks),
+        users: users(raw.users, checks),
     }
 }
 
-fn check(raw: Raw, checks: &mut Checks) -> WebConfig {
-    let verifies_clients = raw.tls_server_config.as_ref().is_some_and(|raw| client_cert::verifies(&raw.value));
-    let tls = raw.tls_server_config.and_then(|raw| tls::server_config(&raw, checks));
-    let headers = headers(raw.http_server_config.and_then(|http| http.headers).unwrap_or_default(), checks);
-    let rate_limit = raw.rate_limit.and_then(|raw| rate_limit::check(&raw, checks));
-    let users = users(raw.basic_auth_users.unwrap_or_default(), checks);
-    WebConfig { tls, rate_limit, headers, users, verifies_clients }
-}
-
-fn headers(raw: BTreeMap<String, Spanned<String>>, checks: &mut Checks) -> HeaderMap {
+fn headers(raw: Texts, checks: &mut Checks<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in raw {
         let field = format!("http_server_config.headers.{name}");
@@ -98,7 +76,7 @@ fn headers(raw: BTreeMap<String, Spanned<String>>, checks: &mut Checks) -> Heade
     headers
 }
 
-fn users(raw: BTreeMap<String, Spanned<String>>, checks: &mut Checks) -> Users {
+fn users(raw: Texts, checks: &mut Checks<'_>) -> Users {
     let mut hashes = BTreeMap::new();
     let mut highest = 0;
     for (user, hash) in raw {

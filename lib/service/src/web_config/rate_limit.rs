@@ -45,7 +45,7 @@ pub(crate) fn refusal() -> Response {
 }
 
 /// The checked section. None without an interval, which means no limit.
-pub(super) fn check(raw: &RawRateLimit, checks: &mut Checks) -> Option<RateLimit> {
+pub(super) fn check(raw: &RawRateLimit, checks: &Checks<'_>) -> Option<RateLimit> {
     let interval = raw.interval.as_ref().filter(|text| text.value != "0")?;
     let duration = crate::flags::duration(&interval.value);
     let duration = duration.map_err(|error| checks.fail("rate_limit.interval", interval, error)).ok()?;
@@ -54,13 +54,14 @@ pub(super) fn check(raw: &RawRateLimit, checks: &mut Checks) -> Option<RateLimit
     }
     if duration > LONGEST {
         checks.fail("rate_limit.interval", interval, "is longer than a day");
-        return None;
     }
-    match raw.burst.as_ref() {
-        Some(burst) if burst.value > 0 => Some(RateLimit::new(duration, burst.value)),
+    let burst = raw.burst.as_ref().map_or(Ok(0), |text| text.value.parse::<u32>());
+    match burst {
+        Ok(burst @ 1..) => Some(RateLimit::new(duration.min(LONGEST), burst)),
         _ => {
             // Go's limiter takes 0 and then refuses every request.
-            checks.fail("rate_limit.burst", interval, "an interval needs a burst of at least 1");
+            let at = raw.burst.as_ref().unwrap_or(interval);
+            checks.fail("rate_limit.burst", at, "an interval needs a burst, a whole number from 1 up");
             None
         }
     }

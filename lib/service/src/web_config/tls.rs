@@ -8,11 +8,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{NamedGroup, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use serde_saphyr::Spanned;
 
 use super::checks::Checks;
 use super::client_cert;
-use super::raw::RawTls;
+use super::raw::{RawTls, Text};
+use crate::config::Located;
 use crate::tls;
 
 /// Go's names of the curves that rustls has with ring.
@@ -20,19 +20,19 @@ const CURVES: [(&str, NamedGroup); 3] =
     [("CurveP256", NamedGroup::secp256r1), ("CurveP384", NamedGroup::secp384r1), ("X25519", NamedGroup::X25519)];
 
 /// Settings for TLS. None for an empty section, which means plain HTTP, and after at least one failure.
-pub(super) fn server_config(section: &Spanned<RawTls>, checks: &mut Checks) -> Option<Arc<ServerConfig>> {
+pub(super) fn server_config(section: &Located<RawTls>, checks: &mut Checks<'_>) -> Option<Arc<ServerConfig>> {
     let raw = &section.value;
     if raw.is_empty() {
         return None;
     }
-    let certificate = Pem::read(given(&raw.cert), given(&raw.cert_file), "cert", checks);
-    let key = Pem::read(given(&raw.key), given(&raw.key_file), "key", checks);
+    let certificate = Pem::read(raw.cert.as_ref(), raw.cert_file.as_ref(), "cert", checks);
+    let key = Pem::read(raw.key.as_ref(), raw.key_file.as_ref(), "key", checks);
     for (inline, file, name) in [(&raw.cert, &raw.cert_file, "cert"), (&raw.key, &raw.key_file, "key")] {
-        if given(inline).or(given(file)).is_none() {
+        if inline.as_ref().or(file.as_ref()).is_none() {
             checks.fail("tls_server_config", section, format_args!("needs one of {name} and {name}_file"));
         }
     }
-    let authorities = Pem::read(given(&raw.client_ca), given(&raw.client_ca_file), "client_ca", checks)
+    let authorities = Pem::read(raw.client_ca.as_ref(), raw.client_ca_file.as_ref(), "client_ca", checks)
         .and_then(|pem| roots(&pem, checks));
     let provider = Arc::new(provider(raw, checks));
     let verifier = client_cert::verifier(section, authorities, &provider, checks);
@@ -51,26 +51,21 @@ impl RawTls {
     /// plain HTTP: who writes a `min_version` expects TLS.
     fn is_empty(&self) -> bool {
         let texts = [
-            given(&self.cert),
-            given(&self.cert_file),
-            given(&self.key),
-            given(&self.key_file),
-            given(&self.client_ca),
-            given(&self.client_ca_file),
-            given(&self.client_auth_type),
-            given(&self.min_version),
-            given(&self.max_version),
+            &self.cert,
+            &self.cert_file,
+            &self.key,
+            &self.key_file,
+            &self.client_ca,
+            &self.client_ca_file,
+            &self.client_auth_type,
+            &self.min_version,
+            &self.max_version,
         ];
         let lists = [&self.client_allowed_sans, &self.cipher_suites, &self.curve_preferences];
-        texts.iter().all(Option::is_none)
-            && lists.iter().all(|list| list.as_ref().is_none_or(Vec::is_empty))
+        texts.iter().all(|text| text.is_none())
+            && lists.iter().all(|list| list.is_empty())
             && self.prefer_server_cipher_suites.is_none()
     }
-}
-
-/// A text that is set; an empty one is not, as in Go.
-pub(super) fn given(text: &Option<Spanned<String>>) -> Option<&Spanned<String>> {
-    text.as_ref().filter(|text| !text.value.is_empty())
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -101,16 +96,11 @@ struct Pem {
 
 impl Pem {
     /// Takes the field `name`, or the file that the field `name_file` names.
-    fn read(
-        inline: Option<&Spanned<String>>,
-        file: Option<&Spanned<String>>,
-        name: &str,
-        checks: &mut Checks,
-    ) -> Option<Self> {
+    fn read(inline: Option<&Text>, file: Option<&Text>, name: &str, checks: &mut Checks<'_>) -> Option<Self> {
         let field = format!("tls_server_config.{name}");
         let Some(file) = file else {
             let text = inline?;
-            return Some(Self { bytes: text.value.clone().into_bytes(), field, line: text.referenced.line() });
+            return Some(Self { bytes: text.value.clone().into_bytes(), field, line: text.line });
         };
         let field = format!("{field}_file");
         if inline.is_some() {
@@ -119,7 +109,7 @@ impl Pem {
         }
         let path = checks.resolve(&file.value);
         match checks.read(&path) {
-            Ok(bytes) => Some(Self { bytes, field, line: file.referenced.line() }),
+            Ok(bytes) => Some(Self { bytes, field, line: file.line }),
             Err(error) => {
                 checks.fail(&field, file, format_args!("cannot read {}: {error}", path.display()));
                 None
@@ -127,7 +117,7 @@ impl Pem {
         }
     }
 
-    fn certificates(&self, checks: &mut Checks) -> Option<Vec<CertificateDer<'static>>> {
+    fn certificates(&self, checks: &mut Checks<'_>) -> Option<Vec<CertificateDer<'static>>> {
         let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&self.bytes).collect();
         match read {
             Ok(certificates) if !certificates.is_empty() => Some(certificates),
@@ -136,13 +126,13 @@ impl Pem {
         }
     }
 
-    fn fail<T>(&self, message: impl std::fmt::Display, checks: &mut Checks) -> Option<T> {
+    fn fail<T>(&self, message: impl std::fmt::Display, checks: &mut Checks<'_>) -> Option<T> {
         checks.fail_at(self.line, &self.field, message);
         None
     }
 }
 
-fn identity(certificate: Pem, key: Pem, checks: &mut Checks) -> Option<Identity> {
+fn identity(certificate: Pem, key: Pem, checks: &mut Checks<'_>) -> Option<Identity> {
     let certificates = certificate.certificates(checks);
     let key = match PrivateKeyDer::from_pem_slice(&key.bytes) {
         Ok(key) => Some(key),
@@ -152,7 +142,7 @@ fn identity(certificate: Pem, key: Pem, checks: &mut Checks) -> Option<Identity>
     Some((certificates?, key?))
 }
 
-fn roots(pem: &Pem, checks: &mut Checks) -> Option<RootCertStore> {
+fn roots(pem: &Pem, checks: &mut Checks<'_>) -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in pem.certificates(checks)? {
         if let Err(error) = roots.add(certificate) {
@@ -163,8 +153,8 @@ fn roots(pem: &Pem, checks: &mut Checks) -> Option<RootCertStore> {
 }
 
 /// The versions from `min_version` to `max_version`.
-fn versions(raw: &RawTls, checks: &mut Checks) -> Option<Vec<&'static SupportedProtocolVersion>> {
-    let mut version = |text: &Option<Spanned<String>>, field: &str, default| match text {
+fn versions(raw: &RawTls, checks: &mut Checks<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
+    let version = |text: &Option<Text>, field: &str, default| match text {
         None => Some(default),
         Some(text) => match text.value.as_str() {
             "" => Some(default),
@@ -184,7 +174,7 @@ fn versions(raw: &RawTls, checks: &mut Checks) -> Option<Vec<&'static SupportedP
         (12, 13) => Some(vec![&TLS13, &TLS12]),
         (13, 13) => Some(vec![&TLS13]),
         _ => {
-            let at = raw.min_version.as_ref().or(raw.max_version.as_ref()).map_or(0, |text| text.referenced.line());
+            let at = raw.min_version.as_ref().or(raw.max_version.as_ref()).map_or(0, |text| text.line);
             checks.fail_at(at, "tls_server_config.min_version", "is above max_version");
             None
         }
@@ -192,47 +182,32 @@ fn versions(raw: &RawTls, checks: &mut Checks) -> Option<Vec<&'static SupportedP
 }
 
 /// The provider with the suites and curves that the file names. As in Go, the suites of TLS 1.3 are always on.
-fn provider(raw: &RawTls, checks: &mut Checks) -> CryptoProvider {
+fn provider(raw: &RawTls, checks: &Checks<'_>) -> CryptoProvider {
     let mut provider = CryptoProvider::clone(&tls::provider());
-    if let Some(names) = raw.cipher_suites.as_ref().filter(|names| !names.is_empty()) {
-        let (newest, mut older): (Vec<_>, Vec<_>) =
-            provider.cipher_suites.iter().partition(|suite| suite.tls13().is_some());
-        older = choose(
-            names,
-            "cipher_suites",
-            &older,
-            |suite: &rustls::SupportedCipherSuite| format!("{:?}", suite.suite()),
-            checks,
-        );
-        provider.cipher_suites = newest.into_iter().chain(older).collect();
+    if !raw.cipher_suites.is_empty() {
+        let (newest, older): (Vec<_>, Vec<_>) =
+            provider.cipher_suites.into_iter().partition(|suite| suite.tls13().is_some());
+        let known: Vec<_> = older.into_iter().map(|suite| (format!("{:?}", suite.suite()), suite)).collect();
+        let chosen = choose(&raw.cipher_suites, "cipher_suites", &known, checks);
+        provider.cipher_suites = newest.into_iter().chain(chosen).collect();
     }
-    if let Some(names) = raw.curve_preferences.as_ref().filter(|names| !names.is_empty()) {
-        let name = |group: &&'static dyn rustls::crypto::SupportedKxGroup| {
-            CURVES
-                .iter()
-                .find(|(_, known)| *known == group.name())
-                .map_or(String::new(), |(name, _)| (*name).to_owned())
-        };
-        provider.kx_groups = choose(names, "curve_preferences", &provider.kx_groups, name, checks);
+    if !raw.curve_preferences.is_empty() {
+        let name = |group: NamedGroup| CURVES.iter().find(|(_, known)| *known == group).map_or("", |(name, _)| name);
+        let known: Vec<_> = provider.kx_groups.iter().map(|group| (name(group.name()).to_owned(), *group)).collect();
+        provider.kx_groups = choose(&raw.curve_preferences, "curve_preferences", &known, checks);
     }
     provider
 }
 
 /// The entries that are named, in the order of the names.
-fn choose<T: Clone>(
-    names: &[Spanned<String>],
-    field: &str,
-    known: &[T],
-    name_of: impl Fn(&T) -> String,
-    checks: &mut Checks,
-) -> Vec<T> {
+fn choose<T: Copy>(names: &[Text], field: &str, known: &[(String, T)], checks: &Checks<'_>) -> Vec<T> {
     let mut chosen = Vec::new();
     for name in names {
-        match known.iter().find(|entry| name_of(entry) == name.value) {
-            Some(entry) => chosen.push(entry.clone()),
+        match known.iter().find(|(known, _)| *known == name.value) {
+            Some((_, entry)) => chosen.push(*entry),
             None if field == "cipher_suites" && is_tls13(&name.value) => {}
             None => {
-                let all: Vec<_> = known.iter().map(&name_of).collect();
+                let all: Vec<_> = known.iter().map(|(known, _)| known.as_str()).collect();
                 let message = format_args!("`{}` is not supported; these are: {}", name.value, all.join(", "));
                 checks.fail(&format!("tls_server_config.{field}"), name, message);
             }

@@ -82,6 +82,22 @@ async fn a_client_that_does_not_read_is_cut() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_a_little_now_and_then_is_cut() {
+    let running = start(server(&[]).routes(routes()).timeouts(Timeouts { answer: SHORT * 5, ..PATIENT }));
+    let mut stream = running.connect("GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let drip = async {
+        let mut beat = tokio::time::interval(SHORT / 3);
+        let mut part = [0; 64 << 10];
+        while matches!(stream.read(&mut part).await, Ok(1..)) {
+            beat.tick().await;
+        }
+    };
+    tokio::time::timeout(NEVER, drip).await.expect("the server does not end the connection");
+    running.wait_for_cut("answer_timeout").await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_not_http_is_answered_and_counted() {
     let running = start(server(&[]).routes(routes()).timeouts(PATIENT));
     let mut stream = running.connect("\u{16}\u{3}\u{1} hello\r\n\r\n").await;

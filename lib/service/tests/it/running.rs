@@ -21,7 +21,7 @@ pub(crate) const NEVER: Duration = Duration::from_secs(20);
 
 /// Limits that do not pass within a test.
 pub(crate) const PATIENT: Timeouts =
-    Timeouts { tls_handshake: NEVER, header: NEVER, body: NEVER, idle: NEVER, write: NEVER };
+    Timeouts { tls_handshake: NEVER, header: NEVER, body: NEVER, idle: NEVER, write: NEVER, answer: NEVER };
 
 /// A limit that passes at once.
 pub(crate) const SHORT: Duration = Duration::from_millis(30);

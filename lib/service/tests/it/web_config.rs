@@ -49,11 +49,14 @@ fn mistakes_in_headers_and_users_name_file_line_and_field() {
                 "web.yml:3: basic_auth_users.b: a bcrypt cost of 31 is above 18",
             ],
         ),
-        ("rate_limit:\n  interval: 1s\n", &["web.yml:2: rate_limit.burst: an interval needs a burst of at least 1"]),
+        (
+            "rate_limit:\n  interval: 1s\n",
+            &["web.yml:2: rate_limit.burst: an interval needs a burst, a whole number from 1 up"],
+        ),
         ("rate_limit:\n  interval: 100000h\n  burst: 5\n", &["web.yml:2: rate_limit.interval: is longer than a day"]),
         (
             "rate_limit:\n  interval: often\n  burst: 5\n",
-            &["web.yml:2: rate_limit.interval: not a duration; write it like `10s`, `1m30s` or `500ms`"],
+            &["web.yml:2: rate_limit.interval: not a duration; write it like `10s`, `1m30s`, `500ms` or `2d`"],
         ),
     ]);
 }
@@ -131,14 +134,14 @@ fn versions_suites_and_curves_that_there_are_not_name_what_there_is() {
             "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  min_version: TLS10\n  max_version: TLS14\n  \
              cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n  curve_preferences: [CurveP521]\n",
             &[
+                "web.yml:4: tls_server_config.min_version: `TLS10` is not supported; TLS12 and TLS13 are",
+                "web.yml:5: tls_server_config.max_version: `TLS14` is not supported; TLS12 and TLS13 are",
                 "web.yml:6: tls_server_config.cipher_suites: `TLS_RSA_WITH_RC4_128_SHA` is not supported; these are: \
                  TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
                  TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, \
                  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
                 "web.yml:7: tls_server_config.curve_preferences: `CurveP521` is not supported; these are: X25519, \
                  CurveP256, CurveP384",
-                "web.yml:4: tls_server_config.min_version: `TLS10` is not supported; TLS12 and TLS13 are",
-                "web.yml:5: tls_server_config.max_version: `TLS14` is not supported; TLS12 and TLS13 are",
             ],
         ),
         (
@@ -149,11 +152,41 @@ fn versions_suites_and_curves_that_there_are_not_name_what_there_is() {
 }
 
 #[test]
+fn mistakes_of_every_kind_are_told_together_in_the_order_of_their_lines() {
+    let text = "tls_server_config:\n  certfile: a.crt\n  key_file: [a.key]\nhttp_server_config:\n  http2: maybe\n  \
+                headers: {Server: x}\nbasic_auth_users: [a]\nrate_limit: {interval: 1s, burst: some}\nusers: {}\n";
+    let found = failures(text);
+    let places: Vec<_> =
+        found.iter().map(|failure| failure.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        places,
+        [
+            "web.yml:2 tls_server_config.certfile",
+            "web.yml:3 tls_server_config.key_file",
+            "web.yml:5 http_server_config.http2",
+            "web.yml:6 http_server_config.headers.Server",
+            "web.yml:7 basic_auth_users",
+            "web.yml:8 rate_limit.burst",
+            "web.yml:9 users",
+        ],
+        "{found:#?}"
+    );
+    assert!(
+        found[0].ends_with(
+            "unknown field; known here: cert, key, client_ca, cert_file, key_file, client_ca_file, \
+                                client_auth_type, client_allowed_sans, min_version, max_version, cipher_suites, \
+                                curve_preferences, prefer_server_cipher_suites"
+        ),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn mistakes_in_different_sections_are_told_together() {
     let text = "tls_server_config: {cert_file: none.crt, key_file: a.key}\nhttp_server_config: {headers: {Server: x}}\n\
                 basic_auth_users: {a: plain}\nrate_limit: {interval: 1s}\n";
     let lines: Vec<_> = failures(text).iter().map(|failure| failure.split(": ").next().unwrap().to_owned()).collect();
-    assert_eq!(lines, ["web.yml:1", "web.yml:2", "web.yml:4", "web.yml:3"]);
+    assert_eq!(lines, ["web.yml:1", "web.yml:2", "web.yml:3", "web.yml:4"]);
 }
 
 #[test]
@@ -161,7 +194,11 @@ fn unknown_and_repeated_fields_and_broken_yaml_are_refused() {
     for (text, place, says) in [
         ("tls_server_configs: {}\n", "web.yml:1: ", "tls_server_configs"),
         ("\ntls_server_config:\n  certfile: a.crt\n", "web.yml:3: ", "certfile"),
-        ("http_server_config:\n  http2: maybe\n", "web.yml:2: ", "invalid boolean"),
+        (
+            "http_server_config:\n  http2: maybe\n",
+            "web.yml:2: ",
+            "http_server_config.http2: `maybe` is neither `true` nor `false`",
+        ),
         ("basic_auth_users: {}\nbasic_auth_users: {}\n", "web.yml:2: ", "basic_auth_users"),
         ("basic_auth_users: {\n", "web.yml:", ""),
     ] {
@@ -183,7 +220,7 @@ fn a_failure_never_shows_a_secret() {
 fn a_file_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let found = load(&folder.path().join("web.yml"), folder.path());
-    assert_eq!(found, ["web.yml: cannot read the web config file: No such file or directory (os error 2)"]);
+    assert_eq!(found, ["web.yml: cannot be read: No such file or directory (os error 2)"]);
 }
 
 #[test]

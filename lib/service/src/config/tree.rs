@@ -1,7 +1,4 @@
-//! The configuration file as it is written: a tree of YAML nodes, each with its line.
-//!
-//! A reader of typed structs would stop at the first field of a wrong type or name. A tree is read as a whole, so that every
-//! failure in it can be told at once; only what is no YAML, and a key that stands twice, ends the reading.
+//! A file as it is written: a tree of YAML nodes, each with its line.
 
 use std::fmt;
 
@@ -10,33 +7,42 @@ use serde_saphyr::Spanned;
 
 /// A value with the line on which it begins.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) line: u64,
-    pub(super) value: Value,
+pub struct Node {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What stands there.
+    pub value: Value,
 }
 
 /// What a node is.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
+    /// Nothing, or `null`.
     Null,
+    /// A single value of whatever type, as text.
     Scalar(String),
+    /// A list.
     List(Vec<Node>),
+    /// A mapping, in the order of the file.
     Map(Vec<Entry>),
 }
 
 /// One field of a mapping.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) line: u64,
-    pub(super) key: String,
-    pub(super) node: Node,
+pub struct Entry {
+    /// The line of the key.
+    pub line: u64,
+    /// The key.
+    pub key: String,
+    /// What stands behind it.
+    pub node: Node,
 }
 
-/// Reads the file's text; a failure is told as `LINE: what is wrong`, followed by the place in the text.
+/// Reads the file's text; a failure is told as `LINE: what is wrong`. Nothing of the text is shown: it may be a key or a hash.
 pub(super) fn parse(text: &str) -> Result<Node, String> {
-    serde_saphyr::from_str(text).map_err(|error| match error.location() {
-        Some(location) => format!("{}: {error}", location.line()),
-        None => format!("1: {error}"),
+    serde_saphyr::from_str(text).map_err(|error| {
+        let line = error.location().map_or(1, |location| location.line());
+        format!("{line}: {}", error.without_snippet())
     })
 }
 
@@ -44,7 +50,7 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
 
 impl Value {
     /// What it is, in the words of a message.
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Scalar(_) => "a single value",
