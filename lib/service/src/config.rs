@@ -14,8 +14,8 @@
 //! };
 //! let failures = service::config::parse("workers: many\nfolders: []\n", read).unwrap_err();
 //! assert_eq!(failures.failures(), [
-//!     "1: folder: is needed, as /var/lib/example",
 //!     "1: workers: `many` is not a whole number between 1 and 1099511627776",
+//!     "1: folder: is needed, as /var/lib/example",
 //!     "2: folders: unknown field; known here: workers, folder",
 //! ]);
 //! ```
