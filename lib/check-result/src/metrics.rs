@@ -14,7 +14,7 @@ use crate::{CheckResult, CheckState, perfdata};
 pub struct Options {
     /// Attributes of the definition that `checkscript_info` carries as labels, see [`info_attribute`].
     pub info_attributes: Vec<String>,
-    /// Whether performance data is exported as `checkscript_perfdata`.
+    /// Whether performance data is exported as `checkscript_perfdata` and the families beside it.
     pub perfdata: bool,
 }
 
@@ -41,7 +41,7 @@ pub fn families<'a>(states: impl IntoIterator<Item = (&'a [Label], &'a CheckStat
 /// One family a gauge, in the order of [`GAUGES`].
 struct Gauges([Family; GAUGES.len()]);
 
-const GAUGES: [(&str, &str); 10] = [
+const GAUGES: [(&str, &str); 16] = [
     ("checkscript_status", "Exit status of the last result: 0 OK, 1 WARNING, 2 CRITICAL, anything else UNKNOWN"),
     ("checkscript_last_execution_timestamp_seconds", "When the last result was executed, in epoch seconds"),
     ("checkscript_duration_seconds", "How long the last run took"),
@@ -50,8 +50,14 @@ const GAUGES: [(&str, &str); 10] = [
     ("checkscript_occurrences", "Consecutive results with the current status"),
     ("checkscript_occurrences_required", "The occurrences of the definition: results in a row before anybody is told"),
     ("checkscript_status_changed_timestamp_seconds", "When the status last changed, in epoch seconds"),
+    ("checkscript_flap_ratio", "Weighted share of changes among the last 21 exit statuses, as Sensu computes it"),
+    ("checkscript_flapping", "Whether the check flaps by the flap thresholds of its definition: 1 yes, 0 no"),
     ("checkscript_info", "Static attributes of the definition"),
     ("checkscript_perfdata", "Performance data of the last output, in base units"),
+    ("checkscript_perfdata_warning", "Ends of the range that the script warns by, in base units"),
+    ("checkscript_perfdata_critical", "Ends of the range that makes the value critical, in base units"),
+    ("checkscript_perfdata_min", "Least value there can be, in base units"),
+    ("checkscript_perfdata_max", "Greatest value there can be, in base units"),
 ];
 
 // === impl Gauges ===
@@ -73,16 +79,18 @@ impl Gauges {
             Some(state.occurrences() as f64),
             Some(result.occurrences_required() as f64),
             Some(state.status_changed() as f64),
+            Some(f64::from(state.flap_percent()) / 100.0),
+            state.flapping().map(f64::from),
         ];
         for (family, value) in self.0.iter_mut().zip(values) {
             if let Some(value) = value {
                 family.push(Labels::clone(&labels), value);
             }
         }
-        let [.., info, measured] = &mut self.0;
+        let [.., info, value, warning, critical, min, max] = &mut self.0;
         info.push(static_attributes(labels.to_vec(), result, &options.info_attributes), 1.0);
         if options.perfdata {
-            add_perfdata(measured, &labels, result);
+            add_perfdata([value, warning, critical, min, max], &labels, result);
         }
     }
 }
@@ -122,15 +130,40 @@ fn label_value(value: &Value) -> Option<String> {
     }
 }
 
-fn add_perfdata(family: &mut Family, labels: &Labels, result: &CheckResult) {
+fn add_perfdata(families: [&mut Family; 5], labels: &Labels, result: &CheckResult) {
+    let [value, warning, critical, min, max] = families;
     let mut seen = std::collections::HashSet::new();
     for measured in perfdata::parse(result.output()) {
         // A script that names two values alike would make the whole scrape invalid.
-        if seen.insert((measured.label.clone(), measured.unit)) {
+        if !seen.insert((measured.label.clone(), measured.unit)) {
+            continue;
+        }
+        let mut labels = labels.to_vec();
+        labels.push((Cow::Borrowed("label"), measured.label));
+        labels.push((Cow::Borrowed("unit"), measured.unit.to_owned()));
+        add_range(warning, &labels, measured.warning);
+        add_range(critical, &labels, measured.critical);
+        let labels = Labels::from(labels);
+        for (family, limit) in
+            [(&mut *value, Some(measured.value)), (&mut *min, measured.min), (&mut *max, measured.max)]
+        {
+            if let Some(limit) = limit {
+                family.push(Labels::clone(&labels), limit);
+            }
+        }
+    }
+}
+
+/// A sample for each end of the range; an infinite end has none.
+fn add_range(family: &mut Family, labels: &[Label], range: Option<perfdata::Range>) {
+    let Some(range) = range else { return };
+    let alert = if range.inside { "inside" } else { "outside" };
+    for (bound, end) in [("lower", range.lower), ("upper", range.upper)] {
+        if let Some(end) = end {
             let mut labels = labels.to_vec();
-            labels.push((Cow::Borrowed("label"), measured.label));
-            labels.push((Cow::Borrowed("unit"), measured.unit.to_owned()));
-            family.push(labels, measured.value);
+            labels.push((Cow::Borrowed("alert"), alert.to_owned()));
+            labels.push((Cow::Borrowed("bound"), bound.to_owned()));
+            family.push(labels, end);
         }
     }
 }
@@ -157,7 +190,8 @@ mod tests {
     fn every_gauge_of_a_full_definition() {
         let check = json!({"name": "disk", "source": "router-a", "interval": 60, "ttl": 180, "occurrences": 3,
             "handlers": ["mailer", "slack"], "type": "metric", "contacts": ["ops", "dev"], "team": "運用",
-            "executed": 1795228248, "duration": 0.25, "output": "DISK | /=42%", "status": 2});
+            "low_flap_threshold": 5, "high_flap_threshold": 25,
+            "executed": 1795228248, "duration": 0.25, "output": "DISK | /=42%;80;@90:95;0;100", "status": 2});
         let options = Options { info_attributes: vec!["contacts".into(), "team".into(), "no".into()], perfdata: true };
         assert_eq!(
             page(check, &options),
@@ -169,8 +203,16 @@ checkscript_ttl_seconds{check="disk",source="router-a"} 180
 checkscript_occurrences{check="disk",source="router-a"} 1
 checkscript_occurrences_required{check="disk",source="router-a"} 3
 checkscript_status_changed_timestamp_seconds{check="disk",source="router-a"} 1795228248
+checkscript_flap_ratio{check="disk",source="router-a"} 0
+checkscript_flapping{check="disk",source="router-a"} 0
 checkscript_info{check="disk",source="router-a",handlers=",mailer,slack,",type="metric",contacts=",ops,dev,",team="運用"} 1
 checkscript_perfdata{check="disk",source="router-a",label="/",unit="ratio"} 0.42
+checkscript_perfdata_warning{check="disk",source="router-a",label="/",unit="ratio",alert="outside",bound="lower"} 0
+checkscript_perfdata_warning{check="disk",source="router-a",label="/",unit="ratio",alert="outside",bound="upper"} 0.8
+checkscript_perfdata_critical{check="disk",source="router-a",label="/",unit="ratio",alert="inside",bound="lower"} 0.9
+checkscript_perfdata_critical{check="disk",source="router-a",label="/",unit="ratio",alert="inside",bound="upper"} 0.95
+checkscript_perfdata_min{check="disk",source="router-a",label="/",unit="ratio"} 0
+checkscript_perfdata_max{check="disk",source="router-a",label="/",unit="ratio"} 1
 "#
         );
     }
@@ -182,7 +224,8 @@ checkscript_perfdata{check="disk",source="router-a",label="/",unit="ratio"} 0.42
             page(check, &Options::default()),
             "checkscript_status{check=\"a\"} 127\ncheckscript_occurrences{check=\"a\"} 1\n\
              checkscript_occurrences_required{check=\"a\"} 1\n\
-             checkscript_status_changed_timestamp_seconds{check=\"a\"} 1795228248\ncheckscript_info{check=\"a\"} 1\n"
+             checkscript_status_changed_timestamp_seconds{check=\"a\"} 1795228248\ncheckscript_flap_ratio{check=\"a\"} 0\n\
+             checkscript_info{check=\"a\"} 1\n"
         );
     }
 

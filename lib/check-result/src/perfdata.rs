@@ -1,7 +1,12 @@
 //! Nagios performance data: the numbers behind the bar in a check's output.
 //!
-//! `'label'=value[unit];[warn];[crit];[min];[max]`, separated by spaces, behind the first `|` of a line, as the
-//! monitoring-plugins guidelines describe. Real scripts bend that grammar, so what can be read is read and the rest is passed over.
+//! `'label'=value[unit];[warn];[crit];[min];[max]`, separated by spaces, as the monitoring-plugins guidelines describe: behind the
+//! first `|` of the first line, and, where a later line has a `|`, from there to the end of the output. Real scripts bend that
+//! grammar, so what can be read is read and the rest is passed over.
+
+mod range;
+
+pub use range::Range;
 
 /// One measured value.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,12 +17,40 @@ pub struct Perfdata {
     pub value: f64,
     /// The base unit: `seconds`, `bytes`, `ratio`, `total` (a counter), or empty.
     pub unit: &'static str,
+    /// When the script warns, in `unit`.
+    pub warning: Option<Range>,
+    /// When the value is critical, in `unit`.
+    pub critical: Option<Range>,
+    /// The least value there can be, in `unit`.
+    pub min: Option<f64>,
+    /// The greatest value there can be, in `unit`.
+    pub max: Option<f64>,
 }
 
 /// Every value in `output` that can be read, in the order they stand. Units are brought to their base: `ms` to seconds, `KB` to
 /// bytes (1024, as the plugins mean it), `%` to a ratio of one. `U` (undetermined) and unknown units are passed over.
 pub fn parse(output: &str) -> Vec<Perfdata> {
-    output.lines().filter_map(|line| line.split_once('|')).flat_map(|(_, data)| line_values(data)).collect()
+    let mut lines = output.lines();
+    let first = lines.next().and_then(|line| line.split_once('|')).map_or("", |(_, data)| data);
+    let mut values = line_values(first);
+    let mut in_data = false;
+    for line in lines {
+        // Outputs of several plugins in one have text before each bar; it is measured only where there is no bar to tell.
+        let data = after_bar(line).or(in_data.then_some(line));
+        in_data |= data.is_some();
+        values.extend(data.map(line_values).unwrap_or_default());
+    }
+    values
+}
+
+/// What stands behind the first bar outside a quoted label.
+fn after_bar(line: &str) -> Option<&str> {
+    let mut quoted = false;
+    let at = line.find(|c: char| {
+        quoted ^= c == '\'';
+        c == '|' && !quoted
+    });
+    at.map(|at| &line[at + 1..])
 }
 
 fn line_values(data: &str) -> Vec<Perfdata> {
@@ -58,7 +91,8 @@ fn label(text: &str) -> Option<(String, &str)> {
 }
 
 fn value(label: String, text: &str) -> Option<Perfdata> {
-    let measured = text.split(';').next()?;
+    let mut fields = text.split(';');
+    let measured = fields.next()?;
     let unit_at = measured.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(measured.len());
     // `1e3` is a number, `1e` is not a unit that anybody uses.
     let unit_at = match measured[unit_at..].strip_prefix(['e', 'E']) {
@@ -68,29 +102,47 @@ fn value(label: String, text: &str) -> Option<Perfdata> {
         }
         None => unit_at,
     };
-    let (number, unit) = measured.split_at(unit_at);
-    // Some locales print a decimal comma.
-    let number: f64 = number.replace(',', ".").parse().ok()?;
-    let (unit, factor) = base(unit)?;
-    (number.is_finite()).then_some(Perfdata { label, value: number * factor, unit })
+    let (value, unit) = measured.split_at(unit_at);
+    let value = number(value)?;
+    let (base, times, by) = base(unit)?;
+    let bound = |field: Option<&str>| field.map(|text| text.strip_suffix(unit).unwrap_or(text)).and_then(Range::parse);
+    let (warning, critical) = (bound(fields.next()), bound(fields.next()));
+    let mut limit = || fields.next().and_then(|text| number(text.strip_suffix(unit).unwrap_or(text)));
+    let (min, max) = (limit(), limit());
+    let scale = |value: f64| value * times / by;
+    let scaled = |range: Range| range.map(scale);
+    Some(Perfdata {
+        label,
+        value: scale(value),
+        unit: base,
+        warning: warning.map(scaled),
+        critical: critical.map(scaled),
+        min: min.map(scale),
+        max: max.map(scale),
+    })
 }
 
-/// The base unit that `unit` belongs to, and how many of it one `unit` is.
-fn base(unit: &str) -> Option<(&'static str, f64)> {
+/// A finite number. Some locales print a decimal comma.
+fn number(text: &str) -> Option<f64> {
+    text.replace(',', ".").parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// The base unit that `unit` belongs to, and what to multiply and to divide by: a division by 100 is exact where 0.01 is not.
+fn base(unit: &str) -> Option<(&'static str, f64, f64)> {
     const KIB: f64 = 1024.0;
     Some(match unit {
-        "" => ("", 1.0),
-        "s" => ("seconds", 1.0),
-        "ms" => ("seconds", 1e-3),
-        "us" => ("seconds", 1e-6),
-        "ns" => ("seconds", 1e-9),
-        "%" => ("ratio", 0.01),
-        "B" => ("bytes", 1.0),
-        "KB" | "kB" | "KiB" => ("bytes", KIB),
-        "MB" | "MiB" => ("bytes", KIB * KIB),
-        "GB" | "GiB" => ("bytes", KIB * KIB * KIB),
-        "TB" | "TiB" => ("bytes", KIB * KIB * KIB * KIB),
-        "c" => ("total", 1.0),
+        "" => ("", 1.0, 1.0),
+        "s" => ("seconds", 1.0, 1.0),
+        "ms" => ("seconds", 1.0, 1e3),
+        "us" => ("seconds", 1.0, 1e6),
+        "ns" => ("seconds", 1.0, 1e9),
+        "%" => ("ratio", 1.0, 100.0),
+        "B" => ("bytes", 1.0, 1.0),
+        "KB" | "kB" | "KiB" => ("bytes", KIB, 1.0),
+        "MB" | "MiB" => ("bytes", KIB * KIB, 1.0),
+        "GB" | "GiB" => ("bytes", KIB * KIB * KIB, 1.0),
+        "TB" | "TiB" => ("bytes", KIB * KIB * KIB * KIB, 1.0),
+        "c" => ("total", 1.0, 1.0),
         _ => return None,
     })
 }
@@ -119,6 +171,24 @@ mod tests {
                 ("big".into(), 1000.0, "bytes"),
             ]
         );
+    }
+
+    #[test]
+    fn from_a_later_bar_on_every_line_is_data() {
+        let guideline = "DISK OK | /=1B\nlong text x=9\nmore | /home=2B\n/var=3B '/a|b'=4B";
+        let labels = |output: &str| read(output).into_iter().map(|(label, ..)| label).collect::<Vec<_>>();
+        assert_eq!(labels(guideline), ["/", "/home", "/var", "/a|b"]);
+        assert_eq!(labels("a OK | a=1\nb=9 OK | b=1 | c=2\nd OK | d=1"), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn thresholds_and_limits_are_in_the_same_unit() {
+        let [used] = &parse("x | used=50%;80%;90:;0;100")[..] else { panic!("one value") };
+        assert_eq!(used.warning, Some(Range { lower: Some(0.0), upper: Some(0.8), inside: false }));
+        assert_eq!(used.critical, Some(Range { lower: Some(0.9), upper: None, inside: false }));
+        assert_eq!((used.min, used.max), (Some(0.0), Some(1.0)));
+        let [bare] = &parse("x | rta=1ms;;x;U")[..] else { panic!("one value") };
+        assert_eq!((bare.warning, bare.critical, bare.min, bare.max), (None, None, None, None));
     }
 
     #[test]
