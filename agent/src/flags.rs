@@ -47,6 +47,10 @@ pub struct Flags {
     #[arg(long = "state.file", value_name = "FILE")]
     state_file: Option<PathBuf>,
 
+    /// How often the state is saved while results come in; what was logged since is read again after a crash
+    #[arg(long = "state.interval", value_name = "DURATION", default_value = "1m", value_parser = service::duration)]
+    pub(crate) state_interval: Duration,
+
     /// Attributes of definitions that `checkscript_info` carries as labels
     #[arg(long = "check.info-attributes", value_name = "NAME,...", value_delimiter = ',', value_parser = metrics::info_attribute)]
     info_attributes: Vec<String>,

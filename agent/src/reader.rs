@@ -23,9 +23,6 @@ use crate::select::Select;
 use crate::state_file::{Saved, SavedCheck, SavedLog};
 use crate::store::{Store, Tracked};
 
-/// How often the state is saved while results come in. What was logged since is read again after a crash.
-const SAVE_EVERY: Duration = Duration::from_secs(60);
-
 /// Reads the logs into a store.
 pub struct Reader {
     follower: Follower,
@@ -37,6 +34,7 @@ pub struct Reader {
 
 struct StateFile {
     path: PathBuf,
+    every: Duration,
     /// When the last one was written, or tried to.
     saved: Instant,
     changed: bool,
@@ -61,7 +59,12 @@ impl Reader {
         let positions: BTreeMap<PathBuf, Position> = logs.iter().filter_map(position).collect();
         let follower = Follower::new(flags.logs(), positions, events.clone());
         let intake = Intake::new(Arc::clone(&store), select, events.clone(), (logs, clients));
-        let state = state_file.map(|path| StateFile { path, saved: Instant::now(), changed: false });
+        let state = state_file.map(|path| StateFile {
+            path,
+            every: flags.state_interval,
+            saved: Instant::now(),
+            changed: false,
+        });
         Self { follower, intake, store, state, events }
     }
 
@@ -101,7 +104,7 @@ impl Reader {
     }
 
     fn save_if_due(&mut self) {
-        if self.state.as_ref().is_some_and(|state| state.changed && state.saved.elapsed() >= SAVE_EVERY) {
+        if self.state.as_ref().is_some_and(|state| state.changed && state.saved.elapsed() >= state.every) {
             self.save();
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod failing_check;
+mod following;
 mod restarts;
 mod rotation;
 mod transparency;

@@ -1,6 +1,6 @@
 //! The process: its command line and its end.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
 
 fn agent(arguments: &[&str]) -> Command {
@@ -48,4 +48,27 @@ fn sigterm_ends_it_with_0() {
     let killed = Command::new("kill").arg(process.id().to_string()).status().unwrap();
     assert!(killed.success());
     assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_line_of_100_megabytes_is_passed_over_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let mut log = std::fs::File::create(&path).unwrap();
+    // A hole that a truncation leaves, a line without end, and binary garbage.
+    log.set_len(100 << 20).unwrap();
+    std::io::Seek::seek(&mut log, std::io::SeekFrom::End(0)).unwrap();
+    let piece = vec![b'x'; 1 << 20];
+    (0..100).for_each(|_| log.write_all(&piece).unwrap());
+    log.write_all(b"\n\xff\0{\n\0\n").unwrap();
+    let log = format!("--check.log={}", path.display());
+    let mut process = agent(&[&log, "--web.listen-address=127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("more than 16777216 bytes was skipped")), "it does not say so");
+    assert!(lines.any(|line| line.contains("A log line was skipped")), "it does not say so");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
+    assert!(peak.parse::<u64>().unwrap() < 100 << 10, "{peak} kB");
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use memchr::memmem;
+use serde::de::IgnoredAny;
 
 /// What every line begins with.
 const LINE_HEAD: &[u8] = br#"{"timestamp":""#;
@@ -53,11 +54,22 @@ pub fn records(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = line;
     std::iter::from_fn(move || {
         let skipped = usize::from(!rest.is_empty());
-        let end = memmem::find(rest.get(skipped..)?, LINE_HEAD).map_or(rest.len(), |at| at + skipped);
-        let (record, after) = rest.split_at(end);
+        let next_head = memmem::find(rest.get(skipped..)?, LINE_HEAD).map_or(rest.len(), |at| at + skipped);
+        let (record, after) = rest.split_at(whole_record(&rest[..next_head]).unwrap_or(next_head));
         rest = after;
         (!record.is_empty()).then_some(record)
     })
+}
+
+/// The length of the record that `piece` begins with, if something else than space follows it.
+fn whole_record(piece: &[u8]) -> Option<usize> {
+    if !piece.starts_with(LINE_HEAD) {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_slice(piece).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let end = values.byte_offset();
+    (!piece[end..].trim_ascii().is_empty()).then_some(end)
 }
 
 #[cfg(test)]
@@ -94,6 +106,8 @@ mod tests {
         assert_eq!(pieces(r#"{"timestamp":"1"}"#), [one]);
         assert_eq!(pieces(r#"{"timestamp":"1"}{"timestamp":"2"}"#), [one, two]);
         assert_eq!(pieces(r#"torn{"timestamp":"2"}"#), ["torn", two]);
+        assert_eq!(pieces(r#"{"timestamp":"1"}torn"#), [one, "torn"]);
+        assert_eq!(pieces("{\"timestamp\":\"1\"} \r"), ["{\"timestamp\":\"1\"} \r"]);
         assert_eq!(pieces("torn"), ["torn"]);
         assert!(pieces("").is_empty());
     }

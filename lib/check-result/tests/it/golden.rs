@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use check_result::CheckResult;
-use check_result::log::{InvalidLine, Line, read_line, write_result};
+use check_result::log::{InvalidLine, Line, Run, Skimmed, read_line, records, skim, write_result};
 use jiff::Zoned;
 use jiff::fmt::strtime;
 use serde_json::{Value, json};
@@ -127,5 +127,40 @@ fn lines_cut_anywhere_are_survived() {
                 assert!(!matches!(read_line(&line[..cut]), Line::Result(_)), "{} cut at {cut}", path.display());
             }
         }
+    }
+}
+
+/// What [`skim`] says of a line is what `read_line` says of it, or nothing.
+fn assert_agreed(line: &[u8]) {
+    match (skim(line), read_line(line)) {
+        (Skimmed::Unclear, _) | (Skimmed::Other, Line::Other) => {}
+        (Skimmed::Run(run), Line::Result(whole)) => assert_eq!(format!("{run:?}"), format!("{:?}", Run::of(&whole))),
+        (skimmed, read) => panic!("{skimmed:?}, but {read:?}: {}", String::from_utf8_lossy(line)),
+    }
+}
+
+#[test]
+fn skimming_and_reading_agree_on_every_line_whole_cut_and_spliced() {
+    for (path, _) in logs() {
+        let log = fs::read(&path).unwrap();
+        let (mut before, mut skimmed): (&[u8], usize) = (b"", 0);
+        for line in lines(&log).filter(|line| line.len() < 2_000) {
+            assert_agreed(line);
+            skimmed += usize::from(matches!(skim(line), Skimmed::Run(_)));
+            for cut in (0..line.len()).step_by(29) {
+                assert_agreed(&line[..cut]);
+                assert_agreed(&[&before[..cut.min(before.len())], &line[cut..]].concat());
+                assert_agreed(&[&line[..cut], b"\0", &line[cut..]].concat());
+            }
+            // Two whole records without a line feed between them are both there.
+            let glued = [before, line].concat();
+            let whole = |line: &&[u8]| !matches!(read_line(line), Line::Invalid(_));
+            let apart = [before, line].iter().filter(|line| whole(line)).count();
+            assert_eq!(records(&glued).filter(whole).count(), apart, "{}", String::from_utf8_lossy(&glued));
+            before = line;
+        }
+        let results =
+            lines(&log).filter(|line| line.len() < 2_000 && matches!(read_line(line), Line::Result(_))).count();
+        assert!(skimmed * 10 >= results * 9, "{}: only {skimmed} of {results} results were skimmed", path.display());
     }
 }
