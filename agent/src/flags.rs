@@ -59,8 +59,8 @@ pub struct Flags {
     #[arg(long = "check.perfdata")]
     perfdata: bool,
 
-    /// How long a check may be without results before it is taken for removed (three of its intervals where those are
-    /// longer; checks by `cron` stay)
+    /// How long a check that is OK may be without results before it is taken for removed (three of its intervals where
+    /// those are longer; failing checks and those by `cron` or with a `ttl` stay)
     #[arg(long = "check.forget-after", value_name = "DURATION", default_value = "48h", value_parser = service::duration)]
     forget_after: Duration,
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use check_result::api::{Checks, Entry, Filter, Labels, Unavailable};
-use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, Object};
+use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, Object, Status};
 use jiff::Timestamp;
 
 use crate::events::Events;
@@ -120,10 +120,12 @@ impl Store {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it has been silent for so long that it is taken for removed. Its series end then, and with them its alerts, which
+    /// tells people that the problem is over: so only a check that is OK is, and one whose silence nothing else explains or tells
+    /// (`cron`: when it runs next is not in its result; `ttl`: CheckStale).
     fn is_removed(&self, state: &CheckState, now: Timestamp) -> bool {
         let result = state.latest();
-        // When a `cron` check runs next cannot be told from its result; it stays.
-        if result.check().contains_key("cron") {
+        if state.status() != Status::Ok || result.ttl().is_some() || result.check().contains_key("cron") {
             return false;
         }
         let intervals = result.interval().map_or(0, |interval| (interval * 3.0) as i64);
@@ -191,19 +193,22 @@ pub(crate) mod tests {
 
     fn store(checks: &[(&str, &str)]) -> Store {
         let store = Store::new(Limits { forget_after: 100, ..LIMITS }, Events::unregistered());
-        store.publish(checks.iter().map(|(name, more)| tracked(&line(name, 0, more, 1))).collect());
+        store.publish(
+            checks.iter().map(|(name, more)| tracked(&line(name, 0, more, i64::from(*name == "failing")))).collect(),
+        );
         store
     }
 
     #[test]
-    fn a_check_without_results_is_forgotten_unless_its_schedule_explains_it() {
-        let store = store(&[("plain", ""), ("hourly", r#""interval":3600,"#), ("cron", r#""cron":"@monthly","#)]);
+    fn a_silent_check_is_forgotten_unless_it_fails_or_its_silence_is_explained_or_told() {
+        let (hourly, cron, ttl) = (r#""interval":3600,"#, r#""cron":"@monthly","#, r#""ttl":60,"#);
+        let store = store(&[("plain", ""), ("hourly", hourly), ("cron", cron), ("stale", ttl), ("failing", "")]);
         store.forget(at(100), |_| false);
-        assert_eq!(names(&store), ["cron", "hourly", "plain"]);
+        assert_eq!(names(&store), ["cron", "failing", "hourly", "plain", "stale"]);
         store.forget(at(101), |_| false);
-        assert_eq!(names(&store), ["cron", "hourly"]);
+        assert_eq!(names(&store), ["cron", "failing", "hourly", "stale"]);
         store.forget(at(3 * 3600 + 1), |_| false);
-        assert_eq!(names(&store), ["cron"]);
+        assert_eq!(names(&store), ["cron", "failing", "stale"]);
     }
 
     #[tokio::test]

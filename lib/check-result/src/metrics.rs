@@ -20,13 +20,21 @@ pub struct Options {
 
 /// An attribute's name that cannot be a label of `checkscript_info`.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` cannot be a label: expected letters, digits and `_`, and neither check, source, handlers nor type")]
+#[error(
+    "`{0}` cannot be a label: expected letters, digits and `_`, no `__` at the start, and neither check, source, handlers \
+     nor type"
+)]
 pub struct NotALabel(String);
 
 /// Checks a name for [`Options::info_attributes`]; for use as a flag's parser.
 pub fn info_attribute(name: &str) -> Result<String, NotALabel> {
     let taken = ["check", "source", "handlers", "type"].contains(&name);
-    if is_label_name(name) && !taken { Ok(name.to_owned()) } else { Err(NotALabel(name.to_owned())) }
+    // Prometheus keeps names with two underscores for itself.
+    if is_label_name(name) && !name.starts_with("__") && !taken {
+        Ok(name.to_owned())
+    } else {
+        Err(NotALabel(name.to_owned()))
+    }
 }
 
 /// The families of C2 for `states`. `extra` labels come first on every sample: a Pushgateway's grouping key, for example.
@@ -110,6 +118,10 @@ fn static_attributes(mut labels: Vec<Label>, result: &CheckResult, names: &[Stri
     }
     labels.extend(result.text("type").map(|kind| (Cow::Borrowed("type"), kind.to_owned())));
     for name in names {
+        // A label twice would make the whole scrape invalid.
+        if labels.iter().any(|(label, _)| label == name) {
+            continue;
+        }
         if let Some(value) = result.check().get(name).and_then(label_value) {
             labels.push((Cow::Owned(name.clone()), value));
         }
@@ -192,7 +204,8 @@ mod tests {
             "handlers": ["mailer", "slack"], "type": "metric", "contacts": ["ops", "dev"], "team": "運用",
             "low_flap_threshold": 5, "high_flap_threshold": 25,
             "executed": 1795228248, "duration": 0.25, "output": "DISK | /=42%;80;@90:95;0;100", "status": 2});
-        let options = Options { info_attributes: vec!["contacts".into(), "team".into(), "no".into()], perfdata: true };
+        let options =
+            Options { info_attributes: ["contacts", "team", "no", "team"].map(String::from).to_vec(), perfdata: true };
         assert_eq!(
             page(check, &options),
             r#"checkscript_status{check="disk",source="router-a"} 2
@@ -232,7 +245,7 @@ checkscript_perfdata_max{check="disk",source="router-a",label="/",unit="ratio"} 
     #[test]
     fn labels_that_are_taken_or_malformed_are_refused() {
         assert_eq!(info_attribute("playbook").unwrap(), "playbook");
-        for name in ["check", "source", "a-b", ""] {
+        for name in ["check", "source", "a-b", "", "__name__"] {
             assert!(info_attribute(name).is_err(), "{name}");
         }
     }
