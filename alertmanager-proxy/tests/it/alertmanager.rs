@@ -9,7 +9,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::world::{PATIENCE, any_port, serve};
@@ -17,6 +17,15 @@ use crate::world::{PATIENCE, any_port, serve};
 pub(crate) struct Alertmanager {
     pub(crate) address: SocketAddr,
     taken: mpsc::UnboundedReceiver<Value>,
+    state: Arc<Taking>,
+}
+
+struct Taking {
+    taken: mpsc::UnboundedSender<Value>,
+    /// How many posts came, whether answered or not.
+    posts: watch::Sender<usize>,
+    /// Whether posts are answered.
+    open: watch::Sender<bool>,
 }
 
 impl Alertmanager {
@@ -26,12 +35,24 @@ impl Alertmanager {
 
     pub(crate) async fn start_at(address: SocketAddr) -> Self {
         let (sender, taken) = mpsc::unbounded_channel();
+        let state = Arc::new(Taking { taken: sender, posts: watch::Sender::new(0), open: watch::Sender::new(true) });
         let router = Router::new()
             .route("/api/v2/alerts", post(take))
             .fallback(echo)
-            .with_state(Arc::new(sender))
+            .with_state(Arc::clone(&state))
             .layer(axum::extract::DefaultBodyLimit::disable());
-        Self { address: serve(router, address).await, taken }
+        Self { address: serve(router, address).await, taken, state }
+    }
+
+    /// Lets every post wait for its answer, or no longer.
+    pub(crate) fn answers(&self, whether: bool) {
+        self.state.open.send_replace(whether);
+    }
+
+    /// Waits until so many posts have come.
+    pub(crate) async fn posted(&self, count: usize) {
+        let mut posts = self.state.posts.subscribe();
+        timeout(PATIENCE, posts.wait_for(|posts| *posts >= count)).await.expect("a post comes").unwrap();
     }
 
     /// The next alert that it took.
@@ -47,7 +68,9 @@ impl Alertmanager {
 
 /// Refuses a batch with a `bad` alert as a whole, as Alertmanager does with an invalid `generatorURL`, and so one with an
 /// `only_bare` alert that has an output.
-async fn take(State(taken): State<Arc<mpsc::UnboundedSender<Value>>>, Json(alerts): Json<Vec<Value>>) -> Response {
+async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) -> Response {
+    state.posts.send_modify(|posts| *posts += 1);
+    state.open.subscribe().wait_for(|open| *open).await.unwrap();
     let bad = |alert: &Value| !alert["labels"]["bad"].is_null();
     let picky = |alert: &Value| !alert["labels"]["only_bare"].is_null() && !alert["annotations"]["output"].is_null();
     if alerts.iter().any(|alert| bad(alert) || picky(alert)) {
@@ -55,7 +78,7 @@ async fn take(State(taken): State<Arc<mpsc::UnboundedSender<Value>>>, Json(alert
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
     }
     for alert in alerts {
-        taken.send(alert).unwrap();
+        state.taken.send(alert).unwrap();
     }
     StatusCode::OK.into_response()
 }

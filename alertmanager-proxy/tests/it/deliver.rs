@@ -26,6 +26,26 @@ async fn an_alertmanager_that_is_down_delays_no_other_and_gets_all_when_it_is_ba
 }
 
 #[tokio::test]
+async fn an_alertmanager_that_answers_slowly_delays_no_other_and_gets_the_newest_of_each() {
+    let (mut quick, mut slow) = (Alertmanager::start().await, Alertmanager::start().await);
+    slow.answers(false);
+    let proxy = Proxy::start(&config(&[slow.address, quick.address], "forward: {timeout: 20s}"));
+    let newer = |name: &str| json!({"labels": {"alertname": name}, "annotations": {"summary": "newer"}});
+    proxy.post(&json!([plain("a")])).await;
+    slow.posted(1).await;
+    assert_eq!(quick.next().await, plain("a"));
+    for alert in [plain("b"), newer("b"), plain("c"), newer("a")] {
+        assert_eq!(proxy.post(&json!([alert])).await, 200);
+        assert_eq!(quick.next().await, alert);
+    }
+    slow.answers(true);
+    for alert in [plain("a"), newer("b"), plain("c"), newer("a")] {
+        assert_eq!(slow.next().await, alert);
+    }
+    assert_eq!(slow.unseen(), Vec::<Value>::new());
+}
+
+#[tokio::test]
 async fn a_bad_alert_costs_no_good_one() {
     let mut alertmanager = Alertmanager::start().await;
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));
