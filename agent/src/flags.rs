@@ -2,6 +2,7 @@
 
 mod detail;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub struct Flags {
     /// Where the state is kept over a restart; empty: nowhere [default: /var/lib/checkscript-agent/state if that directory
     /// exists]
     #[arg(long = "state.file", value_name = "FILE")]
-    state_file: Option<PathBuf>,
+    state_file: Option<OsString>,
 
     /// How often the state is saved while results come in; what was logged since is read again after a crash
     #[arg(long = "state.interval", value_name = "DURATION", default_value = "1m", value_parser = service::duration)]
@@ -95,8 +96,8 @@ impl Flags {
 
     pub(crate) fn state_file(&self) -> Option<PathBuf> {
         match &self.state_file {
-            Some(file) if file.as_os_str().is_empty() => None,
-            Some(file) => Some(file.clone()),
+            Some(file) if file.is_empty() => None,
+            Some(file) => Some(file.into()),
             None => Path::new(STATE_DIRECTORY).is_dir().then(|| Path::new(STATE_DIRECTORY).join("state")),
         }
     }
@@ -108,5 +109,17 @@ impl Flags {
 
     pub(crate) fn metrics_options(&self) -> metrics::Options {
         metrics::Options { info_attributes: self.info_attributes.clone(), perfdata: self.perfdata }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_state_file_is_none() {
+        let state_file = |flag: &str| Flags::try_parse_from(["agent", flag]).unwrap().state_file();
+        assert_eq!(state_file("--state.file="), None);
+        assert_eq!(state_file("--state.file=state"), Some("state".into()));
     }
 }

@@ -138,8 +138,8 @@ impl Intake {
         })
     }
 
-    /// Makes the batch visible, and drops what is gone; true if anything changed.
-    pub fn publish(&mut self, now: Timestamp) -> bool {
+    /// Makes the batch visible; true if anything changed.
+    pub fn publish(&mut self) -> bool {
         let changed = !self.batch.is_empty();
         let batch = std::mem::take(&mut self.batch);
         let (limits, select) = (self.store.limits(), &self.select);
@@ -151,11 +151,13 @@ impl Intake {
         });
         self.store.publish(settled.collect());
         self.new = 0;
-        let clients = &self.clients;
-        self.store.forget(now, |tracked| {
-            clients.get(tracked.state.latest().client()).is_some_and(|times| undefined(tracked, times))
-        });
         changed
+    }
+
+    /// Drops what is gone.
+    pub fn sweep(&self, now: Timestamp) {
+        let times = |tracked: &Tracked| self.clients.get(tracked.state.latest().client());
+        self.store.forget(now, |tracked| times(tracked).is_some_and(|times| undefined(tracked, times)));
     }
 
     fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
@@ -320,7 +322,8 @@ mod tests {
         fn take(&mut self, log: &str, lines: &[String]) -> &mut Self {
             let log: Arc<Path> = Arc::from(Path::new(log));
             lines.iter().for_each(|line| self.intake.line(&log, line.as_bytes()));
-            self.intake.publish(at(0));
+            self.intake.publish();
+            self.intake.sweep(at(0));
             self
         }
 

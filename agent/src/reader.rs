@@ -29,8 +29,13 @@ pub struct Reader {
     intake: Intake,
     store: Arc<Store>,
     state: Option<StateFile>,
+    /// When checks that are gone were dropped last.
+    swept: Instant,
     events: Events,
 }
+
+/// How often checks that are gone are dropped.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 struct StateFile {
     path: PathBuf,
@@ -65,7 +70,7 @@ impl Reader {
             saved: Instant::now(),
             changed: false,
         });
-        Self { follower, intake, store, state, events }
+        Self { follower, intake, store, state, swept: Instant::now(), events }
     }
 
     /// Reads what is new; true if there is more already.
@@ -96,14 +101,22 @@ impl Reader {
     /// Whether there is more to read already, and whether anything was read.
     fn take_in(&mut self) -> (bool, bool) {
         let more = self.follower.look(&mut self.intake);
-        let changed = self.intake.publish(Timestamp::now());
+        let changed = self.intake.publish();
         if let Some(state) = &mut self.state {
             state.changed |= changed;
         }
         (more, changed)
     }
 
-    fn save_if_due(&mut self) {
+    fn sweep(&mut self) {
+        self.intake.sweep(Timestamp::now());
+        self.swept = Instant::now();
+    }
+
+    fn sweep_and_save_if_due(&mut self) {
+        if self.swept.elapsed() >= SWEEP_EVERY {
+            self.sweep();
+        }
         if self.state.as_ref().is_some_and(|state| state.changed && state.saved.elapsed() >= state.every) {
             self.save();
         }
@@ -111,8 +124,9 @@ impl Reader {
 
     fn run(mut self, runtime: &Handle, stop: &CancellationToken, caught_up: oneshot::Sender<()>) {
         while self.look() && !stop.is_cancelled() {
-            self.save_if_due();
+            self.sweep_and_save_if_due();
         }
+        self.sweep();
         // Nobody waits any more when the process is being stopped.
         let _ = caught_up.send(());
         let mut watch = self.watch(runtime);
@@ -125,9 +139,9 @@ impl Reader {
             let mut more = more;
             while more && !stop.is_cancelled() {
                 more = self.look();
-                self.save_if_due();
+                self.sweep_and_save_if_due();
             }
-            self.save_if_due();
+            self.sweep_and_save_if_due();
         }
         self.save();
     }

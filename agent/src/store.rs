@@ -62,7 +62,9 @@ impl Store {
 
     /// Puts new states in the place of old ones.
     pub fn publish(&self, checks: Vec<(CheckKey, Tracked)>) {
-        self.write().checks.extend(checks);
+        let mut known = self.write();
+        known.checks.extend(checks);
+        self.events.checks_known(known.checks.len());
     }
 
     /// Drops the checks that had no result for so long that their definition must be gone, and those that are `undefined`.

@@ -211,7 +211,11 @@ impl Segment {
     /// it from others, unless it is `complete`.
     pub(super) fn read(&mut self, budget: &mut u64, complete: bool, out: &mut dyn FnMut(Piece<'_>)) -> io::Result<()> {
         if let Source::Plain(file) = &self.source {
-            self.modified = file.metadata()?.mtime();
+            let metadata = file.metadata()?;
+            self.modified = metadata.mtime();
+            if metadata.len() <= self.read {
+                return Ok(());
+            }
             let is_telling = |head: &[u8]| head.len() >= TELLING || head.contains(&b'\n');
             if self.read == 0 && !complete && !is_telling(&beginning(file)?) {
                 return Ok(());

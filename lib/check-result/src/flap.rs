@@ -46,10 +46,9 @@ impl Flap {
         while self.statuses.len() > STATUSES {
             self.statuses.pop_front();
         }
-        let change = self.percent() as f64;
-        self.flapping = thresholds.map(|Thresholds { low, high }| match self.flapping {
-            Some(true) => change > low,
-            _ => change >= high,
+        self.flapping = thresholds.map(|Thresholds { low, high }| match (f64::from(self.percent()), self.flapping) {
+            (change, Some(true)) => change > low,
+            (change, _) => change >= high,
         });
     }
 

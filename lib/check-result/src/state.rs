@@ -71,7 +71,7 @@ impl CheckState {
         let (logged, status_changed) = (first.logged, executed_or_logged(&run));
         let (mut flap, mut history) = (Flap::default(), VecDeque::new());
         flap.push(run.status, run.flap);
-        history.push_front(HistoryEntry::new(&run, true, limits.output_bytes));
+        history.push_front(HistoryEntry::new(&run, true, limits.output_bytes, None));
         let mut latest = first.result;
         latest.bound_output(limits.latest_output_bytes);
         Self { latest, logged, occurrences: 1, status_changed, flap, history }
@@ -96,7 +96,8 @@ impl CheckState {
             self.occurrences += 1;
         }
         self.flap.push(next.status, next.flap);
-        self.remember(HistoryEntry::new(next, changed, limits.output_bytes), limits);
+        let entry = HistoryEntry::new(next, changed, limits.output_bytes, self.history.front());
+        self.remember(entry, limits);
     }
 
     /// Puts in place the result whose run was taken last.
@@ -109,9 +110,7 @@ impl CheckState {
     pub fn bound(&mut self, limits: &HistoryLimits) {
         let kept = std::mem::take(&mut self.history);
         for mut entry in kept.into_iter().rev() {
-            if entry.output.len() > limits.output_bytes {
-                entry.output = bounded(&entry.output, limits.output_bytes).into();
-            }
+            entry.output = shared(bounded(&entry.output, limits.output_bytes), self.history.front());
             self.remember(entry, limits);
         }
         self.latest.bound_output(limits.latest_output_bytes);
@@ -158,10 +157,7 @@ impl CheckState {
         self.flap.flapping()
     }
 
-    fn remember(&mut self, mut entry: HistoryEntry, limits: &HistoryLimits) {
-        if let Some(before) = self.history.front().filter(|before| before.output == entry.output) {
-            entry.output = Arc::clone(&before.output);
-        }
+    fn remember(&mut self, entry: HistoryEntry, limits: &HistoryLimits) {
         self.history.push_front(entry);
         if self.history.get(limits.results).is_some_and(|oldest| !oldest.changed) {
             self.history.remove(limits.results);
@@ -173,7 +169,7 @@ impl CheckState {
 // === impl HistoryEntry ===
 
 impl HistoryEntry {
-    fn new(run: &Run<'_>, changed: bool, output_bytes: usize) -> Self {
+    fn new(run: &Run<'_>, changed: bool, output_bytes: usize, before: Option<&Self>) -> Self {
         let output = run.truncation.map_or(Cow::Borrowed(&*run.output), |length| truncated(&run.output, length));
         Self {
             logged: run.logged,
@@ -181,8 +177,16 @@ impl HistoryEntry {
             duration: run.duration,
             status: run.status,
             changed,
-            output: bounded(&output, output_bytes).into(),
+            output: shared(bounded(&output, output_bytes), before),
         }
+    }
+}
+
+/// `output`, kept once where the entry before says the same: most checks say the same for days.
+fn shared(output: Cow<'_, str>, before: Option<&HistoryEntry>) -> Arc<str> {
+    match before {
+        Some(before) if *before.output == *output => Arc::clone(&before.output),
+        _ => output.into(),
     }
 }
 
