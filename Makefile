@@ -1,7 +1,7 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
 # make lint | unit | e2e | rules | templates | checks    the parts of it
-# make bench           figures beside those of other programs, docs/performance.md; ten minutes on a machine that does nothing else
+# make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make soak            ten minutes of 500 checks a second; fails if anything grows
 #
 # Debian's Prometheus and Alertmanager are unpacked into target/tools where they are not on the path; no service is installed.
