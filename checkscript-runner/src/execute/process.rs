@@ -273,7 +273,8 @@ fn shell(job: &Job) -> io::Result<Command> {
         command.arg("-c").arg(&job.command);
         return Ok(command);
     };
-    let mut command = Command::new("setpriv");
+    // By its place: it is started with this process's rights, and the check's own PATH must not choose what is.
+    let mut command = Command::new("/usr/bin/setpriv");
     command
         .arg(format!("--reuid={}", account.uid))
         .arg(format!("--regid={}", account.gid))

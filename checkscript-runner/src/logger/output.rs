@@ -83,11 +83,14 @@ impl Output {
     }
 
     fn attempt(&mut self, line: &[u8]) -> io::Result<Option<Problem>> {
-        if self.stale {
+        // Before the line is written: a reader that follows the deleted file as well as the new one would see it twice.
+        if self.stale || self.is_deleted()? {
+            self.stale = true;
             self.open_named()?;
         }
         let problem = self.rotate_before(line.len() as u64);
         self.append(line)?;
+        // Deleted in between: twice for a reader that still has that file rather than never for all others.
         if self.is_deleted()? {
             self.stale = true;
             self.open_named()?;
@@ -147,7 +150,7 @@ impl Output {
         Ok(0)
     }
 
-    /// Whether what was written has gone into a file without a name.
+    /// Whether the file has no name any more.
     fn is_deleted(&mut self) -> io::Result<bool> {
         if self.path.is_none() {
             return Ok(false);
