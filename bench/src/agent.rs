@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use tempfile::TempDir;
 
 use crate::http::Fetcher;
 use crate::program::{Program, beside, pass};
@@ -20,15 +21,19 @@ pub(crate) struct Agent {
     pub(crate) program: Program,
     metrics: String,
     started: Instant,
+    /// Of its state file: as on a node, but nobody's from before.
+    _folder: TempDir,
 }
 
 // === impl Agent ===
 
 impl Agent {
     pub(crate) fn start(log: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
         let started = Instant::now();
         let mut command = Command::new(beside("checkscript-agent")?);
-        command.arg("--check.log").arg(log).arg("--web.listen-address=127.0.0.1:0").stderr(Stdio::piped());
+        command.arg("--check.log").arg(log).arg("--state.file").arg(folder.path().join("state"));
+        command.arg("--web.listen-address=127.0.0.1:0").stderr(Stdio::piped());
         let mut program = Program::start(&mut command)?;
         let mut said = BufReader::new(program.stderr()?).lines().map_while(Result::ok);
         let address = said.find_map(|line| Some(line.split_once("Listening on ")?.1.to_owned()));
@@ -37,7 +42,7 @@ impl Agent {
         let metrics = format!("http://{address}/metrics");
         // It must not wait for a reader of what it says.
         std::thread::spawn(move || said.for_each(drop));
-        Ok(Self { program, metrics, started })
+        Ok(Self { program, metrics, started, _folder: folder })
     }
 
     /// Where its metrics are.

@@ -1,8 +1,8 @@
 //! Check logs as sensu-client writes them, of any length: the same definitions, outputs and proportions as in the logs of a real one.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -79,14 +79,29 @@ pub(crate) struct LogLines {
     pub(crate) runs_a_status: u64,
 }
 
+/// A log on the disk, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) path: PathBuf,
+    pub(crate) lines: u64,
+    pub(crate) megabytes: f64,
+}
+
 /// One in so many lines is an event that is no result. A prime, so that it is each check's turn now and then.
 const OTHER: u64 = 7;
 
 // === impl LogLines ===
 
 impl LogLines {
-    /// Writes at least so many bytes of whole lines, the last logged now; returns how many lines.
-    pub(crate) fn write(&self, file: &Path, bytes: u64) -> anyhow::Result<u64> {
+    /// Writes at least so many bytes of whole lines, the last logged now, and reads them once: whoever comes first must not
+    /// pay for the disk.
+    pub(crate) fn write(&self, path: PathBuf, bytes: u64) -> anyhow::Result<Log> {
+        let lines = self.write_lines(&path, bytes)?;
+        let read = io::copy(&mut File::open(&path)?, &mut io::sink())?;
+        Ok(Log { path, lines, megabytes: read as f64 / 1e6 })
+    }
+
+    fn write_lines(&self, file: &Path, bytes: u64) -> anyhow::Result<u64> {
         let failed = || format!("cannot write {}", file.display());
         let mut out = Counted { out: BufWriter::new(File::create(file).with_context(failed)?), bytes: 0 };
         let mut lines = 0;
@@ -132,6 +147,12 @@ impl LogLines {
 /// Microseconds between two lines.
 const STEP: i64 = 5_000;
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        fs::remove_file(&self.path).ok();
+    }
+}
+
 struct Counted<W> {
     out: W,
     bytes: u64,
@@ -160,11 +181,10 @@ mod tests {
     #[test]
     fn every_line_is_an_event_and_statuses_change() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("log");
-        let count = LogLines { checks: 9, runs_a_status: 2 }.write(&file, 100_000).unwrap();
-        let text = std::fs::read_to_string(&file).unwrap();
+        let log = LogLines { checks: 9, runs_a_status: 2 }.write(folder.path().join("log"), 100_000).unwrap();
+        let text = fs::read_to_string(&log.path).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len() as u64, count);
+        assert_eq!(lines.len() as u64, log.lines);
         assert!(text.len() >= 100_000);
         let results: Vec<_> = lines.iter().filter(|line| line["message"] == "publishing check result").collect();
         assert!(results.len() < lines.len());

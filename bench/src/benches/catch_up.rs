@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::Settings;
 use crate::agent::Agent;
 use crate::http::Fetcher;
-use crate::log_lines::LogLines;
+use crate::log_lines::{Log, LogLines};
 use crate::program::Cpu;
 use crate::report::{Figure, Report};
 use crate::stats::Samples;
@@ -31,17 +31,10 @@ const MTAIL: &str = r#"gauge checkscript_status by check
 }
 "#;
 
-/// A log for the time of a bench.
-struct Log {
-    path: PathBuf,
-    lines: u64,
-    megabytes: f64,
-}
-
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("catch-up")?;
-    let log = Log::write(settings.out.join("catch-up.log"), settings.log_bytes)?;
-    let small = Log::write(settings.out.join("catch-up-small.log"), SMALL.min(settings.log_bytes))?;
+    let log = LINES.write(settings.out.join("catch-up.log"), settings.log_bytes)?;
+    let small = LINES.write(settings.out.join("catch-up-small.log"), SMALL.min(settings.log_bytes))?;
     let mut found = Found::default();
     for _ in 0..REPEATS.min(settings.repeats) {
         found.turn(&log)?;
@@ -97,25 +90,6 @@ fn figure(name: &str, unit: &'static str, values: Vec<f64>) -> Figure {
 /// Within each repeat.
 fn ratio(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
-}
-
-// === impl Log ===
-
-impl Log {
-    fn write(path: PathBuf, bytes: u64) -> anyhow::Result<Self> {
-        let lines = LINES.write(&path, bytes)?;
-        let megabytes = fs::metadata(&path)?.len() as f64 / 1e6;
-        let log = Self { path, lines, megabytes };
-        // Once through, so that whoever comes first does not pay for the disk.
-        std::io::copy(&mut File::open(&log.path)?, &mut std::io::sink())?;
-        Ok(log)
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        fs::remove_file(&self.path).ok();
-    }
 }
 
 /// Megabytes a second, megabytes a second of CPU, and the most memory in MiB, from an agent's start until it has read all.

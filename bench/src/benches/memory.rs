@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Settings;
 use crate::agent::Agent;
 use crate::http::Fetcher;
-use crate::log_lines::LogLines;
+use crate::log_lines::{Log, LogLines};
 use crate::program::{Cpu, pass};
 use crate::report::{Figure, Report};
 
@@ -15,18 +15,18 @@ const RUNS: u64 = 150;
 /// More than a line of any kind.
 const LINE: u64 = 450;
 
-/// An agent that has read a log with so many checks.
-pub(crate) fn agent_with(checks: u64, settings: &Settings) -> anyhow::Result<Agent> {
-    let log = settings.out.join(format!("memory-{checks}.log"));
-    let lines = LogLines { checks, runs_a_status: 3 }.write(&log, checks * RUNS * LINE)?;
-    let agent = Agent::start(&log)?;
-    agent.wait_for_lines(&Fetcher::new()?, lines)?;
-    Ok(agent)
+/// An agent that has read a log with so many checks, and the log.
+pub(crate) fn agent_with(checks: u64, settings: &Settings) -> anyhow::Result<(Agent, Log)> {
+    let path = settings.out.join(format!("memory-{checks}.log"));
+    let log = LogLines { checks, runs_a_status: 3 }.write(path, checks * RUNS * LINE)?;
+    let agent = Agent::start(&log.path)?;
+    agent.wait_for_lines(&Fetcher::new()?, log.lines)?;
+    Ok((agent, log))
 }
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("memory")?;
-    let (small, large) = (agent_with(100, settings)?, agent_with(1000, settings)?);
+    let ((small, _log), (large, _large_log)) = (agent_with(100, settings)?, agent_with(1000, settings)?);
     let before = [small.program.cpu()?, large.program.cpu()?];
     pass(IDLE);
     let share =

@@ -30,7 +30,7 @@ struct Target {
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("scrape")?;
-    let (small, large) = (agent_with(100, settings)?, agent_with(1000, settings)?);
+    let ((small, _log), (large, _large_log)) = (agent_with(100, settings)?, agent_with(1000, settings)?);
     let fetcher = Fetcher::new()?;
     let target = |name, url: &str, at_most| Target {
         name,
