@@ -9,12 +9,12 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::Cpu;
+use crate::program::{Cpu, pass};
 
 /// What a loop did.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turns {
-    pub(crate) count: u64,
+    pub(crate) count: u32,
     pub(crate) elapsed: Duration,
     pub(crate) cpu: Cpu,
 }
@@ -23,23 +23,30 @@ pub(crate) struct Turns {
 
 impl Turns {
     pub(crate) fn a_second(self) -> f64 {
-        self.count as f64 / self.elapsed.as_secs_f64()
+        f64::from(self.count) / self.elapsed.as_secs_f64()
     }
 
     /// Seconds of CPU that 1,000 of them took.
     pub(crate) fn cpu_of_1000(self) -> f64 {
-        1000.0 * self.cpu.all() / self.count as f64
+        1000.0 * self.cpu.all() / f64::from(self.count)
     }
 }
 
 /// Goes round for that time, one command after the other.
 pub(crate) fn spawn_loop(command: &str, time: Duration) -> anyhow::Result<Turns> {
+    paced_loop(command, time, Duration::ZERO)
+}
+
+/// The same with starts at least `pace` apart. Processes that start now and then find caches cold and processors asleep,
+/// whoever starts them.
+pub(crate) fn paced_loop(command: &str, time: Duration, pace: Duration) -> anyhow::Result<Turns> {
     let (started, before) = (Instant::now(), Cpu::here()?);
     let mut count = 0;
     let mut buffer = vec![0; 64 << 10];
     while started.elapsed() < time {
         turn(command, &mut buffer)?;
         count += 1;
+        pass((pace * count).saturating_sub(started.elapsed()));
     }
     Ok(Turns { count, elapsed: started.elapsed(), cpu: Cpu::here()? - before })
 }

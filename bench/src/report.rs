@@ -48,6 +48,9 @@ enum Target {
     AtLeast(f64),
 }
 
+/// What sums of clock ticks may be off by as floating-point numbers.
+const ROUNDING: f64 = 1e-9;
+
 // === impl Figure ===
 
 impl Figure {
@@ -69,11 +72,11 @@ impl Figure {
     }
 
     pub(crate) fn at_most(self, bound: f64) -> Self {
-        Self { target: Some(Target::AtMost(bound)), met: Some(self.median <= bound), ..self }
+        Self { target: Some(Target::AtMost(bound)), met: Some(self.median <= bound + ROUNDING), ..self }
     }
 
     pub(crate) fn at_least(self, bound: f64) -> Self {
-        Self { target: Some(Target::AtLeast(bound)), met: Some(self.median >= bound), ..self }
+        Self { target: Some(Target::AtLeast(bound)), met: Some(self.median >= bound - ROUNDING), ..self }
     }
 
     fn row(&self) -> [String; 5] {

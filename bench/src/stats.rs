@@ -43,6 +43,11 @@ impl Samples {
     }
 }
 
+/// Within each repeat: what else the machine did meanwhile falls on both.
+pub(crate) fn ratio(of: &[f64], to: &[f64]) -> Vec<f64> {
+    of.iter().zip(to).map(|(of, to)| of / to).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

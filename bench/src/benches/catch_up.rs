@@ -19,7 +19,7 @@ use crate::http::Fetcher;
 use crate::log_lines::{Log, LogLines};
 use crate::program::Cpu;
 use crate::report::{Figure, Report};
-use crate::stats::Samples;
+use crate::stats::{Samples, ratio};
 
 const LINES: LogLines = LogLines { checks: 200, runs_a_status: 30 };
 const REPEATS: usize = 3;
@@ -85,11 +85,6 @@ impl Found {
 
 fn figure(name: &str, unit: &'static str, values: Vec<f64>) -> Figure {
     Figure::new(name, unit, &Samples::from_iter(values))
-}
-
-/// Within each repeat.
-fn ratio(of: &[f64], to: &[f64]) -> Vec<f64> {
-    of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
 
 /// Megabytes a second, megabytes a second of CPU, and the most memory in MiB, from an agent's start until it has read all.

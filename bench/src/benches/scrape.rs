@@ -1,6 +1,7 @@
 //! How long a scrape of the agent takes, with 100 and 1,000 checks, and of Debian's node-exporter for scale.
 //!
-//! Requests follow one another on one kept connection of the loopback. What is measured holds the client's part, so the server's is less.
+//! Requests follow one another on one kept connection of the loopback. The time is the client's, its own part and the waiting for a
+//! processor included, so the server's is less; the server's CPU does not depend on what else the machine does.
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -18,13 +19,14 @@ const REQUESTS: usize = 100;
 /// node-exporter takes some ten milliseconds a scrape.
 const NODE_REQUESTS: usize = 20;
 
-#[derive(Default)]
-struct Target {
+struct Target<'a> {
     name: &'static str,
-    url: String,
+    program: &'a Program,
+    url: &'a str,
     requests: usize,
     at_most: Option<f64>,
     took: Vec<f64>,
+    cpu: f64,
     bytes: usize,
 }
 
@@ -32,22 +34,12 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("scrape")?;
     let ((small, _log), (large, _large_log)) = (agent_with(100, settings)?, agent_with(1000, settings)?);
     let fetcher = Fetcher::new()?;
-    let target = |name, url: &str, at_most| Target {
-        name,
-        url: url.to_owned(),
-        requests: REQUESTS,
-        at_most: Some(at_most),
-        ..Target::default()
-    };
-    let mut targets =
-        vec![target("agent, 100 checks", small.metrics(), 1.0), target("agent, 1,000 checks", large.metrics(), 5.0)];
     let node = node_exporter(settings, &fetcher)?;
-    targets.extend(node.as_ref().map(|(_, url)| Target {
-        name: "node-exporter",
-        url: url.clone(),
-        requests: NODE_REQUESTS,
-        ..Target::default()
-    }));
+    let mut targets = vec![
+        Target::new("agent, 100 checks", &small.program, small.metrics(), REQUESTS).at_most(1.0),
+        Target::new("agent, 1,000 checks", &large.program, large.metrics(), REQUESTS).at_most(5.0),
+    ];
+    targets.extend(node.as_ref().map(|(program, url)| Target::new("node-exporter", program, url, NODE_REQUESTS)));
     for _ in 0..ROUNDS {
         targets.iter_mut().try_for_each(|target| target.round(&fetcher))?;
     }
@@ -59,25 +51,37 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 
 // === impl Target ===
 
-impl Target {
+impl<'a> Target<'a> {
+    fn new(name: &'static str, program: &'a Program, url: &'a str, requests: usize) -> Self {
+        Self { name, program, url, requests, at_most: None, took: Vec::new(), cpu: 0.0, bytes: 0 }
+    }
+
+    fn at_most(self, milliseconds: f64) -> Self {
+        Self { at_most: Some(milliseconds), ..self }
+    }
+
     fn round(&mut self, fetcher: &Fetcher) -> anyhow::Result<()> {
+        let before = self.program.cpu()?;
         for _ in 0..self.requests {
-            let fetched = fetcher.get(&self.url)?;
+            let fetched = fetcher.get(self.url)?;
             self.took.push(fetched.took.as_secs_f64() * 1000.0);
             self.bytes = fetched.body.len();
         }
+        self.cpu += (self.program.cpu()? - before).own;
         Ok(())
     }
 
     fn tell(self, report: &mut Report) {
         let took = Samples::from_iter(self.took);
-        let median = Figure::one(format!("{}: p50", self.name), "ms", took.median());
+        let figure = |what: &str, unit, value| Figure::one(format!("{}: {what}", self.name), unit, value);
+        let median = figure("p50", "ms", took.median());
         report.add(match self.at_most {
             Some(bound) => median.at_most(bound),
             None => median,
         });
-        report.add(Figure::one(format!("{}: p99", self.name), "ms", took.quantile(0.99)));
-        report.add(Figure::one(format!("{}: size", self.name), "kB", self.bytes as f64 / 1000.0));
+        report.add(figure("p99", "ms", took.quantile(0.99)));
+        report.add(figure("CPU of a request", "ms", 1000.0 * self.cpu / took.len() as f64));
+        report.add(figure("size", "kB", self.bytes as f64 / 1000.0));
     }
 }
 

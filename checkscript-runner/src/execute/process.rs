@@ -37,7 +37,8 @@ pub(super) const KILL_GRACE: Duration = Duration::from_secs(1);
 pub(super) const POLL: Duration = Duration::from_millis(100);
 /// The same for those that not even KILL has ended.
 pub(super) const SLOW_POLL: Duration = Duration::from_secs(1);
-const READ_SIZE: usize = 64 * 1024;
+/// Outputs are short. At 64 KiB and more each free would make the allocator tidy up and give memory back.
+const READ_SIZE: usize = 16 * 1024;
 
 /// sensu-client's status of a run that timed out: CRITICAL.
 const TIMED_OUT: i32 = 2;
