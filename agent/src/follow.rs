@@ -1,11 +1,13 @@
 //! Following the logs: new lines, in order, each once, through rotations and restarts.
 //!
 //! A [`Follower`] owns a set of patterns (paths or globs) and looks at all their files when it is asked to; it knows no
-//! clock and no thread. [`mod@file`] follows one name through rotation, [`siblings`] finds what a name's files have become,
-//! [`segment`] reads one file, plain or gzip, [`lines`] cuts bytes into lines of bounded length, [`watch`] says when to look.
+//! clock and no thread. [`mod@file`] follows one name through rotation, [`search`] finds what its files have become,
+//! [`siblings`] names them in order, [`segment`] reads one file, plain or gzip, [`lines`] cuts bytes into lines of bounded
+//! length, [`watch`] says when to look.
 
 mod file;
 mod lines;
+mod search;
 mod segment;
 mod siblings;
 mod watch;

@@ -3,27 +3,30 @@
 //! One look at the logs is one batch: runs are folded into copies of the states, the definition of each check is read only from
 //! its last line, and [`Intake::publish`] puts the new states into the store at once. A scrape sees the state between two looks.
 //!
-//! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. Within
-//! a log order is trusted, whatever the clock did; a result from another log than the one before it counts only if it was
-//! logged later. After a gap (the place up to which a log was read is gone) the same holds within the log.
+//! [`batch`] holds what one look has changed, [`logs`] what is known of the times of each log, [`clients`] of those who write them.
+//!
+//! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. A result
+//! from another log than the one before it counts only if it was logged later.
 
-use std::collections::HashMap;
+mod batch;
+mod clients;
+mod logs;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use check_result::log::{Line, LoggedResult, Run, Skimmed, read_line, records, skim};
 use check_result::{CheckKey, CheckResult, CheckState, Object};
-use indexmap::{Equivalent, IndexMap};
 use jiff::Timestamp;
 
+use self::batch::{Batch, KeyRef, Pending};
+use self::clients::Clients;
+use self::logs::Logs;
 use crate::events::Events;
 use crate::follow::Sink;
 use crate::select::Select;
 use crate::state_file::{SavedClient, SavedLog};
 use crate::store::{Store, Tracked};
-
-/// How long after its second interval a check has to show after its client's restart.
-const GRACE: f64 = 60.0;
 
 /// Folds lines into the states of a [`Store`].
 #[derive(Debug)]
@@ -31,57 +34,9 @@ pub struct Intake {
     store: Arc<Store>,
     select: Select,
     events: Events,
-    logs: Vec<(Arc<Path>, LogTimes)>,
-    clients: HashMap<String, ClientTimes>,
-    /// What this batch has changed.
-    batch: IndexMap<CheckKey, Pending>,
-    /// Checks in the batch that the store does not know.
-    new: usize,
-}
-
-/// Names of clients whose times are kept, as the store keeps their attributes.
-const MAX_CLIENTS: usize = 100;
-
-#[derive(Debug, Default)]
-struct LogTimes {
-    /// When the last result taken was logged.
-    last: Option<Timestamp>,
-    /// Whether results up to then may come again.
-    gap: bool,
-}
-
-/// What the log says of a client, by the log's own clock.
-#[derive(Clone, Copy, Debug)]
-struct ClientTimes {
-    started: Option<Timestamp>,
-    /// The newest result.
-    newest: Option<Timestamp>,
-}
-
-#[derive(Debug)]
-struct Pending {
-    tracked: Tracked,
-    /// The line of the last run, while the result behind it is not read.
-    line: Vec<u8>,
-}
-
-/// A [`CheckKey`] that is looked for.
-#[derive(Hash)]
-struct KeyRef<'a> {
-    check: &'a str,
-    source: Option<&'a str>,
-}
-
-impl Equivalent<CheckKey> for KeyRef<'_> {
-    fn equivalent(&self, key: &CheckKey) -> bool {
-        self.check == key.check && self.source == key.source.as_deref()
-    }
-}
-
-impl KeyRef<'_> {
-    fn owned(&self) -> CheckKey {
-        CheckKey { check: self.check.to_owned(), source: self.source.map(str::to_owned) }
-    }
+    logs: Logs,
+    clients: Clients,
+    batch: Batch,
 }
 
 impl Sink for Intake {
@@ -94,7 +49,7 @@ impl Sink for Intake {
     }
 
     fn gap(&mut self, log: &Arc<Path>) {
-        self.times_of(log).gap = true;
+        self.logs.gap(log);
     }
 }
 
@@ -108,56 +63,43 @@ impl Intake {
         events: Events,
         (logs, clients): (Vec<SavedLog>, Vec<SavedClient>),
     ) -> Self {
-        let times = |log: SavedLog| (Arc::from(Path::new(&log.path)), LogTimes { last: log.last, gap: false });
-        let clients = clients
-            .into_iter()
-            .map(|SavedClient { name, started, newest, .. }| (name, ClientTimes { started, newest }));
         Self {
             store,
             select,
             events,
-            logs: logs.into_iter().map(times).collect(),
-            clients: clients.collect(),
-            batch: IndexMap::new(),
-            new: 0,
+            logs: Logs::from_saved(logs),
+            clients: Clients::from_saved(clients),
+            batch: Batch::default(),
         }
     }
 
     /// When the last result of `log` was logged.
     pub(crate) fn last_of(&self, log: &Path) -> Option<Timestamp> {
-        self.logs.iter().find(|(known, _)| **known == *log)?.1.last
+        self.logs.last_of(log)
     }
 
     /// The clients' times, to be saved.
     pub(crate) fn clients(&self) -> impl Iterator<Item = SavedClient> {
-        self.clients.iter().map(|(name, times)| SavedClient {
-            name: name.clone(),
-            started: times.started,
-            newest: times.newest,
-            attributes: self.store.client(name),
-        })
+        self.clients.saved(|name| self.store.client(name))
     }
 
     /// Makes the batch visible; true if anything changed.
     pub fn publish(&mut self) -> bool {
         let changed = !self.batch.is_empty();
-        let batch = std::mem::take(&mut self.batch);
         let (limits, select) = (self.store.limits(), &self.select);
-        let settled = batch.into_iter().map(|(key, Pending { mut tracked, line })| {
+        let settled = self.batch.take().map(|(key, Pending { mut tracked, line })| {
             if let Some(result) = read_result(&line, select) {
                 Arc::make_mut(&mut tracked.state).settle(result, &limits.history);
             }
             (key, tracked)
         });
         self.store.publish(settled.collect());
-        self.new = 0;
         changed
     }
 
     /// Drops what is gone.
     pub fn sweep(&self, now: Timestamp) {
-        let times = |tracked: &Tracked| self.clients.get(tracked.state.latest().client());
-        self.store.forget(now, |tracked| times(tracked).is_some_and(|times| undefined(tracked, times)));
+        self.store.forget(now, |tracked| self.clients.have_dropped(tracked));
     }
 
     fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
@@ -177,15 +119,15 @@ impl Intake {
         if !self.select.takes(&name) {
             return self.events.line_excluded();
         }
-        if !self.times_of(log).take(run.logged) {
+        if !self.logs.take(log, run.logged) {
             return self.events.line_superseded();
         }
         if !run.mapped {
             run.status = self.select.status(&run.name, run.exit_map.as_ref(), run.status);
         }
-        self.note_result(&run);
+        self.clients.note_result(&run.client, run.logged);
         let limits = self.store.limits();
-        let Some(pending) = self.pending(&key) else {
+        let Some(pending) = self.batch.pending(&key, &self.store) else {
             return self.take_new(key.owned(), log, &run, line);
         };
         let tracked = &mut pending.tracked;
@@ -202,50 +144,20 @@ impl Intake {
 
     fn take_new(&mut self, key: CheckKey, log: &Arc<Path>, run: &Run<'_>, line: &[u8]) {
         let limits = self.store.limits();
-        if self.store.count() + self.new >= limits.checks {
+        if self.store.count() + self.batch.new_checks() >= limits.checks {
             return self.events.check_over_limit(&key, limits.checks);
         }
         let result = read_result(line, &self.select).unwrap_or_else(|| run.to_result());
         let state = CheckState::new(LoggedResult { logged: run.logged, result }, &limits.history);
         let tracked = Tracked { state: Arc::new(state), log: Arc::clone(log), alive: run.logged };
-        self.batch.insert(key, Pending { tracked, line: Vec::new() });
-        self.new += 1;
+        self.batch.insert_new(key, tracked);
         self.events.line_result(run.logged);
-    }
-
-    /// The check's entry in the batch, from the store if it is not there yet.
-    fn pending(&mut self, key: &KeyRef<'_>) -> Option<&mut Pending> {
-        let index = match self.batch.get_index_of(key) {
-            Some(index) => index,
-            None => {
-                let key = key.owned();
-                let tracked = self.store.tracked(&key)?;
-                self.batch.insert_full(key, Pending { tracked, line: Vec::new() }).0
-            }
-        };
-        self.batch.get_index_mut(index).map(|(_, pending)| pending)
-    }
-
-    fn times_of(&mut self, log: &Arc<Path>) -> &mut LogTimes {
-        let known = self.logs.iter().position(|(known, _)| Arc::ptr_eq(known, log) || known == log);
-        let index = known.unwrap_or_else(|| {
-            self.logs.push((Arc::clone(log), LogTimes::default()));
-            self.logs.len() - 1
-        });
-        &mut self.logs[index].1
-    }
-
-    fn note_result(&mut self, run: &Run<'_>) {
-        if let Some(times) = self.clients.get_mut(&*run.client) {
-            times.newest = times.newest.max(Some(run.logged));
-        }
     }
 
     fn take_client(&mut self, logged: Option<Timestamp>, client: Object) {
         self.events.line_client();
         let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
-        if self.clients.len() < MAX_CLIENTS || self.clients.contains_key(&name) {
-            self.clients.insert(name.clone(), ClientTimes { started: logged, newest: None });
+        if self.clients.start(&name, logged) {
             self.store.set_client(name, client);
         }
     }
@@ -253,22 +165,9 @@ impl Intake {
     fn take_not_run(&mut self, logged: Option<Timestamp>, check: &CheckKey) {
         self.events.line_other();
         let key = KeyRef { check: &check.check, source: check.source.as_deref() };
-        if let (Some(logged), Some(pending)) = (logged, self.pending(&key)) {
+        if let (Some(logged), Some(pending)) = (logged, self.batch.pending(&key, &self.store)) {
             pending.tracked.alive = pending.tracked.alive.max(logged);
         }
-    }
-}
-
-// === impl LogTimes ===
-
-impl LogTimes {
-    /// Notes a result; false if it is one from before a gap.
-    fn take(&mut self, logged: Timestamp) -> bool {
-        if self.gap && self.last.is_some_and(|last| logged <= last) {
-            return false;
-        }
-        *self = Self { last: Some(logged), gap: false };
-        true
     }
 }
 
@@ -285,19 +184,6 @@ fn read_result(line: &[u8], select: &Select) -> Option<CheckResult> {
         result.map_status(status);
     }
     Some(result)
-}
-
-/// Whether a check's definition must be gone: it is a standalone check by interval, and since its client's (re)start at T neither a
-/// result of it nor a line that says why it did not run was logged until T + 2 intervals + [`GRACE`], while the client went on to log results
-/// of others. All by the log's clock: a writer that is away, or silent, removes nothing.
-fn undefined(tracked: &Tracked, times: &ClientTimes) -> bool {
-    let (Some(started), Some(newest)) = (times.started, times.newest) else { return false };
-    let check = tracked.state.latest();
-    let standalone = check.check().get("standalone").is_some_and(|value| value == true);
-    let Some(interval) = check.interval().filter(|_| standalone && !check.check().contains_key("cron")) else {
-        return false;
-    };
-    tracked.alive < started && newest.duration_since(started).as_secs_f64() > 2.0 * interval + GRACE
 }
 
 #[cfg(test)]

@@ -8,27 +8,18 @@
 //!   is among the rotated siblings, and then at the file's start.
 //! - *gone*: no such name. The old inode is read on; the name is waited for.
 //!
-//! In every case the place where reading stopped is looked for among the rotated siblings, plain or gzip, and everything newer
-//! is read behind it, in order: so several rotations between two looks lose nothing, nor do those that happen while nobody looks,
-//! if the place is known from a state file. Lines written between the copy and the truncation of a copytruncate are lost to
-//! every reader; rename loses nothing.
+//! In every case [`search`] looks for the place where reading stopped among the rotated siblings, plain or gzip, and everything
+//! newer is read behind it, in order: so several rotations between two looks lose nothing, nor do those that happen while nobody
+//! looks, if the place is known from a state file. Lines written between the copy and the truncation of a copytruncate are lost
+//! to every reader; rename loses nothing.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lines::Piece;
-use super::segment::{self, Identity, Position, Segment};
-use super::siblings;
-
-/// How many bytes of rotated siblings are read where nothing is known of a log, the newest first, gzip counted as what
-/// [`GZIP_RATIO`] makes of it: half a second's worth.
-const REBUILD: u64 = 256 << 20;
-const GZIP_RATIO: u64 = 10;
-
-/// How often a look at the siblings is repeated when they are being rotated meanwhile.
-const TRIES: usize = 8;
+use super::search::{self, Found};
+use super::segment::{Identity, Position, Segment};
 
 /// Follows one name.
 #[derive(Debug)]
@@ -74,15 +65,6 @@ struct Change {
     begun: bool,
 }
 
-/// The files that a log has become.
-struct Found {
-    /// Where reading stopped, brought there; none if it is not among them.
-    place: Option<Segment>,
-    /// What was written since, oldest first, the name's file last.
-    newer: Vec<Segment>,
-    unreadable: Vec<(PathBuf, io::Error)>,
-}
-
 // === impl LogFile ===
 
 impl LogFile {
@@ -120,7 +102,7 @@ impl LogFile {
 
     /// Looks whether the name means another file now, and puts what was written since behind what is open.
     fn follow_name(&mut self, out: &mut dyn FnMut(Piece<'_>)) -> io::Result<Looked> {
-        let named = named(&self.path)?;
+        let named = search::named(&self.path)?;
         let exists = named.is_some();
         if !exists && !self.first_look {
             return Ok(Looked { exists, ..Looked::default() });
@@ -128,7 +110,9 @@ impl LogFile {
         let Some(change) = self.change(named)? else { return Ok(Looked { exists, ..Looked::default() }) };
         let place = self.segments.iter().rev().find_map(Segment::place).or_else(|| self.position.clone());
         // While files are being renamed there is no order to be seen: the next look will do.
-        let Some(found) = self.find(place.as_ref())? else { return Ok(Looked { exists, ..Looked::default() }) };
+        let Some(found) = search::find(&self.path, place.as_ref())? else {
+            return Ok(Looked { exists, ..Looked::default() });
+        };
         self.first_look = false;
         if place.is_some() && found.place.is_none() && found.newer.len() > 1 {
             out(Piece::Gap);
@@ -192,19 +176,6 @@ impl LogFile {
             }
         }
     }
-
-    /// Looks for `place` among the name's file and its siblings. None: they were rotated again meanwhile.
-    fn find(&self, place: Option<&Position>) -> io::Result<Option<Found>> {
-        for _ in 0..TRIES {
-            let mut paths = siblings::newest_first(&self.path).or_else(none_if_missing)?;
-            paths.insert(0, self.path.clone());
-            let found = Search::new(place).over(&paths)?;
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
-    }
 }
 
 // === impl Change ===
@@ -214,95 +185,6 @@ impl Change {
         let truncated = self.truncated.then_some(Rotation::Truncated);
         if self.replaced { Some(Rotation::Replaced) } else { truncated }
     }
-}
-
-/// One way through the files of a log, newest first.
-struct Search<'a> {
-    place: Option<&'a Position>,
-    rest: u64,
-    newer: Vec<Segment>,
-    /// What each path was when it was looked at.
-    seen: Vec<(PathBuf, Option<Identity>)>,
-    unreadable: Vec<(PathBuf, io::Error)>,
-}
-
-// === impl Search ===
-
-impl<'a> Search<'a> {
-    fn new(place: Option<&'a Position>) -> Self {
-        Self { place, rest: REBUILD, newer: Vec::new(), seen: Vec::new(), unreadable: Vec::new() }
-    }
-
-    /// None if the files were renamed meanwhile.
-    fn over(mut self, paths: &[PathBuf]) -> io::Result<Option<Found>> {
-        let mut place = None;
-        for (index, path) in paths.iter().enumerate() {
-            let (is_name, opened) = (index == 0, self.open(path));
-            match opened {
-                Ok(None) => {}
-                Ok(Some(segment)) => match self.resumed(segment)? {
-                    Ok(found) => {
-                        place = Some(found);
-                        break;
-                    }
-                    Err(newer) => self.newer.push(newer),
-                },
-                Err(error) if is_name => return Err(error),
-                // One sibling that cannot be read must not hide the others.
-                Err(error) => self.unreadable.push((path.clone(), error)),
-            }
-        }
-        self.newer.reverse();
-        let unchanged = self.seen.iter().all(|(path, identity)| matches!(named(path), Ok(now) if now == *identity));
-        Ok(unchanged.then_some(Found { place, newer: self.newer, unreadable: self.unreadable }))
-    }
-
-    /// None: it does not exist, or nothing in it can matter.
-    fn open(&mut self, path: &Path) -> io::Result<Option<Segment>> {
-        let metadata = match std::fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.seen.push((path.to_owned(), None));
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let is_name = self.seen.is_empty();
-        self.seen.push((path.to_owned(), Some(segment::identity(&metadata))));
-        // A second of tolerance: compressing keeps whole seconds only.
-        let too_old = self.place.is_some_and(|place| metadata.mtime() + 1 < place.modified);
-        if !is_name && (too_old || self.rest == 0) {
-            return Ok(None);
-        }
-        let segment = Segment::open(path)?;
-        if self.place.is_none() && !is_name {
-            let ratio = if segment.is_compressed() { GZIP_RATIO } else { 1 };
-            self.rest = self.rest.saturating_sub(metadata.len().saturating_mul(ratio));
-        }
-        Ok(Some(segment))
-    }
-
-    /// `Ok`: the segment where reading stopped, brought there. `Err`: another one, at its start.
-    fn resumed(&self, mut segment: Segment) -> io::Result<Result<Segment, Segment>> {
-        let found = match self.place {
-            Some(place) => segment.resume(place)?,
-            None => false,
-        };
-        Ok(if found { Ok(segment) } else { Err(segment) })
-    }
-}
-
-/// The file that `path` means now.
-fn named(path: &Path) -> io::Result<Option<Identity>> {
-    match std::fs::metadata(path) {
-        Ok(metadata) => Ok(Some(segment::identity(&metadata))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn none_if_missing<T>(error: io::Error) -> io::Result<Vec<T>> {
-    if error.kind() == ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) }
 }
 
 #[cfg(test)]

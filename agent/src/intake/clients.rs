@@ -1,0 +1,77 @@
+//! What the logs say of the clients that write them, by the logs' own clock; and so, which checks they have no more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use check_result::Object;
+use jiff::Timestamp;
+
+use crate::state_file::SavedClient;
+use crate::store::Tracked;
+
+/// How long after its second interval a check has to show after its client's restart.
+const GRACE: f64 = 60.0;
+
+/// Names of clients whose times are kept, as the store keeps their attributes.
+const MAX: usize = 100;
+
+/// Clients by their names.
+#[derive(Debug)]
+pub(super) struct Clients(HashMap<String, Times>);
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    started: Option<Timestamp>,
+    /// The newest result.
+    newest: Option<Timestamp>,
+}
+
+// === impl Clients ===
+
+impl Clients {
+    pub(super) fn from_saved(clients: Vec<SavedClient>) -> Self {
+        let times = |SavedClient { name, started, newest, .. }| (name, Times { started, newest });
+        Self(clients.into_iter().map(times).collect())
+    }
+
+    /// To be saved, with the attributes that `attributes` knows by name.
+    pub(super) fn saved(&self, attributes: impl Fn(&str) -> Option<Arc<Object>>) -> impl Iterator<Item = SavedClient> {
+        self.0.iter().map(move |(name, times)| SavedClient {
+            name: name.clone(),
+            started: times.started,
+            newest: times.newest,
+            attributes: attributes(name),
+        })
+    }
+
+    /// Notes a client's (re)start; false if too many are known.
+    pub(super) fn start(&mut self, name: &str, started: Option<Timestamp>) -> bool {
+        let takes = self.0.len() < MAX || self.0.contains_key(name);
+        if takes {
+            self.0.insert(name.to_owned(), Times { started, newest: None });
+        }
+        takes
+    }
+
+    /// Notes that a client has logged a result.
+    pub(super) fn note_result(&mut self, name: &str, logged: Timestamp) {
+        if let Some(times) = self.0.get_mut(name) {
+            times.newest = times.newest.max(Some(logged));
+        }
+    }
+
+    /// Whether the check's definition must be gone: it is a standalone check by interval, and since its client's (re)start at T
+    /// neither a result of it nor a line that says why it did not run was logged until T + 2 intervals + [`GRACE`], while the
+    /// client went on to log results of others. A writer that is away, or silent, removes nothing.
+    pub(super) fn have_dropped(&self, tracked: &Tracked) -> bool {
+        let check = tracked.state.latest();
+        let Some(Times { started: Some(started), newest: Some(newest) }) = self.0.get(check.client()) else {
+            return false;
+        };
+        let standalone = check.check().get("standalone").is_some_and(|value| value == true);
+        let Some(interval) = check.interval().filter(|_| standalone && !check.check().contains_key("cron")) else {
+            return false;
+        };
+        tracked.alive < *started && newest.duration_since(*started).as_secs_f64() > 2.0 * interval + GRACE
+    }
+}

@@ -1,0 +1,61 @@
+//! When the last result of each log was logged.
+//!
+//! Within a log order is trusted, whatever the clock did. After a gap (the place up to which the log was read is gone) a result
+//! counts only if it was logged later than the last one before.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::state_file::SavedLog;
+
+/// The times of all logs. They are few: looking one after the other over is quicker than hashing paths.
+#[derive(Debug)]
+pub(super) struct Logs(Vec<(Arc<Path>, Times)>);
+
+#[derive(Debug, Default)]
+struct Times {
+    /// When the last result taken was logged.
+    last: Option<Timestamp>,
+    /// Whether results up to then may come again.
+    gap: bool,
+}
+
+// === impl Logs ===
+
+impl Logs {
+    pub(super) fn from_saved(logs: Vec<SavedLog>) -> Self {
+        let times = |log: SavedLog| (Arc::from(Path::new(&log.path)), Times { last: log.last, gap: false });
+        Self(logs.into_iter().map(times).collect())
+    }
+
+    /// When the last result of `log` was logged.
+    pub(super) fn last_of(&self, log: &Path) -> Option<Timestamp> {
+        self.0.iter().find(|(known, _)| **known == *log)?.1.last
+    }
+
+    /// Results of `log` that were taken before may come again.
+    pub(super) fn gap(&mut self, log: &Arc<Path>) {
+        self.times(log).gap = true;
+    }
+
+    /// Notes a result of `log`; false if it is one from before a gap.
+    pub(super) fn take(&mut self, log: &Arc<Path>, logged: Timestamp) -> bool {
+        let times = self.times(log);
+        if times.gap && times.last.is_some_and(|last| logged <= last) {
+            return false;
+        }
+        *times = Times { last: Some(logged), gap: false };
+        true
+    }
+
+    fn times(&mut self, log: &Arc<Path>) -> &mut Times {
+        let known = self.0.iter().position(|(known, _)| Arc::ptr_eq(known, log) || known == log);
+        let index = known.unwrap_or_else(|| {
+            self.0.push((Arc::clone(log), Times::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[index].1
+    }
+}
