@@ -6,6 +6,7 @@
 
 mod check;
 mod document;
+mod environment;
 mod extras;
 mod failure;
 mod features;
@@ -26,6 +27,7 @@ use serde_json::Value;
 pub(crate) use check::Absence;
 pub use check::Check;
 pub(crate) use document::{SyntaxError, lenient_json};
+pub(crate) use environment::{API, TRANSPORT};
 pub use extras::{Account, Extras};
 pub use failure::Failure;
 pub use features::{Attribute, Features};

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::definitions::Check;
-use crate::logger::Lost;
+use crate::logger::{Lost, Status};
 use crate::notice::Notice;
 
 pub(crate) fn scheduling() -> Notice {
@@ -181,6 +181,24 @@ pub(crate) fn log_not_writable(file: &Path, error: &std::io::Error) -> Notice {
     Notice::new(Level::Error, "log file is not writable")
         .with("log_file", file.to_string_lossy())
         .with("error", error.to_string())
+}
+
+/// The log file that could not be opened is in use now; so many lines have gone to standard output or into the file of
+/// before.
+pub(crate) fn log_opened(file: &Path, lines: u64) -> Notice {
+    Notice::new(Level::Warn, "log file is in use, earlier lines went elsewhere")
+        .with("log_file", file.to_string_lossy())
+        .with("lines", lines)
+}
+
+/// What an operator gets who asks with `TRAP`.
+pub(crate) fn log_status(status: &Status) -> Notice {
+    Notice::new(Level::Debug, "log status")
+        .with("stream", status.stream.word())
+        .with("log_file", status.file.as_deref().map(|file| file.to_string_lossy().into_owned()))
+        .with("error", status.error.as_deref())
+        .with("lines_lost", status.lost.lines)
+        .with("results_lost", status.lost.results)
 }
 
 pub(crate) fn log_not_rotated(file: &Path, error: &std::io::Error) -> Notice {

@@ -7,6 +7,7 @@
 mod output;
 mod queue;
 mod rotation;
+mod status;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -17,15 +18,17 @@ use std::time::Duration;
 use check_result::CheckResult;
 use check_result::log::{Level, write_line, write_result};
 use jiff::Zoned;
+use tokio::sync::watch;
 
-use self::output::{Output, Problem, Unwritable};
-pub(crate) use self::queue::Lost;
+use self::output::{Output, Unwritable};
+pub use self::queue::Lost;
 use self::queue::{Queue, Step};
 pub use self::rotation::Rotation;
+pub use self::status::{Status, Stream};
 use crate::events;
 use crate::notice::{Notice, Sink};
 
-/// How long to wait before a line that could not be written is tried again.
+/// How long to wait before a line that could not be written, or a file that could not be opened, is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long the last lines may take. A reader of standard output that has stopped reading must not keep the process.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -34,6 +37,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub struct Logger {
     levels: Mutex<Levels>,
     queue: Arc<Queue>,
+    status: watch::Receiver<Status>,
     /// Disconnected when the writer has ended.
     writer: Mutex<Receiver<()>>,
 }
@@ -47,33 +51,43 @@ struct Levels {
 // === impl Logger ===
 
 impl Logger {
-    /// Logs what is of `level` or above to `file`, or to standard output if there is none or it cannot be opened.
+    /// Logs what is of `level` or above to `file`, or to standard output if there is none. If the file cannot be opened
+    /// lines go to standard output until it can.
     pub fn open(file: Option<PathBuf>, rotation: Option<Rotation>, level: Level) -> std::io::Result<Self> {
-        let (output, problem) = Output::open(file, rotation)?;
+        let mut output = Output::open(file, rotation)?;
+        let notices = output.notices();
         let queue = Arc::new(Queue::default());
         let (alive, writer) = channel();
-        let thread = Writer { queue: Arc::clone(&queue), output, _alive: alive };
+        let (status, shown) = watch::channel(status_of(&output, Lost::default()));
+        let thread = Writer { queue: Arc::clone(&queue), output, status, _alive: alive };
         thread::Builder::new().name("log".to_owned()).spawn(move || thread.run())?;
         let levels = Mutex::new(Levels { current: level, previous: Level::Info });
-        let logger = Self { levels, queue, writer: Mutex::new(writer) };
-        if let Some(problem) = problem {
-            logger.notice(&problem.into_notice());
-        }
+        let logger = Self { levels, queue, status: shown, writer: Mutex::new(writer) };
+        notices.iter().for_each(|notice| logger.notice(notice));
         Ok(logger)
     }
 
-    /// Opens the file again by its path; if that fails, a line says so and the old one stays in use.
+    /// How the log stands, and how it changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Opens the file again by its path. If that fails a line says so, what was open stays in use, and it is tried
+    /// again.
     pub fn reopen(&self) {
         self.queue.reopen();
     }
 
-    /// Switches to debug, or from debug to the level before it (info, if there was none).
+    /// Switches to debug, or from debug to the level before it (info, if there was none). At debug it says how the log
+    /// stands.
     pub fn toggle_debug(&self) {
         let mut levels = self.levels();
         *levels = match levels.current {
             Level::Debug => Levels { current: levels.previous, ..*levels },
             current => Levels { current: Level::Debug, previous: current },
         };
+        drop(levels);
+        self.notice(&events::log_status(&self.status.borrow()));
     }
 
     /// Writes what is left and ends; later lines are dropped. What cannot be written is told on standard error.
@@ -116,10 +130,16 @@ fn line_of(notice: &Notice) -> Vec<u8> {
     line
 }
 
+fn status_of(output: &Output, lost: Lost) -> Status {
+    let error = output.error().map(str::to_owned);
+    Status { stream: output.stream(), file: output.path().map(Into::into), error, lost }
+}
+
 /// The thread's side.
 struct Writer {
     queue: Arc<Queue>,
     output: Output,
+    status: watch::Sender<Status>,
     _alive: Sender<()>,
 }
 
@@ -128,27 +148,27 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         loop {
-            match self.queue.next() {
+            match self.queue.next(self.output.retry_at()) {
                 Step::Line(line) => self.write(line),
-                Step::Reopen => {
-                    let problem = self.output.reopen();
-                    self.tell(problem);
-                }
+                Step::Reopen => self.output.reopen(),
+                Step::Retry => self.output.retry(),
                 Step::Close => return,
             }
+            for notice in self.output.notices() {
+                self.queue.push(line_of(&notice), false);
+            }
+            self.show();
         }
     }
 
     fn write(&mut self, line: Vec<u8>) {
         match self.output.write(&line) {
-            Ok(problem) => {
-                self.tell(problem);
-                self.queue.tell_losses(|lost| line_of(&events::lines_lost(lost)));
-            }
+            Ok(()) => self.queue.tell_losses(|lost| line_of(&events::lines_lost(lost))),
             Err(Unwritable { error, is_news }) => {
                 if is_news {
                     eprintln!("checkscript-runner: the log cannot be written: {error}");
                 }
+                self.show();
                 if let Some(left) = self.queue.wait_to_retry(line, RETRY) {
                     eprintln!("checkscript-runner: {left} log lines could not be written");
                 }
@@ -156,10 +176,17 @@ impl Writer {
         }
     }
 
-    fn tell(&self, problem: Option<Problem>) {
-        if let Some(problem) = problem {
-            self.queue.push(line_of(&problem.into_notice()), false);
-        }
+    /// Makes the status what it is; whoever follows it hears of changes only.
+    fn show(&self) {
+        let (output, lost) = (&self.output, self.queue.lost_in_all());
+        self.status.send_if_modified(|shown| {
+            let is_same =
+                (shown.stream, shown.lost) == (output.stream(), lost) && shown.error.as_deref() == output.error();
+            if !is_same {
+                *shown = status_of(output, lost);
+            }
+            !is_same
+        });
     }
 }
 

@@ -48,7 +48,8 @@ impl Life {
         let sink: Arc<dyn Sink> = logger.clone();
         let executor = Executor::new(definitions.spawn_limit, Arc::clone(&sink));
         let definitions = watch::Sender::new(Arc::new(definitions));
-        Self { sources, logger, executor, definitions, manager: Manager::new(sink), settings }
+        let manager = Manager::new(sink, logger.status());
+        Self { sources, logger, executor, definitions, manager, settings }
     }
 
     /// Tells the commands which files the configuration is from.
@@ -70,6 +71,7 @@ impl Life {
         }
         let stop = CancellationToken::new();
         let scheduler = Scheduler::new(self.executor.clone(), self.definitions.subscribe());
+        tokio::spawn(self.manager.clone().follow_log());
         tokio::spawn(self.manager.clone().watchdog(scheduler.heartbeat(), stop.clone()));
         let mut scheduling = tokio::spawn(scheduler.run(stop.clone()));
         let sink: Arc<dyn Sink> = self.logger.clone();

@@ -8,29 +8,42 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::events;
+use crate::logger::Status;
 use crate::notice::Sink;
 
 /// The way to the service manager. Without one nothing is told.
 #[derive(Clone)]
-pub(super) struct Manager(Arc<dyn Sink>);
+pub(super) struct Manager {
+    sink: Arc<dyn Sink>,
+    log: watch::Receiver<Status>,
+}
 
 // === impl Manager ===
 
 impl Manager {
-    /// Failures to tell are told `sink`.
-    pub(super) fn new(sink: Arc<dyn Sink>) -> Self {
-        Self(sink)
+    /// Failures to tell are told `sink`; how the `log` stands is the unit's status.
+    pub(super) fn new(sink: Arc<dyn Sink>, log: watch::Receiver<Status>) -> Self {
+        Self { sink, log }
     }
 
     pub(super) fn ready(&self) {
-        self.tell(&[NotifyState::Ready]);
+        let status = self.log.borrow().to_string();
+        self.tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    }
+
+    /// Tells how the log stands whenever that changes.
+    pub(super) async fn follow_log(mut self) {
+        while self.log.changed().await.is_ok() {
+            let status = self.log.borrow_and_update().to_string();
+            self.tell(&[NotifyState::Status(&status)]);
+        }
     }
 
     /// A reload begins; [`Self::ready`] ends it.
     pub(super) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[NotifyState::Reloading, now]),
-            Err(error) => self.0.notice(&events::manager_not_told(&error)),
+            Err(error) => self.sink.notice(&events::manager_not_told(&error)),
         }
     }
 
@@ -47,7 +60,7 @@ impl Manager {
 
     fn tell(&self, state: &[NotifyState<'_>]) {
         if let Err(error) = sd_notify::notify(state) {
-            self.0.notice(&events::manager_not_told(&error));
+            self.sink.notice(&events::manager_not_told(&error));
         }
     }
 }

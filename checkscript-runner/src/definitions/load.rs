@@ -9,6 +9,7 @@ use check_result::log::Level;
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::environment::{API, TRANSPORT, Variable};
 use super::merge::{changes, merge, unique};
 use super::tree::Tree;
 use super::{Definitions, Failure, Features, Host, redact, validate, without_effect};
@@ -21,7 +22,7 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// The `-d` directories in the order given. One that cannot be read is a failure.
     pub directories: Vec<PathBuf>,
-    /// The environment; only `SENSU_CLIENT_NAME`, `SENSU_CLIENT_ADDRESS` and `SENSU_CLIENT_SUBSCRIPTIONS` are looked at.
+    /// The environment; only sensu-client's variables are looked at.
     pub environment: BTreeMap<String, String>,
     /// The machine's own defaults.
     pub host: Host,
@@ -89,6 +90,20 @@ impl Loader {
     }
 
     fn environment(&mut self, environment: &BTreeMap<String, String>) {
+        TRANSPORT.iter().for_each(|variable| self.variable(variable, environment));
+        self.client_variables(environment);
+        self.variable(&API, environment);
+    }
+
+    fn variable(&mut self, variable: &Variable, environment: &BTreeMap<String, String>) {
+        if let Some(settings) = variable.settings(environment) {
+            merge(&mut self.settings, &settings);
+            let fields = redact(&variable.shown(&self.settings));
+            self.notices.push(Notice { fields, ..Notice::new(Level::Warn, variable.message) });
+        }
+    }
+
+    fn client_variables(&mut self, environment: &BTreeMap<String, String>) {
         let mut client = Object::new();
         for (variable, attribute) in [("SENSU_CLIENT_NAME", "name"), ("SENSU_CLIENT_ADDRESS", "address")] {
             if let Some(value) = environment.get(variable) {

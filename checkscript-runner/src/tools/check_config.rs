@@ -12,6 +12,7 @@ mod report;
 mod subject;
 mod text;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use check_result::Object;
@@ -21,7 +22,9 @@ use self::judge::Judge;
 use self::report::{Kind, Report, Subject, Verdict};
 use self::subject::Builder;
 use crate::cli::Format;
-use crate::definitions::{Absence, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, Tree, load_tree};
+use crate::definitions::{
+    API, Absence, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, TRANSPORT, Tree, load_tree,
+};
 
 /// Exit status 0 where nothing needs attention.
 pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode> {
@@ -36,13 +39,14 @@ pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode>
 fn examine(sources: &Sources) -> Report {
     let (loaded, tree) = load_tree(sources);
     let origins = tree.origins();
-    let examination = Examination { tree: &tree, origins: &origins, failures: failures(&loaded) };
+    let (environment, failures) = (&sources.environment, failures(&loaded));
+    let examination = Examination { environment, tree: &tree, origins: &origins, failures };
     let mut subjects = vec![examination.configuration(&loaded), examination.client()];
     let checks = tree.object("checks").into_iter().flatten();
     subjects.extend(checks.map(|(key, definition)| examination.check(key, definition)));
     merges::add_findings(&mut subjects, &origins, &sources.directories);
     subjects.retain(|subject| subject.kind == Kind::Check || !subject.findings.is_empty());
-    Report::new(&tree.client().name, failures(&loaded).is_empty(), subjects)
+    Report::new(&tree.client().name, failures.is_empty(), subjects)
 }
 
 fn failures(loaded: &Loaded) -> &[Failure] {
@@ -51,6 +55,7 @@ fn failures(loaded: &Loaded) -> &[Failure] {
 
 /// What is at hand while subjects are examined.
 struct Examination<'a> {
+    environment: &'a BTreeMap<String, String>,
     tree: &'a Tree,
     origins: &'a Origins,
     failures: &'a [Failure],
@@ -74,6 +79,11 @@ impl Examination<'_> {
         let runs = |key: &String| self.tree.check(key).is_some();
         if self.failures.is_empty() && !self.tree.object("checks").is_some_and(|checks| checks.keys().any(runs)) {
             subject.add(Verdict::Attention, &[], "no check runs on this client".to_owned());
+        }
+        for variable in TRANSPORT.iter().chain([&API]).filter(|variable| self.environment.contains_key(variable.name)) {
+            if let Some((verdict, text)) = catalogue::section(variable.setting.0) {
+                subject.add(verdict, &[variable.name], format!("a variable of the environment, {text}"));
+            }
         }
         for (key, _) in self.tree.settings() {
             if let Some((verdict, text)) = catalogue::section(key)

@@ -81,6 +81,11 @@ impl Runner {
             "SENSU_CLIENT_NAME",
             "SENSU_CLIENT_ADDRESS",
             "SENSU_CLIENT_SUBSCRIPTIONS",
+            "SENSU_TRANSPORT_NAME",
+            "SENSU_API_PORT",
+            "RABBITMQ_URL",
+            "REDIS_URL",
+            "REDIS_SENTINEL_URLS",
             "NOTIFY_SOCKET",
             "WATCHDOG_USEC",
         ] {

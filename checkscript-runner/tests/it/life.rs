@@ -45,6 +45,51 @@ fn every_failure_of_every_file_is_told_at_once_with_its_place() {
     assert_eq!((&fatal[4]["field"], &fatal[4]["line"]), (&json!("checks.c"), &json!(1)));
 }
 
+/// A50: sensu-settings' variables in its order, what it logs of them, and files that win.
+#[test]
+fn the_environment_is_read_and_told_as_sensu_settings_does() {
+    let variables = [
+        ("SENSU_API_PORT", "4567"),
+        ("SENSU_CLIENT_ADDRESS", "10.0.0.1"),
+        ("REDIS_SENTINEL_URLS", "redis://:secret@one:26379,redis://two:26379"),
+        ("REDIS_URL", "redis://not-heeded"),
+        ("RABBITMQ_URL", "amqp://sensu:secret@rabbit:5672/%2Fsensu"),
+        ("SENSU_TRANSPORT_NAME", "redis"),
+    ];
+    let runner = Runner::new().argument("-P");
+    runner.write("conf.d/api.json", r#"{"api": {"port": 1, "host": "h"}, "transport": {"name": "rabbitmq"}}"#);
+    let (_, log) =
+        variables.into_iter().fold(runner, |runner, (name, value)| runner.environment(name, value.to_owned())).run();
+    assert!(!log.contains("secret@"), "{log}");
+    let told: Vec<Value> = log.lines().map_while(|line| serde_json::from_str(line).ok()).collect();
+    let without_time = |line: &Value| {
+        let mut line = line.as_object().unwrap().clone();
+        line.shift_remove("timestamp");
+        Value::Object(line).to_string()
+    };
+    let redis = "redis://:REDACTED@one:26379,redis://two:26379";
+    let warn =
+        |text: &str, field: &str, value: Value| json!({"level": "warn", "message": text, field: value}).to_string();
+    let transport = json!({"name": "redis", "reconnect_on_error": true});
+    let want = [
+        warn("using sensu transport name environment variable", "transport", transport),
+        warn(
+            "using rabbitmq url environment variable",
+            "rabbitmq",
+            json!("amqp://sensu:REDACTED@rabbit:5672/%2Fsensu"),
+        ),
+        warn("using redis sentinel url environment variable", "sentinels", json!(redis)),
+    ];
+    assert_eq!(told[..3].iter().map(without_time).collect::<Vec<_>>(), want);
+    assert_eq!(told[3]["message"], "using sensu client environment variables");
+    let api = warn("using api port environment variable", "api", json!({"port": 4567}));
+    assert_eq!(without_time(&told[4]), api);
+    assert_eq!(told[5]["message"], "loading config file");
+    let printed: Value = serde_json::from_str(&log[log.find("\n{\n").unwrap()..]).unwrap();
+    assert_eq!(printed["transport"]["name"], "rabbitmq", "files win");
+    assert_eq!((&printed["api"]["port"], &printed["redis"]["sentinels"]), (&json!(1), &json!(redis)));
+}
+
 #[test]
 fn files_are_loaded_in_the_order_of_their_paths_and_hidden_ones_are_not() {
     let runner = Runner::new();
@@ -187,10 +232,23 @@ impl Manager {
         (manager, runner.environment("NOTIFY_SOCKET", file.to_str().unwrap().to_owned()))
     }
 
-    fn told(&self) -> String {
-        let mut buffer = [0; 64];
+    fn datagram(&self) -> String {
+        let mut buffer = [0; 1024];
         let length = self.0.recv(&mut buffer).unwrap();
         String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
+    }
+
+    /// The next thing that is told, apart from the status.
+    fn told(&self) -> String {
+        let without_status =
+            |text: String| text.lines().filter(|line| !line.starts_with("STATUS=")).collect::<Vec<_>>().join("\n");
+        std::iter::repeat_with(|| without_status(self.datagram())).find(|told| !told.is_empty()).unwrap()
+    }
+
+    /// The next status.
+    fn status(&self) -> String {
+        let status = |text: String| text.lines().find_map(|line| line.strip_prefix("STATUS=").map(str::to_owned));
+        std::iter::repeat_with(|| status(self.datagram())).flatten().next().unwrap()
     }
 }
 
@@ -225,6 +283,25 @@ fn the_watchdog_is_fed_also_while_a_stop_waits_for_checks() {
     assert_eq!(manager.told(), "WATCHDOG=1");
     runner.write("end", "");
     assert_eq!(runner.exit().code(), Some(0));
+}
+
+#[test]
+fn the_unit_s_status_is_how_the_log_stands() {
+    let (manager, runner) = Manager::listen(Runner::with_checks(json!({"a": every_second("true")})));
+    let log = runner.file("log");
+    std::fs::create_dir(&log).unwrap();
+    let runner = runner.before("exec >stdout").start();
+    let refused =
+        format!("Logging to standard output, {} cannot be opened: Is a directory (os error 21)", log.display());
+    assert_eq!(manager.status(), refused);
+    std::fs::remove_dir(&log).unwrap();
+    assert_eq!(manager.status(), format!("Logging to {}", log.display()));
+    // Only when the directory stands in its place is the file deleted: else it might be created anew.
+    std::fs::rename(&log, runner.file("moved")).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    std::fs::remove_file(runner.file("moved")).unwrap();
+    assert_eq!(manager.status(), "Not logging, lines wait: Is a directory (os error 21)");
+    drop(runner);
 }
 
 /// The words of the unit's `ExecStart`.

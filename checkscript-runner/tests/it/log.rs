@@ -1,6 +1,6 @@
 //! The log file: rotation, and what happens when it cannot be written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
@@ -16,6 +16,14 @@ use crate::harness::{Runner, results_of, until};
 fn ticking() -> Runner {
     let command = "n=$(cat count 2>/dev/null || echo 0); echo $((n + 1)) | tee count";
     Runner::with_checks(json!({"tick": {"standalone": true, "interval": 1, "command": command}}))
+}
+
+/// Root may do everything; here it does not, so that a directory's mode holds for it as for anyone.
+const BOUND_BY_MODES: &str =
+    "[ $(id -u) -ne 0 ] || exec setpriv --bounding-set=-dac_override,-dac_read_search -- \"$0\" \"$@\"";
+
+fn told(lines: &[Value], message: &str) -> Vec<Value> {
+    lines.iter().filter(|line| line["message"] == message).cloned().collect()
 }
 
 /// A check whose runs fill some KiB each.
@@ -66,6 +74,56 @@ fn a_log_that_cannot_be_opened_is_told_and_the_present_one_kept() {
 }
 
 #[test]
+fn a_log_that_cannot_be_opened_at_the_start_is_taken_as_soon_as_it_can() {
+    let runner = ticking().before("exec >stdout");
+    fs::create_dir(runner.file("log")).unwrap();
+    let runner = runner.start();
+    until("results elsewhere", || (count(&runner.lines_of("stdout")) >= 2).then_some(()));
+    fs::remove_dir(runner.file("log")).unwrap();
+    let in_use = runner.message("log file is in use, earlier lines went elsewhere");
+    let elsewhere = runner.lines_of("stdout");
+    assert_eq!((&in_use["level"], &in_use["lines"]), (&json!("warn"), &json!(elsewhere.len())));
+    assert_eq!(told(&elsewhere, "log file is not writable").len(), 1);
+    runner.results("tick", 2);
+    assert_none_is_lost(&[runner.lines_of("stdout"), runner.lines_of("log")].concat());
+    assert_eq!(runner.lines_of("stdout").len(), elsewhere.len());
+}
+
+#[test]
+fn usr2_takes_the_log_that_could_not_be_opened_at_the_start_or_says_again_why_not() {
+    let runner = ticking().before("exec >stdout");
+    fs::create_dir(runner.file("log")).unwrap();
+    let runner = runner.start();
+    until("a result elsewhere", || (count(&runner.lines_of("stdout")) >= 1).then_some(()));
+    runner.signal(Signal::SIGUSR2);
+    let refusals = || told(&runner.lines_of("stdout"), "log file is not writable").len();
+    until("the second refusal", || (refusals() == 2).then_some(()));
+}
+
+#[test]
+fn a_directory_that_loses_its_permission_and_regains_it_costs_no_line() {
+    let runner = ticking().before(BOUND_BY_MODES);
+    fs::create_dir(runner.file("logs")).unwrap();
+    symlink("logs/log", runner.file("log")).unwrap();
+    let runner = runner.start();
+    runner.results("tick", 1);
+    fs::rename(runner.file("logs/log"), runner.file("logs/log.1")).unwrap();
+    let mode = |mode| fs::set_permissions(runner.file("logs"), Permissions::from_mode(mode)).unwrap();
+    mode(0o555);
+    runner.signal(Signal::SIGUSR2);
+    let refusals = || told(&runner.lines_of("logs/log.1"), "log file is not writable");
+    until("the refusal", || refusals().pop());
+    let so_far = count(&runner.lines_of("logs/log.1"));
+    until("the file of before goes on", || (count(&runner.lines_of("logs/log.1")) >= so_far + 2).then_some(()));
+    assert_eq!(refusals().len(), 1);
+    assert!(refusals()[0]["error"].as_str().unwrap().contains("Permission denied"));
+    mode(0o755);
+    runner.message("log file is in use, earlier lines went elsewhere");
+    runner.results("tick", 1);
+    assert_none_is_lost(&[runner.lines_of("logs/log.1"), runner.lines_of("log")].concat());
+}
+
+#[test]
 fn results_wait_while_the_disk_is_full() {
     let runner = ticking();
     symlink("/dev/full", runner.file("log")).unwrap();
@@ -78,14 +136,19 @@ fn results_wait_while_the_disk_is_full() {
     assert_none_is_lost(&lines);
 }
 
-/// The last byte of the log is not a line feed.
+/// How long a file may become; `ulimit` counts blocks of 512 bytes.
+const ROOM: &str = "ulimit -S -f 8";
+const ROOM_BYTES: usize = 8 * 512;
+
+/// The log ends within a line because there is no more room, not because a line is just being written.
 fn torn(runner: &Runner) -> Option<()> {
-    fs::read(runner.file("log")).unwrap_or_default().last().is_some_and(|byte| *byte != b'\n').then_some(())
+    let log = fs::read(runner.file("log")).unwrap_or_default();
+    (log.len() == ROOM_BYTES && !log.ends_with(b"\n")).then_some(())
 }
 
 #[test]
 fn a_line_that_the_end_of_the_room_has_cut_is_completed_when_there_is_room_again() {
-    let runner = ticking_widely().before("ulimit -S -f 8").start();
+    let runner = ticking_widely().before(ROOM).start();
     until("no room", || torn(&runner));
     let limit = Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &runner.id().to_string()]).status();
     assert!(limit.unwrap().success());
@@ -99,7 +162,7 @@ fn as_line(result: Value) -> Value {
 
 #[test]
 fn a_torn_line_is_written_anew_into_a_file_that_was_truncated() {
-    let runner = ticking_widely().before("ulimit -S -f 8").start();
+    let runner = ticking_widely().before(ROOM).start();
     until("no room", || torn(&runner));
     let before = runner.lines_of("log");
     OpenOptions::new().write(true).truncate(true).open(runner.file("log")).unwrap();
@@ -180,7 +243,7 @@ fn the_log_rotates_itself_and_loses_nothing() {
         "n=$(cat count 2>/dev/null || echo 0); echo $((n + 1)) | tee count; head -c 40000 /dev/zero | tr '\\0' x";
     let runner = Runner::with_checks(json!({"tick": {"standalone": true, "interval": 1, "command": wide}}));
     runner.write("log", "");
-    fs::set_permissions(runner.file("log"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(runner.file("log"), Permissions::from_mode(0o640)).unwrap();
     let rotating = ["--log_rotate_size", "64K", "--log_rotate_count", "2"];
     let runner = rotating.iter().fold(runner, |runner, argument| runner.argument(argument)).start();
     until("a second rotation", || (count(&runner.lines_of("log.2")) > 0).then_some(()));
@@ -200,6 +263,10 @@ fn trap_switches_to_debug_and_back() {
     let processing = runner.message("processing check");
     assert_eq!((&processing["level"], &processing["check"]["name"]), (&json!("debug"), &json!("tick")));
     runner.message("attempting to execute check command");
+    let status = runner.message("log status");
+    let want = json!(["file", runner.file("log"), null, 0, 0]);
+    let fields = ["stream", "log_file", "error", "lines_lost", "results_lost"].map(|field| status[field].clone());
+    assert_eq!(Value::from(fields.to_vec()), want);
     runner.signal(Signal::SIGTRAP);
     let debug = |lines: &[Value]| lines.iter().filter(|line| line["level"] == "debug").count();
     // A run that began before the signal was taken may be told yet, the ones after it are not.

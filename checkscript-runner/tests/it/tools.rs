@@ -47,6 +47,18 @@ fn check_config_of_a_tree_that_runs() {
 }
 
 #[test]
+fn check_config_says_what_variables_have_no_effect_and_why() {
+    let directory = tree(&json!({"a": {"standalone": true, "command": "true", "interval": 60}}));
+    let mut command = command(directory.path(), &["check-config"]);
+    command.env("RABBITMQ_URL", "amqp://rabbit").env("REDIS_URL", "redis://r").env("SENSU_API_PORT", "4567");
+    let text = seen(command);
+    assert!(text.contains("no effect  RABBITMQ_URL, REDIS_URL, SENSU_API_PORT\n"), "{text}");
+    assert!(text.contains("RABBITMQ_URL, REDIS_URL: a variable of the environment, there is no transport\n"), "{text}");
+    assert!(text.contains("SENSU_API_PORT: a variable of the environment, there is no Sensu server\n"), "{text}");
+    assert!(text.ends_with("exit status 0\n"), "{text}");
+}
+
+#[test]
 fn check_config_of_invalid_configurations() {
     let mut cases: Vec<_> = fs::read_dir(fixture("p09/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
