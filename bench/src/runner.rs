@@ -114,7 +114,7 @@ impl Runner {
             let event: Event = serde_json::from_str(line).with_context(|| format!("not a line of the log: {line}"))?;
             match (event.message.as_str(), event.payload) {
                 ("publishing check result", Some(payload)) => logged.runs.push(payload.check),
-                ("previous check command execution in progress", _) => logged.skipped += 1,
+                (message, _) if message.starts_with("previous check command execution ") => logged.skipped += 1,
                 (message, _) if message.starts_with("check executions were missed") => logged.missed += 1,
                 _ => (),
             }

@@ -19,9 +19,11 @@ pub use write::{Level, UnknownLevel, write_line, write_payload, write_result};
 const PUBLISHING_CHECK_RESULT: &str = "publishing check result";
 /// The message of the start-up line that carries, redacted, the client's own attributes in `client`.
 const APPLIED_CLIENT_OVERRIDES: &str = "applied sensu client overrides";
-/// The messages that say, with the definition in `check`, that a scheduled run did not take place.
-const NOT_RUN: [&str; 3] = [
+/// The messages that say, with the definition in `check`, that a scheduled run did not take place. The second one is
+/// checkscript-runner's own: for sensu-client a run that waits to be started is in progress.
+const NOT_RUN: [&str; 4] = [
     "previous check command execution in progress",
+    "previous check command execution is waiting for a free slot",
     "previous check extension execution in progress",
     "check execution was subdued",
 ];

@@ -21,7 +21,7 @@ pub enum Line {
         /// The client's own attributes, redacted as the client logged them.
         client: Object,
     },
-    /// A scheduled run did not take place: the one before was still in progress, or it was subdued.
+    /// A scheduled run did not take place: the one before was still in progress or waited to be, or it was subdued.
     NotRun {
         /// The line's own time stamp, where it has one.
         logged: Option<Timestamp>,
@@ -193,7 +193,10 @@ mod tests {
         assert!(matches!(read_line(client), Line::ClientAttributes { client, .. } if client["name"] == "n"));
         let overlap = br#"{"timestamp":"2026-11-21T02:30:48.072590+0000","message":"previous check command execution in progress","check":{"name":"a","source":"r"}}"#;
         let check = CheckKey { check: "a".into(), source: Some("r".into()) };
-        assert_eq!(read_line(overlap), Line::NotRun { logged: "2026-11-21T02:30:48.07259Z".parse().ok(), check });
+        let not_run = Line::NotRun { logged: "2026-11-21T02:30:48.07259Z".parse().ok(), check };
+        assert_eq!(read_line(overlap), not_run);
+        let waiting = str::from_utf8(overlap).unwrap().replace("in progress", "is waiting for a free slot");
+        assert_eq!(read_line(waiting.as_bytes()), not_run);
         for invalid in [&b""[..], b"/usr/lib/ruby: no such file", b"null", b"{}", &[0xff, 0x00]] {
             assert!(matches!(read_line(invalid), Line::Invalid(InvalidLine::NotAnEvent(_))), "{invalid:?}");
         }
