@@ -67,7 +67,8 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let status = match loaded.definitions {
         Ok(definitions) if prepare(&options, pid_file, &*logger) => {
-            let settings = Settings { grace: options.grace(), record: options.record() };
+            let (record, former_record) = (options.record(), options.former_record());
+            let settings = Settings { grace: options.grace(), record, former_record };
             let life = Life::new(sources, Arc::clone(&logger), definitions, settings);
             life.list_files(&loaded.files);
             runtime.block_on(life.run(signals))

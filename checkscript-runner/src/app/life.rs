@@ -1,5 +1,7 @@
 //! The running runner, from the first check to the last.
 
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub(super) struct Settings {
     pub(super) grace: Duration,
     /// Where the checks under way are recorded.
     pub(super) record: Option<PathBuf>,
+    /// Where they were by the name of an earlier version.
+    pub(super) former_record: Option<PathBuf>,
 }
 
 // === impl Life ===
@@ -65,8 +69,7 @@ impl Life {
         if let Err(error) = self.executor.adopt_orphans() {
             self.logger.notice(&events::orphans_not_adopted(&error));
         }
-        let recovered = self.settings.record.as_deref().map_or(Ok(()), |file| self.executor.recover(file));
-        if let Err(error) = recovered {
+        if let Err(error) = self.recover() {
             self.logger.notice(&events::unrecorded(&error));
         }
         let stop = CancellationToken::new();
@@ -100,6 +103,15 @@ impl Life {
         receiving.await.ok();
         self.logger.notice(&events::stopped());
         ExitCode::SUCCESS
+    }
+
+    /// Ends what a crash has left.
+    fn recover(&self) -> io::Result<()> {
+        let Settings { record: Some(record), former_record, .. } = &self.settings else { return Ok(()) };
+        if let Some(former) = former_record.as_ref().filter(|former| former.is_file() && !record.exists()) {
+            fs::rename(former, record)?;
+        }
+        self.executor.recover(record)
     }
 
     /// Does what signals ask for, until one asks to stop: that one comes through even if a reload hangs on a file.

@@ -90,9 +90,26 @@ fn what_ignores_term_is_killed_and_what_a_finished_run_has_started_is_left_alone
 #[test]
 fn a_record_that_cannot_be_used_is_told_and_checks_run() {
     let runner = Runner::with_checks(json!({"tick": every_second("true")}));
-    fs::create_dir(runner.file("log.runs")).unwrap();
+    fs::create_dir(runner.file(".log.runs")).unwrap();
     let runner = runner.start();
     let told = runner.message("running checks cannot be recorded, a crash would leave them unnoticed");
     assert_eq!((&told["level"], &told["error"]), (&json!("warn"), &json!("Is a directory (os error 21)")));
     runner.results("tick", 1);
+}
+
+#[test]
+fn a_record_by_its_former_name_is_read_and_goes() {
+    let stubborn = "trap '' TERM; echo $$ >> ids; while :; do sleep 0.1; done";
+    let mut runner = killing(Runner::with_checks(json!({"stubborn": every_second(stubborn)}))).start();
+    until("a run", || ids(&runner, "ids").first().copied());
+    crash(&mut runner);
+    fs::rename(runner.file(".log.runs"), runner.file("log.runs")).unwrap();
+    runner.spawn();
+    assert_eq!(runner.message(TOLD)["check"], "stubborn");
+    assert!(runner.file(".log.runs").exists() && !runner.file("log.runs").exists());
+    stop(&mut runner);
+    // The stop has not waited for it.
+    runner.spawn();
+    until("the next run", || (ids(&runner, "ids").len() == 2).then_some(()));
+    stop(&mut runner);
 }
