@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::definitions::Check;
+use crate::execute::slots::Waited;
 use crate::logger::{Lost, Status};
 use crate::notice::Notice;
 
@@ -39,6 +40,12 @@ pub(crate) fn in_progress(check: &Check, issued: i64) -> Notice {
     Notice::new(Level::Warn, "previous check command execution in progress").with("check", with_issued(check, issued))
 }
 
+/// A slot has come while the check's previous run has not even started; the slot is dropped.
+pub(crate) fn waiting(check: &Check, issued: i64) -> Notice {
+    Notice::new(Level::Warn, "previous check command execution is waiting for a free slot")
+        .with("check", with_issued(check, issued))
+}
+
 fn with_issued(check: &Check, issued: i64) -> Object {
     let mut definition = check.definition.clone();
     definition.entry("issued").or_insert(issued.into());
@@ -50,14 +57,15 @@ pub(crate) fn subdued(check: &Check) -> Notice {
     Notice::new(Level::Info, "check execution was subdued").with("check", check.definition.clone())
 }
 
-/// Runs had to wait because as many processes ran as the limit allows: how many since this was last said, and for how
-/// long. The waits are not part of the results' `duration`.
-pub(crate) fn waited(runs: u64, total: Duration, longest: Duration) -> Notice {
+/// Runs had to wait, or do, because as many processes run as the limit allows. The waits are not part of the results'
+/// `duration`.
+pub(crate) fn waited(waited: Waited) -> Notice {
     let seconds = |duration: Duration| (duration.as_secs_f64() * 1000.0).round() / 1000.0;
     Notice::new(Level::Info, "check executions waited for a free slot, sensu.spawn.limit processes were running")
-        .with("executions", runs)
-        .with("seconds", seconds(total))
-        .with("longest", seconds(longest))
+        .with("executions", waited.runs)
+        .with("waiting", waited.waiting)
+        .with("seconds", seconds(waited.total))
+        .with("longest", seconds(waited.longest))
 }
 
 /// The process was stopped, or the clock set, over more than one slot of these checks.

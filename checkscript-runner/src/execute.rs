@@ -11,17 +11,19 @@ mod hook;
 mod leftover;
 mod overdue;
 mod process;
+mod published;
 mod record;
 mod run;
 mod running;
-mod slots;
+pub(crate) mod slots;
 pub(crate) mod tokens;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use check_result::log::Level;
 use check_result::{CheckResult, Object};
@@ -32,11 +34,14 @@ use self::children::Children;
 use self::leftover::Leftover;
 use self::record::Record;
 use self::run::Run;
-use self::running::{Place, Running};
+use self::running::{Place, Running, Taken};
 use self::slots::Slots;
 use crate::definitions::{Check, Client};
 use crate::events;
 use crate::notice::Sink;
+
+/// How long processes that were told to terminate may take before they are killed, in sensu-client.
+const TERM_GRACE: Duration = Duration::from_secs(3);
 
 /// Runs checks. Clones share everything.
 #[derive(Clone)]
@@ -49,7 +54,10 @@ struct Shared {
     children: Arc<Children>,
     exports: Mutex<Vec<(OsString, OsString)>>,
     tasks: TaskTracker,
+    term_grace: Duration,
     kill: CancellationToken,
+    /// What cannot be ended is not waited for any more.
+    ending: CancellationToken,
 }
 
 // === impl Executor ===
@@ -57,6 +65,12 @@ struct Shared {
 impl Executor {
     /// Runs at most `limit` processes at once and hands results to `sink`.
     pub fn new(limit: usize, sink: Arc<dyn Sink>) -> Self {
+        Self::with_term_grace(limit, TERM_GRACE, sink)
+    }
+
+    /// The same, whose processes may take this long between TERM and KILL at a timeout; sensu-client's have three seconds.
+    pub fn with_term_grace(limit: usize, term_grace: Duration, sink: Arc<dyn Sink>) -> Self {
+        let kill = CancellationToken::new();
         Self(Arc::new(Shared {
             sink,
             running: Running::default(),
@@ -64,7 +78,9 @@ impl Executor {
             children: Arc::default(),
             exports: Mutex::default(),
             tasks: TaskTracker::new(),
-            kill: CancellationToken::new(),
+            term_grace,
+            ending: kill.child_token(),
+            kill,
         }))
     }
 
@@ -79,13 +95,16 @@ impl Executor {
     /// checks are under way until it is gone. To be called before anything is started, within a tokio runtime.
     pub fn recover(&self, file: &Path) -> io::Result<()> {
         let (record, left) = Record::open(file, Arc::clone(&self.0.sink))?;
-        for (recorded, entry) in left {
-            let guard = self.0.running.hold(&recorded.key);
+        let mut guards = HashMap::new();
+        for (recorded, mut entry) in left {
+            entry.keep();
+            let hold = || Arc::new(self.0.running.hold(&recorded.key, recorded.since));
+            let guard = Arc::clone(guards.entry(recorded.key.clone()).or_insert_with(hold));
             let (leftover, shared) = (Leftover { recorded, entry, guard }, Arc::clone(&self.0));
             self.0.tasks.spawn(async move {
                 tokio::select! {
-                    () = leftover.end(&*shared.sink) => (),
-                    () = shared.kill.cancelled() => (),
+                    () = leftover.end(&*shared.sink, shared.term_grace) => (),
+                    () = shared.ending.cancelled() => (),
                 }
             });
         }
@@ -93,7 +112,7 @@ impl Executor {
         Ok(())
     }
 
-    /// Changes the limit for runs that start from now on; those under way do not count towards the new one.
+    /// Changes the limit, also for runs that wait already; those under way count towards the new one.
     pub fn set_limit(&self, limit: usize) {
         self.0.slots.set_limit(limit);
     }
@@ -119,10 +138,15 @@ impl Executor {
                 let run = Run { client: Arc::clone(client), check, issued, guard };
                 self.0.tasks.spawn(run.execute(Arc::clone(&self.0)));
             }
-            Place::Taken(overdue) => {
-                sink.notice(&events::in_progress(&check, issued));
-                if let Some(overdue) = overdue {
-                    self.0.tasks.spawn(overdue.report(Arc::clone(&self.0), Arc::clone(client), check, issued));
+            Place::Taken(Taken { is_waiting, doubt }) => {
+                let dropped = if is_waiting { events::waiting } else { events::in_progress };
+                sink.notice(&dropped(&check, issued));
+                if let Some(doubt) = doubt {
+                    let (shared, client) = (Arc::clone(&self.0), Arc::clone(client));
+                    self.0.tasks.spawn(async move {
+                        let kill = shared.kill.clone();
+                        kill.run_until_cancelled_owned(doubt.settle(shared, client, check, issued)).await;
+                    });
                 }
             }
         }
@@ -143,13 +167,15 @@ impl Executor {
         self.0.sink.notice(&events::scheduling());
     }
 
-    /// The keys of the checks under way, in the order of their start.
+    /// The keys of the checks under way, in the order of their start, without what a crash has left.
     pub fn in_progress(&self) -> Vec<String> {
         self.0.running.keys()
     }
 
-    /// Waits until no check is under way; nothing may be started any more.
+    /// Waits until no check is under way; nothing may be started any more. What a crash has left, and processes that KILL
+    /// does not end, are not waited for: they stay in the record.
     pub async fn finish(&self) {
+        self.0.ending.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
         self.0.slots.tell_waits(&*self.0.sink);

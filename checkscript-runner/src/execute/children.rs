@@ -38,12 +38,14 @@ pub(super) fn adopt(children: Arc<Children>) -> io::Result<()> {
 // === impl Children ===
 
 impl Children {
-    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+    /// Starts one; it is known from then on, until it is [forgotten](Self::forget).
+    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<(Child, Pid)> {
         // Held over both, or else a child that dies at once might be taken for an orphan before it is listed.
         let mut own = self.lock();
         let child = command.spawn()?;
-        own.extend(child.id().and_then(|id| i32::try_from(id).ok()));
-        Ok(child)
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).ok_or(io::ErrorKind::NotFound)?;
+        own.insert(id);
+        Ok((child, Pid::from_raw(id)))
     }
 
     /// The child has been waited for, or is left to tokio.
@@ -68,6 +70,11 @@ impl Children {
         for pid in children().into_iter().filter(|pid| !own.contains(pid)) {
             waitid(Id::Pid(Pid::from_raw(pid)), dead).ok();
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn knows(&self, child: Pid) -> bool {
+        self.lock().contains(&child.as_raw())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<i32>> {

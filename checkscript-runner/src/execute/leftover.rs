@@ -1,9 +1,10 @@
 //! What a runner that was killed has left running.
 //!
-//! Each such run is told, ended (TERM, three seconds, KILL, to all its processes) and keeps its check's place until it is
+//! Each such run is told, ended (TERM, a grace period, KILL, to all its processes) and keeps its check's place until it is
 //! gone: no check runs twice at a time, not even across a crash. What cannot be ended, a process of another user or one
-//! that hangs in the kernel, is named and waited for.
+//! that hangs in the kernel, is named, and waited for as long as this process runs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -11,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::family::{self, Member, signal_all};
-use super::process::{KILL_GRACE, POLL, SLOW_POLL, TERM_GRACE};
+use super::process::{KILL_GRACE, POLL, SLOW_POLL};
 use super::record::{Entry, Recorded};
 use super::running::Guard;
 use crate::events;
@@ -21,8 +22,8 @@ use crate::notice::Sink;
 pub(super) struct Leftover {
     pub(super) recorded: Recorded,
     pub(super) entry: Entry,
-    /// None if another run of the check has been left as well: its hook's.
-    pub(super) guard: Option<Guard>,
+    /// Shared if another run of the check has been left as well: its hook's.
+    pub(super) guard: Arc<Guard>,
 }
 
 // === impl Leftover ===
@@ -30,25 +31,24 @@ pub(super) struct Leftover {
 impl Leftover {
     /// Tells of the run and ends it, if anything is left of it. Takes as long as that takes; dropped before, it leaves
     /// the run to the next start.
-    pub(super) async fn end(mut self, sink: &dyn Sink) {
-        self.entry.keep();
+    pub(super) async fn end(mut self, sink: &dyn Sink, grace: Duration) {
         if !self.members().await.is_empty() {
             let Recorded { family, since, key, .. } = &self.recorded;
             sink.notice(&events::left_running(key, family.shell().as_raw(), *since));
-            self.kill(sink).await;
+            self.kill(sink, grace).await;
         }
         self.entry.free();
-        drop(self.guard);
     }
 
-    async fn kill(&self, sink: &dyn Sink) {
-        let mut left = self.signal(Signal::SIGTERM, TERM_GRACE).await;
+    async fn kill(&self, sink: &dyn Sink, grace: Duration) {
+        let mut left = self.signal(Signal::SIGTERM, grace).await;
         if !left.is_empty() {
             left = self.signal(Signal::SIGKILL, KILL_GRACE).await;
         }
         if left.is_empty() {
             return;
         }
+        self.guard.left(&left);
         // It asks for users' names, which may be a network's.
         let named = spawn_blocking(move || family::listed(&left)).await.unwrap_or_default();
         sink.notice(&events::cannot_be_ended(&self.recorded.key, &named));

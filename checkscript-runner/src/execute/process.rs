@@ -5,6 +5,8 @@
 //! Nothing runs between fork and exec, so the standard library uses `posix_spawn`; every other descriptor of this
 //! process is close-on-exec.
 
+mod shell;
+
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
@@ -15,22 +17,20 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::fstat;
-use nix::unistd::geteuid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::ChildStdin;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use self::shell::Shell;
 use super::capture::{Capture, LIMIT};
 use super::children::Children;
 use super::family::{self, Family, MARKER, Member, signal_all};
 use super::running::Guard;
 use crate::definitions::Account;
 
-/// How long processes that were told to terminate may take before they are killed.
-pub(super) const TERM_GRACE: Duration = Duration::from_secs(3);
 /// How long killed processes may take to be gone. Only one that hangs in the kernel takes longer.
 pub(super) const KILL_GRACE: Duration = Duration::from_secs(1);
 /// How often processes are looked at whether they are gone; nothing announces it.
@@ -56,6 +56,8 @@ pub(super) struct Job {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// Whom it runs as, if not as this process.
     pub(super) account: Option<Account>,
+    /// How long its processes may take between TERM and KILL.
+    pub(super) term_grace: Duration,
 }
 
 pub(super) enum Outcome {
@@ -81,14 +83,12 @@ pub(super) struct Remains {
     left: Vec<Member>,
 }
 
-/// A running shell. Dropped before it has exited, it takes its group with it.
+/// A running shell and what it prints.
 struct Process {
-    child: Child,
-    children: Arc<Children>,
+    shell: Shell,
     family: Family,
     output: pipe::Receiver,
     capture: Capture,
-    exited: bool,
 }
 
 enum Ending {
@@ -122,7 +122,7 @@ pub(super) async fn run(job: Job, children: &Arc<Children>, guard: &Guard, stop:
         }
         Ending::Exited(Err(error)) => Outcome::Ended(Ended::unexpected(error, started)),
         Ending::TimedOut => {
-            let ended = time_out(process, started).await;
+            let ended = time_out(process, job.term_grace, started).await;
             guard.left(ended.remains.as_ref().map_or(&[], |remains| &remains.left));
             Outcome::Ended(ended)
         }
@@ -139,13 +139,13 @@ fn limit(timeout: Option<f64>) -> Result<Duration, &'static str> {
     }
 }
 
-/// TERM, three seconds, KILL.
-async fn time_out(mut process: Process, started: Instant) -> Ended {
-    let mut left = process.end(Signal::SIGTERM, TERM_GRACE).await;
-    if !left.is_empty() || !process.exited {
+/// TERM, and KILL to what is still there after the grace period.
+async fn time_out(mut process: Process, grace: Duration, started: Instant) -> Ended {
+    let mut left = process.end(Signal::SIGTERM, grace).await;
+    if !left.is_empty() || !process.shell.has_exited() {
         left = process.end(Signal::SIGKILL, KILL_GRACE).await;
     }
-    if left.is_empty() && !process.exited {
+    if left.is_empty() && !process.shell.has_exited() {
         left.push(Member::unseen(process.family.shell()));
     }
     let duration = started.elapsed();
@@ -153,7 +153,7 @@ async fn time_out(mut process: Process, started: Instant) -> Ended {
     // It asks for users' names, which may be a network's.
     let unkillable = spawn_blocking(move || family::unkillable(&named)).await.unwrap_or_default();
     let output = format!("Execution timed out{unkillable}");
-    let remains = (!process.exited || !left.is_empty()).then(|| Box::new(Remains { process, left }));
+    let remains = (!process.shell.has_exited() || !left.is_empty()).then(|| Box::new(Remains { process, left }));
     Ended { output, status: TIMED_OUT, exited: false, duration, remains }
 }
 
@@ -171,7 +171,7 @@ impl Ended {
 impl Remains {
     /// Waits until nothing is left, however long it takes.
     pub(super) async fn gone(mut self) {
-        self.process.wait().await;
+        self.process.shell.wait().await.ok();
         while any_alive(self.left.clone()).await {
             sleep(SLOW_POLL).await;
         }
@@ -184,8 +184,10 @@ impl Process {
     fn spawn(job: &Job, children: &Arc<Children>, guard: &Guard) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         let family = Family::unborn(fstat(&reader)?.st_ino)?;
+        // Before the start: after it little can fail.
+        let output = pipe::Receiver::from_owned_fd(reader.into())?;
         guard.starting(&family);
-        let mut command = shell(job)?;
+        let mut command = shell::command(job);
         command
             .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(writer.try_clone()?)
@@ -198,26 +200,23 @@ impl Process {
             .env(MARKER, family.mark())
             .process_group(0)
             .kill_on_drop(true);
-        let child = children.spawn(&mut command)?;
-        let family = family.born(child.id().ok_or(io::ErrorKind::NotFound)?)?;
-        let output = pipe::Receiver::from_owned_fd(reader.into())?;
-        Ok(Self { child, children: Arc::clone(children), family, output, capture: Capture::new(LIMIT), exited: false })
+        let shell = Shell::spawn(command, children)?;
+        let family = family.born(shell.id())?;
+        Ok(Self { shell, family, output, capture: Capture::new(LIMIT) })
     }
 
     /// Feeds and reads the command until the pipe has ended, then waits for the shell.
     async fn complete(&mut self, input: Option<Vec<u8>>) -> io::Result<ExitStatus> {
-        let feeding = feed(self.child.stdin.take().zip(input));
+        let feeding = feed(self.shell.take_stdin().zip(input));
         let reading = read(&mut self.output, &mut self.capture);
         let ending = async {
             reading.await?;
-            self.child.wait().await
+            self.shell.wait().await
         };
-        let status = tokio::select! {
+        tokio::select! {
             status = ending => status,
             never = feeding => match never {},
-        };
-        self.exited = status.is_ok();
-        status
+        }
     }
 
     /// Signals all processes of the run, and those that they have started meanwhile, until none is left, those that are
@@ -226,27 +225,22 @@ impl Process {
         let deadline = tokio::time::Instant::now() + grace;
         loop {
             // At one stroke, so that within the group none can be missed for having been forked just now.
-            killpg(self.family.shell(), signal).ok();
-            killpg(self.family.shell(), Signal::SIGCONT).ok();
+            killpg(self.shell.id(), signal).ok();
+            killpg(self.shell.id(), Signal::SIGCONT).ok();
             let family = self.family.clone();
             let members = spawn_blocking(move || signal_all(family.members(), signal, family.shell()));
             let members = members.await.unwrap_or_default();
-            let is_hopeless = !members.is_empty() && members.iter().all(|member| member.refusal().is_some());
-            if is_hopeless || timeout_at(deadline, self.gone(&members)).await.is_err() || members.is_empty() {
+            let signalled: Vec<Member> = members.iter().filter(|member| member.refusal().is_none()).cloned().collect();
+            let is_hopeless = signalled.is_empty() && !members.is_empty();
+            if is_hopeless || timeout_at(deadline, self.gone(&signalled)).await.is_err() || members.is_empty() {
                 return members;
             }
         }
     }
 
-    /// Waits for the shell, however long it takes.
-    async fn wait(&mut self) {
-        // It fails only for a process that is no child of ours any more.
-        self.exited = self.child.wait().await.is_ok() || self.exited;
-    }
-
     /// Waits until none of these is left.
     async fn gone(&mut self, members: &[Member]) {
-        self.wait().await;
+        self.shell.wait().await.ok();
         while any_alive(members.to_vec()).await {
             sleep(POLL).await;
         }
@@ -255,35 +249,6 @@ impl Process {
     fn take_output(&mut self) -> String {
         std::mem::replace(&mut self.capture, Capture::new(0)).into_text()
     }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if !self.exited {
-            killpg(self.family.shell(), Signal::SIGKILL).ok();
-        }
-        self.children.forget(self.family.shell());
-    }
-}
-
-/// `sh -c COMMAND`, under another user where the job has one. Another program changes the user, so that this process
-/// can go on using `posix_spawn`, and what is between it and the command has no rights that the command must not have.
-fn shell(job: &Job) -> io::Result<Command> {
-    let Some(account) = job.account.as_ref().filter(|account| account.uid != geteuid().as_raw()) else {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(&job.command);
-        return Ok(command);
-    };
-    // By its place: it is started with this process's rights, and the check's own PATH must not choose what is.
-    let mut command = Command::new("/usr/bin/setpriv");
-    command
-        .arg(format!("--reuid={}", account.uid))
-        .arg(format!("--regid={}", account.gid))
-        .args(["--init-groups", "--", "sh", "-c", &job.command])
-        .env("HOME", &account.home)
-        .env("LOGNAME", &account.name)
-        .env("USER", &account.name);
-    Ok(command)
 }
 
 async fn any_alive(members: Vec<Member>) -> bool {

@@ -11,7 +11,8 @@
 //! sudo has made root's. So a run is recognised by its shell's number and time of start as well. The latter is not looked
 //! up but taken from the clock before and after the start; the kernel counts it in ticks of 10 ms.
 
-use std::ffi::OsStr;
+mod recorded;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -19,22 +20,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use nix::unistd::getsid;
 
+pub(super) use self::recorded::{Recorded, stored};
 use super::family::Family;
 use crate::events;
 use crate::notice::Sink;
 
 /// The length of a place.
 const PLACE: usize = 1024;
-/// How much of a check's key is recorded.
-const KEY: usize = 800;
 /// The most that is read of a file. There are never that many groups at a time.
 const LONGEST: u64 = 64 << 20;
 const FREE: &[u8] = b"-";
-/// The shell of a run that is about to start.
-const UNBORN: i32 = 0;
 
 /// The file. Clones share it.
 #[derive(Clone)]
@@ -63,16 +60,6 @@ pub(super) struct Entry {
     record: Record,
     place: u64,
     is_kept: bool,
-}
-
-/// A run of a check, as recorded.
-#[derive(Clone, Debug)]
-pub(super) struct Recorded {
-    pub(super) family: Family,
-    pub(super) session: i32,
-    pub(super) since: Timestamp,
-    /// The check's.
-    pub(super) key: String,
 }
 
 // === impl Record ===
@@ -130,7 +117,7 @@ impl Entry {
 
     fn write(&self, family: &Family, key: &str) -> bool {
         let Shared { file, boot, session, sink, is_told, .. } = &*self.record.0;
-        let line = line(boot, *session, family, key);
+        let line = recorded::line(boot, *session, family, key);
         let written = file.write_all_at(line.as_bytes(), self.offset());
         if let Err(error) = &written
             && !is_told.swap(true, Ordering::Relaxed)
@@ -165,40 +152,11 @@ impl Drop for Entry {
     }
 }
 
-fn line(boot: &str, session: i32, family: &Family, key: &str) -> String {
-    let (shell, mark, pipe) = (family.shell(), family.mark().display(), family.pipe());
-    let (first, last, since) = (family.started().start(), family.started().end(), Timestamp::now().as_second());
-    let key = &key[..key.floor_char_boundary(KEY)];
-    format!("{boot} {shell} {mark} {pipe} {first} {last} {session} {since} {key}\n")
-}
-
-// === impl Recorded ===
-
-impl Recorded {
-    fn parse(place: &[u8], boot: &str) -> Option<Self> {
-        let end = place.iter().position(|byte| *byte == b'\n')?;
-        let line = std::str::from_utf8(&place[..end]).ok()?;
-        let mut fields = line.splitn(9, ' ');
-        if fields.next()? != boot {
-            return None;
-        }
-        // Numbers that are none of a process would be others' as arguments of a signal.
-        let shell: i32 = fields.next()?.parse().ok().filter(|shell| *shell == UNBORN || *shell > 1)?;
-        let (mark, pipe) = (OsStr::new(fields.next()?).to_owned(), fields.next()?.parse().ok()?);
-        let started = fields.next()?.parse().ok()?..=fields.next()?.parse().ok()?;
-        let session = fields.next()?.parse().ok()?;
-        let since = fields.next()?.parse().ok().and_then(|second| Timestamp::from_second(second).ok())?;
-        let family = Family::new(shell, mark, pipe, started);
-        let family = if shell == UNBORN { family.found()? } else { family };
-        Some(Self { family, session, since, key: fields.next()?.to_owned() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
-    use proptest::prelude::*;
+    use nix::unistd::Pid;
 
     use super::super::family::MARKER;
     use super::*;
@@ -221,7 +179,7 @@ mod tests {
 
     fn enter(record: &Record, key: &str) -> Option<Entry> {
         let entry = record.announce(&Family::unborn(3).unwrap(), key)?;
-        entry.complete(&Family::unborn(3).unwrap().born(7).unwrap(), key);
+        entry.complete(&Family::unborn(3).unwrap().born(Pid::from_raw(7)).unwrap(), key);
         Some(entry)
     }
 
@@ -245,10 +203,10 @@ mod tests {
         drop((entries, record));
 
         let (record, mut left) = open(&file);
-        assert_eq!(keys(&left), ["a", &"ü".repeat(400), "router:c"]);
+        assert_eq!(keys(&left), ["a", &*stored(&"ü".repeat(600)), "router:c"]);
         left.iter_mut().skip(1).for_each(|(_, entry)| entry.keep());
         drop((left, record));
-        assert_eq!(keys(&open(&file).1), [&"ü".repeat(400), "router:c"]);
+        assert_eq!(keys(&open(&file).1), [&*stored(&"ü".repeat(600)), "router:c"]);
         assert_eq!(keys(&open(&file).1), [""; 0], "freed above");
     }
 
@@ -270,16 +228,6 @@ mod tests {
     }
 
     #[test]
-    fn records_of_another_boot_and_of_no_process_are_none() {
-        let line = "boot 7 1-2 3 5 6 1 0 a b\n";
-        assert_eq!(Recorded::parse(line.as_bytes(), "boot").unwrap().key, "a b");
-        assert!(Recorded::parse(line.as_bytes(), "other").is_none());
-        for shell in ["0", "1", "-1", "-7", "x"] {
-            assert!(Recorded::parse(line.replacen('7', shell, 1).as_bytes(), "boot").is_none(), "{shell}");
-        }
-    }
-
-    #[test]
     fn a_run_that_was_about_to_start_is_found_by_its_mark() {
         use std::os::unix::process::CommandExt;
 
@@ -295,12 +243,5 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(left[0].0.family.shell().as_raw(), i32::try_from(child.id()).unwrap());
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_bring_it_down(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            Recorded::parse(&bytes, "");
-        }
     }
 }

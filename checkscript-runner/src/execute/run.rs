@@ -12,7 +12,7 @@ use super::hook::{self, Hook};
 use super::process::{self, Ended, Job, Outcome};
 use super::running::Guard;
 use super::tokens::{self, Substituted};
-use super::{Shared, family};
+use super::{Shared, family, published};
 use crate::definitions::{Check, Client};
 use crate::events;
 
@@ -34,7 +34,8 @@ impl Run {
     /// Ends when the result has been published and the system has let go of every process; until then the check counts
     /// as under way. Without a result if the executor is told to kill.
     pub(super) async fn execute(self, shared: Arc<Shared>) {
-        let (mut check, command, unmatched) = self.prepare();
+        let Substituted { definition: mut check, unmatched } =
+            published::definition(&self.check, &self.client, self.issued);
         if !unmatched.is_empty() {
             check.extend(fields(json!({
                 "output": unmatched_text(&unmatched), "status": UNMATCHED_TOKENS, "handle": false,
@@ -42,6 +43,7 @@ impl Run {
             return shared.publish(&self.client, check);
         }
         let stdin = self.check.stdin.then(|| self.input(&check));
+        let (command, _) = tokens::substitute_text(&self.check.command, &self.client.attributes);
         let job = self.job(&shared, command, stdin, self.check.timeout);
         let Some(ended) = self.run(&shared, job, &check).await else { return };
         check.extend(ended.fields());
@@ -62,22 +64,9 @@ impl Run {
         for remains in remains {
             tokio::select! {
                 () = remains.gone() => (),
-                () = shared.kill.cancelled() => return self.guard.give_up(),
+                () = shared.ending.cancelled() => return self.guard.give_up(),
             }
         }
-    }
-
-    /// The check as it will be published, what it runs, and the tokens that have no value.
-    fn prepare(&self) -> (Object, String, Vec<String>) {
-        let Substituted { definition: mut check, unmatched } =
-            tokens::substitute(&self.check.definition, &self.client.attributes);
-        let command = check.get("command").and_then(Value::as_str).unwrap_or_default().to_owned();
-        // Published with its tokens: what they stand for may be secret.
-        check.insert("command".to_owned(), self.check.command.as_str().into());
-        hook::conceal(&mut check, &self.check.definition);
-        check.entry("issued").or_insert(self.issued.into());
-        check.insert("executed".to_owned(), Timestamp::now().as_second().into());
-        (check, command, unmatched)
     }
 
     /// Runs the hook and records in its object what came of it. `None` if it was killed.
@@ -99,9 +88,15 @@ impl Run {
 
     /// Waits for a slot and runs the job in it. `None` if the executor is told to kill.
     async fn run(&self, shared: &Shared, job: Job, check: &Object) -> Option<Ended> {
-        let slot = tokio::select! {
-            slot = shared.slots.take(&*shared.sink) => slot,
-            () = shared.kill.cancelled() => return None,
+        let slot = match shared.slots.try_take() {
+            Some(slot) => slot,
+            None => {
+                self.guard.waiting();
+                tokio::select! {
+                    slot = shared.slots.take(&*shared.sink) => slot,
+                    () = shared.kill.cancelled() => return None,
+                }
+            }
         };
         let outcome = process::run(job, &shared.children, &self.guard, &shared.kill).await;
         drop(slot);
@@ -125,7 +120,8 @@ impl Run {
             Some((OsString::from(name), OsString::from(value)))
         });
         let environment = shared.exports().into_iter().chain(own).collect();
-        Job { command, stdin, timeout, environment, account: self.check.extras.account.clone() }
+        let account = self.check.extras.account.clone();
+        Job { command, stdin, timeout, environment, account, term_grace: shared.term_grace }
     }
 
     /// What a check or hook with `stdin` reads.

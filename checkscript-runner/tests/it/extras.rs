@@ -27,11 +27,14 @@ async fn attributes_of_these_names_are_only_passed_on_unless_asked_for() {
 async fn env_is_given_to_the_command_and_its_hook() {
     let definition = json!({
         "command": "echo \"$COLOUR $WHERE\"; exit 1", "env": {"COLOUR": "dark red", "WHERE": ":::name:::"},
+        "note": ":::name:::",
         "hooks": {"non-zero": {"command": "echo $COLOUR"}},
     });
     let result = run_with(Attribute::Env, definition).await;
     assert_eq!(result["output"], "dark red web-1\n");
     assert_eq!(result["hooks"]["non-zero"]["output"], "dark red\n");
+    assert_eq!(result["env"]["WHERE"], ":::name:::", "what the token stands for may be secret");
+    assert_eq!(result["note"], "web-1");
 }
 
 #[tokio::test]

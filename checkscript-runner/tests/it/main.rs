@@ -27,3 +27,4 @@ mod runs;
 mod sockets;
 mod subscriptions;
 mod tools;
+mod unkillable;

@@ -46,7 +46,8 @@ fn a_reload_without_a_change_frees_no_slot() {
         runner.wait("the reload", |lines| (messages(lines, "reloaded configuration") > round).then_some(()));
     }
     runner.wait("a slot of the waiting check", |lines| {
-        let skipped = lines.iter().filter(|line| line["message"] == "previous check command execution in progress");
+        let dropped = "previous check command execution is waiting for a free slot";
+        let skipped = lines.iter().filter(|line| line["message"] == dropped);
         skipped.into_iter().find(|line| line["check"]["name"] == "quick").map(drop)
     });
     assert!(!runner.file("ran").exists());

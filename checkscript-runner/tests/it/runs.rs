@@ -8,6 +8,7 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, run};
+use crate::harness::fixture;
 
 /// A49.
 #[tokio::test]
@@ -201,6 +202,72 @@ async fn no_more_run_at_once_than_the_limit() {
         let result = bench.result().await;
         assert_eq!((&result["name"], &result["status"]), (&json!(number.to_string()), &json!(0)), "in their order");
     }
+}
+
+#[tokio::test]
+async fn a_higher_limit_lets_runs_start_that_wait_already() {
+    let settings = json!({"sensu": {"spawn": {"limit": 1}}, "checks": {
+        "endless": {"command": "sleep 1000"}, "waits": {"command": "echo started"},
+    }});
+    let mut bench = Bench::new(settings);
+    bench.start("endless");
+    bench.start("waits");
+    tokio::task::yield_now().await;
+    bench.start("waits");
+    assert_eq!(bench.notice().await.message, "previous check command execution is waiting for a free slot");
+    bench.executor.set_limit(2);
+    assert_eq!(bench.result().await["output"], "started\n");
+    bench.executor.kill();
+    bench.executor.finish().await;
+}
+
+#[tokio::test]
+async fn a_run_that_waits_over_ten_slots_is_a_result() {
+    let settings = json!({"sensu": {"spawn": {"limit": 1}}, "checks": {
+        "endless": {"command": "sleep 1000"}, "waits": {"command": "true"},
+    }});
+    let mut bench = Bench::new(settings);
+    bench.start("endless");
+    bench.start("waits");
+    tokio::task::yield_now().await;
+    (0..10).for_each(|_| bench.start("waits"));
+    let result = bench.result().await;
+    assert_eq!((&result["name"], &result["status"]), (&json!("waits"), &json!(3)));
+    let output = result["output"].as_str().unwrap();
+    assert!(output.starts_with("Check execution is overdue: waiting since 2"), "{output}");
+    assert!(output.ends_with(" for a free slot, 1 processes are running, sensu.spawn.limit is 1\n"), "{output}");
+    bench.executor.kill();
+    bench.executor.finish().await;
+}
+
+/// Neither waits for a minute: one slot finds that it hangs, the next that it still does.
+#[tokio::test]
+async fn one_that_hangs_in_the_kernel_is_a_result_at_each_slot() {
+    let directory = tempfile::tempdir().unwrap();
+    let command = format!("echo $$ >> :::starts:::; perl {}", fixture("hangs.pl").display());
+    let mut bench = Bench::new(json!({
+        "client": {"starts": directory.path().join("starts")}, "checks": {"one": {"command": command}},
+    }));
+    bench.start("one");
+    for _ in 0..2 {
+        // It takes a moment until it hangs, and until that is found out.
+        let result = loop {
+            bench.start("one");
+            assert_eq!(bench.notice().await.message, "previous check command execution in progress");
+            tokio::select! {
+                biased;
+                result = bench.result() => break result,
+                () = tokio::task::yield_now() => (),
+            }
+        };
+        assert_eq!(result["status"], 3);
+        let (first, processes) = result["output"].as_str().unwrap().split_once('\n').unwrap();
+        assert!(first.starts_with("Check execution hangs: running since 2"), "{first}");
+        assert!(processes.contains(": perl, state D (disk sleep), user "), "{processes}");
+    }
+    assert_eq!(fs::read_to_string(directory.path().join("starts")).unwrap().lines().count(), 1);
+    bench.executor.kill();
+    bench.executor.finish().await;
 }
 
 #[tokio::test]
