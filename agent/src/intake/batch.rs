@@ -1,6 +1,7 @@
 //! The checks that one look at the logs has changed, not visible yet.
 
 use check_result::CheckKey;
+use foldhash::fast::RandomState;
 use indexmap::{Equivalent, IndexMap};
 
 use crate::store::{Store, Tracked};
@@ -8,7 +9,7 @@ use crate::store::{Store, Tracked};
 /// The changed checks, in the order of their first lines.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    checks: IndexMap<CheckKey, Pending>,
+    checks: IndexMap<CheckKey, Pending, RandomState>,
     /// Those that the store does not know.
     new: usize,
 }

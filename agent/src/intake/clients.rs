@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use check_result::Object;
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use crate::state_file::SavedClient;
@@ -17,7 +18,7 @@ const MAX: usize = 100;
 
 /// Clients by their names.
 #[derive(Debug)]
-pub(super) struct Clients(HashMap<String, Times>);
+pub(super) struct Clients(HashMap<String, Times, RandomState>);
 
 #[derive(Clone, Copy, Debug)]
 struct Times {

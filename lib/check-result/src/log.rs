@@ -1,18 +1,22 @@
 //! The check log (contract C1): one JSON object a line, as sensu-client writes it.
 //!
-//! [`read_line`] takes any bytes and says what they are, [`skim`] only looks at a result's run, quickly; [`write_line`] and [`write_result`] make lines that a reader of
-//! sensu-client's log cannot tell from its own. The format follows sensu-logger 1.2.2 and the Oj 2.18.1 encoder in its
+//! [`read_line`] takes any bytes and says what they are; [`skim`] only looks at a result's run, quickly, and a [`Skimmer`] more
+//! quickly still; [`write_line`] and [`write_result`] make lines that a reader of sensu-client's log cannot tell from its own. The format follows sensu-logger 1.2.2 and the Oj 2.18.1 encoder in its
 //! `compat` mode, with two things mended: what is written here is always valid UTF-8 and valid JSON.
 
 mod number;
+mod own;
 mod read;
 mod repair;
 mod run;
+mod skimmer;
+mod stamp;
 mod write;
 
 pub use read::{InvalidLine, Line, LoggedResult, read_line};
 pub use repair::records;
 pub use run::{Run, Skimmed, skim};
+pub use skimmer::Skimmer;
 pub use write::{Level, UnknownLevel, write_line, write_payload, write_result};
 
 /// The message of the lines that carry a result in `payload`.

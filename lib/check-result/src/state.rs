@@ -1,15 +1,15 @@
 //! What is known of one check: the fold over its results.
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod history;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::history::HistoryEntry;
+
+use self::history::History;
 use crate::flap::Flap;
 use crate::log::{LoggedResult, Run};
-use crate::result::{bounded, truncated};
 use crate::{CheckResult, Status};
 
 /// How much of a check's past is kept.
@@ -41,27 +41,7 @@ pub struct CheckState {
     occurrences: u64,
     status_changed: i64,
     flap: Flap,
-    /// Newest first: the last results, behind them older changes of status.
-    history: VecDeque<HistoryEntry>,
-}
-
-/// One past result, without the definition's attributes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HistoryEntry {
-    /// When the result was logged.
-    pub logged: Timestamp,
-    /// When the run was started, in epoch seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub executed: Option<i64>,
-    /// How long the run took, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration: Option<f64>,
-    /// The exit status.
-    pub status: i64,
-    /// Whether the result before it had another status. The first result known counts as a change.
-    pub changed: bool,
-    /// The output, bounded. Entries in a row that say the same share it.
-    pub output: Arc<str>,
+    history: History,
 }
 
 impl CheckState {
@@ -69,9 +49,9 @@ impl CheckState {
     pub fn new(first: LoggedResult, limits: &HistoryLimits) -> Self {
         let run = Run::of(&first);
         let (logged, status_changed) = (first.logged, executed_or_logged(&run));
-        let (mut flap, mut history) = (Flap::default(), VecDeque::new());
+        let (mut flap, mut history) = (Flap::default(), History::default());
         flap.push(run.status, run.flap);
-        history.push_front(HistoryEntry::new(&run, true, limits.output_bytes, None));
+        history.push(&run, true, limits);
         let mut latest = first.result;
         latest.bound_output(limits.latest_output_bytes);
         Self { latest, logged, occurrences: 1, status_changed, flap, history }
@@ -96,8 +76,7 @@ impl CheckState {
             self.occurrences += 1;
         }
         self.flap.push(next.status, next.flap);
-        let entry = HistoryEntry::new(next, changed, limits.output_bytes, self.history.front());
-        self.remember(entry, limits);
+        self.history.push(next, changed, limits);
     }
 
     /// Puts in place the result whose run was taken last.
@@ -108,11 +87,7 @@ impl CheckState {
 
     /// Fits what is kept to `limits`.
     pub fn bound(&mut self, limits: &HistoryLimits) {
-        let kept = std::mem::take(&mut self.history);
-        for mut entry in kept.into_iter().rev() {
-            entry.output = shared(bounded(&entry.output, limits.output_bytes), self.history.front());
-            self.remember(entry, limits);
-        }
+        self.history = std::mem::take(&mut self.history).bounded(limits);
         self.latest.bound_output(limits.latest_output_bytes);
     }
 
@@ -143,7 +118,7 @@ impl CheckState {
 
     /// Newest first: the last results, behind them older changes of status. Outputs are truncated where the definition asks
     /// for it, as sensu-server stored them.
-    pub fn history(&self) -> impl ExactSizeIterator<Item = &HistoryEntry> {
+    pub fn history(&self) -> impl Iterator<Item = &HistoryEntry> {
         self.history.iter()
     }
 
@@ -155,38 +130,6 @@ impl CheckState {
     /// Whether the check flaps; none where its definition has no flap thresholds.
     pub fn flapping(&self) -> Option<bool> {
         self.flap.flapping()
-    }
-
-    fn remember(&mut self, entry: HistoryEntry, limits: &HistoryLimits) {
-        self.history.push_front(entry);
-        if self.history.get(limits.results).is_some_and(|oldest| !oldest.changed) {
-            self.history.remove(limits.results);
-        }
-        self.history.truncate(limits.results + limits.changes);
-    }
-}
-
-// === impl HistoryEntry ===
-
-impl HistoryEntry {
-    fn new(run: &Run<'_>, changed: bool, output_bytes: usize, before: Option<&Self>) -> Self {
-        let output = run.truncation.map_or(Cow::Borrowed(&*run.output), |length| truncated(&run.output, length));
-        Self {
-            logged: run.logged,
-            executed: run.executed,
-            duration: run.duration,
-            status: run.status,
-            changed,
-            output: shared(bounded(&output, output_bytes), before),
-        }
-    }
-}
-
-/// `output`, kept once where the entry before says the same: most checks say the same for days.
-fn shared(output: Cow<'_, str>, before: Option<&HistoryEntry>) -> Arc<str> {
-    match before {
-        Some(before) if *before.output == *output => Arc::clone(&before.output),
-        _ => output.into(),
     }
 }
 

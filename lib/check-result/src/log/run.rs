@@ -14,7 +14,7 @@ use super::{APPLIED_CLIENT_OVERRIDES, LoggedResult, NOT_RUN, PUBLISHING_CHECK_RE
 use crate::exit_map::ExitMap;
 use crate::flap::Thresholds;
 use crate::result::{METRIC, TRUNCATION};
-use crate::{CheckResult, Object};
+use crate::{CheckKey, CheckResult, Object};
 
 /// What [`skim`] makes of a line.
 #[derive(Debug)]
@@ -22,6 +22,13 @@ use crate::{CheckResult, Object};
 pub enum Skimmed<'a> {
     /// A check result; `read_line` reads it as well.
     Run(Run<'a>),
+    /// A scheduled run did not take place; only a [`Skimmer`](super::Skimmer) tells.
+    NotRun {
+        /// The line's time stamp.
+        logged: Timestamp,
+        /// Which check would have run.
+        check: &'a CheckKey,
+    },
     /// An event that readers of results pass over.
     Other,
     /// For `read_line` to say.
@@ -161,6 +168,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The run, keeping nothing of the line.
+    pub(super) fn into_owned(self) -> Run<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Run {
+            client: owned(self.client),
+            name: owned(self.name),
+            source: self.source.map(owned),
+            output: owned(self.output),
+            ..self
+        }
+    }
+
     /// A result that says no more than this run: for a line whose definition cannot be read, being nested too deep.
     pub fn to_result(&self) -> CheckResult {
         let mut check = Object::new();
@@ -194,7 +213,7 @@ mod tests {
                 true
             }
             Skimmed::Unclear => false,
-            Skimmed::Other => panic!("taken for another event: {line}"),
+            Skimmed::NotRun { .. } | Skimmed::Other => panic!("taken for another event: {line}"),
         }
     }
 

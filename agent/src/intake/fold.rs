@@ -1,0 +1,138 @@
+//! The fold: lines that were read into the states that they change.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use check_result::log::{Line, LoggedResult, Run, Skimmed, read_line, records, skim};
+use check_result::{CheckKey, CheckResult, CheckState, Object};
+use jiff::Timestamp;
+
+use super::batch::{Batch, KeyRef, Pending};
+use super::clients::Clients;
+use super::logs::Logs;
+use crate::events::Events;
+use crate::select::Select;
+use crate::store::{Store, Tracked};
+
+/// Everything but the reading.
+#[derive(Debug)]
+pub(super) struct Fold {
+    pub(super) store: Arc<Store>,
+    pub(super) select: Select,
+    pub(super) events: Events,
+    pub(super) logs: Logs,
+    pub(super) clients: Clients,
+    pub(super) batch: Batch,
+}
+
+// === impl Fold ===
+
+impl Fold {
+    /// Takes a line that was skimmed.
+    pub(super) fn take(&mut self, log: &Arc<Path>, skimmed: Skimmed<'_>, line: &[u8]) {
+        match skimmed {
+            Skimmed::Run(run) => self.take_run(log, run, line),
+            Skimmed::NotRun { logged, check } => self.take_not_run(Some(logged), check),
+            Skimmed::Other => self.events.line_other(),
+            Skimmed::Unclear => records(line).for_each(|record| self.take_record(log, record)),
+        }
+    }
+
+    /// Makes the batch visible; true if anything changed.
+    pub(super) fn publish(&mut self) -> bool {
+        let changed = !self.batch.is_empty();
+        let (limits, select) = (self.store.limits(), &self.select);
+        let settled = self.batch.take().map(|(key, Pending { mut tracked, line })| {
+            if let Some(result) = read_result(&line, select) {
+                Arc::make_mut(&mut tracked.state).settle(result, &limits.history);
+            }
+            (key, tracked)
+        });
+        self.store.publish(settled.collect());
+        changed
+    }
+    fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
+        match read_line(record) {
+            Line::Result(logged) => self.take_run(log, Run::of(&logged), record),
+            Line::ClientAttributes { logged, client } => self.take_client(logged, client),
+            Line::NotRun { logged, check } => self.take_not_run(logged, &check),
+            Line::Other => self.events.line_other(),
+            Line::Invalid(reason) => self.events.line_invalid(&reason),
+        }
+    }
+
+    fn take_run(&mut self, log: &Arc<Path>, mut run: Run<'_>, line: &[u8]) {
+        let name = run.name.clone();
+        let source = run.source.clone();
+        let key = KeyRef { check: &name, source: source.as_deref() };
+        if !self.select.takes(&name) {
+            return self.events.line_excluded();
+        }
+        if !self.logs.take(log, run.logged) {
+            return self.events.line_superseded();
+        }
+        if !run.mapped {
+            run.status = self.select.status(&run.name, run.exit_map.as_ref(), run.status);
+        }
+        self.clients.note_result(&run.client, run.logged);
+        let limits = self.store.limits();
+        let Some(pending) = self.batch.pending(&key, &self.store) else {
+            return self.take_new(key.owned(), log, &run, line);
+        };
+        let tracked = &mut pending.tracked;
+        if tracked.log != *log && run.logged <= tracked.state.logged() {
+            return self.events.line_superseded();
+        }
+        if !Arc::ptr_eq(&tracked.log, log) {
+            tracked.log = Arc::clone(log);
+        }
+        tracked.alive = run.logged;
+        Arc::make_mut(&mut tracked.state).advance(&run, &limits.history);
+        pending.line.clear();
+        pending.line.extend_from_slice(line);
+        self.events.line_result(run.logged);
+    }
+
+    fn take_new(&mut self, key: CheckKey, log: &Arc<Path>, run: &Run<'_>, line: &[u8]) {
+        let limits = self.store.limits();
+        if self.store.count() + self.batch.new_checks() >= limits.checks {
+            return self.events.check_over_limit(&key, limits.checks);
+        }
+        let result = read_result(line, &self.select).unwrap_or_else(|| run.to_result());
+        let state = CheckState::new(LoggedResult { logged: run.logged, result }, &limits.history);
+        let tracked = Tracked { state: Arc::new(state), log: Arc::clone(log), alive: run.logged };
+        self.batch.insert_new(key, tracked);
+        self.events.line_result(run.logged);
+    }
+
+    fn take_client(&mut self, logged: Option<Timestamp>, client: Object) {
+        self.events.line_client();
+        let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
+        if self.clients.start(&name, logged) {
+            self.store.set_client(name, client);
+        }
+    }
+
+    fn take_not_run(&mut self, logged: Option<Timestamp>, check: &CheckKey) {
+        self.events.line_other();
+        let key = KeyRef { check: &check.check, source: check.source.as_deref() };
+        if let (Some(logged), Some(pending)) = (logged, self.batch.pending(&key, &self.store)) {
+            pending.tracked.alive = pending.tracked.alive.max(logged);
+        }
+    }
+}
+
+/// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
+/// (nested too deep), the run remains.
+fn read_result(line: &[u8], select: &Select) -> Option<CheckResult> {
+    let mut result = match (read_line(line), skim(line)) {
+        (Line::Result(logged), _) => logged.result,
+        (_, Skimmed::Run(run)) => run.to_result(),
+        _ => return None,
+    };
+    if !result.is_mapped() {
+        let status = select.status(result.name(), result.exit_map().as_ref(), result.exit_code());
+        result.map_status(status);
+    }
+    Some(result)
+}
