@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use check_result::CheckResult;
-use check_result::log::{InvalidLine, Line, Run, Skimmed, read_line, records, skim, write_result};
+use check_result::log::{InvalidLine, Line, Skimmed, Skimmer, read_line, records, skim, write_result};
 use jiff::Zoned;
 use jiff::fmt::strtime;
 use serde_json::{Value, json};
+
+use crate::properties::{self, readers_agree};
 
 /// Every log, with what its recording expects of it.
 fn logs() -> Vec<(PathBuf, Value)> {
@@ -119,48 +121,105 @@ fn logged_at(line: &str) -> Zoned {
     strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", timestamp).unwrap().to_zoned().unwrap()
 }
 
-#[test]
-fn lines_cut_anywhere_are_survived() {
+/// One line of each shape, where the same keys with values of the same kinds are a shape. Long outputs add bytes and nothing else.
+fn shapes() -> Vec<Vec<u8>> {
+    let mut shapes = BTreeMap::new();
     for (path, _) in logs() {
-        for line in lines(&fs::read(&path).unwrap()).filter(|line| line.len() < 2_000).take(20) {
-            for cut in 0..line.len() {
-                assert!(!matches!(read_line(&line[..cut]), Line::Result(_)), "{} cut at {cut}", path.display());
-            }
+        for line in lines(&fs::read(&path).unwrap()).filter(|line| line.len() < 2_000) {
+            shapes.entry(shape(line)).or_insert_with(|| line.to_vec());
+        }
+    }
+    assert!(shapes.len() > 100, "only {} shapes", shapes.len());
+    shapes.into_values().collect()
+}
+
+fn shape(line: &[u8]) -> String {
+    fn of(value: &Value) -> String {
+        match value {
+            Value::Object(map) => map.iter().map(|(key, value)| format!("{key:?}{},", of(value))).collect(),
+            Value::Array(list) => list.iter().map(of).collect(),
+            Value::String(_) => "s".to_owned(),
+            Value::Number(_) => "n".to_owned(),
+            Value::Bool(_) | Value::Null => "b".to_owned(),
+        }
+    }
+    let text = String::from_utf8_lossy(line);
+    let message = |value: &Value| value["message"].as_str().map(str::to_owned).unwrap_or_default();
+    serde_json::from_str(&text).map_or_else(|_| text.clone().into_owned(), |value| message(&value) + &of(&value))
+}
+
+/// Every reader sees each damaged line alike; what remembers definitions has seen the whole lines before.
+fn assert_damage_is_survived(damaged: impl Fn(&[u8], usize) -> Vec<u8>) {
+    let shapes = shapes();
+    let mut skimmer = Skimmer::default();
+    shapes.iter().chain(&shapes).for_each(|line| readers_agree(&mut skimmer, line));
+    for line in &shapes {
+        for at in 0..line.len() {
+            readers_agree(&mut skimmer, &damaged(line, at));
         }
     }
 }
 
-/// What [`skim`] says of a line is what `read_line` says of it, or nothing.
-fn assert_agreed(line: &[u8]) {
-    match (skim(line), read_line(line)) {
-        (Skimmed::Unclear, _) | (Skimmed::Other, Line::Other) => {}
-        (Skimmed::Run(run), Line::Result(whole)) => assert_eq!(format!("{run:?}"), format!("{:?}", Run::of(&whole))),
-        (skimmed, read) => panic!("{skimmed:?}, but {read:?}: {}", String::from_utf8_lossy(line)),
-    }
+#[test]
+fn lines_cut_at_every_byte_are_survived_and_no_results() {
+    assert_damage_is_survived(|line, at| {
+        assert!(!matches!(read_line(&line[..at]), Line::Result(_)), "{}", String::from_utf8_lossy(&line[..at]));
+        line[..at].to_vec()
+    });
 }
 
 #[test]
-fn skimming_and_reading_agree_on_every_line_whole_cut_and_spliced() {
+fn lines_with_a_nul_at_every_byte_are_survived() {
+    assert_damage_is_survived(|line, at| [&line[..at], b"\0", &line[at..]].concat());
+}
+
+#[test]
+fn lines_spliced_at_every_byte_are_survived() {
+    let shapes = shapes();
+    let results: Vec<_> = shapes.iter().filter(|line| matches!(read_line(line), Line::Result(_))).collect();
+    // A result's beginning with another's end: of each its neighbour's, and a glued one.
+    assert_damage_is_survived(|line, at| {
+        let other = results[(line.len() + at) % results.len()];
+        [&line[..at], &other[(at * 7) % other.len()..]].concat()
+    });
+}
+
+#[test]
+fn two_records_without_a_line_feed_are_both_there() {
+    let shapes = shapes();
+    let whole = |line: &&[u8]| !matches!(read_line(line), Line::Invalid(_));
+    for (before, line) in shapes.iter().zip(shapes.iter().skip(1)) {
+        let glued = [&before[..], line].concat();
+        let apart = [before, line].iter().filter(|line| whole(&line.as_slice())).count();
+        assert_eq!(records(&glued).filter(whole).count(), apart, "{}", String::from_utf8_lossy(&glued));
+    }
+}
+
+/// The quick readers are quick for real logs' lines, and not only right.
+#[test]
+fn most_results_are_skimmed() {
+    let (mut results, mut skimmed) = (0, 0);
     for (path, _) in logs() {
-        let log = fs::read(&path).unwrap();
-        let (mut before, mut skimmed): (&[u8], usize) = (b"", 0);
-        for line in lines(&log).filter(|line| line.len() < 2_000) {
-            assert_agreed(line);
+        for line in lines(&fs::read(&path).unwrap()) {
+            results += usize::from(matches!(read_line(line), Line::Result(_)));
             skimmed += usize::from(matches!(skim(line), Skimmed::Run(_)));
-            for cut in (0..line.len()).step_by(29) {
-                assert_agreed(&line[..cut]);
-                assert_agreed(&[&before[..cut.min(before.len())], &line[cut..]].concat());
-                assert_agreed(&[&line[..cut], b"\0", &line[cut..]].concat());
-            }
-            // Two whole records without a line feed between them are both there.
-            let glued = [before, line].concat();
-            let whole = |line: &&[u8]| !matches!(read_line(line), Line::Invalid(_));
-            let apart = [before, line].iter().filter(|line| whole(line)).count();
-            assert_eq!(records(&glued).filter(whole).count(), apart, "{}", String::from_utf8_lossy(&glued));
-            before = line;
         }
-        let results =
-            lines(&log).filter(|line| line.len() < 2_000 && matches!(read_line(line), Line::Result(_))).count();
-        assert!(skimmed * 10 >= results * 9, "{}: only {skimmed} of {results} results were skimmed", path.display());
+    }
+    assert!(skimmed * 10 >= results * 9, "only {skimmed} of {results} results were skimmed");
+}
+
+/// What fuzzing started from and what it found is asserted on every run.
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    for (target, property) in [("log", properties::log as fn(&[u8])), ("perfdata", properties::perfdata)] {
+        let mut inputs = 0;
+        for folder in ["corpus", "regressions"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder).join(target);
+            for input in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+                property(&fs::read(input.unwrap().path()).unwrap());
+                inputs += 1;
+            }
+        }
+        assert!(inputs > 3, "{target}: only {inputs} inputs");
     }
 }

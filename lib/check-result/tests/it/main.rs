@@ -8,3 +8,4 @@ mod api;
 mod golden;
 #[cfg(all(feature = "pages", feature = "client"))]
 mod pages;
+mod properties;
