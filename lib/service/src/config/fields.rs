@@ -171,8 +171,8 @@ impl<'a> Fields<'a> {
     /// `true` or `false`, as YAML 1.1 and so Go's reader writes them.
     pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
         let check = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" => Ok(true),
-            "false" | "no" | "off" => Ok(false),
+            "true" | "yes" | "on" | "y" => Ok(true),
+            "false" | "no" | "off" | "n" => Ok(false),
             _ => Err(format!("`{text}` is neither `true` nor `false`")),
         };
         self.place(name).and_then(|place| place.value(check))
