@@ -17,7 +17,7 @@ use crate::forward::Forwarder;
 use crate::hold::Hold;
 use crate::intake::{self, Intake};
 use crate::passthrough::{self, Passthrough};
-use crate::setup::{Setup, Shared};
+use crate::setup::{OpenCircuits, Setup, Shared};
 
 /// A running proxy.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ impl App {
     pub fn start(config: Config, options: ClientOptions, registry: &mut Registry) -> Result<Self, ClientError> {
         let events = Arc::new(Events::new(registry));
         let setup = Arc::new(ArcSwap::from_pointee(Setup::new(config, &options, Arc::clone(&events))?));
+        registry.register_collector(Box::new(OpenCircuits(Arc::clone(&setup))));
         let client = upstream_client(&options)?;
         let forwarder = Forwarder::start(Arc::clone(&setup), client.clone(), Arc::clone(&events));
         let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));

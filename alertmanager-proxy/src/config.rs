@@ -15,9 +15,11 @@ use crate::alert::Names;
 
 mod check;
 mod networks;
+mod ports;
 mod template;
 
 pub use networks::Networks;
+pub use ports::Ports;
 pub use template::{InvalidTemplate, RenderError, UrlTemplate};
 
 /// A configuration that can be used.
@@ -48,6 +50,8 @@ pub struct Source {
     pub url: UrlTemplate,
     /// Networks that may be asked.
     pub allow: Networks,
+    /// Ports that may be asked.
+    pub ports: Ports,
 }
 
 /// How details are asked for.
@@ -65,6 +69,17 @@ pub struct Fetch {
     pub concurrency_per_node: usize,
     /// The longest answer that is read, in bytes.
     pub max_response_bytes: usize,
+    /// Leaving nodes alone that do not answer.
+    pub breaker: Breaker,
+}
+
+/// When a node that does not answer is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// Failures in a row.
+    pub failures: usize,
+    /// Until one request may try again.
+    pub rest: Duration,
 }
 
 /// How alerts are delivered.
@@ -134,6 +149,7 @@ impl Default for Fetch {
             concurrency: 512,
             concurrency_per_node: 4,
             max_response_bytes: 2 << 20,
+            breaker: Breaker { failures: 3, rest: Duration::from_secs(30) },
         }
     }
 }

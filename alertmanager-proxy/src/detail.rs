@@ -2,7 +2,8 @@
 //!
 //! However many alerts ask for one detail, the node is asked once (single flight), and its answer serves them for a while.
 //! A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in turn.
-//! Everything is bounded: requests in all and to one node, the time and the size of an answer, the cache.
+//! Everything is bounded: requests in all and to one node, the time and the size of an answer, the cache. A node that fails
+//! several times in a row is left alone for a while: see `detail/breaker.rs`.
 //!
 //! What may be asked is decided by the address that is connected to, not by the name: see `detail/address.rs`.
 
@@ -19,14 +20,18 @@ use service::http::{ClientError, ClientOptions, fleet_client_resolving};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::config::{Config, Fetch, Networks, RenderError, Source};
+use crate::config::{Config, Fetch, Networks, Ports, RenderError, Source};
 use crate::events::Events;
 
 mod address;
+mod breaker;
 mod nodes;
 
 use address::{Denied, Resolver};
+use breaker::{Breakers, Change};
 use nodes::Nodes;
+
+pub use breaker::OpenCircuit;
 
 /// Outputs kept in the cache, in bytes. It only has to last from one alert of a check to the next; what the alerts
 /// themselves need for longer is remembered elsewhere, cut to size.
@@ -38,6 +43,9 @@ const LOOKUPS: usize = 64;
 
 /// What an answer takes beside its texts, in bytes, roughly.
 const OVERHEAD: usize = 2_048;
+
+/// The kind of failure of a node that is left alone.
+const OPEN: &str = "circuit_open";
 
 /// Where an alert's detail is: one of the sources, and the URL there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,12 +79,21 @@ pub type Answer = Result<Arc<Fetched>, Failure>;
 /// Fetches details for the sources of one configuration.
 #[derive(Debug)]
 pub struct Details {
-    sources: Vec<(Client, Networks)>,
+    sources: Vec<Asked>,
     limits: Fetch,
     cache: Cache<Target, Answer>,
     slots: Semaphore,
     nodes: Nodes,
+    breakers: Breakers,
     events: Arc<Events>,
+}
+
+/// How one source's nodes are asked, and which.
+#[derive(Debug)]
+struct Asked {
+    client: Client,
+    allow: Networks,
+    ports: Ports,
 }
 
 /// An answer serves longer than a failure.
@@ -100,7 +117,7 @@ impl Details {
         let source = |source: &Source| -> Result<_, ClientError> {
             let resolver = Resolver::new(source.allow.clone(), Arc::clone(&lookups));
             let client = fleet_client_resolving(&options, resolver)?;
-            Ok((client, source.allow.clone()))
+            Ok(Asked { client, allow: source.allow.clone(), ports: source.ports.clone() })
         };
         let lifetime = Lifetime { answer: limits.cache, failure: limits.failure_cache };
         Ok(Self {
@@ -109,6 +126,7 @@ impl Details {
             cache: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).expire_after(lifetime).build(),
             slots: Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS)),
             nodes: Nodes::new(limits.concurrency_per_node.min(Semaphore::MAX_PERMITS)),
+            breakers: Breakers::new(limits.breaker),
             events,
         })
     }
@@ -127,17 +145,26 @@ impl Details {
         }
     }
 
+    /// The nodes that are left alone because they did not answer.
+    pub fn open_circuits(&self) -> Vec<OpenCircuit> {
+        self.breakers.open(Instant::now())
+    }
+
     async fn fetch(&self, target: &Target) -> Answer {
-        let (client, allow) = &self.sources[target.source];
-        let url = &target.url;
-        if let Err(denied) = address::check(url, allow) {
-            let failure = Failure::denied(&denied, url);
-            self.events.not_asked(url, &failure.reason);
-            return Err(failure);
-        }
+        let Asked { client, allow, ports } = &self.sources[target.source];
+        let (url, node) = (&target.url, target.url.authority());
+        let not_asked = |failure: Failure| {
+            self.events.not_asked(url, failure.kind, &failure.reason);
+            failure
+        };
+        let open = |circuit: OpenCircuit| not_asked(Failure::open(&circuit, self.limits.breaker.rest));
+        address::check(url, allow, ports).map_err(|denied| not_asked(Failure::denied(&denied, url)))?;
+        self.breakers.check(node, Instant::now()).map_err(open)?;
         // The node first: alerts that queue for a slow node must not occupy the slots of the others.
-        let _node = self.nodes.enter(url.authority()).await;
+        let _node = self.nodes.enter(node).await;
         let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
+        // It may have failed for those that were before us in its queue.
+        let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());
         let result = check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes).await;
         let answer = result
@@ -145,7 +172,21 @@ impl Details {
             .map_err(|error| Failure { kind: error.kind(), reason: error.to_string().into() });
         let outcome = answer.as_ref().map(|_| ()).map_err(|failure| (failure.kind, &*failure.reason));
         self.events.fetched(url, outcome, started.elapsed());
+        match &answer {
+            Err(failure) if failure.is_the_nodes() => {
+                self.told(node, leave.failed(&failure.reason, Instant::now()), &failure.reason)
+            }
+            _ => leave.answered(),
+        }
         answer
+    }
+
+    fn told(&self, node: &str, change: Change, reason: &str) {
+        match change {
+            Change::None => {}
+            Change::Opened => self.events.circuit_opened(node, reason),
+            Change::Untracked => self.events.circuit_untracked(node),
+        }
     }
 }
 
@@ -190,6 +231,18 @@ impl Failure {
         Self { kind: "crowded", reason: "too many alerts wait for their detail".into() }
     }
 
+    /// The node is left alone.
+    fn open(circuit: &OpenCircuit, rest: Duration) -> Self {
+        let OpenCircuit { failures, reason, .. } = circuit;
+        let reason = format!("{reason}; after {failures} failures in a row it is asked but once in {rest:?}");
+        Self { kind: OPEN, reason: reason.into() }
+    }
+
+    /// Whether it says something of the node and not only of this check.
+    fn is_the_nodes(&self) -> bool {
+        matches!(self.kind, "timeout" | "connect" | "broken")
+    }
+
     fn denied(denied: &Denied, url: &Url) -> Self {
         Self { kind: "denied", reason: format!("{} may not be asked: {denied}", url.authority()).into() }
     }
@@ -205,7 +258,12 @@ impl From<RenderError> for Failure {
 
 impl Lifetime {
     fn of(&self, answer: &Answer) -> Option<Duration> {
-        Some(if answer.is_ok() { self.answer } else { self.failure })
+        Some(match answer {
+            Ok(_) => self.answer,
+            // The breaker remembers it, and knows when the node may be asked again.
+            Err(failure) if failure.kind == OPEN => Duration::ZERO,
+            Err(_) => self.failure,
+        })
     }
 }
 

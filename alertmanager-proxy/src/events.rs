@@ -82,6 +82,8 @@ pub struct Events {
     enrichments: Family<Outcome, Counter>,
     fetches: Family<Outcome, Counter>,
     fetch_duration: Histogram,
+    circuits_opened: Counter,
+    circuits_untracked: Counter,
     hold_duration: Histogram,
     held: Gauge,
     pending: Family<Peer, Gauge>,
@@ -105,6 +107,8 @@ impl Events {
             enrichments: Family::default(),
             fetches: Family::default(),
             fetch_duration: buckets(),
+            circuits_opened: Counter::default(),
+            circuits_untracked: Counter::default(),
             hold_duration: buckets(),
             held: Gauge::default(),
             pending: Family::default(),
@@ -132,6 +136,16 @@ impl Events {
             "detail_fetch_duration_seconds",
             "How long requests for a detail took",
             self.fetch_duration.clone(),
+        );
+        to.register(
+            "circuits_opened",
+            "Nodes that were left alone because they did not answer",
+            self.circuits_opened.clone(),
+        );
+        to.register(
+            "circuits_untracked",
+            "Failures of nodes that were not counted against them, because too many nodes failed of late",
+            self.circuits_untracked.clone(),
         );
         to.register("hold_duration_seconds", "How long alerts waited for their detail", self.hold_duration.clone());
         to.register("held_alerts", "Alerts that wait for their detail", self.held.clone());
@@ -185,11 +199,27 @@ impl Events {
         }
     }
 
-    /// A source's configuration does not let an alert's detail be asked for.
-    pub fn not_asked(&self, url: &Url, error: &str) {
-        self.fetches.get_or_create(&Outcome { outcome: "denied" }).inc();
-        if self.said.due("fetched", "denied") {
+    /// A detail was not asked for: its source does not allow it, or its node is left alone.
+    pub fn not_asked(&self, url: &Url, kind: &'static str, error: &str) {
+        self.fetches.get_or_create(&Outcome { outcome: kind }).inc();
+        if self.said.due("fetched", kind) {
             warn!(%url, error, "A detail was not asked for: {error}");
+        }
+    }
+
+    /// A node failed so often in a row that it is left alone for a while.
+    pub fn circuit_opened(&self, node: &str, error: &str) {
+        self.circuits_opened.inc();
+        if self.said.due("circuit", "opened") {
+            warn!(node, error, "{node} is left alone for a while: {error}");
+        }
+    }
+
+    /// A node failed, and there is no room to remember it.
+    pub fn circuit_untracked(&self, node: &str) {
+        self.circuits_untracked.inc();
+        if self.said.due("circuit", "untracked") {
+            warn!(node, "So many nodes fail that no more are remembered: {node} is asked for each of its alerts");
         }
     }
 

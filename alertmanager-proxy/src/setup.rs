@@ -4,6 +4,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::gauge::ConstGauge;
 use service::http::{ClientError, ClientOptions};
 
 use crate::config::Config;
@@ -30,5 +33,17 @@ impl Setup {
     pub fn new(config: Config, options: &ClientOptions, events: Arc<Events>) -> Result<Self, ClientError> {
         let details = Details::new(&config, options, events)?;
         Ok(Self { config, details })
+    }
+}
+
+/// How many nodes are left alone, counted at each scrape: a rest ends by itself, and a reload forgets them all.
+#[derive(Debug)]
+pub struct OpenCircuits(pub Shared);
+
+impl Collector for OpenCircuits {
+    fn encode(&self, mut out: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let open = i64::try_from(self.0.load().details.open_circuits().len()).unwrap_or(i64::MAX);
+        let (gauge, help) = (ConstGauge::new(open), "Nodes that are left alone because they did not answer");
+        gauge.encode(out.encode_descriptor("alertmanager_proxy_circuits_open", help, None, gauge.metric_type())?)
     }
 }

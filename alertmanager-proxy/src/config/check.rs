@@ -7,7 +7,7 @@ use regex::Regex;
 use service::config::{Fields, Place};
 use url::Url;
 
-use super::{Config, Fetch, Forward, Limits, Source, UrlTemplate, networks};
+use super::{Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, networks, ports};
 use crate::alert::Names;
 
 const HOLD: Duration = Duration::from_secs(3);
@@ -50,12 +50,15 @@ fn source(place: &Place<'_>) -> Option<Source> {
     let matchers = fields.needed("match", "{check: \".+\"}");
     let url = fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"");
     let allow = fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked");
+    let allow_ports = fields.list("allow_ports");
     fields.end();
     let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(anchored)?));
     let matchers = matchers.map(|place| place.fields().all().filter_map(matcher).collect());
     let allow = allow.iter().filter_map(|place| place.value(networks::parse)).collect();
+    let ports: Vec<_> = allow_ports.iter().filter_map(|place| place.value(ports::parse)).collect();
     let template = |text: &str| UrlTemplate::new(text).map_err(|error| error.to_string());
-    Some(Source { matchers: matchers.unwrap_or_default(), url: url?.value(template)?, allow })
+    let (matchers, url) = (matchers.unwrap_or_default(), url?.value(template)?);
+    Some(Source { matchers, url, allow, ports: Ports::new(ports) })
 }
 
 fn fetch(mut fields: Fields<'_>) -> Fetch {
@@ -67,9 +70,20 @@ fn fetch(mut fields: Fields<'_>) -> Fetch {
         concurrency: fields.number("concurrency", default.concurrency),
         concurrency_per_node: fields.number("concurrency_per_node", default.concurrency_per_node),
         max_response_bytes: fields.number("max_response_bytes", default.max_response_bytes),
+        breaker: breaker(fields.section("breaker")),
     };
     fields.end();
     fetch
+}
+
+fn breaker(mut fields: Fields<'_>) -> Breaker {
+    let default = Fetch::default().breaker;
+    let breaker = Breaker {
+        failures: fields.number("failures", default.failures),
+        rest: fields.duration("rest", WAITS, default.rest),
+    };
+    fields.end();
+    breaker
 }
 
 fn forward(mut fields: Fields<'_>) -> Forward {
@@ -113,7 +127,8 @@ fn base_url(text: &str) -> Result<Url, String> {
         return Err(format!("`{text}` must begin with http:// or https:// and name a host"));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("`{text}` may have no user name, password, query or fragment"));
+        // Not shown: it may hold a password.
+        return Err("the URL may have no user name, password, query or fragment".to_owned());
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

@@ -11,13 +11,17 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
-use crate::config::Networks;
+use crate::config::{Networks, Ports};
 
-/// The host has no address that may be asked.
+/// What the source does not allow.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{addresses} is not in the networks that `allow` lists for this source")]
-pub(super) struct Denied {
-    addresses: String,
+pub(super) enum Denied {
+    /// The host has no address that may be asked.
+    #[error("{0} is not in the networks that `allow` lists for this source")]
+    Addresses(String),
+    /// The port may not be asked.
+    #[error("port {0} is not among those that `allow_ports` lists for this source")]
+    Port(u16),
 }
 
 /// A resolver of names that knows allowed addresses alone.
@@ -27,14 +31,18 @@ pub(super) struct Resolver {
     lookups: Arc<Semaphore>,
 }
 
-/// Checks an address that stands in the URL itself, which no resolver gets to see.
-pub(super) fn check(url: &Url, allow: &Networks) -> Result<(), Denied> {
+/// Checks what stands in the URL itself: the port, and an address, which no resolver gets to see.
+pub(super) fn check(url: &Url, allow: &Networks, ports: &Ports) -> Result<(), Denied> {
+    let port = url.port_or_known_default().unwrap_or_default();
+    if !ports.allow(port) {
+        return Err(Denied::Port(port));
+    }
     let address = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address),
         Some(Host::Ipv6(address)) => IpAddr::V6(address),
         Some(Host::Domain(_)) | None => return Ok(()),
     };
-    if allow.allow(address) { Ok(()) } else { Err(Denied { addresses: address.to_string() }) }
+    if allow.allow(address) { Ok(()) } else { Err(Denied::Addresses(address.to_string())) }
 }
 
 /// The allowed ones of the addresses that a name has.
@@ -42,7 +50,7 @@ fn permitted(found: Vec<SocketAddr>, allow: &Networks) -> Result<Vec<SocketAddr>
     let (allowed, denied): (Vec<_>, Vec<_>) = found.into_iter().partition(|address| allow.allow(address.ip()));
     if allowed.is_empty() {
         let denied: Vec<_> = denied.iter().map(|address| address.ip().to_string()).collect();
-        return Err(Denied { addresses: denied.join(", ") });
+        return Err(Denied::Addresses(denied.join(", ")));
     }
     Ok(allowed)
 }
@@ -105,7 +113,7 @@ mod tests {
             ("http://[::1]/", false),
             ("http://0/", false),
         ] {
-            assert_eq!(check(&url.parse().unwrap(), &allow).is_ok(), allowed, "{url}");
+            assert_eq!(check(&url.parse().unwrap(), &allow, &Ports::default()).is_ok(), allowed, "{url}");
         }
     }
 

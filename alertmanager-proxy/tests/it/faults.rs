@@ -21,6 +21,7 @@ async fn the_alert_says_in_words_why_there_is_no_detail() {
         ("elsewhere", "answered 302 Found"),
         ("huge", "answered with more than 100000 bytes"),
         ("endless", "answered with more than 100000 bytes"),
+        ("bomb", "answered with something else than a check result"),
     ] {
         proxy.post(&json!([alert(check, node.address)])).await;
         let taken = alertmanager.next().await;
@@ -99,4 +100,68 @@ async fn a_failure_is_taken_for_granted_for_a_while() {
         alertmanager.next().await;
     }
     assert_eq!(node.asked(), 1);
+}
+
+/// Alerts of so many checks of a node that never answers.
+fn hanging(node: &Node, checks: std::ops::Range<usize>) -> Value {
+    checks.map(|number| alert(&format!("hung-{number}"), node.address)).collect()
+}
+
+#[tokio::test]
+async fn a_node_that_hangs_is_asked_few_times_and_costs_no_other_node_its_detail() {
+    let (hung, fine, mut alertmanager) = (Node::start().await, Node::start().await, Alertmanager::start().await);
+    let fetch = "hold: 20s\nfetch: {timeout: 300ms, concurrency: 3, concurrency_per_node: 2, breaker: {failures: 2}}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], fetch));
+    proxy.post(&hanging(&hung, 0..50)).await;
+    proxy.post(&json!([alert("disk", fine.address)])).await;
+    let mut outputs = Vec::new();
+    for _ in 0..51 {
+        let annotations = alertmanager.next().await["annotations"].take();
+        match annotations["output"].as_str() {
+            Some(output) => outputs.push(output.to_owned()),
+            None => {
+                let error = annotations["detail_error"].as_str().unwrap();
+                assert!(error.contains(&format!("{} did not answer in time", hung.address)), "{error}");
+            }
+        }
+    }
+    assert_eq!(outputs, ["CRITICAL: / 93%"]);
+    // The first of the two that fail may let one more in before the second opens the circuit.
+    assert!(hung.asked() <= 3, "{}", hung.asked());
+    assert_eq!(proxy.metric("alertmanager_proxy_circuits_open").await, Some(1.0));
+    assert_eq!(proxy.metric("alertmanager_proxy_circuits_opened_total").await, Some(1.0));
+    let fetches = |outcome| format!("alertmanager_proxy_detail_fetches_total{{outcome=\"{outcome}\"}}");
+    let (timeout, open) = (proxy.metric(&fetches("timeout")).await, proxy.metric(&fetches("circuit_open")).await);
+    assert_eq!((timeout, open), (Some(hung.asked() as f64), Some((50 - hung.asked()) as f64)));
+}
+
+#[tokio::test]
+async fn a_node_that_answers_again_is_asked_again() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let fetch = "hold: 20s\nfetch: {timeout: 300ms, failure_cache: 1ms, cache: 1ms, breaker: {failures: 1, rest: 1ms}}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], fetch));
+    proxy.post(&json!([alert("gated", node.address)])).await;
+    let error = alertmanager.next().await["annotations"]["detail_error"].take();
+    assert!(error.as_str().unwrap().contains("did not answer in time"), "{error}");
+    assert_eq!(proxy.metric("alertmanager_proxy_circuits_open").await, Some(1.0));
+    node.open();
+    loop {
+        proxy.post(&json!([alert("gated", node.address)])).await;
+        if alertmanager.next().await["annotations"]["output"] == "CRITICAL: / 93%" {
+            break;
+        }
+    }
+    assert_eq!(proxy.metric("alertmanager_proxy_circuits_open").await, Some(0.0));
+}
+
+#[tokio::test]
+async fn a_port_that_is_not_allowed_is_not_asked() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let config = config(&[alertmanager.address], "").replace("allow:", "allow_ports: [80, \"1-2\"]\n    allow:");
+    let proxy = Proxy::start(&config);
+    proxy.post(&json!([alert("disk", node.address)])).await;
+    let error = alertmanager.next().await["annotations"]["detail_error"].take();
+    let says = format!("port {} is not among those that `allow_ports` lists", node.address.port());
+    assert!(error.as_str().unwrap().contains(&says), "{error}");
+    assert_eq!(node.asked(), 0);
 }

@@ -66,7 +66,7 @@ impl Node {
 async fn answer(Path(check): Path<String>, State(answers): State<Arc<Answers>>) -> Response {
     answers.asked.fetch_add(1, Ordering::SeqCst);
     match check.as_str() {
-        "hung" => std::future::pending().await,
+        hung if hung.starts_with("hung") => std::future::pending().await,
         "gated" => {
             let asked = detail(&answers);
             answers.open.subscribe().wait_for(|open| *open).await.unwrap();
@@ -79,6 +79,7 @@ async fn answer(Path(check): Path<String>, State(answers): State<Arc<Answers>>) 
         "elsewhere" => (StatusCode::FOUND, [("location", "/api/v1/checks/fine")]).into_response(),
         "huge" => Response::builder().header("content-length", 500 << 20).body(endless()).unwrap(),
         "endless" => Response::new(endless()),
+        "bomb" => ([("content-encoding", "gzip")], bomb()).into_response(),
         "drip" => Response::new(drip()),
         _ => detail(&answers),
     }
@@ -100,6 +101,13 @@ fn detail(answers: &Answers) -> Response {
 fn endless() -> Body {
     let chunk = Bytes::from(vec![b' '; 64 << 10]);
     Body::from_stream(stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone())))
+}
+
+/// A megabyte of blanks in a kilobyte. The proxy asks for no compression and so unpacks none, whatever the header says.
+fn bomb() -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(b' '), 1_000_000), &mut packed).unwrap();
+    packed.finish().unwrap()
 }
 
 /// A byte now and then, never an end: every single one arrives in time.
