@@ -5,18 +5,20 @@
 //! servers, over kept connections. Neither follows redirects (a node must not be able to send us elsewhere) nor reads
 //! proxy settings from the environment (requests within a network must not leave it because of a variable).
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::Resolve;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 
-use crate::tls;
+mod config;
+mod tls;
+
+pub use config::HttpConfig;
+use tls::Settings;
 
 /// How long an upstream connection may wait for its next request.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(90);
@@ -30,8 +32,8 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Limit for the whole exchange, the answer's body included.
     pub timeout: Duration,
-    /// PEM file with certificate authorities that are trusted besides the system's.
-    pub ca_file: Option<PathBuf>,
+    /// Credentials and TLS.
+    pub http: HttpConfig,
 }
 
 impl ClientOptions {
@@ -42,7 +44,7 @@ impl ClientOptions {
             user_agent: format!("{}/{}", info.name, info.version),
             connect_timeout: Duration::from_secs(3),
             timeout: Duration::from_secs(10),
-            ca_file: None,
+            http: HttpConfig::default(),
         }
     }
 }
@@ -50,22 +52,9 @@ impl ClientOptions {
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The file of [`ClientOptions::ca_file`] cannot be read, or holds no certificate.
-    #[error("{}: cannot read certificate authorities: {source}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What failed.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A certificate in that file is not one of an authority.
-    #[error("{}: not a usable certificate authority: {source}", path.display())]
-    Ca {
-        /// The file.
-        path: PathBuf,
-        /// What failed.
-        source: rustls::Error,
-    },
+    /// The TLS library refused its settings.
+    #[error("cannot make an HTTP client: {0}")]
+    Tls(String),
     /// The library refused the settings.
     #[error("cannot make an HTTP client: {0}")]
     Build(#[from] reqwest::Error),
@@ -75,7 +64,7 @@ pub enum ClientError {
 /// requests run at a time.
 ///
 /// # Errors
-/// When the additional authorities cannot be read.
+/// See [`ClientError`].
 pub fn fleet_client(options: &ClientOptions) -> Result<Client, ClientError> {
     client(options, |builder| builder.pool_max_idle_per_host(0))
 }
@@ -84,7 +73,7 @@ pub fn fleet_client(options: &ClientOptions) -> Result<Client, ClientError> {
 /// to. An address that stands in a URL itself is connected to without asking it.
 ///
 /// # Errors
-/// When the additional authorities cannot be read.
+/// See [`ClientError`].
 pub fn fleet_client_resolving(
     options: &ClientOptions,
     resolver: impl Resolve + 'static,
@@ -95,57 +84,57 @@ pub fn fleet_client_resolving(
 /// A client for many requests to few hosts, over kept connections.
 ///
 /// # Errors
-/// When the additional authorities cannot be read.
+/// See [`ClientError`].
 pub fn upstream_client(options: &ClientOptions) -> Result<Client, ClientError> {
-    client(options, |builder| builder.pool_idle_timeout(UPSTREAM_IDLE).pool_max_idle_per_host(16))
+    client(options, pooled)
+}
+
+/// An [`upstream_client`] that finds hosts by `resolver`.
+///
+/// # Errors
+/// See [`ClientError`].
+pub fn upstream_client_resolving(
+    options: &ClientOptions,
+    resolver: impl Resolve + 'static,
+) -> Result<Client, ClientError> {
+    client(options, |builder| pooled(builder).dns_resolver(resolver))
+}
+
+fn pooled(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.pool_idle_timeout(UPSTREAM_IDLE).pool_max_idle_per_host(16)
 }
 
 fn client(
     options: &ClientOptions,
     pool: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<Client, ClientError> {
+    let HttpConfig { authorization, tls } = options.http.clone();
+    let tls = match tls {
+        Some(tls) => tls,
+        None => tls::client_config(Settings::default()).map_err(ClientError::Tls)?,
+    };
+    let headers: HeaderMap = authorization.map(|value| (AUTHORIZATION, value)).into_iter().collect();
     let builder = Client::builder()
+        .default_headers(headers)
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
         .timeout(options.timeout)
         .redirect(Policy::none())
         .no_proxy()
-        .tls_backend_preconfigured(tls_config(options)?);
+        .tls_backend_preconfigured(tls);
     Ok(pool(builder).build()?)
 }
 
-fn tls_config(options: &ClientOptions) -> Result<ClientConfig, ClientError> {
-    let roots = authorities(options)?;
-    Ok(ClientConfig::builder_with_provider(tls::provider())
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports rustls's default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-/// The system's authorities and the additional ones. A machine without any is no error: plain HTTP works all the same, and
-/// an HTTPS request then fails with a message of its own.
-fn authorities(options: &ClientOptions) -> Result<RootCertStore, ClientError> {
+/// The system's authorities. A machine without any is no error: plain HTTP works all the same, and an HTTPS request then
+/// fails with a message of its own.
+fn system_authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     let (_, unusable) = roots.add_parsable_certificates(system.certs);
     if unusable > 0 || !system.errors.is_empty() {
         tracing::debug!(unusable, errors = ?system.errors, "Some of the system's certificate authorities are unusable");
     }
-    if let Some(path) = &options.ca_file {
-        let failed = |source| ClientError::CaFile { path: path.clone(), source };
-        let certificates: Vec<CertificateDer<'_>> = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect)
-            .and_then(|found: Vec<_>| match found.is_empty() {
-                true => Err(rustls::pki_types::pem::Error::NoItemsFound),
-                false => Ok(found),
-            })
-            .map_err(failed)?;
-        for certificate in certificates {
-            roots.add(certificate).map_err(|source| ClientError::Ca { path: path.clone(), source })?;
-        }
-    }
-    Ok(roots)
+    roots
 }
 
 /// Why a body could not be read.

@@ -9,9 +9,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use futures_util::stream;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use service::http::{
-    ClientError, ClientOptions, ReadError, fleet_client, fleet_client_resolving, read_limited, upstream_client,
-};
+use service::http::{ClientOptions, ReadError, fleet_client, fleet_client_resolving, read_limited, upstream_client};
 
 use crate::running::{INFO, Running, server, start};
 
@@ -101,16 +99,4 @@ async fn a_resolver_of_the_callers_decides_what_a_name_stands_for() {
     assert_eq!(get("node.test").await.unwrap().status(), 200);
     assert!(get("localhost").await.unwrap_err().is_connect());
     running.stop().await;
-}
-
-#[test]
-fn authorities_that_cannot_be_read_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.crt");
-    let made = || fleet_client(&ClientOptions { ca_file: Some(file.clone()), ..options() });
-    assert!(matches!(made(), Err(ClientError::CaFile { path, .. }) if path == file), "absent");
-    std::fs::write(&file, "").unwrap();
-    assert!(matches!(made(), Err(ClientError::CaFile { path, .. }) if path == file), "empty");
-    std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-    assert!(matches!(made(), Err(ClientError::Ca { path, .. }) if path == file), "not a certificate");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use reqwest::Client;
 use service::Timeouts;
+use service::http::{ClientOptions, HttpConfig, fleet_client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -257,17 +258,47 @@ async fn a_silent_tls_connection_does_not_hold_up_the_stop() {
     running.ended().await;
 }
 
+/// A client of a program whose configuration says `text`.
+fn configured(text: &str, folder: &Path) -> Client {
+    let read = |root: service::config::Place<'_>| HttpConfig::read(&mut root.fields(), folder);
+    let http = service::config::parse(text, read).unwrap();
+    fleet_client(&ClientOptions { http, ..ClientOptions::new(crate::running::INFO) }).unwrap()
+}
+
 #[tokio::test]
-async fn the_client_trusts_an_additional_authority() {
+async fn a_client_trusts_whom_its_configuration_names() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let running = running(folder.path(), &authority, "", PATIENT);
     write(folder.path(), "ca.crt", &authority.pem);
-    let options = service::http::ClientOptions::new(crate::running::INFO);
-    let plain = service::http::fleet_client(&options).unwrap();
-    assert_eq!(hello(&running, &plain).await, None);
-    let ca_file = Some(folder.path().join("ca.crt"));
-    let trusting = service::http::fleet_client(&service::http::ClientOptions { ca_file, ..options }).unwrap();
-    assert_eq!(hello(&running, &trusting).await.as_deref(), Some("hello"));
+    for (text, answer) in [
+        ("", None),
+        ("tls_config: {}", None),
+        ("tls_config: {ca_file: ca.crt}", Some("hello")),
+        ("tls_config: {ca_file: ca.crt, server_name: 127.0.0.1}", Some("hello")),
+        ("tls_config: {ca_file: ca.crt, server_name: node}", None),
+        ("tls_config: {insecure_skip_verify: true}", Some("hello")),
+    ] {
+        assert_eq!(hello(&running, &configured(text, folder.path())).await.as_deref(), answer, "{text}");
+    }
+    let inline = format!("tls_config:\n  ca: |\n    {}\n", authority.pem.trim().replace('\n', "\n    "));
+    assert_eq!(hello(&running, &configured(&inline, folder.path())).await.as_deref(), Some("hello"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_shows_its_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    write(folder.path(), "ca.crt", &authority.pem);
+    let asked = "  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n";
+    let running = running(folder.path(), &authority, asked, PATIENT);
+    let (certificate, key) = authority.for_name("proxy");
+    write(folder.path(), "proxy.crt", &certificate);
+    write(folder.path(), "proxy.key", &key);
+    for (more, answer) in [(", cert_file: proxy.crt, key_file: proxy.key", Some("hello")), ("", None)] {
+        let client = configured(&format!("tls_config: {{ca_file: ca.crt{more}}}"), folder.path());
+        assert_eq!(hello(&running, &client).await.as_deref(), answer, "{more}");
+    }
     running.stop().await;
 }
