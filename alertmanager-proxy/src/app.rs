@@ -7,17 +7,18 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::any;
 use prometheus_client::registry::Registry;
-use service::http::{ClientError, ClientOptions, upstream_client};
+use service::http::ClientOptions;
 use tokio::time::Instant;
 
 use crate::body::Bodies;
 use crate::config::Config;
+use crate::discover::Discovery;
 use crate::events::Events;
 use crate::forward::Forwarder;
 use crate::hold::Hold;
 use crate::intake::{self, Intake};
 use crate::passthrough::{self, Passthrough};
-use crate::setup::{OpenCircuits, Setup, Shared};
+use crate::setup::{OpenCircuits, Setup, SetupError, Shared};
 
 /// A running proxy.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct App {
     options: ClientOptions,
     events: Arc<Events>,
     forwarder: Arc<Forwarder>,
+    discovery: Discovery,
     hold: Arc<Hold>,
     bodies: Arc<Bodies>,
     passthrough: Arc<Passthrough>,
@@ -35,22 +37,18 @@ impl App {
     /// Starts the senders; needs a runtime.
     ///
     /// # Errors
-    /// When an HTTP client cannot be made.
-    pub fn start(config: Config, options: ClientOptions, registry: &mut Registry) -> Result<Self, ClientError> {
+    /// See [`SetupError`].
+    pub fn start(config: Config, options: ClientOptions, registry: &mut Registry) -> Result<Self, SetupError> {
         let events = Arc::new(Events::new(registry));
         let setup = Arc::new(ArcSwap::from_pointee(Setup::new(config, &options, Arc::clone(&events))?));
         registry.register_collector(Box::new(OpenCircuits(Arc::clone(&setup))));
-        let client = upstream_client(&options)?;
-        let forwarder = Forwarder::start(Arc::clone(&setup), client.clone(), Arc::clone(&events));
+        let forwarder = Forwarder::start(Arc::clone(&setup), Arc::clone(&events));
+        let discovery = Discovery::start(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
         let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
         let bodies = Arc::new(Bodies::new(setup.load().config.limits.max_body_bytes));
-        let passthrough = Passthrough {
-            setup: Arc::clone(&setup),
-            forwarder: Arc::clone(&forwarder),
-            client,
-            bodies: Arc::clone(&bodies),
-        };
-        Ok(Self { setup, options, events, forwarder, hold, bodies, passthrough: Arc::new(passthrough) })
+        let passthrough =
+            Passthrough { setup: Arc::clone(&setup), forwarder: Arc::clone(&forwarder), bodies: Arc::clone(&bodies) };
+        Ok(Self { setup, options, events, forwarder, discovery, hold, bodies, passthrough: Arc::new(passthrough) })
     }
 
     /// The proxy's routes. What none of them takes goes to Alertmanager.
@@ -74,10 +72,11 @@ impl App {
     /// Replaces the configuration. Limits of memory take effect at the next start.
     ///
     /// # Errors
-    /// When an HTTP client cannot be made; the old configuration stays.
-    pub fn reload(&self, config: Config) -> Result<(), ClientError> {
+    /// See [`SetupError`]; the old configuration stays.
+    pub fn reload(&self, config: Config) -> Result<(), SetupError> {
         self.setup.store(Arc::new(Setup::new(config, &self.options, Arc::clone(&self.events))?));
         self.forwarder.reconcile();
+        self.discovery.restart();
         Ok(())
     }
 
@@ -85,6 +84,7 @@ impl App {
     pub async fn drain(&self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         self.hold.drain().await;
+        self.discovery.stop();
         self.forwarder.drain(deadline).await;
     }
 }

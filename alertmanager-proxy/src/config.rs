@@ -3,21 +3,24 @@
 //! This module's types are checked, and the rest of the program sees only them. All failures of a file are found in one
 //! go, each with its line and field: see [`service::config`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use regex::Regex;
 use service::ConfigError;
-use url::Url;
+use service::http::HttpConfig;
 
 use crate::alert::Names;
 
+mod alertmanagers;
 mod check;
 mod networks;
 mod ports;
 mod template;
 
+pub use alertmanagers::{Alertmanager, Lookup, Record, Targets};
 pub use networks::Networks;
 pub use ports::Ports;
 pub use template::{InvalidTemplate, RenderError, UrlTemplate};
@@ -25,8 +28,10 @@ pub use template::{InvalidTemplate, RenderError, UrlTemplate};
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Base URLs of the Alertmanagers, at least one; each gets every alert.
-    pub alertmanagers: Vec<Url>,
+    /// The Alertmanagers, at least one entry; each gets every alert.
+    pub alertmanagers: Vec<Alertmanager>,
+    /// Name servers; empty for the system's.
+    pub nameservers: Vec<SocketAddr>,
     /// Where details come from; an alert takes the first source that matches it.
     pub sources: Vec<Source>,
     /// How long an alert waits for its detail at most.
@@ -52,6 +57,8 @@ pub struct Source {
     pub allow: Networks,
     /// Ports that may be asked.
     pub ports: Ports,
+    /// How nodes are asked.
+    pub http: HttpConfig,
 }
 
 /// How details are asked for.
@@ -107,20 +114,34 @@ pub struct Limits {
 // === impl Config ===
 
 impl Config {
-    /// Reads and checks the file at `path`.
+    /// Reads and checks the file at `path`, and the files of credentials and certificates that it names.
     ///
     /// # Errors
     /// All failures, each as `FILE:LINE: FIELD: what is wrong`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        service::config::load(path, check::config)
+        let folder = path.parent().unwrap_or(Path::new(""));
+        service::config::load(path, |root| check::config(&root, folder))
     }
 
-    /// Checks the text of a configuration.
+    /// Checks the text of a configuration; files that it names are relative to the working directory.
     ///
     /// # Errors
     /// All failures, each as `LINE: FIELD: what is wrong`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        service::config::parse(text, check::config)
+        service::config::parse(text, |root| check::config(&root, Path::new("")))
+    }
+
+    /// The names that are looked up for Alertmanagers, each once.
+    pub fn lookups(&self) -> Vec<&Lookup> {
+        let mut all = Vec::new();
+        for one in &self.alertmanagers {
+            if let Targets::Dns { lookups, .. } = &one.targets {
+                all.extend(lookups);
+            }
+        }
+        let mut seen = HashSet::new();
+        all.retain(|lookup| seen.insert(*lookup));
+        all
     }
 
     /// The first source for an alert with `labels`, and its place in the list.

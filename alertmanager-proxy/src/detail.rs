@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::config::{Config, Fetch, Networks, Ports, RenderError, Source};
+use crate::dns::Dns;
 use crate::events::Events;
 
 mod address;
@@ -36,10 +37,6 @@ pub use breaker::OpenCircuit;
 /// Outputs kept in the cache, in bytes. It only has to last from one alert of a check to the next; what the alerts
 /// themselves need for longer is remembered elsewhere, cut to size.
 const CACHE_BYTES: u64 = 32 << 20;
-
-/// Look-ups of names at a time. Each blocks a thread, for longer than we wait for it if the name server hangs, and the
-/// runtime has few hundred of them for everything.
-const LOOKUPS: usize = 64;
 
 /// What an answer takes beside its texts, in bytes, roughly.
 const OVERHEAD: usize = 2_048;
@@ -110,12 +107,12 @@ impl Details {
     ///
     /// # Errors
     /// When a client cannot be made.
-    pub fn new(config: &Config, options: &ClientOptions, events: Arc<Events>) -> Result<Self, ClientError> {
+    pub fn new(config: &Config, options: &ClientOptions, dns: &Dns, events: Arc<Events>) -> Result<Self, ClientError> {
         let limits = config.fetch;
         let options = ClientOptions { timeout: limits.timeout, connect_timeout: limits.timeout, ..options.clone() };
-        let lookups = Arc::new(Semaphore::new(LOOKUPS));
         let source = |source: &Source| -> Result<_, ClientError> {
-            let resolver = Resolver::new(source.allow.clone(), Arc::clone(&lookups));
+            let resolver = Resolver::new(source.allow.clone(), dns.clone());
+            let options = ClientOptions { http: source.http.clone(), ..options.clone() };
             let client = fleet_client_resolving(&options, resolver)?;
             Ok(Asked { client, allow: source.allow.clone(), ports: source.ports.clone() })
         };

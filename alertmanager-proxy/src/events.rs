@@ -33,6 +33,8 @@ pub enum Loss {
     Rejected,
     /// The program stopped before the Alertmanager took it.
     Shutdown,
+    /// The Alertmanager left the configuration, or DNS, and did not take it any more.
+    Removed,
 }
 
 /// What an alert was given.
@@ -66,6 +68,11 @@ struct Peer {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Name {
+    name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Dropped {
     reason: &'static str,
     alertmanager: String,
@@ -89,6 +96,7 @@ pub struct Events {
     pending: Family<Peer, Gauge>,
     up: Family<Peer, Gauge>,
     retries: Family<Peer, Counter>,
+    lookup_failures: Family<Name, Counter>,
     said: Said,
 }
 
@@ -114,6 +122,7 @@ impl Events {
             pending: Family::default(),
             up: Family::default(),
             retries: Family::default(),
+            lookup_failures: Family::default(),
             said: Said::default(),
         };
         events.register(registry.sub_registry_with_prefix("alertmanager_proxy"));
@@ -151,6 +160,11 @@ impl Events {
         to.register("held_alerts", "Alerts that wait for their detail", self.held.clone());
         to.register("pending_alerts", "Alerts that wait for an Alertmanager", self.pending.clone());
         to.register("alertmanager_up", "Whether the last delivery reached the Alertmanager", self.up.clone());
+        to.register(
+            "dns_lookup_failures",
+            "Times that Alertmanagers were looked for in DNS in vain",
+            self.lookup_failures.clone(),
+        );
         to.register("forward_retries", "Deliveries that failed and are tried again", self.retries.clone());
     }
 
@@ -257,13 +271,21 @@ impl Events {
         }
     }
 
+    /// Alertmanagers were looked for in DNS in vain.
+    pub fn lookup_failed(&self, name: &str, error: &dyn std::fmt::Display) {
+        self.lookup_failures.get_or_create(&Name { name: name.to_owned() }).inc();
+        if self.said.due("lookup", "") {
+            warn!(name, "Alertmanagers stay what they were: {error}");
+        }
+    }
+
     /// How many alerts wait for an Alertmanager.
     pub fn pending(&self, alertmanager: &str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.pending.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).set(count);
     }
 
-    /// An Alertmanager is in the configuration.
+    /// An Alertmanager is in the configuration, or was found.
     pub fn known(&self, alertmanager: &str) {
         let peer = Peer { alertmanager: alertmanager.to_owned() };
         drop(self.forwarded.get_or_create(&peer));
@@ -272,11 +294,13 @@ impl Events {
         for why in Loss::ALL {
             drop(self.dropped.get_or_create(&Dropped::new(why, alertmanager)));
         }
+        info!(alertmanager, "Alerts go to {alertmanager}");
     }
 
     /// An Alertmanager left the configuration.
     pub fn forgotten(&self, alertmanager: &str) {
         let peer = Peer { alertmanager: alertmanager.to_owned() };
+        info!(alertmanager, "Alerts no longer go to {alertmanager}");
         self.pending.remove(&peer);
         self.up.remove(&peer);
     }
@@ -293,7 +317,7 @@ impl Dropped {
 // === impl Loss ===
 
 impl Loss {
-    const ALL: [Self; 4] = [Self::PendingFull, Self::Stale, Self::Rejected, Self::Shutdown];
+    const ALL: [Self; 5] = [Self::PendingFull, Self::Stale, Self::Rejected, Self::Shutdown, Self::Removed];
 
     fn word(self) -> &'static str {
         match self {
@@ -301,6 +325,7 @@ impl Loss {
             Self::Stale => "stale",
             Self::Rejected => "rejected",
             Self::Shutdown => "shutdown",
+            Self::Removed => "removed",
         }
     }
 }

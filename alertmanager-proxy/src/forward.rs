@@ -4,32 +4,52 @@
 //! delays another. What waits is keyed by alert, the newest post wins, and what has become meaningless is not delivered.
 //! A batch that fails is tried again with growing waits; one that is refused is halved until the bad alert stands alone, which
 //! is tried once more as it was posted.
+//!
+//! Where all Alertmanagers are to be found in DNS and none has been yet, alerts wait for the first.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use reqwest::Client;
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use crate::alert::Outgoing;
+use crate::config::{Lookup, Targets};
 use crate::events::{Events, Loss};
-use crate::setup::Shared;
+use crate::setup::{Setup, Shared, Way};
 
 mod peer;
 mod pending;
 mod post;
 
 pub use peer::Peer;
+use pending::Pending;
 
-/// One sender for each configured Alertmanager.
+/// How long the sender of an Alertmanager that is no longer listed may still deliver.
+const RETIREMENT: Duration = Duration::from_secs(60);
+
+/// The name of no Alertmanager, in metrics.
+const NONE: &str = "none";
+
+/// What DNS gave last: hosts and ports for each name.
+type Found = HashMap<Lookup, Vec<(String, u16)>>;
+
+/// One sender for each Alertmanager.
 #[derive(Debug)]
 pub struct Forwarder {
     setup: Shared,
     peers: ArcSwap<Vec<Arc<Peer>>>,
-    client: Client,
+    /// Locked while `peers` changes.
+    found: Mutex<Found>,
+    /// Alerts for the first Alertmanager to be found.
+    homeless: Pending,
+    /// Since when no Alertmanager is known.
+    alone: Mutex<Option<Instant>>,
     events: Arc<Events>,
     tracker: TaskTracker,
     /// Cancelled when senders shall end once they have nothing left.
@@ -42,11 +62,13 @@ pub struct Forwarder {
 
 impl Forwarder {
     /// Starts a sender for each Alertmanager of the configuration; needs a runtime.
-    pub fn start(setup: Shared, client: Client, events: Arc<Events>) -> Arc<Self> {
+    pub fn start(setup: Shared, events: Arc<Events>) -> Arc<Self> {
         let forwarder = Self {
             setup,
             peers: ArcSwap::default(),
-            client,
+            found: Mutex::default(),
+            homeless: Pending::default(),
+            alone: Mutex::default(),
             events,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -59,38 +81,96 @@ impl Forwarder {
     /// Starts senders for Alertmanagers that are new in the configuration and ends those of the ones that left it, once
     /// they have delivered what they have.
     pub fn reconcile(&self) {
+        let mut found = self.found_before();
         let setup = self.setup.load();
-        let (old, wanted) = (self.peers.load_full(), &setup.config.alertmanagers);
-        let peers = wanted.iter().map(|url| {
-            let known = old.iter().find(|peer| peer.url() == url);
-            known.cloned().unwrap_or_else(|| {
-                let peer = Arc::new(Peer::new(url.clone(), self.stop.child_token(), self.abandon.child_token()));
-                self.events.known(peer.name());
-                let (setup, client, events) = (self.setup.clone(), self.client.clone(), self.events.clone());
-                self.tracker.spawn(peer::run(Arc::clone(&peer), peer::Parts { setup, client, events }));
-                peer
-            })
-        });
-        self.peers.store(Arc::new(peers.collect()));
-        for left in old.iter().filter(|peer| !wanted.contains(peer.url())) {
-            left.retire();
+        let lookups = setup.config.lookups();
+        found.retain(|lookup, _| lookups.contains(&lookup));
+        self.reconcile_with(&setup, &found);
+    }
+
+    /// The same for Alertmanagers that DNS gives now for `lookup`.
+    pub fn found(&self, lookup: &Lookup, targets: Vec<(String, u16)>) {
+        let mut found = self.found_before();
+        let before = found.insert(lookup.clone(), targets);
+        if before.as_ref() != found.get(lookup) {
+            self.reconcile_with(&self.setup.load(), &found);
         }
+    }
+
+    fn reconcile_with(&self, setup: &Setup, found: &Found) {
+        let (old, wanted) = (self.peers.load_full(), wanted(setup, found));
+        let peers: Vec<_> = wanted
+            .into_iter()
+            .map(|(url, way)| match old.iter().find(|peer| *peer.url() == url) {
+                Some(known) => {
+                    known.set_way(way);
+                    Arc::clone(known)
+                }
+                None => self.begin(url, way),
+            })
+            .collect();
+        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        *alone = peers.is_empty().then(|| alone.unwrap_or_else(Instant::now));
+        drop(alone);
+        for left in old.iter().filter(|old| !peers.iter().any(|peer| Arc::ptr_eq(peer, old))) {
+            left.retire(RETIREMENT);
+        }
+        self.peers.store(Arc::new(peers));
+        self.house();
+    }
+
+    /// Starts a sender.
+    fn begin(&self, url: Url, way: Way) -> Arc<Peer> {
+        let peer = Arc::new(Peer::new(url, way, self.stop.child_token(), self.abandon.child_token()));
+        self.events.known(peer.name());
+        let parts = peer::Parts { setup: self.setup.clone(), events: self.events.clone() };
+        self.tracker.spawn(peer::run(Arc::clone(&peer), parts));
+        peer
     }
 
     /// Gives the alert to every sender. Does not wait.
     pub fn send(&self, alert: Outgoing) {
-        let alert = Arc::new(alert);
-        let room = self.setup.load().config.limits.pending_alerts;
-        for peer in self.peers.load().iter() {
-            if peer.push(Arc::clone(&alert), room) {
+        let (alert, peers) = (Arc::new(alert), self.peers.load());
+        if !peers.is_empty() {
+            return self.give(&alert, &peers);
+        }
+        if self.homeless.push(alert, self.room()) {
+            self.events.dropped(Loss::PendingFull, NONE, 1, "too many alerts wait for an Alertmanager to be found");
+        }
+        // One may have been found since we looked.
+        self.house();
+    }
+
+    fn give(&self, alert: &Arc<Outgoing>, peers: &[Arc<Peer>]) {
+        let room = self.room();
+        for peer in peers {
+            if peer.push(Arc::clone(alert), room) {
                 self.events.dropped(Loss::PendingFull, peer.name(), 1, "too many alerts wait for this Alertmanager");
             }
         }
     }
 
+    /// Gives the alerts that waited for an Alertmanager to those that there are now.
+    fn house(&self) {
+        let peers = self.peers.load();
+        while !peers.is_empty() && self.homeless.len() > 0 {
+            let (batch, stale) = self.homeless.take(Timestamp::now());
+            if stale > 0 {
+                self.events.dropped(Loss::Stale, NONE, stale, "no Alertmanager was found in time");
+            }
+            batch.iter().for_each(|alert| self.give(alert, &peers));
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.setup.load().config.limits.pending_alerts
+    }
+
     /// For how long no Alertmanager at all could be reached; zero while one can.
     pub fn unreachable_for(&self) -> Duration {
-        self.peers.load().iter().map(|peer| peer.down_for()).min().unwrap_or_default()
+        let alone = *self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let down = || self.peers.load().iter().map(|peer| peer.down_for()).min().unwrap_or_default();
+        alone.map_or_else(down, |since| since.elapsed())
     }
 
     /// The Alertmanagers in configured order, those that are known to be down last.
@@ -108,11 +188,34 @@ impl Forwarder {
             self.abandon.cancel();
             self.tracker.wait().await;
         }
-        for peer in self.peers.load().iter() {
-            let left = peer.len();
-            if left > 0 {
-                self.events.dropped(Loss::Shutdown, peer.name(), left, "not delivered when the program had to stop");
+        let peers = self.peers.load();
+        let queues = peers.iter().map(|peer| (peer.name(), peer.len())).chain([(NONE, self.homeless.len())]);
+        for (name, left) in queues.filter(|(_, left)| *left > 0) {
+            self.events.dropped(Loss::Shutdown, name, left, "not delivered when the program had to stop");
+        }
+    }
+
+    fn found_before(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The Alertmanagers that there are to be, each once.
+fn wanted(setup: &Setup, found: &Found) -> Vec<(Url, Way)> {
+    let mut wanted: Vec<(Url, Way)> = Vec::new();
+    for (alertmanager, way) in setup.config.alertmanagers.iter().zip(&setup.ways) {
+        let urls: Vec<_> = match &alertmanager.targets {
+            Targets::Url(url) => vec![url.clone()],
+            Targets::Dns { lookups, scheme, path_prefix } => {
+                let targets = lookups.iter().filter_map(|lookup| found.get(lookup)).flatten();
+                targets.filter_map(|(host, port)| Targets::url(scheme, host, *port, path_prefix)).collect()
+            }
+        };
+        for url in urls {
+            if wanted.iter().all(|(known, _)| *known != url) {
+                wanted.push((url, way.clone()));
             }
         }
     }
+    wanted
 }

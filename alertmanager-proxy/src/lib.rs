@@ -6,7 +6,8 @@
 //! 2. [`hold`] keeps each alert until its detail is there or its deadline has passed.
 //! 3. [`detail`] asks the node that ran the check, within the bounds and the networks that [`config`] sets.
 //! 4. [`annotate`] turns the detail into annotations.
-//! 5. [`forward`] delivers the alert to every Alertmanager, each by a sender of its own.
+//! 5. [`forward`] delivers the alert to every Alertmanager, each by a sender of its own; [`discover`] finds those that only DNS
+//!    knows.
 //!
 //! Every other request takes the way of [`passthrough`]. An alert is never lost because its detail is: what cannot be fetched
 //! is said in an annotation.
@@ -17,6 +18,8 @@ mod app;
 pub mod body;
 pub mod config;
 pub mod detail;
+pub mod discover;
+pub mod dns;
 pub mod events;
 pub mod forward;
 pub mod hold;

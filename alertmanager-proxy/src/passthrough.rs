@@ -16,12 +16,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use reqwest::Client;
 use service::http::innermost;
 
 use crate::body::{self, Bodies, Held, Unread};
@@ -54,8 +54,6 @@ pub struct Passthrough {
     pub setup: Shared,
     /// Who knows the Alertmanagers.
     pub forwarder: Arc<Forwarder>,
-    /// What requests are passed on with.
-    pub client: Client,
     /// Reads the bodies that are kept.
     pub bodies: Arc<Bodies>,
 }
@@ -103,7 +101,7 @@ impl Passthrough {
         let kept = match content {
             Content::Kept(kept) => kept,
             Content::Streamed(body, limit) => {
-                let first = peers.first().expect("a configuration has at least one Alertmanager");
+                let Some(first) = peers.first() else { return unreachable(&[]) };
                 let body = reqwest::Body::wrap_stream(body.into_data_stream());
                 return match self.send(first, parts, body).await {
                     Ok(response) => back(response),
@@ -132,7 +130,11 @@ impl Passthrough {
         let mut headers = parts.headers.clone();
         strip(&mut headers);
         headers.remove(HOST);
-        let request = self.client.request(parts.method.clone(), url).headers(headers).timeout(TIMEOUT);
+        let way = peer.way();
+        if way.has_credentials {
+            headers.remove(AUTHORIZATION);
+        }
+        let request = way.client.request(parts.method.clone(), url).headers(headers).timeout(TIMEOUT);
         // A body, if only an empty one, would give a GET the header `Content-Length: 0`.
         let bodiless = !parts.headers.contains_key(CONTENT_LENGTH) && !parts.headers.contains_key(TRANSFER_ENCODING);
         if bodiless && parts.method != Method::POST { request.send().await } else { request.body(body).send().await }
@@ -170,5 +172,8 @@ fn unread(why: &Unread) -> Response {
 }
 
 fn unreachable(failures: &[String]) -> Response {
+    if failures.is_empty() {
+        return error(StatusCode::BAD_GATEWAY, 502, "no Alertmanager is known: none has been found in DNS yet");
+    }
     error(StatusCode::BAD_GATEWAY, 502, &format!("no Alertmanager could be reached: {}", failures.join("; ")))
 }

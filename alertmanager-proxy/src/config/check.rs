@@ -1,13 +1,14 @@
 //! From the file as written to a configuration that can be used: every failure, not only the first.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use regex::Regex;
 use service::config::{Fields, Place};
-use url::Url;
+use service::http::HttpConfig;
 
-use super::{Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, networks, ports};
+use super::{Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, alertmanagers, networks, ports};
 use crate::alert::Names;
 
 const HOLD: Duration = Duration::from_secs(3);
@@ -15,13 +16,17 @@ const HOLD: Duration = Duration::from_secs(3);
 /// Waits that may be configured: long before the longest Prometheus resends and Alertmanager resolves.
 const WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 
-pub(super) fn config(root: Place<'_>) -> Config {
+pub(super) fn config(root: &Place<'_>, folder: &Path) -> Config {
     let mut fields = root.fields();
     let alertmanagers = fields.needed_list("alertmanagers", "`- url: http://127.0.0.1:9093`");
     let sources = fields.list("sources");
+    let nameservers = fields.list("nameservers");
     let config = Config {
-        alertmanagers: alertmanagers.iter().fold(Vec::new(), |known, place| alertmanager(place, known)),
-        sources: sources.iter().filter_map(source).collect(),
+        alertmanagers: alertmanagers
+            .iter()
+            .fold(Vec::new(), |known, place| alertmanagers::alertmanager(place, known, folder)),
+        nameservers: nameservers.iter().filter_map(|place| place.value(alertmanagers::name_server)).collect(),
+        sources: sources.iter().filter_map(|place| source(place, folder)).collect(),
         hold: fields.duration("hold", WAITS, HOLD),
         fetch: fetch(fields.section("fetch")),
         forward: forward(fields.section("forward")),
@@ -32,25 +37,13 @@ pub(super) fn config(root: Place<'_>) -> Config {
     config
 }
 
-/// Adds the one that stands in `place` to those that are `known`: one that is there already would get every alert twice.
-fn alertmanager(place: &Place<'_>, mut known: Vec<Url>) -> Vec<Url> {
-    let mut fields = place.fields();
-    let new = |text: &str| match base_url(text)? {
-        url if known.contains(&url) => Err(format!("`{text}` is there already; each gets every alert once")),
-        url => Ok(url),
-    };
-    let url = fields.needed("url", "http://127.0.0.1:9093").and_then(|place| place.value(new));
-    fields.end();
-    known.extend(url);
-    known
-}
-
-fn source(place: &Place<'_>) -> Option<Source> {
+fn source(place: &Place<'_>, folder: &Path) -> Option<Source> {
     let mut fields = place.fields();
     let matchers = fields.needed("match", "{check: \".+\"}");
     let url = fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"");
     let allow = fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked");
     let allow_ports = fields.list("allow_ports");
+    let http = HttpConfig::read(&mut fields, folder);
     fields.end();
     let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(anchored)?));
     let matchers = matchers.map(|place| place.fields().all().filter_map(matcher).collect());
@@ -58,7 +51,7 @@ fn source(place: &Place<'_>) -> Option<Source> {
     let ports: Vec<_> = allow_ports.iter().filter_map(|place| place.value(ports::parse)).collect();
     let template = |text: &str| UrlTemplate::new(text).map_err(|error| error.to_string());
     let (matchers, url) = (matchers.unwrap_or_default(), url?.value(template)?);
-    Some(Source { matchers, url, allow, ports: Ports::new(ports) })
+    Some(Source { matchers, url, allow, ports: Ports::new(ports), http })
 }
 
 fn fetch(mut fields: Fields<'_>) -> Fetch {
@@ -120,21 +113,6 @@ fn anchored(text: &str) -> Result<Regex, String> {
     Regex::new(&format!("^(?s:{text})$")).map_err(told)
 }
 
-/// A URL that paths are added to; slashes at its end say nothing.
-fn base_url(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("`{text}` must begin with http:// or https:// and name a host"));
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        // Not shown: it may hold a password.
-        return Err("the URL may have no user name, password, query or fragment".to_owned());
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
-}
-
 fn names(text: &str) -> Result<Names, String> {
     match text {
         "utf8" => Ok(Names::Utf8),
@@ -146,6 +124,7 @@ fn names(text: &str) -> Result<Names, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Targets;
 
     fn failures(text: &str) -> Vec<String> {
         Config::parse(text).unwrap_err().failures().to_vec()
@@ -164,7 +143,8 @@ sources:
 "#,
         )
         .unwrap();
-        assert_eq!(config.alertmanagers[0].as_str(), "http://127.0.0.1:9093/");
+        let Targets::Url(url) = &config.alertmanagers[0].targets else { panic!("a URL") };
+        assert_eq!(url.as_str(), "http://127.0.0.1:9093/");
         assert_eq!((config.hold, config.names), (Duration::from_secs(3), Names::Utf8));
         assert_eq!((config.fetch, config.forward), (Fetch::default(), Forward::default()));
         assert_eq!(config.limits, Limits::default());

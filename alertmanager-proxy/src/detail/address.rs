@@ -4,14 +4,13 @@
 //! where the connection is made: an address in the URL is checked as it is, after `url` has normalised it (decimal, octal
 //! and hexadecimal forms, IPv4 within IPv6), and a name is resolved by a resolver that hands on allowed addresses alone.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use crate::config::{Networks, Ports};
+use crate::dns::Dns;
 
 /// What the source does not allow.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +27,7 @@ pub(super) enum Denied {
 #[derive(Clone, Debug)]
 pub(super) struct Resolver {
     allow: Networks,
-    lookups: Arc<Semaphore>,
+    dns: Dns,
 }
 
 /// Checks what stands in the URL itself: the port, and an address, which no resolver gets to see.
@@ -58,23 +57,18 @@ fn permitted(found: Vec<SocketAddr>, allow: &Networks) -> Result<Vec<SocketAddr>
 // === impl Resolver ===
 
 impl Resolver {
-    /// Hands on addresses in `allow`; looks up as many names at a time as `lookups` has permits.
-    pub(super) fn new(allow: Networks, lookups: Arc<Semaphore>) -> Self {
-        Self { allow, lookups }
+    /// Hands on addresses in `allow`.
+    pub(super) fn new(allow: Networks, dns: Dns) -> Self {
+        Self { allow, dns }
     }
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self { allow, lookups } = self.clone();
+        let Self { allow, dns } = self.clone();
         Box::pin(async move {
-            let permit = lookups.acquire_owned().await?;
-            let lookup = move || {
-                // Given back when the thread is free again, also when nobody waits any more.
-                let _permit = permit;
-                (name.as_str(), 0).to_socket_addrs().map(Iterator::collect)
-            };
-            let found = tokio::task::spawn_blocking(lookup).await??;
+            let found = dns.addresses(name.as_str()).await?;
+            let found = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
             let addresses: Addrs = Box::new(permitted(found, &allow)?.into_iter());
             Ok(addresses)
         })
@@ -132,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_resolves_elsewhere_is_not_connected_to() {
         let resolve = async |allow| {
-            let resolver = Resolver::new(networks(allow), Arc::new(Semaphore::new(1)));
+            let resolver = Resolver::new(networks(allow), Dns::new(&[], std::time::Duration::from_secs(5)).unwrap());
             resolver.resolve("localhost".parse().unwrap()).await
         };
         let denied = resolve("[\"10.0.0.0/8\"]").await;

@@ -1,11 +1,12 @@
 //! One Alertmanager and its sender.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use jiff::Timestamp;
-use reqwest::Client;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -14,7 +15,7 @@ use super::pending::Pending;
 use super::post::{PostError, post};
 use crate::alert::Outgoing;
 use crate::events::{Events, Loss};
-use crate::setup::Shared;
+use crate::setup::{Shared, Way};
 
 /// Waits between tries: Prometheus resends each minute, so a wait must stay well below that.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -25,8 +26,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 pub struct Peer {
     url: Url,
     name: String,
+    way: ArcSwap<Way>,
     pending: Pending,
     down_since: Mutex<Option<Instant>>,
+    /// Whether it is none of ours any more.
+    retired: AtomicBool,
     stop: CancellationToken,
     abandon: CancellationToken,
 }
@@ -34,7 +38,6 @@ pub struct Peer {
 /// What a sender needs beside its Alertmanager.
 pub(super) struct Parts {
     pub(super) setup: Shared,
-    pub(super) client: Client,
     pub(super) events: Arc<Events>,
 }
 
@@ -65,7 +68,16 @@ pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
         }
         parts.events.pending(&peer.name, peer.len());
     }
-    if peer.len() == 0 {
+    let (left, retired) = (peer.len(), peer.retired.load(Ordering::Relaxed));
+    if left > 0 && retired {
+        parts.events.dropped(
+            Loss::Removed,
+            &peer.name,
+            left,
+            "not delivered when this Alertmanager was no longer listed",
+        );
+    }
+    if left == 0 || retired {
         parts.events.forgotten(&peer.name);
     }
 }
@@ -105,9 +117,10 @@ impl Waits {
 // === impl Peer ===
 
 impl Peer {
-    pub(super) fn new(url: Url, stop: CancellationToken, abandon: CancellationToken) -> Self {
+    pub(super) fn new(url: Url, way: Way, stop: CancellationToken, abandon: CancellationToken) -> Self {
         let name = url.as_str().trim_end_matches('/').to_owned();
-        Self { url, name, pending: Pending::default(), down_since: Mutex::default(), stop, abandon }
+        let (way, retired) = (ArcSwap::from_pointee(way), AtomicBool::new(false));
+        Self { url, name, way, pending: Pending::default(), down_since: Mutex::default(), retired, stop, abandon }
     }
 
     /// Its base URL.
@@ -118,6 +131,16 @@ impl Peer {
     /// Its base URL as metrics and logs name it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How it is asked.
+    pub fn way(&self) -> Arc<Way> {
+        self.way.load_full()
+    }
+
+    /// From now on it is asked that way.
+    pub(super) fn set_way(&self, way: Way) {
+        self.way.store(Arc::new(way));
     }
 
     /// The URL of `path`, which begins with a slash, below the base URL.
@@ -147,9 +170,17 @@ impl Peer {
         self.pending.len()
     }
 
-    /// Lets the sender end once nothing is left.
-    pub(super) fn retire(&self) {
+    /// Lets the sender end once nothing is left, and at the latest after `limit`.
+    pub(super) fn retire(self: &Arc<Self>, limit: Duration) {
+        self.retired.store(true, Ordering::Relaxed);
         self.stop.cancel();
+        let peer = Arc::clone(self);
+        tokio::spawn(async move {
+            let ended = peer.abandon.cancelled();
+            if tokio::time::timeout(limit, ended).await.is_err() {
+                peer.abandon.cancel();
+            }
+        });
     }
 
     /// The next batch. Where there is none after all, nothing proves any more that it is down.
@@ -176,7 +207,7 @@ impl Peer {
         let timeout = parts.setup.load().config.forward.timeout;
         let mut work = vec![batch];
         while let Some(mut batch) = work.pop().filter(|batch| !batch.is_empty()) {
-            match post(&parts.client, target, &batch, timeout).await {
+            match post(&self.way().client, target, &batch, timeout).await {
                 Ok(()) => {
                     self.set_down(false);
                     parts.events.forwarded(&self.name, batch.len());
@@ -211,23 +242,43 @@ mod tests {
 
     use futures_util::FutureExt as _;
     use prometheus_client::registry::Registry;
+    use service::http::{ClientOptions, upstream_client};
 
     use super::*;
     use crate::alert::Fingerprint;
 
     fn peer() -> Peer {
-        Peer::new(Url::parse("http://am:9093").unwrap(), CancellationToken::new(), CancellationToken::new())
+        let client = upstream_client(&ClientOptions::new(service::build_info!())).unwrap();
+        let way = Way { client, has_credentials: false };
+        Peer::new("http://am:9093".parse().unwrap(), way, CancellationToken::new(), CancellationToken::new())
     }
 
     #[tokio::test]
     async fn a_stop_cuts_one_wait_short() {
         let (peer, mut waits) = (peer(), Waits::new(false));
         assert!(waits.next(&peer).now_or_never().is_none());
-        peer.retire();
+        peer.stop.cancel();
         assert!(waits.next(&peer).now_or_never().is_some());
         assert!(waits.next(&peer).now_or_never().is_none(), "the one after it is waited");
         peer.abandon.cancel();
         assert!(waits.next(&peer).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_a_removed_alertmanager_does_not_take_in_time_is_counted() {
+        let mut registry = Registry::default();
+        let (peer, events) = (Arc::new(peer()), Arc::new(Events::new(&mut registry)));
+        let config = crate::Config::parse("alertmanagers: [{url: \"http://127.0.0.1:1\"}]").unwrap();
+        let options = ClientOptions::new(service::build_info!());
+        let setup = crate::setup::Setup::new(config, &options, Arc::clone(&events)).unwrap();
+        let fingerprint = Fingerprint::of(&BTreeMap::from([("alertname".to_owned(), "a".to_owned())]));
+        peer.push(Arc::new(Outgoing { fingerprint, json: "{}".into(), bare: None, stale_at: Timestamp::MAX }), 9);
+        peer.retire(Duration::from_millis(1));
+        run(Arc::clone(&peer), Parts { setup: Arc::new(ArcSwap::from_pointee(setup)), events }).await;
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let series = "alerts_dropped_total{reason=\"removed\",alertmanager=\"http://am:9093\"} 1\n";
+        assert!(text.contains(series), "{text}");
     }
 
     #[test]

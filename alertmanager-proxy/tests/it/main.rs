@@ -5,8 +5,10 @@
 
 mod alertmanager;
 mod deliver;
+mod discovery;
 mod enrich;
 mod faults;
+mod names;
 mod node;
 mod posting;
 mod program;
