@@ -1,6 +1,6 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
-# make lint | unit | e2e | rules | templates | checks    the parts of it
+# make lint | unit | e2e | rules | templates | transparency | checks    the parts of it
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make soak            ten minutes of 500 checks a second; fails if anything grows
 #
@@ -16,13 +16,13 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates checks tools build bench bench-build soak
+.PHONY: demo test lint unit e2e rules templates transparency checks tools build bench bench-build soak
 .DEFAULT_GOAL := test
 
 demo: tools build
 	@target/debug/demo $(if $(ONCE),--once)
 
-test: lint rules templates checks unit e2e
+test: lint rules templates checks unit transparency e2e
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -40,6 +40,9 @@ rules: tools
 
 templates: tools
 	scripts/test-alertmanager.sh
+
+transparency: tools build
+	scripts/test-transparency.sh
 
 checks:
 	scripts/test-checks.sh

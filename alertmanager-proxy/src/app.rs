@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use prometheus_client::registry::Registry;
 use service::http::ClientOptions;
 use tokio::time::Instant;
@@ -63,9 +63,13 @@ impl App {
         // Method routers would answer for Alertmanager: they add an `Allow` header to what they pass on.
         let alerts = Router::new()
             .route("/api/v2/alerts", any(intake::alerts))
-            .route("/api/v1/alerts", any(intake::alerts_v1))
+            .route("/api/v1/{*any}", any(intake::v1))
             .with_state(intake);
-        let rest = Router::new().fallback(passthrough::pass).with_state(Arc::clone(&self.passthrough));
+        let alerts = alerts.clone().nest(passthrough::PREFIX, alerts);
+        let rest = Router::new()
+            .route(passthrough::PREFIX, get(passthrough::prefix))
+            .fallback(passthrough::pass)
+            .with_state(Arc::clone(&self.passthrough));
         alerts.merge(rest)
     }
 

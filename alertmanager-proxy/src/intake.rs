@@ -2,7 +2,9 @@
 //!
 //! - `POST /api/v2/alerts`: 200 when every alert was taken, 400 when some are bad (the good ones were taken), 413 when the
 //!   body is too large, 503 when no Alertmanager could be reached for long or there is no room for a large body
-//! - `POST /api/v1/alerts`: 410, as Alertmanager since 0.27
+//! - `/api/v1/…`: 410, as Alertmanager since 0.27
+//!
+//! The same stands below the prefix of [`passthrough`], which takes every other method.
 //!
 //! Prometheus sends one batch after the other and forgets what it could not deliver, so it is answered as soon as the alerts
 //! are queued. With a 503 for want of an Alertmanager they are queued all the same: Prometheus will not send them
@@ -64,11 +66,8 @@ pub async fn alerts(State(intake): State<Arc<Intake>>, request: Request) -> Resp
     response
 }
 
-/// `/api/v1/alerts`, any method: posting is gone, in the words of Alertmanager's `api/v1_deprecation_router.go`.
-pub async fn alerts_v1(State(intake): State<Arc<Intake>>, request: Request) -> Response {
-    if request.method() != Method::POST {
-        return passthrough::pass(State(Arc::clone(&intake.passthrough)), request).await;
-    }
+/// `/api/v1/…`, any method: the first version is gone, in the words of Alertmanager's `api/v1_deprecation_router.go`.
+pub async fn v1() -> Response {
     let error = "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0 - \
                  please use the equivalent route in the v2 API";
     answer(StatusCode::GONE, &json!({"status": "deprecated", "error": error}))

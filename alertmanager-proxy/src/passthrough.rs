@@ -1,6 +1,7 @@
 //! Everything that is not the proxy's own business goes to an Alertmanager as it is, and its answer back.
 //!
 //! - any other method and path: the first Alertmanager that can be reached answers
+//! - `/alertmanager/…`: the same for what the proxy answers itself, such as Alertmanager's `/metrics` and `/-/ready`
 //!
 //! Silences are gossiped among Alertmanagers, so one of them is enough. Bodies are streamed both ways. A request is tried at
 //! the next Alertmanager where that can do no harm: when no connection came about, and after other failures when its
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::header::{
@@ -28,6 +29,9 @@ use crate::body::{self, Bodies, Held, Unread};
 use crate::forward::{Forwarder, Peer};
 use crate::intake::error;
 use crate::setup::Shared;
+
+/// Below it stands everything of Alertmanager's, without the proxy's own pages in front.
+pub const PREFIX: &str = "/alertmanager";
 
 /// For one exchange. Long lists of alerts take Alertmanager seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -72,6 +76,11 @@ pub async fn pass(State(passthrough): State<Arc<Passthrough>>, request: Request)
         Ok(content) => passthrough.anywhere(&parts, content).await,
         Err(why) => unread(&why),
     }
+}
+
+/// [`PREFIX`] itself: the links of Alertmanager's page are relative to a folder.
+pub async fn prefix() -> Redirect {
+    Redirect::permanent(&format!("{PREFIX}/"))
 }
 
 // === impl Passthrough ===
@@ -125,7 +134,9 @@ impl Passthrough {
     }
 
     async fn send(&self, peer: &Peer, parts: &Parts, body: reqwest::Body) -> reqwest::Result<reqwest::Response> {
-        let mut url = peer.at(parts.uri.path());
+        let path = parts.uri.path();
+        let below = path.strip_prefix(PREFIX).filter(|below| below.starts_with('/'));
+        let mut url = peer.at(below.unwrap_or(path));
         url.set_query(parts.uri.query());
         let mut headers = parts.headers.clone();
         strip(&mut headers);

@@ -30,7 +30,11 @@ async fn bad_posts_are_answered_as_alertmanager_answers_them() {
 #[tokio::test]
 async fn the_first_version_of_the_api_is_gone() {
     let proxy = Proxy::start(&config(&[closed_port().await], ""));
-    let (status, text) = read(proxy.client.post(proxy.url("/api/v1/alerts")).body("[]").send().await.unwrap()).await;
-    assert_eq!(status, 410);
-    assert!(text.contains("\"status\":\"deprecated\""), "{text}");
+    for path in ["/api/v1/alerts", "/api/v1/silence/x", "/alertmanager/api/v1/status"] {
+        let post = proxy.client.post(proxy.url(path)).body("[]").send().await.unwrap();
+        for (status, text) in [read(post).await, proxy.get(path).await] {
+            assert_eq!(status, 410, "{path}");
+            assert!(text.contains("\"status\":\"deprecated\""), "{text}");
+        }
+    }
 }

@@ -80,3 +80,40 @@ async fn a_password_for_the_proxy_is_not_passed_on() {
         assert_eq!(text.contains("authorization: Basic "), passed, "{text}");
     }
 }
+
+#[tokio::test]
+async fn what_the_proxy_answers_itself_is_alertmanagers_below_a_prefix() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    for (path, uri) in [
+        ("/alertmanager/metrics?x=1", "/metrics?x=1"),
+        ("/alertmanager/-/ready", "/-/ready"),
+        ("/alertmanager/", "/"),
+        ("/alertmanager/api/v2/alerts?filter=a", "/api/v2/alerts?filter=a"),
+        ("/alertmanager/api/v2/silence/x%2Fy", "/api/v2/silence/x%2Fy"),
+        ("/alertmanagers/-/ready", "/alertmanagers/-/ready"),
+    ] {
+        let (status, text) = proxy.get(path).await;
+        if uri.starts_with("/api/v2/alerts") {
+            assert_eq!(status, 405, "the fake takes posts alone");
+            continue;
+        }
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["uri"], uri, "{status}");
+    }
+    let response = proxy.client.get(proxy.url("/alertmanager")).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()["location"].to_str().unwrap()), (308, "/alertmanager/"));
+    let alert = serde_json::json!({"labels": {"alertname": "a"}});
+    let post = proxy.client.post(proxy.url("/alertmanager/api/v2/alerts")).json(&[&alert]).send().await.unwrap();
+    assert_eq!((post.status().as_u16(), alertmanager.next().await), (200, alert));
+}
+
+#[tokio::test]
+async fn credentials_of_the_proxy_go_to_alertmanager_instead_of_anybodys() {
+    let alertmanager = Alertmanager::start().await;
+    let own = config(&[alertmanager.address], "")
+        .replace("}]", ",\"basic_auth\":{\"username\":\"proxy\",\"password\":\"x\"}}]");
+    let proxy = Proxy::start(&own);
+    let request = proxy.client.get(proxy.url("/api/v2/status")).bearer_auth("somebody's");
+    let (_, text) = read(request.send().await.unwrap()).await;
+    assert!(text.contains("authorization: Basic cHJveHk6eA==") && !text.contains("somebody"), "{text}");
+}
