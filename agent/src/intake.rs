@@ -205,8 +205,10 @@ mod tests {
         assert_eq!(names(&node.store), ["a"]);
         let state = node.state("a");
         assert_eq!((state.occurrences(), state.latest().exit_code()), (2, 2));
-        node.take("log", &[line("a", 3, r#""exit_status":2,"#, 1)]);
+        node.take("log", &[line("a", 3, r#""exit_map":{"2":1},"exit_status":2,"#, 1)]);
         assert_eq!(node.state("a").latest().exit_code(), 1, "the runner has mapped it");
+        node.take("log", &[line("a", 3, r#""exit_status":9,"#, 1)]);
+        assert_eq!(node.state("a").latest().exit_code(), 2, "the attribute is the script's own");
         node.take("log", &[line("a", 3, r#""exit_map":{"1":0},"#, 1), line("ab", 3, "", 0)]);
         assert_eq!(
             (node.state("a").latest().exit_code(), &node.state("a").latest().check()["exit_status"]),

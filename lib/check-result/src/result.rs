@@ -198,9 +198,11 @@ impl CheckResult {
         pairs.collect::<Option<_>>().map(ExitMap::from_attribute)
     }
 
-    /// Whether the status was mapped already: the command's own is in `exit_status`, where checkscript-runner puts it too.
+    /// Whether the status was mapped already, as checkscript-runner does it: the command's own is in `exit_status`, and the
+    /// definition's `exit_map` makes this status of it. A result that was pushed may have an `exit_status` that means anything.
     pub fn is_mapped(&self) -> bool {
-        self.check.get(EXIT_STATUS).is_some_and(Value::is_i64)
+        let own = self.check.get(EXIT_STATUS).and_then(Value::as_i64);
+        is_mapped(self.exit_map().as_ref(), own, self.exit_code())
     }
 
     /// Puts `status` in the place of the exit status, which is kept as `exit_status`, where it is another.
@@ -236,6 +238,11 @@ impl CheckResult {
     fn number(&self, attribute: &str) -> Option<f64> {
         self.check.get(attribute).and_then(Value::as_f64)
     }
+}
+
+/// Whether `exit_map` has made `status` of the command's own status.
+pub(crate) fn is_mapped(exit_map: Option<&ExitMap>, own: Option<i64>, status: i64) -> bool {
+    exit_map.zip(own).is_some_and(|(exit_map, own)| exit_map.apply(own) == status)
 }
 
 /// `output` cut to at most `max` bytes on a character boundary, with a last line that says so.
@@ -330,6 +337,17 @@ mod tests {
         assert!(mapped.is_mapped());
         mapped.map_status(2);
         assert_eq!(mapped.check()["exit_status"], 1);
+        for (more, is_mapped) in [
+            (json!({"exit_status": 1, "status": 2}), false),
+            (json!({"exit_status": 1, "status": 2, "exit_map": {"1": 2}}), true),
+            (json!({"exit_status": 1, "status": 1, "exit_map": {"1": 2}}), false),
+            (json!({"exit_status": "1", "status": 2, "exit_map": {"1": 2}}), false),
+            (json!({"status": 2, "exit_map": {"1": 2}}), false),
+        ] {
+            let mut check = json!({"name": "a", "output": ""});
+            check.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            assert_eq!(result(check).unwrap().is_mapped(), is_mapped, "{more}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{APPLIED_CLIENT_OVERRIDES, LoggedResult, NOT_RUN, PUBLISHING_CHECK_RESULT};
 use crate::exit_map::ExitMap;
 use crate::flap::Thresholds;
-use crate::result::{METRIC, TRUNCATION};
+use crate::result::{METRIC, TRUNCATION, is_mapped};
 use crate::{CheckKey, CheckResult, Object};
 
 /// What [`skim`] makes of a line.
@@ -126,6 +126,7 @@ pub fn skim(line: &[u8]) -> Skimmed<'_> {
 fn run(event: Event<'_>) -> Option<Run<'_>> {
     let Payload { client, check, .. } = event.payload?;
     let check = check?;
+    let (status, exit_map) = (check.status?, check.exit_map.map(ExitMap::from_attribute));
     Some(Run {
         logged: event.timestamp.parse().ok()?,
         client: client?.0,
@@ -133,11 +134,11 @@ fn run(event: Event<'_>) -> Option<Run<'_>> {
         source: check.source.map(|source| source.0).filter(|source| !source.is_empty()),
         executed: check.executed.or(check.issued),
         duration: check.duration,
-        status: check.status?,
+        status,
         output: check.output?.0,
         flap: Thresholds::new(check.low_flap_threshold, check.high_flap_threshold),
-        exit_map: check.exit_map.map(ExitMap::from_attribute),
-        mapped: check.exit_status.is_some(),
+        mapped: is_mapped(exit_map.as_ref(), check.exit_status, status),
+        exit_map,
         truncation: check
             .truncate_output
             .unwrap_or_else(|| check.kind.is_some_and(|kind| kind.0 == METRIC))
@@ -230,6 +231,7 @@ mod tests {
             full,
             r#"{"name":"a","source":"","issued":7,"output":"","status":-1}"#,
             r#"{"name":"a","type":"metric","exit_status":4,"output":"","status":2}"#,
+            r#"{"name":"a","exit_map":{"4":2},"exit_status":4,"output":"","status":2}"#,
             r#"{"name":"a","type":"metric","truncate_output":false,"output":"","status":2}"#,
             r#"{"name":"a","truncate_output":true,"truncate_output_length":9,"output":"","status":2}"#,
         ] {
