@@ -38,7 +38,7 @@ impl Node {
         let mut agent = Command::new(program(Part::Agent));
         agent.arg("--web.listen-address=127.0.0.1:0").arg(format!("--check.log={}", file("checks.log").display()));
         let agent = Process::start("agent", agent, &file("agent.out")).unwrap();
-        // It reads no file but FILE.1 that was rotated before its start.
+        // It is to see every rotation as it happens, not what is left of it.
         until("the agent", PATIENCE, || async {
             anyhow::ensure!(text(&file("agent.out")).contains("address="), "not yet");
             Ok(())
