@@ -1,6 +1,6 @@
 //! Everything the agent tells of itself: each event counts and, where somebody should know, logs, once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,9 +13,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::follow::Rotation;
+use crate::follow::{Polling, Rotation};
 
 type Label = Vec<(&'static str, String)>;
+
+/// So many names of files that have another name are told.
+const MAX_TOLD_SAME: usize = 1000;
 
 /// The agent's counters and gauges. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +52,7 @@ struct Metrics {
     behind: Family<Label, Gauge>,
     modified: Family<Label, Gauge>,
     watched: Gauge,
+    polling: Family<Label, Counter>,
     state_writes: Counter,
     state_failures: Counter,
     state_rebuilds: Counter,
@@ -56,6 +60,7 @@ struct Metrics {
     state_written: Gauge,
     /// What was said of each log last, so that it is said once.
     told: Mutex<HashMap<PathBuf, Told>>,
+    told_same: Mutex<HashSet<PathBuf>>,
     told_invalid: AtomicBool,
     told_too_long: AtomicBool,
     told_dropped: AtomicBool,
@@ -124,6 +129,8 @@ impl Events {
         registry.register("log_last_line_timestamp_seconds", modified, metrics.modified.clone());
         let watched = "Whether the kernel tells of new lines: 1 inotify, 0 the logs are polled";
         registry.register("log_watched", watched, metrics.watched.clone());
+        let polling = "Times that the agent went over to polling the logs, by why it did";
+        registry.register("log_polling", polling, metrics.polling.clone());
         metrics.register_state(registry);
         let last_result = "When the newest result was logged, in epoch seconds";
         registry.register("last_result_timestamp_seconds", last_result, metrics.last_result.clone());
@@ -280,14 +287,30 @@ impl Events {
         }
     }
 
-    /// A log that a glob had found was deleted.
+    /// A log that a glob had found has been missing for a while.
     pub(crate) fn log_gone(&self, path: &Path) {
-        let label = path_label(path);
-        for gauge in [&self.0.readable, &self.0.behind, &self.0.modified] {
-            gauge.remove(&label);
-        }
-        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+        self.stop_telling(path);
         tracing::info!(path = %path.display(), "Log {} was deleted", path.display());
+    }
+
+    /// A log that a glob had found is a rotated file of another one, and read with that from now on.
+    pub(crate) fn log_taken(&self, path: &Path, by: &Path) {
+        self.stop_telling(path);
+        tracing::info!(path = %path.display(), "Log {} is read with {}, of which it is a rotated file", path.display(), by.display());
+    }
+
+    /// A log is the same file as another one that is followed.
+    pub(crate) fn log_same(&self, path: &Path, followed: &Path) {
+        self.stop_telling(path);
+        let mut told = self.0.told_same.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MAX_TOLD_SAME && told.insert(path.to_owned()) {
+            tracing::warn!(
+                path = %path.display(),
+                "Log {} is not followed: it is the same file as {}, which is",
+                path.display(),
+                followed.display()
+            );
+        }
     }
 
     /// The kernel tells of new lines.
@@ -296,10 +319,10 @@ impl Events {
     }
 
     /// The kernel does not tell of new lines (any more): the logs are polled.
-    pub(crate) fn polling(&self, why: &str) {
-        if self.0.watched.set(0) == 1 {
-            tracing::warn!(why, "Polling the logs: {why}");
-        }
+    pub(crate) fn polling(&self, why: Polling) {
+        self.0.watched.set(0);
+        self.0.polling.get_or_create(&vec![("reason", why.label().to_owned())]).inc();
+        tracing::warn!(why = why.label(), "Polling the logs: {why}");
     }
 
     /// A state file was read.
@@ -319,6 +342,11 @@ impl Events {
         tracing::error!(path = %path.display(), %error, "State file {} is of no use ({error}); the state is rebuilt from the logs", path.display());
     }
 
+    /// Another agent may use the same state file, and would not be noticed.
+    pub(crate) fn state_unlocked(&self, path: &Path, error: &std::io::Error) {
+        tracing::warn!(path = %path.display(), %error, "Cannot lock state file {}: {error}; trying again when it is written", path.display());
+    }
+
     /// The state file was written.
     pub(crate) fn state_written(&self, path: &Path, bytes: u64, now: Timestamp) {
         self.0.state_writes.inc();
@@ -333,8 +361,17 @@ impl Events {
     pub(crate) fn state_unwritable(&self, path: &Path, error: &std::io::Error) {
         self.0.state_failures.inc();
         if first(&self.0.told_unwritable) {
-            tracing::error!(path = %path.display(), %error, "Cannot write state file {}: {error}; a restart reads the logs from the last one written", path.display());
+            tracing::error!(path = %path.display(), %error, "Cannot write state file {}: {error}; trying again; a restart reads the logs from the last one written", path.display());
         }
+    }
+
+    /// Nothing is said any more of a log.
+    fn stop_telling(&self, path: &Path) {
+        let label = path_label(path);
+        for gauge in [&self.0.readable, &self.0.behind, &self.0.modified] {
+            gauge.remove(&label);
+        }
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
     }
 
     fn count_line(&self, kind: Kind) {

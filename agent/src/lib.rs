@@ -38,7 +38,7 @@ impl App {
     /// Checks flags and web config and opens the ports. Clients that connect from here on are answered by [`App::run`].
     ///
     /// # Errors
-    /// A web config that cannot be honoured, an address that cannot be bound.
+    /// A web config that cannot be honoured, a state file that another process uses, an address that cannot be bound.
     pub fn new(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
         let mut server = Server::new(info, &flags.web)?;
         let events = Events::new(server.registry());
@@ -53,8 +53,8 @@ impl App {
             })
             .max_requests(flags.detail.max_requests())
             .restricted_routes(detail, flags.detail.allowed())?;
-        let server = server.bind()?;
-        Ok(Self { server, reader: Reader::new(flags, store, events) })
+        let reader = Reader::new(flags, store, events)?;
+        Ok(Self { server: server.bind()?, reader })
     }
 
     /// The addresses listened on.

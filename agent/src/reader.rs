@@ -4,6 +4,7 @@
 //! states and the places in the logs, belongs together.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 use crate::flags::Flags;
-use crate::follow::{Follower, Position, Reason, Watch};
+use crate::follow::{Follower, Polling, Position, Reason, Watch};
 use crate::intake::Intake;
 use crate::select::Select;
-use crate::state_file::{Saved, SavedCheck, SavedLog};
+use crate::state_file::keeper::StateKeeper;
+use crate::state_file::{Saved, SavedCheck, SavedLog, StateFileInUse};
 use crate::store::{Store, Tracked};
 
 /// Reads the logs into a store.
@@ -28,7 +30,7 @@ pub struct Reader {
     follower: Follower,
     intake: Intake,
     store: Arc<Store>,
-    state: Option<StateFile>,
+    state: Option<StateKeeper>,
     /// When checks that are gone were dropped last.
     swept: Instant,
     events: Events,
@@ -37,22 +39,18 @@ pub struct Reader {
 /// How often checks that are gone are dropped.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
-struct StateFile {
-    path: PathBuf,
-    every: Duration,
-    /// When the last one was written, or tried to.
-    saved: Instant,
-    changed: bool,
-}
-
 // === impl Reader ===
 
 impl Reader {
     /// A reader of what `flags` name, that goes on where their state file says.
-    pub fn new(flags: &Flags, store: Arc<Store>, events: Events) -> Self {
-        let state_file = flags.state_file();
+    ///
+    /// # Errors
+    /// Another process uses the state file.
+    pub fn new(flags: &Flags, store: Arc<Store>, events: Events) -> Result<Self, StateFileInUse> {
+        let state =
+            flags.state_file().map(|path| StateKeeper::open(path, flags.state_interval, &events)).transpose()?;
         let Saved { logs, clients, checks, .. } =
-            state_file.as_deref().and_then(|path| load(path, &events)).unwrap_or_default();
+            state.as_ref().and_then(|state| state.load(&events)).unwrap_or_default();
         for client in &clients {
             if let Some(attributes) = &client.attributes {
                 store.set_client(client.name.clone(), Arc::clone(attributes));
@@ -64,13 +62,7 @@ impl Reader {
         let positions: BTreeMap<PathBuf, Position> = logs.iter().filter_map(position).collect();
         let follower = Follower::new(flags.logs(), positions, events.clone());
         let intake = Intake::new(Arc::clone(&store), select, events.clone(), (logs, clients));
-        let state = state_file.map(|path| StateFile {
-            path,
-            every: flags.state_interval,
-            saved: Instant::now(),
-            changed: false,
-        });
-        Self { follower, intake, store, state, swept: Instant::now(), events }
+        Ok(Self { follower, intake, store, state, swept: Instant::now(), events })
     }
 
     /// Reads what is new; true if there is more already.
@@ -91,11 +83,7 @@ impl Reader {
         let check =
             |Tracked { state, log, alive }| SavedCheck { log: log.to_string_lossy().into_owned(), alive, state };
         saved.checks.extend(self.store.all_tracked().into_iter().map(check));
-        match saved.store(&state.path) {
-            Ok(bytes) => self.events.state_written(&state.path, bytes, Timestamp::now()),
-            Err(error) => self.events.state_unwritable(&state.path, &error),
-        }
-        (state.saved, state.changed) = (Instant::now(), false);
+        state.store(&mut saved, &self.events);
     }
 
     /// Whether there is more to read already, and whether anything was read.
@@ -103,7 +91,7 @@ impl Reader {
         let more = self.follower.look(&mut self.intake);
         let changed = self.intake.publish();
         if let Some(state) = &mut self.state {
-            state.changed |= changed;
+            state.note(changed);
         }
         (more, changed)
     }
@@ -117,7 +105,7 @@ impl Reader {
         if self.swept.elapsed() >= SWEEP_EVERY {
             self.sweep();
         }
-        if self.state.as_ref().is_some_and(|state| state.changed && state.saved.elapsed() >= state.every) {
+        if self.state.as_ref().is_some_and(StateKeeper::is_due) {
             self.save();
         }
     }
@@ -133,7 +121,7 @@ impl Reader {
         while let Some(reason) = self.wait(&mut watch, runtime, stop) {
             let (more, changed) = self.take_in();
             if reason == Reason::Time && changed && self.is_deaf(&mut watch, runtime) {
-                self.events.polling("lines came of which inotify did not tell, as on network file systems");
+                self.events.polling(Polling::Deaf);
                 watch = Watch::polling();
             }
             let mut more = more;
@@ -149,7 +137,7 @@ impl Reader {
     /// Waits until another look is worth while; none when it is time to stop.
     fn wait(&mut self, watch: &mut Watch, runtime: &Handle, stop: &CancellationToken) -> Option<Reason> {
         if let Err(error) = watch.directories(self.follower.directories()) {
-            self.events.polling(&format!("inotify cannot watch the logs' directories: {error}"));
+            self.events.polling(Polling::Unwatchable(error));
             *watch = Watch::polling();
         }
         let follower = &self.follower;
@@ -167,15 +155,19 @@ impl Reader {
 
     fn watch(&self, runtime: &Handle) -> Watch {
         let _within = runtime.enter();
-        match Watch::inotify() {
-            Ok(watch) => {
-                self.events.watching();
-                watch
-            }
-            Err(error) => {
-                self.events.polling(&format!("inotify cannot be had: {error}"));
-                Watch::polling()
-            }
+        watch_or_poll(Watch::inotify(), &self.events)
+    }
+}
+
+fn watch_or_poll(inotify: io::Result<Watch>, events: &Events) -> Watch {
+    match inotify {
+        Ok(watch) => {
+            events.watching();
+            watch
+        }
+        Err(error) => {
+            events.polling(Polling::Unavailable(error));
+            Watch::polling()
         }
     }
 }
@@ -189,18 +181,6 @@ pub(crate) async fn start(reader: Reader, stop: CancellationToken) -> anyhow::Re
     Ok(thread)
 }
 
-fn load(path: &Path, events: &Events) -> Option<Saved> {
-    match Saved::load(path) {
-        Ok(Some(saved)) => {
-            events.state_loaded(path, saved.checks.len());
-            return Some(saved);
-        }
-        Ok(None) => events.state_missing(path),
-        Err(error) => events.state_unusable(path, &error),
-    }
-    None
-}
-
 /// Fits what was saved to the flags of now.
 fn restore(store: &Store, select: &Select, checks: Vec<SavedCheck>) {
     let limits = store.limits();
@@ -212,4 +192,27 @@ fn restore(store: &Store, select: &Select, checks: Vec<SavedCheck>) {
         (state.latest().key(), Tracked { state, log, alive })
     });
     store.publish(tracked.collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn that_logs_are_polled_from_the_start_is_counted() {
+        let mut registry = prometheus_client::registry::Registry::default();
+        let events = Events::new(&mut registry);
+        let shown = |registry: &_| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+            text
+        };
+        watch_or_poll(Watch::inotify(), &events);
+        assert!(shown(&registry).contains("checkscript_agent_log_watched 1\n"));
+        watch_or_poll(Err(io::Error::other("too many open files")), &events);
+        let text = shown(&registry);
+        for line in ["log_watched 0", r#"log_polling_total{reason="unavailable"} 1"#] {
+            assert!(text.contains(&format!("checkscript_agent_{line}\n")), "{line}: {text}");
+        }
+    }
 }

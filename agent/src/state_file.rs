@@ -2,7 +2,10 @@
 //!
 //! Gzip around JSON: gzip's own CRC tells a damaged file, and `zcat FILE | jq` shows what is in it. It is written beside its
 //! place, flushed to the disk and renamed, so that a crash leaves the old file or the new one. A file that is no good in any way
-//! is not used at all: the logs say everything again.
+//! is not used at all: the logs say everything again. [`keeper`] says when it is written, [`lock`] keeps it to one process.
+
+pub(crate) mod keeper;
+mod lock;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
@@ -17,6 +20,7 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::lock::StateFileInUse;
 use crate::follow::Position;
 
 /// Changes with the meaning of the fields; a file of another version is rebuilt.
@@ -164,6 +168,18 @@ mod tests {
             fs::write(&path, &good[..at]).unwrap();
             assert!(Saved::load(&path).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let size = saved().store(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("state.new")).unwrap();
+        assert_eq!(saved().store(&path).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(Saved::load(&path).unwrap().unwrap().logs[0].last, saved().logs[0].last);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(saved().store(&path).unwrap(), size);
     }
 
     #[test]

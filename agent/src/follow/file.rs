@@ -6,7 +6,7 @@
 //!   because a writer goes on writing into the renamed file until it is told to reopen.
 //! - *copytruncate*: the same inode, shorter than what was read, or with another beginning. Reading goes on in the copy, which
 //!   is among the rotated siblings, and then at the file's start.
-//! - *gone*: no such name. The old inode is read on; the name is waited for.
+//! - *gone*: no such name. The old inode is read on, and what has become of it; the name is waited for.
 //!
 //! In every case [`search`] looks for the place where reading stopped among the rotated siblings, plain or gzip, and everything
 //! newer is read behind it, in order: so several rotations between two looks lose nothing, nor do those that happen while nobody
@@ -16,6 +16,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::lines::Piece;
 use super::search::{self, Found};
@@ -30,6 +31,8 @@ pub(super) struct LogFile {
     /// How far everything is done.
     position: Option<Position>,
     first_look: bool,
+    /// When the folder was changed last before a search that found nothing, while the name was missing.
+    searched: Option<SystemTime>,
 }
 
 /// What one look found.
@@ -70,7 +73,7 @@ struct Change {
 impl LogFile {
     /// A log that was read up to `position`; `None`: nothing is known of it.
     pub(super) fn new(path: &Path, position: Option<Position>) -> Self {
-        Self { path: path.to_owned(), segments: VecDeque::new(), position, first_look: true }
+        Self { path: path.to_owned(), segments: VecDeque::new(), position, first_look: true, searched: None }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -104,21 +107,38 @@ impl LogFile {
     fn follow_name(&mut self, out: &mut dyn FnMut(Piece<'_>)) -> io::Result<Looked> {
         let named = search::named(&self.path)?;
         let exists = named.is_some();
-        if !exists && !self.first_look {
-            return Ok(Looked { exists, ..Looked::default() });
+        let nothing = || Looked { exists, ..Looked::default() };
+        if !exists && !self.first_look && self.segments.is_empty() {
+            return Ok(nothing());
         }
-        let Some(change) = self.change(named)? else { return Ok(Looked { exists, ..Looked::default() }) };
+        let Some(change) = self.change(named)? else { return Ok(nothing()) };
+        let changed = folder_changed(&self.path);
+        if !exists && self.searched.is_some() && self.searched == changed {
+            return Ok(nothing());
+        }
         let place = self.segments.iter().rev().find_map(Segment::place).or_else(|| self.position.clone());
         // While files are being renamed there is no order to be seen: the next look will do.
-        let Some(found) = search::find(&self.path, place.as_ref())? else {
-            return Ok(Looked { exists, ..Looked::default() });
-        };
-        self.first_look = false;
-        if place.is_some() && found.place.is_none() && found.newer.len() > 1 {
+        let Some(found) = search::find(&self.path, place.as_ref())? else { return Ok(nothing()) };
+        if !exists && self.waits(&found, place.is_some()) {
+            self.searched = changed;
+            return Ok(nothing());
+        }
+        // What is open is read to its end: then only files between it and the name's can be missing.
+        if place.is_some() && found.place.is_none() && (self.segments.is_empty() || found.newer.len() > 1) {
             out(Piece::Gap);
         }
+        (self.first_look, self.searched) = (false, None);
         let unreadable = self.extend(found, change);
         Ok(Looked { exists, rotated: change.rotation(), unreadable, more: false })
+    }
+
+    /// Whether a missing name is only waited for: what its files have become says nothing new.
+    fn waits(&self, found: &Found, place_known: bool) -> bool {
+        match (&found.place, self.first_look) {
+            (Some(_), first_look) => !first_look && found.newer.is_empty(),
+            // Whether the place is lost, or the file that has it will have the name again, shows when there is one.
+            (None, first_look) => place_known || !first_look,
+        }
     }
 
     /// What has happened to the file that had the name; none: nothing.
@@ -187,10 +207,16 @@ impl Change {
     }
 }
 
+/// When a file was created, renamed or deleted last beside `path`.
+fn folder_changed(path: &Path) -> Option<SystemTime> {
+    super::directory(path).metadata().and_then(|folder| folder.modified()).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, OpenOptions};
+    use std::fs::{self, File, OpenOptions};
     use std::io::Write;
+    use std::process::Command;
 
     use tempfile::TempDir;
 
@@ -303,5 +329,76 @@ mod tests {
         fs::remove_dir(log.path("log")).unwrap();
         log.append("log", "a\n");
         assert_eq!(log.look(), seen("a"));
+    }
+
+    impl Log {
+        /// The agent was down: another one goes on where it was.
+        fn restart(&mut self) {
+            let position = self.file.position().cloned();
+            self.file = LogFile::new(&self.path("log"), position);
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_lost_is_a_gap_even_where_only_the_name_is_left() {
+        let mut log = Log::new();
+        log.append("log", "a\n");
+        log.look();
+        log.restart();
+        fs::remove_file(log.path("log")).unwrap();
+        // Whether the file comes back is not known yet.
+        assert_eq!(log.look(), seen(""));
+        log.append("other", "b\n");
+        fs::rename(log.path("other"), log.path("log")).unwrap();
+        assert_eq!(log.look(), seen("GAP b"));
+        assert_eq!(log.look(), seen(""));
+    }
+
+    #[test]
+    fn the_file_that_was_read_is_found_whatever_the_clock_did() {
+        let mut log = Log::new();
+        log.append("log", "a\n");
+        log.look();
+        log.restart();
+        log.append("log", "b\n");
+        fs::rename(log.path("log"), log.path("log.2")).unwrap();
+        log.append("log.1", "c\n");
+        log.append("log", "d\n");
+        for name in ["log.2", "log.1"] {
+            let file = File::options().write(true).open(log.path(name)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        assert_eq!(log.look(), seen("b c d"));
+    }
+
+    #[test]
+    fn what_has_become_of_a_missing_log_is_read_while_its_name_is_waited_for() {
+        let mut log = Log::new();
+        log.append("log", "a\n");
+        log.look();
+        fs::rename(log.path("log"), log.path("log.2")).unwrap();
+        log.append("log.2", "b\n");
+        log.append("log.1", "c\n");
+        assert_eq!(log.look().0, "b c");
+        assert_eq!(log.look(), seen(""));
+        log.append("log", "d\n");
+        assert_eq!(log.look().0, "d");
+    }
+
+    #[test]
+    fn a_fifo_in_the_place_of_a_log_or_its_sibling_is_told_and_waited_for_by_nobody() {
+        let mut log = Log::new();
+        let fifo = |path: PathBuf| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+        fifo(log.path("log"));
+        assert!(log.file.look(1, &mut |_| {}).is_err());
+        fs::remove_file(log.path("log")).unwrap();
+        fifo(log.path("log.1"));
+        fs::create_dir(log.path("log.2")).unwrap();
+        log.append("log.3", "a\n");
+        log.append("log", "b\n");
+        let mut lines = 0;
+        let looked = log.file.look(1 << 20, &mut |_| lines += 1).unwrap();
+        let unreadable: Vec<_> = looked.unreadable.into_iter().map(|(path, _)| path).collect();
+        assert_eq!((lines, unreadable), (2, vec![log.path("log.1"), log.path("log.2")]));
     }
 }

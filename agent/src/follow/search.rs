@@ -41,10 +41,17 @@ pub(super) fn find(path: &Path, place: Option<&Position>) -> io::Result<Option<F
 struct Search<'a> {
     place: Option<&'a Position>,
     rest: u64,
-    newer: Vec<Segment>,
+    newer: Vec<Newer>,
     /// What each path was when it was looked at.
     seen: Vec<(PathBuf, Option<Identity>)>,
     unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+/// A file that does not hold the place, at its start.
+struct Newer {
+    segment: Segment,
+    /// By its time of modification it was written before the place.
+    dated_before: bool,
 }
 
 // === impl Search ===
@@ -61,25 +68,28 @@ impl<'a> Search<'a> {
             let (is_name, opened) = (index == 0, self.open(path));
             match opened {
                 Ok(None) => {}
-                Ok(Some(segment)) => match self.resumed(segment)? {
-                    Ok(found) => {
-                        place = Some(found);
+                Ok(Some((mut segment, dated_before))) => match self.place {
+                    Some(wanted) if segment.resume(wanted)? => {
+                        place = Some(segment);
                         break;
                     }
-                    Err(newer) => self.newer.push(newer),
+                    _ => self.newer.push(Newer { segment, dated_before }),
                 },
                 Err(error) if is_name => return Err(error),
                 // One sibling that cannot be read must not hide the others.
                 Err(error) => self.unreadable.push((path.clone(), error)),
             }
         }
-        self.newer.reverse();
+        // Where the place is found, order says what is newer, whatever the clock did; else only times can.
+        let found = place.is_some();
+        let newer = self.newer.into_iter().rev().filter(|newer| found || !newer.dated_before);
+        let newer = newer.map(|newer| newer.segment).collect();
         let unchanged = self.seen.iter().all(|(path, identity)| matches!(named(path), Ok(now) if now == *identity));
-        Ok(unchanged.then_some(Found { place, newer: self.newer, unreadable: self.unreadable }))
+        Ok(unchanged.then_some(Found { place, newer, unreadable: self.unreadable }))
     }
 
-    /// None: it does not exist, or nothing in it can matter.
-    fn open(&mut self, path: &Path) -> io::Result<Option<Segment>> {
+    /// None: it does not exist, or nothing in it can matter. With it, whether it is dated before the place.
+    fn open(&mut self, path: &Path) -> io::Result<Option<(Segment, bool)>> {
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -90,9 +100,7 @@ impl<'a> Search<'a> {
         };
         let is_name = self.seen.is_empty();
         self.seen.push((path.to_owned(), Some(segment::identity(&metadata))));
-        // A second of tolerance: compressing keeps whole seconds only.
-        let too_old = self.place.is_some_and(|place| metadata.mtime() + 1 < place.modified);
-        if !is_name && (too_old || self.rest == 0) {
+        if !is_name && self.rest == 0 {
             return Ok(None);
         }
         let segment = Segment::open(path)?;
@@ -100,16 +108,9 @@ impl<'a> Search<'a> {
             let ratio = if segment.is_compressed() { GZIP_RATIO } else { 1 };
             self.rest = self.rest.saturating_sub(metadata.len().saturating_mul(ratio));
         }
-        Ok(Some(segment))
-    }
-
-    /// `Ok`: the segment where reading stopped, brought there. `Err`: another one, at its start.
-    fn resumed(&self, mut segment: Segment) -> io::Result<Result<Segment, Segment>> {
-        let found = match self.place {
-            Some(place) => segment.resume(place)?,
-            None => false,
-        };
-        Ok(if found { Ok(segment) } else { Err(segment) })
+        // A second of tolerance: compressing keeps whole seconds only.
+        let dated_before = self.place.is_some_and(|place| metadata.mtime() + 1 < place.modified);
+        Ok(Some((segment, dated_before && !is_name)))
     }
 }
 

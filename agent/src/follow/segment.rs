@@ -2,11 +2,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _, Seek as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use flate2::Crc;
 use flate2::read::MultiGzDecoder;
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use super::lines::{Lines, Piece};
@@ -56,16 +57,24 @@ enum Source {
     Lost,
 }
 
+// === impl Position ===
+
+impl Position {
+    pub(super) fn identity(&self) -> Identity {
+        (self.device, self.inode)
+    }
+}
+
 // === impl Segment ===
 
 impl Segment {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        // Opening a FIFO would block, a directory cannot be read.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
-        }
-        let file = File::open(path)?;
+        // To open a FIFO would wait for its writer, or let it go on.
+        regular(&std::fs::metadata(path)?)?;
+        // Nor does it wait for one that has come here just now.
+        let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
         let metadata = file.metadata()?;
+        regular(&metadata)?;
         let mut magic = [0; 2];
         let source = match file.read_exact_at(&mut magic, 0) {
             Ok(()) if magic == GZIP_MAGIC => Source::Gzip(Box::new(MultiGzDecoder::new(file))),
@@ -283,6 +292,13 @@ impl std::fmt::Debug for Source {
 
 pub(super) fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
+}
+
+fn regular(metadata: &Metadata) -> io::Result<()> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")),
+    }
 }
 
 fn compressed_otherwise(path: &Path) -> bool {

@@ -53,6 +53,11 @@ pub(super) fn is_sibling(name: &str, base: &str) -> bool {
     suffix(name, base).is_some()
 }
 
+/// The number at the end of what may be a rotated file: of two of one moment, the one with the greater number is older.
+pub(super) fn number(path: &Path) -> Option<u32> {
+    plain(path.file_name()?.to_str()?).rsplit_once('.')?.1.parse().ok()
+}
+
 /// The paths, without compressed files whose origin is still there: they are being written.
 fn names<K>(folder: &Path, sorted: Vec<(K, String)>) -> Vec<PathBuf> {
     let names: Vec<_> = sorted.into_iter().map(|(_, name)| name).collect();

@@ -43,6 +43,30 @@ pub(crate) enum Reason {
     Time,
 }
 
+/// Why the logs are polled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Polling {
+    #[error("inotify cannot be had: {0}")]
+    Unavailable(io::Error),
+    #[error("inotify cannot watch the logs' directories: {0}")]
+    Unwatchable(io::Error),
+    #[error("lines came of which inotify did not tell, as on network file systems")]
+    Deaf,
+}
+
+// === impl Polling ===
+
+impl Polling {
+    /// The value of the label `reason`.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Unwatchable(_) => "unwatchable",
+            Self::Deaf => "deaf",
+        }
+    }
+}
+
 // === impl Watch ===
 
 impl Watch {

@@ -1,6 +1,8 @@
 //! The process: its command line and its end.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 fn agent(arguments: &[&str]) -> Command {
@@ -48,6 +50,60 @@ fn sigterm_ends_it_with_0() {
     let killed = Command::new("kill").arg(process.id().to_string()).status().unwrap();
     assert!(killed.success());
     assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_state_file_belongs_to_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let flag = |name: &str, file: &str| format!("--{name}={}", folder.path().join(file).display());
+    let state = flag("state.file", "state");
+    let arguments = [&*flag("check.log", "log"), &*state, "--web.listen-address=127.0.0.1:0"];
+    let mut process = agent(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Listening on")), "it ended before it listened");
+    let (code, stderr) = refused(&arguments);
+    let file = state.split_once('=').unwrap().1;
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("another process uses state file {file},")), "{stderr}");
+    assert!(stderr.contains("--state.file") && !stderr.contains("Listening on"), "{stderr}");
+    // However it ends, the lock is free again.
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let mut next = agent(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(next.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Listening on")), "it ended before it listened");
+    next.kill().unwrap();
+    next.wait().unwrap();
+}
+
+#[test]
+fn a_log_that_loses_its_permissions_is_told_and_read_on_when_it_has_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |mode: u32| {
+        std::fs::write(path("new"), "{}\n").unwrap();
+        std::fs::set_permissions(path("new"), Permissions::from_mode(mode)).unwrap();
+        std::fs::rename(path("new"), path("log")).unwrap();
+    };
+    write(0o000);
+    // Permissions count for root as for anybody without these two.
+    let mut command = Command::new("setpriv");
+    if nix::unistd::geteuid().is_root() {
+        command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+    }
+    let log = format!("--check.log={}", path("log").display());
+    command.args([env!("CARGO_BIN_EXE_checkscript-agent"), &log, "--web.listen-address=127.0.0.1:0"]);
+    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut says = |what: &str| assert!(lines.any(|line| line.contains(what)), "it never says: {what}");
+    for _ in 0..2 {
+        says("Cannot read log");
+        std::fs::set_permissions(path("log"), Permissions::from_mode(0o600)).unwrap();
+        says("Following log");
+        write(0o000);
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
 }
 
 #[test]

@@ -32,6 +32,8 @@ enum Op {
     Damage,
     /// `mv log log.1; touch log`; the writer writes on into the old file.
     Rename,
+    /// `mv log log.1`: there is no log until the writer opens it anew.
+    Move,
     /// The writer opens the log by its name.
     Reopen,
     CopyTruncate,
@@ -51,6 +53,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Restart),
         1 => Just(Op::Damage),
         3 => Just(Op::Rename),
+        3 => Just(Op::Move),
         3 => Just(Op::Reopen),
         2 => Just(Op::CopyTruncate),
         1 => Just(Op::Delete),
@@ -59,6 +62,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 struct World {
+    /// What `--check.log` says, within the folder.
+    pattern: &'static str,
     folder: TempDir,
     agent: Option<(Reader, Arc<Store>)>,
     writer: File,
@@ -70,11 +75,11 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(pattern: &'static str) -> Self {
         // In memory where that can be had: this is about order, not about disks.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let writer = open(folder.path().join("log"));
-        let mut world = Self { folder, agent: None, writer, rest: Vec::new(), written: 0, deleted: false };
+        let mut world = Self { pattern, folder, agent: None, writer, rest: Vec::new(), written: 0, deleted: false };
         world.start();
         world
     }
@@ -86,13 +91,13 @@ impl World {
     fn start(&mut self) {
         // The old one is gone before the new one looks, as processes are.
         self.agent = None;
-        let (log, state) = (self.path("log"), self.path("state"));
+        let (log, state) = (self.path(self.pattern), self.path("state"));
         let (log, state) = (log.to_str().unwrap(), state.to_str().unwrap());
         let flags = Flags::try_parse_from(["agent", "--check.log", log, "--state.file", state]).unwrap();
         let history = HistoryLimits { results: 100_000, ..HistoryLimits::default() };
         let limits = Limits { checks: 10, forget_after: i64::MAX, history };
         let store = Arc::new(Store::new(limits, Events::default()));
-        self.agent = Some((Reader::new(&flags, Arc::clone(&store), Events::default()), store));
+        self.agent = Some((Reader::new(&flags, Arc::clone(&store), Events::default()).unwrap(), store));
     }
 
     fn look(&mut self) {
@@ -123,6 +128,7 @@ impl World {
                 self.start();
             }
             Op::Rename => self.rename(),
+            Op::Move => self.move_away(),
             Op::Reopen => self.reopen(),
             Op::CopyTruncate => self.copy_truncate(),
             Op::Delete => self.delete(),
@@ -174,9 +180,15 @@ impl World {
     }
 
     fn rename(&mut self) {
-        self.shift();
-        fs::rename(self.path("log"), self.path("log.1")).unwrap();
+        self.move_away();
         open(self.path("log"));
+    }
+
+    fn move_away(&mut self) {
+        if self.path("log").exists() {
+            self.shift();
+            fs::rename(self.path("log"), self.path("log.1")).unwrap();
+        }
     }
 
     fn reopen(&mut self) {
@@ -193,6 +205,7 @@ impl World {
 
     fn delete(&mut self) {
         self.complete();
+        open(self.path("log"));
         self.look();
         self.save();
         self.deleted = true;
@@ -232,8 +245,8 @@ fn open(path: PathBuf) -> File {
     OpenOptions::new().append(true).create(true).open(path).unwrap()
 }
 
-fn check(ops: &[Op]) -> Result<(), TestCaseError> {
-    let mut world = World::new();
+fn check(pattern: &'static str, ops: &[Op]) -> Result<(), TestCaseError> {
+    let mut world = World::new(pattern);
     ops.iter().for_each(|op| world.run(op));
     let (seen, written) = (world.seen(), 0..world.written);
     prop_assert_eq!(seen, written.map(|n| n.to_string()).collect::<Vec<_>>());
@@ -243,6 +256,16 @@ fn check(ops: &[Op]) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn every_result_is_counted_once_whatever_happens(ops in prop::collection::vec(op(), 1..40)) {
-        check(&ops)?;
+        check("log", &ops)?;
+    }
+
+    #[test]
+    fn so_it_is_where_a_glob_finds_the_log(ops in prop::collection::vec(op(), 1..40)) {
+        check("lo?", &ops)?;
+    }
+
+    #[test]
+    fn so_it_is_where_a_glob_finds_its_rotated_files_too(ops in prop::collection::vec(op(), 1..40)) {
+        check("log*", &ops)?;
     }
 }

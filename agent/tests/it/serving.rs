@@ -163,3 +163,29 @@ async fn every_page_and_nothing_else() {
     assert!(text.contains(r#"checkscript_perfdata{check="disk",label="used",unit="ratio"} 0.41"#), "{text}");
     agent.stopped().await;
 }
+
+#[tokio::test]
+async fn a_state_file_that_cannot_be_written_is_tried_again_though_the_log_is_quiet() {
+    let folder = folder_with(&[result("disk", 0, "OK")]);
+    let (state, in_the_way) = (folder.path().join("state"), folder.path().join("state.new"));
+    fs::create_dir(&in_the_way).unwrap();
+    let flag = format!("--state.file={}", state.display());
+    let agent = Agent::on(folder, &[&flag, "--state.interval=5ms"]).await;
+    let failures = async {
+        loop {
+            let (_, metrics) = agent.get("/metrics", "").await;
+            let name = "checkscript_agent_state_write_failures_total ";
+            let count = metrics.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+            if count.is_some_and(|count| count.parse::<u64>().unwrap() > 1) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        fs::remove_dir(&in_the_way).unwrap();
+        while !state.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), failures).await.unwrap();
+    agent.stopped().await;
+}
