@@ -1,6 +1,7 @@
 //! The executor in this process: checks run when told, results come through a channel.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use check_result::CheckResult;
 use checkscript_runner::definitions::{Definitions, Features, Host, Sources, load};
@@ -50,6 +51,15 @@ impl Bench {
         let ((publish, results), (notify, notices)) = (channel(64), channel(64));
         let executor = Executor::new(definitions.spawn_limit, Arc::new(Channels(publish, notify)));
         Self { definitions, executor, results, notices }
+    }
+
+    /// The same, for processes that ignore TERM.
+    pub(crate) fn impatient(settings: Value) -> Self {
+        let bench = Self::new(settings);
+        let ((publish, results), (notify, notices)) = (channel(64), channel(64));
+        let (limit, sink) = (bench.definitions.spawn_limit, Arc::new(Channels(publish, notify)));
+        let executor = Executor::with_term_grace(limit, Duration::from_millis(200), sink);
+        Self { executor, results, notices, ..bench }
     }
 
     /// Starts a run of the check, as its slot would.

@@ -19,7 +19,7 @@ struct Brood {
 impl Brood {
     fn new(command: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let bench = Bench::new(json!({
+        let bench = Bench::impatient(json!({
             "client": {"dir": directory.path()},
             "checks": {"one": {"timeout": 0.5, "command": format!("cd :::dir::: && {command}")}},
         }));
