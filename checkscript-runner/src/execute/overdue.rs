@@ -55,8 +55,8 @@ impl Doubt {
         let (what, processes) = match std::mem::replace(&mut self.suspects, Suspects::Slots) {
             Suspects::Slots => {
                 let Usage { held, limit } = slots.usage();
-                let slots = format!("{held} processes are running, sensu.spawn.limit is {limit}");
-                return Some(format!("Check execution is overdue: waiting {since} for a free slot, {slots}\n"));
+                let slots = format!("processes running: {held}, sensu.spawn.limit: {limit}");
+                return Some(format!("Check execution is overdue: waiting {since} for a free slot ({slots})\n"));
             }
             Suspects::Family(family) => ("is overdue", listed(move || family.members()).await),
             Suspects::Left(left) => {

@@ -1,20 +1,17 @@
 //! Which checks are under way, and which of them should not be any more.
 
+mod entry;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::family::{Family, Hang, Member};
-use super::overdue::{Doubt, Suspects};
+use self::entry::{Entry, Process, Stage};
+use super::family::{Family, Member};
+use super::overdue::Doubt;
 use super::record::{self, Record};
 use crate::definitions::Check;
-
-/// A run without a timeout is overdue when it has gone on for this long…
-const OVERDUE_AFTER: Duration = Duration::from_secs(600);
-/// …and over this many slots of its check, which may well run longer than its interval, by design. One that waits to be
-/// run is after as many.
-const OVERDUE_SLOTS: u32 = 10;
 
 /// The checks under way, the longest running first. There are at most some hundreds.
 #[derive(Clone, Default)]
@@ -24,35 +21,6 @@ pub(super) struct Running(Arc<Shared>);
 struct Shared {
     entries: Mutex<Vec<Entry>>,
     record: OnceLock<Record>,
-}
-
-struct Entry {
-    key: String,
-    stage: Stage,
-    since: Timestamp,
-    /// Slots that came in this stage and were dropped.
-    dropped: u32,
-    /// What KILL has not ended.
-    left: Vec<Member>,
-    /// What hung when this was last looked at; locked while somebody looks.
-    hangs: Arc<tokio::sync::Mutex<Vec<Hang>>>,
-    /// Frees them in the record with itself.
-    recorded: Vec<record::Entry>,
-}
-
-enum Stage {
-    Starting,
-    /// For one of the limited number of processes.
-    Waiting,
-    Running(Process),
-    /// The run is a former process's, which has crashed.
-    Leftover,
-}
-
-struct Process {
-    started: Instant,
-    family: Family,
-    has_timeout: bool,
 }
 
 /// Holds a check's place; dropped, it frees it.
@@ -82,9 +50,7 @@ impl Running {
     pub(super) fn begin(&self, check: &Check, now: Instant) -> Place {
         let mut entries = self.lock();
         if let Some(entry) = entries.iter_mut().find(|entry| entry.is_of(&check.key)) {
-            entry.dropped = entry.dropped.saturating_add(1);
-            let is_waiting = matches!(entry.stage, Stage::Waiting);
-            return Place::Taken(Taken { is_waiting, doubt: entry.doubt(now) });
+            return Place::Taken(entry.drop_slot(now));
         }
         entries.push(Entry::new(&check.key, Stage::Starting, Timestamp::now()));
         Place::Free(Guard { running: self.clone(), key: check.key.clone() })
@@ -110,56 +76,6 @@ impl Running {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    fn new(key: &str, stage: Stage, since: Timestamp) -> Self {
-        let (left, hangs, recorded) = (Vec::new(), Arc::default(), Vec::new());
-        Self { key: key.to_owned(), stage, since, dropped: 0, left, hangs, recorded }
-    }
-
-    fn is_of(&self, key: &str) -> bool {
-        match self.stage {
-            Stage::Leftover => self.key == record::stored(key),
-            _ => self.key == key,
-        }
-    }
-
-    fn enter(&mut self, stage: Stage) {
-        self.stage = stage;
-        self.dropped = 0;
-        // What is left keeps being told with the time of the run that has left it.
-        if self.left.is_empty() {
-            self.since = Timestamp::now();
-        }
-    }
-
-    /// Whether the run is overdue, or would be if one of its processes hung. `None` also while that is being found out
-    /// for an earlier slot.
-    fn doubt(&self, now: Instant) -> Option<Doubt> {
-        let suspects = match &self.stage {
-            _ if !self.left.is_empty() => Suspects::Left(self.left.clone()),
-            Stage::Waiting if self.dropped >= OVERDUE_SLOTS => Suspects::Slots,
-            Stage::Running(process) if process.is_long(now) && self.dropped >= OVERDUE_SLOTS => {
-                Suspects::Family(process.family.clone())
-            }
-            Stage::Running(process) => Suspects::Hangs(process.family.clone()),
-            _ => return None,
-        };
-        let seen = Arc::clone(&self.hangs).try_lock_owned().ok()?;
-        Some(Doubt { since: self.since, suspects, seen })
-    }
-}
-
-// === impl Process ===
-
-impl Process {
-    /// With a timeout a run is not overdue before KILL has failed to end it.
-    fn is_long(&self, now: Instant) -> bool {
-        !self.has_timeout && now.duration_since(self.started) >= OVERDUE_AFTER
     }
 }
 
@@ -216,7 +132,9 @@ impl Drop for Guard {
 mod tests {
     use nix::unistd::Pid;
 
+    use super::entry::OVERDUE_AFTER;
     use super::*;
+    use crate::execute::overdue::Suspects;
     use crate::execute::overdue::test::check;
 
     fn taken(running: &Running, check: &Check, now: Instant) -> Taken {

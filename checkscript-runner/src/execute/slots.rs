@@ -1,12 +1,15 @@
 //! How many processes run at once, and what runs have to wait for that.
 
-use std::collections::BTreeMap;
+mod waits;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+pub(crate) use self::waits::Waited;
+use self::waits::Waits;
 use crate::events;
 use crate::notice::Sink;
 
@@ -34,33 +37,7 @@ struct State {
     held: usize,
     /// How many of those are not to be given away again, since the limit was lowered while they were.
     excess: usize,
-    /// Since when each run waits, by the order of their coming.
-    waiting: BTreeMap<u64, Instant>,
     waits: Waits,
-    told: Option<Instant>,
-}
-
-/// What has not been told yet.
-#[derive(Clone, Copy, Default)]
-struct Waits {
-    /// Runs that had to begin to wait.
-    begun: u64,
-    /// How long those took that have ended.
-    total: Duration,
-    longest: Duration,
-}
-
-/// What is told of waits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Waited {
-    /// How many runs had to wait since this was last told.
-    pub(crate) runs: u64,
-    /// How many do now.
-    pub(crate) waiting: usize,
-    /// How long the waits took that have ended since.
-    pub(crate) total: Duration,
-    /// The longest wait of all these, ended or not.
-    pub(crate) longest: Duration,
 }
 
 /// How many slots are held, and how many may be.
@@ -74,7 +51,6 @@ pub(super) struct Usage {
 struct Waiter<'a> {
     slots: &'a Slots,
     number: u64,
-    since: Instant,
 }
 
 // === impl Slots ===
@@ -86,8 +62,7 @@ impl Slots {
 
     fn telling(limit: usize, tell_every: Duration) -> Self {
         let limit = limit.min(Semaphore::MAX_PERMITS);
-        let (waiting, waits) = (BTreeMap::new(), Waits::default());
-        let state = State { limit, held: 0, excess: 0, waiting, waits, told: None };
+        let state = State { limit, held: 0, excess: 0, waits: Waits::default() };
         Self { free: Arc::new(Semaphore::new(limit)), state: Arc::new(Mutex::new(state)), tell_every }
     }
 
@@ -133,15 +108,15 @@ impl Slots {
 
     /// Tells of the waits since this was done last, if there were any.
     pub(super) fn tell_waits(&self, sink: &dyn Sink) {
-        let waited = self.lock().take_waits();
-        if waited.runs > 0 || waited.waiting > 0 || !waited.total.is_zero() {
+        let waited = self.lock().waits.take(Instant::now());
+        if let Some(waited) = waited {
             sink.notice(&events::waited(waited));
         }
     }
 
     fn tell_now_and_then(&self, sink: &dyn Sink) {
-        let is_due = self.lock().told.is_none_or(|told| told.elapsed() >= self.tell_every);
-        if is_due {
+        let told = self.lock().waits.told();
+        if told.is_none_or(|told| told.elapsed() >= self.tell_every) {
             self.tell_waits(sink);
         }
     }
@@ -152,26 +127,11 @@ impl Slots {
     }
 
     fn wait(&self) -> Waiter<'_> {
-        let (mut state, since) = (self.lock(), Instant::now());
-        let number = state.waiting.last_key_value().map_or(0, |(last, _)| last + 1);
-        state.waiting.insert(number, since);
-        state.waits.begun += 1;
-        Waiter { slots: self, number, since }
+        Waiter { slots: self, number: self.lock().waits.begin(Instant::now()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl State ===
-
-impl State {
-    fn take_waits(&mut self) -> Waited {
-        self.told = Some(Instant::now());
-        let Waits { begun: runs, total, longest } = std::mem::take(&mut self.waits);
-        let present = self.waiting.first_key_value().map_or(Duration::ZERO, |(_, since)| since.elapsed());
-        Waited { runs, waiting: self.waiting.len(), total, longest: longest.max(present) }
     }
 }
 
@@ -192,10 +152,7 @@ impl Drop for Slot {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        let (mut state, wait) = (self.slots.lock(), self.since.elapsed());
-        state.waiting.remove(&self.number);
-        state.waits.total += wait;
-        state.waits.longest = state.waits.longest.max(wait);
+        self.slots.lock().waits.end(self.number, Instant::now());
     }
 }
 

@@ -153,7 +153,7 @@ async fn a_timeout_kills_the_whole_group_even_what_ignores_term() {
     let ids = tempfile::tempdir().unwrap();
     let child =
         "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > :::file:::; while :; do sleep 0.1; done' >/dev/null 2>&1";
-    let mut bench = Bench::new(json!({
+    let mut bench = Bench::impatient(json!({
         "client": {"file": ids.path().join("pid")},
         "checks": {
             "stubborn": {"timeout": 0.3, "command": child},
@@ -235,7 +235,7 @@ async fn a_run_that_waits_over_ten_slots_is_a_result() {
     assert_eq!((&result["name"], &result["status"]), (&json!("waits"), &json!(3)));
     let output = result["output"].as_str().unwrap();
     assert!(output.starts_with("Check execution is overdue: waiting since 2"), "{output}");
-    assert!(output.ends_with(" for a free slot, 1 processes are running, sensu.spawn.limit is 1\n"), "{output}");
+    assert!(output.ends_with(" for a free slot (processes running: 1, sensu.spawn.limit: 1)\n"), "{output}");
     bench.executor.kill();
     bench.executor.finish().await;
 }

@@ -32,7 +32,7 @@ fn unprivileged(attributes: Value) -> Option<Runner> {
         return None;
     }
     let runner = Runner::new().before(DROP_RIGHTS);
-    // What sudo does: its user id of root's becomes that of all that it starts.
+    // It does what sudo does: what it starts is root's altogether.
     let sudo = runner.file("sudo");
     fs::copy("/usr/bin/setpriv", &sudo).unwrap();
     fs::set_permissions(&sudo, Permissions::from_mode(0o4755)).unwrap();
