@@ -243,6 +243,7 @@ mod tests {
         Options::read(line.split(' ')).unwrap()
     }
 
+    /// A47.
     #[test]
     fn as_the_packaged_service_calls_sensu_client() {
         let line = "sensu-client -c /etc/sensu/config.json -d /etc/sensu/conf.d,/srv/d -e /etc/sensu/extensions \
@@ -283,6 +284,28 @@ mod tests {
         assert_eq!((options.log, options.pid_file), (Some(here.join("log")), Some(here.join("pid"))));
     }
 
+    /// A47.
+    #[test]
+    fn without_paths_there_are_sensus_own_where_they_exist() {
+        let given = options("r");
+        let is_there = |path: &str| Path::new(path).exists().then(|| PathBuf::from(path));
+        assert_eq!(given.file(), is_there("/etc/sensu/config.json"));
+        assert_eq!(given.directories(), Vec::from_iter(is_there("/etc/sensu/conf.d")));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        assert_eq!(existing(path), Some(path.into()));
+        assert_eq!(existing(&format!("{path}/missing")), None);
+    }
+
+    /// A47.
+    #[test]
+    fn levels_have_sensu_clients_names_in_any_case() {
+        let levels = ["debug", "INFO", "Warn", "error", "FATAL"].map(|name| options(&format!("r -L {name}")).level());
+        let want = [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Fatal].map(Ok);
+        assert_eq!(levels, want);
+    }
+
+    /// A47.
     #[test]
     fn the_record_is_beside_the_pid_file_or_hidden_beside_the_log() {
         let directory = tempfile::tempdir().unwrap();

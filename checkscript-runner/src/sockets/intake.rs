@@ -148,8 +148,9 @@ mod tests {
         check
     }
 
+    /// A31.
     #[test]
-    fn a31_refusals_in_sensu_clients_words() {
+    fn refusals_in_sensu_clients_words() {
         let name = "check name cannot contain spaces or special characters";
         let source = "check source cannot contain spaces, special characters, or invalid tokens";
         for (attribute, value, words) in [
@@ -189,8 +190,9 @@ mod tests {
         assert!(refused(with("status", huge)).contains("status"));
     }
 
+    /// A32.
     #[test]
-    fn a32_a_result_is_what_was_sent_with_the_defaults_after_it_and_signed() {
+    fn a_result_is_what_was_sent_with_the_defaults_after_it_and_signed() {
         let sent =
             json!({"issued": 1, "custom": {"b": [1.50]}, "name": "a", "output": "x", "status": null, "duration": 12.5});
         let result = checked(&client(json!({"signature": "s"})), sent, 7).unwrap();
@@ -200,8 +202,9 @@ mod tests {
         );
     }
 
+    /// A34.
     #[tokio::test]
-    async fn a34_a_long_array_is_published_whole_and_in_order() {
+    async fn a_long_array_is_published_whole_and_in_order() {
         let (recorder, intake) = Recorder::intake();
         let names: Vec<String> = (0..3 * BATCH).map(|index| format!("check-{index}")).collect();
         let document: Value = names.iter().map(|name| json!({"name": name, "output": "x".repeat(QUICK / 8)})).collect();

@@ -195,8 +195,9 @@ mod tests {
         Times { pause, header: LONG, whole: LONG }
     }
 
+    /// A36.
     #[tokio::test]
-    async fn a36_bytes_that_come_one_by_one_are_one_document() {
+    async fn bytes_that_come_one_by_one_are_one_document() {
         let (recorder, intake) = Recorder::intake();
         let reply = converse_with(&intake, times(LONG), |near| send(RESULT.as_bytes().chunks(1), near)).await;
         assert_eq!((reply.as_str(), recorder.names()), ("ok", vec!["backup".to_owned()]));
@@ -205,8 +206,9 @@ mod tests {
         assert_eq!(recorder.notices().iter().map(data).next_back().unwrap(), RESULT);
     }
 
+    /// A37.
     #[tokio::test]
-    async fn a37_a_document_that_stops_is_discarded() {
+    async fn a_document_that_stops_is_discarded() {
         let (recorder, intake) = Recorder::intake();
         let reply = converse_with(&intake, times(SHORT), |near| send([&b"{\"partial\":"[..]], near)).await;
         assert_eq!(reply, "invalid");
@@ -244,8 +246,9 @@ mod tests {
         assert_eq!(recorder.told(), []);
     }
 
+    /// A35.
     #[tokio::test]
-    async fn a35_a_ping_is_answered_and_leaves_no_warning() {
+    async fn a_ping_is_answered_and_leaves_no_warning() {
         for ping in ["ping", "  ping \n"] {
             let (recorder, intake) = Recorder::intake();
             assert_eq!(converse_with(&intake, times(SHORT), |near| send([ping.as_bytes()], near)).await, "pong");
@@ -253,8 +256,9 @@ mod tests {
         }
     }
 
+    /// A33.
     #[tokio::test]
-    async fn a33_an_array_is_published_up_to_the_first_that_is_invalid() {
+    async fn an_array_is_published_up_to_the_first_that_is_invalid() {
         let (recorder, intake) = Recorder::intake();
         let data = r#"[{"name":"a","output":""},{"name":"b"},{"name":"c","output":""}]"#;
         let reply = converse_with(&intake, times(LONG), |near| send([data.as_bytes()], near)).await;

@@ -57,6 +57,7 @@ fn printed_configurations_are_sensu_clients() {
     assert_eq!(got, want);
 }
 
+/// A47.
 #[test]
 fn an_unknown_level_is_refused_in_sensu_clients_words() {
     let refused = Runner::new().argument("-L").argument("chatty").run();

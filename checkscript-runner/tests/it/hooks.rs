@@ -26,6 +26,21 @@ async fn a_hooks_outcome_is_in_its_object_and_its_secrets_are_not() {
     assert_eq!(result["hooks"]["ok"], json!({"command": "echo :::name::: unused"}));
 }
 
+/// A14, A15: the status is preferred to the severity, and `non-zero` is for what has neither.
+#[tokio::test]
+async fn one_hook_runs_the_most_exact_one() {
+    let hooks = json!({
+        "non-zero": {"command": "echo non-zero"}, "warning": {"command": "echo warning"}, "1": {"command": "echo 1"},
+    });
+    for (status, chosen) in [(1, Some("1")), (2, Some("non-zero")), (0, None)] {
+        let result = run(json!({"command": format!("exit {status}"), "hooks": hooks})).await;
+        let ran = result["hooks"].as_object().unwrap().iter().filter(|(_, hook)| hook.get("output").is_some());
+        let ran: Vec<(&str, &str)> =
+            ran.map(|(key, hook)| (key.as_str(), hook["output"].as_str().unwrap().trim())).collect();
+        assert_eq!(ran, chosen.map(|key| (key, key)).into_iter().collect::<Vec<_>>(), "exit status {status}");
+    }
+}
+
 /// A17.
 #[tokio::test]
 async fn a_hook_may_read_the_client_and_the_checks_result() {

@@ -196,6 +196,16 @@ fn a_check_under_way_stays_so_over_a_reload() {
     assert_eq!(skipped["check"]["name"], "slow");
 }
 
+/// A48.
+#[test]
+fn a_pid_file_holds_the_id_of_the_process() {
+    let runner = Runner::new().argument("-p").argument("pid").start();
+    let written =
+        until("the PID file", || std::fs::read_to_string(runner.file("pid")).ok().filter(|id| id.ends_with('\n')));
+    assert_eq!(written, format!("{}\n", runner.id()));
+}
+
+/// A48.
 #[test]
 fn a_pid_file_that_cannot_be_written_is_fatal() {
     let (status, log) = Runner::new().argument("-p").argument("missing/pid").run();

@@ -1,6 +1,5 @@
 //! What real runs of sensu-client have logged, and what the same definitions give here: every standalone definition of
-//! every recording, attribute by attribute and in the order of the keys (A4, A8, A19, A26, and
-//! what upstream does not test).
+//! every recording, attribute by attribute and in the order of the keys.
 //!
 //! Two lists say what is not compared as it stands, and they are all there is: [`mask`], what differs between any two
 //! runs, and [`mend`], what is wanted to differ.
@@ -214,7 +213,7 @@ fn mend(golden: &Value) -> Value {
     line
 }
 
-/// All at a time, for some of their checks sleep for seconds.
+/// A4, A8, A19, A26, and what upstream does not test. All at a time, for some of their checks sleep for seconds.
 #[tokio::test]
 async fn every_result_is_sensu_clients() {
     let mut replays = JoinSet::new();

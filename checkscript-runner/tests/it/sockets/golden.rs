@@ -24,13 +24,15 @@ const COMPARED: [&str; 9] = [
     "stopping reactor",
 ];
 
+/// A30, A34, A38, A40, A41.
 #[test]
-fn a30_a34_a38_a40_a41_everything_is_answered_and_logged_as_sensu_client_does_at_info() {
+fn everything_is_answered_and_logged_as_sensu_client_does_at_info() {
     replay("info");
 }
 
+/// A35, A36, A39.
 #[test]
-fn a35_a36_a39_everything_is_answered_and_logged_as_sensu_client_does_at_debug() {
+fn everything_is_answered_and_logged_as_sensu_client_does_at_debug() {
     replay("debug");
 }
 

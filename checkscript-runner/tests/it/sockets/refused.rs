@@ -37,8 +37,9 @@ fn documents_that_are_no_results_by_tcp() {
     runner.message("data from socket is not a valid UTF-8 sequence, processing it anyways");
 }
 
+/// A38.
 #[test]
-fn a38_a_bad_datagram_does_not_harm_the_next() {
+fn a_bad_datagram_does_not_harm_the_next() {
     let (runner, address) = started();
     udp(address, b"{\"partial\":");
     udp(address, &[b'['; 60_000]);
@@ -113,8 +114,9 @@ fn paths_and_methods_as_sensu_client_routes_them() {
     assert_eq!(http(address, "POST", "/results", &JSON, b"").status.0, 400);
 }
 
+/// A42.
 #[test]
-fn a42_protect_all_endpoints_guards_info_and_results() {
+fn protect_all_endpoints_guards_info_and_results() {
     let options = json!({"user": "ops", "password": "s3", "protect_all_endpoints": true});
     let (runner, address) = runner_with(json!({"http_socket": options}));
     let runner = runner.start();
