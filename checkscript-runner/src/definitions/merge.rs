@@ -113,6 +113,47 @@ mod tests {
         }
 
         #[test]
+        fn nothing_is_merged_without_a_trace(base in object()) {
+            let mut same = base.clone();
+            merge(&mut same, &Object::new());
+            prop_assert_eq!(&same, &base);
+            let mut copy = Object::new();
+            merge(&mut copy, &base);
+            prop_assert_eq!(&copy, &base);
+        }
+
+        /// What `check-config` need not warn of: files that speak of different keys, side by side in common objects.
+        #[test]
+        fn files_that_share_no_key_may_come_in_any_order(one in object(), other in object(), depth in 0..4usize) {
+            let nested = |object: &Object, prefix: &str| {
+                let own: Object = object.iter().map(|(key, value)| (format!("{prefix}{key}"), value.clone())).collect();
+                let wrap = |inner: Object, _| Object::from_iter([("checks".to_owned(), Value::Object(inner))]);
+                (0..depth).fold(own, wrap)
+            };
+            let (one, other) = (nested(&one, "one-"), nested(&other, "other-"));
+            let merged = |files: [&Object; 2]| {
+                let mut all = Object::new();
+                files.iter().for_each(|file| merge(&mut all, file));
+                all
+            };
+            // Maps are equal whatever the order of their keys.
+            prop_assert_eq!(merged([&one, &other]), merged([&other, &one]));
+        }
+
+        #[test]
+        fn an_array_keeps_what_was_there_first_and_nothing_twice(
+            one in prop::collection::vec(value(), 0..6), other in prop::collection::vec(value(), 0..6),
+        ) {
+            let list = |values: &[Value]| Object::from_iter([("list".to_owned(), Value::Array(values.to_vec()))]);
+            let mut both = list(&one);
+            merge(&mut both, &list(&other));
+            let both = both["list"].as_array().unwrap();
+            prop_assert_eq!(both, &unique([one.clone(), other.clone()].concat()));
+            prop_assert_eq!(&unique(both.clone()), both);
+            prop_assert!(one.iter().chain(&other).all(|value| both.contains(value)));
+        }
+
+        #[test]
         fn no_difference_means_equal(old in object(), new in object()) {
             prop_assert!(changes(&old, &old).is_empty());
             if changes(&old, &new).is_empty() {

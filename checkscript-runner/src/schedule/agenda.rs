@@ -133,6 +133,17 @@ mod tests {
         assert_eq!((agenda.queue.len(), agenda.next()), (1, Some(120_000)));
     }
 
+    /// A clock that is slewed may show the same second again; the minute that has run does not run again.
+    #[test]
+    fn a_minute_that_comes_again_is_not_run_again() {
+        let cron = Timetable::Cron("* * * * *".parse().unwrap());
+        let check = Arc::new(Check { timetable: cron, ..Check::clone(&check("cron", 1, 0)) });
+        let mut agenda = Agenda::new(vec![check], 1);
+        let runs = [59_999, 60_000, 59_500, 59_999, 60_000, 60_001, 119_999].map(|now| agenda.take(now).due.len());
+        assert_eq!(runs, [0, 1, 0, 0, 0, 0, 0]);
+        assert_eq!(agenda.next(), Some(120_000));
+    }
+
     #[test]
     fn after_a_long_stop_nothing_bursts() {
         let mut agenda = Agenda::new(vec![check("often", 1000, 300), check("hourly", 3_600_000, 5000)], 0);

@@ -43,8 +43,9 @@ impl Cron {
     fn next_in(&self, from: i64, zone: TimeZone) -> Option<i64> {
         // Rounded up to the second: the expression's resolution, so that a fraction past a match is past it.
         let second = from.div_euclid(1000) + i64::from(from.rem_euclid(1000) > 0);
-        let from = Timestamp::from_second(second).ok()?;
-        let next: Zoned = self.expression.find_next_occurrence(&from.to_zoned(zone), true).ok()?;
+        // What comes after the second before, for the end of a gap that a match falls into is found only from before it.
+        let before = Timestamp::from_second(second.checked_sub(1)?).ok()?;
+        let next: Zoned = self.expression.find_next_occurrence(&before.to_zoned(zone), false).ok()?;
         Some(next.timestamp().as_millisecond())
     }
 }
@@ -122,6 +123,34 @@ mod tests {
             prop_assert!(slot >= from);
             prop_assert_eq!(cron.next_in(slot, TimeZone::UTC), Some(slot));
             prop_assert!(cron.next_in(slot + 1, TimeZone::UTC).unwrap() > slot);
+        }
+
+        #[test]
+        fn no_minute_is_matched_twice_over_daylight_saving(
+            minute in prop::sample::select(vec!["*", "*/7", "0", "30", "5,35", "59"]),
+            hour in prop::sample::select(vec!["*", "*/2", "0", "1", "2", "3", "1-3"]),
+            day in prop::sample::select(vec!["* * *", "* * 0", "1 * *", "1,8 * 1"]),
+            zone in prop::sample::select(vec!["America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Tokyo"]),
+            // The days on which one of them changes, and some weeks around.
+            start in prop::sample::select(vec!["2026-03-07", "2026-03-28", "2026-04-04", "2026-10-03", "2026-10-31"]),
+            offset in 0..172_800_000i64,
+        ) {
+            let zone = TimeZone::get(zone).unwrap();
+            let cron: Cron = format!("{minute} {hour} {day}").parse().unwrap();
+            let start: Timestamp = format!("{start}T00:00:00Z").parse().unwrap();
+            let mut from = start.as_millisecond() + offset;
+            let mut walls = Vec::new();
+            for _ in 0..40 {
+                let slot = cron.next_in(from, zone.clone()).unwrap();
+                prop_assert!(slot >= from && slot % 60_000 == 0, "on the minute, and never early");
+                prop_assert_eq!(cron.next_in(slot, zone.clone()), Some(slot));
+                walls.push(Timestamp::from_millisecond(slot).unwrap().to_zoned(zone.clone()).datetime());
+                from = slot + 1;
+            }
+            // Where hours are a pattern the repeated hour counts twice, as for Vixie cron; a given time does not.
+            if hour.parse::<u8>().is_ok() && !minute.contains(['*', ',']) {
+                prop_assert!(walls.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", walls);
+            }
         }
     }
 }

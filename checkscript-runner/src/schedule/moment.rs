@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Span, Timestamp, Zoned};
 use regex::{Captures, Regex};
 
@@ -71,8 +71,21 @@ impl Moment {
         };
         // Added, for 24:00 is the next day's midnight and second 60 the next minute's first.
         let time = Span::new().hours(self.hour).minutes(self.minute).seconds(self.second).nanoseconds(self.nanosecond);
-        let at = DateTime::from(day).checked_add(time).ok()?;
-        zone.to_timestamp(at).ok()
+        instant(&zone, DateTime::from(day).checked_add(time).ok()?)
+    }
+}
+
+/// A time that daylight saving skips is the end of the gap, as for cron, and one that it repeats the first of the two: so
+/// times of one day keep their order. In Ruby 02:30 becomes 03:30, and a window from there to 03:15 covers the day but for 15
+/// minutes.
+fn instant(zone: &TimeZone, at: DateTime) -> Option<Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(at);
+    match ambiguous.offset() {
+        AmbiguousOffset::Gap { after, .. } => {
+            let before_the_gap = after.to_timestamp(at).ok()?;
+            zone.following(before_the_gap).next().map(|transition| transition.timestamp())
+        }
+        _ => ambiguous.compatible().ok(),
     }
 }
 

@@ -163,6 +163,16 @@ mod tests {
         }
     }
 
+    /// 1 November 2026: 01:00 to 02:00 comes twice, the second time from 06:00 UTC on.
+    #[test]
+    fn a_window_begins_at_the_first_of_two_equal_times() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let subdue = Subdue::of(&json!({"days": {"all": [{"begin": "01:30", "end": "03:00"}]}}), Some(zone)).unwrap();
+        for (utc, subdued) in [("05:29", false), ("05:30", true), ("06:00", true), ("08:00", true), ("08:01", false)] {
+            assert_eq!(subdue.covers(format!("2026-11-01T{utc}:00Z").parse().unwrap()), subdued, "{utc}");
+        }
+    }
+
     proptest! {
         #[test]
         fn as_minutes_of_the_day_say(begin in 0..1440i32, end in 0..1440i32, now in 0..1440i32, day in 1..28i8) {
@@ -171,6 +181,21 @@ mod tests {
             let at = format!("{}T{}", date(2026, 11, day), text(now));
             let want = if begin <= end { (begin..=end).contains(&now) } else { now < end || now >= begin };
             prop_assert_eq!(covers(days, &at), want);
+        }
+
+        /// 8 March 2026 has no time from 02:00 to 03:00.
+        #[test]
+        fn as_minutes_of_the_day_say_where_daylight_saving_skips_an_hour(
+            begin in 0..1440i32, end in 0..1440i32, now in prop_oneof![0..120i32, 181..1440],
+        ) {
+            let gap = 120..180;
+            prop_assume!(begin <= end || !gap.contains(&begin) || !gap.contains(&end));
+            let text = |minute: i32| format!("{:02}:{:02}", minute / 60, minute % 60);
+            let zone = TimeZone::get("America/New_York").unwrap();
+            let days = json!({"days": {"sunday": [{"begin": text(begin), "end": text(end)}]}});
+            let at = format!("2026-03-08T{}", text(now)).parse::<DateTime>().unwrap().to_zoned(zone.clone()).unwrap();
+            let want = if begin <= end { (begin..=end).contains(&now) } else { now < end || now >= begin };
+            prop_assert_eq!(Subdue::of(&days, Some(zone)).unwrap().covers(at.timestamp()), want);
         }
 
         #[test]
