@@ -53,7 +53,7 @@ tools:
 build:
 	$(CARGO) build --workspace --bins --locked
 
-bench: bench-build
+bench: tools bench-build
 	@scripts/bench-tools.sh
 	@target/release/bench
 

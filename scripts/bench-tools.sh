@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts what the benches compare with into target/tools: mtail and node-exporter, and libfaketime, which sets the clock of one
-# process. Debian's packages are unpacked and not installed, as scripts/tools.sh does. A bench leaves out what is missing, and says so.
+# Puts what the benches compare with into target/tools: mtail and node-exporter. Debian's packages are unpacked and not installed,
+# as scripts/tools.sh does. A bench leaves out what is missing, and says so.
 #
 # usage: scripts/bench-tools.sh        exit 0: all there; exit 1: the text on stderr says what to do
 set -euo pipefail
@@ -24,4 +24,3 @@ unpack() {
 
 unpack mtail usr/bin/mtail
 unpack prometheus-node-exporter usr/bin/prometheus-node-exporter
-unpack libfaketime 'usr/lib/*/faketime/libfaketime.so.1'

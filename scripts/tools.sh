@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts the real Prometheus and Alertmanager, with promtool and amtool, and logrotate within reach: target/tools/bin.
+# Puts the real Prometheus and Alertmanager, with promtool and amtool, and logrotate within reach: target/tools/bin; and
+# libfaketime, which sets the clock of one process: target/tools/lib.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
 # installed: no root is needed, no service is enabled, started or left behind. Also checks for the Rust toolchain and a
@@ -81,6 +82,19 @@ place() {
     "$bin/$name" --version >/dev/null
 }
 
+# place_library PATH: makes target/tools/lib/NAME a link to the system's library, or else to the one that was unpacked.
+place_library() {
+    local link=$tools/lib/${1##*/} found
+    [[ -e $link ]] && return 0
+    for found in /usr/lib/*-linux-gnu*/"$1" "$tools"/root/usr/lib/*-linux-gnu*/"$1"; do
+        if [[ -e $found ]]; then
+            mkdir -p "$tools/lib" && ln -sf "$found" "$link"
+            return 0
+        fi
+    done
+    return 1
+}
+
 # Debian's Alertmanager reads its built-in templates from /usr/share/prometheus/alertmanager, wherever it stands itself. Prints a
 # launcher that shows it the unpacked /usr/share there, in a mount namespace of its own. Where the kernel grants none (a
 # container), root gets those two files put in place; anyone else is told what to do.
@@ -117,6 +131,7 @@ place_all() {
     { place prometheus prometheus && place promtool promtool; } || packages+=(prometheus)
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
     place logrotate logrotate || packages+=(logrotate libpopt0)
+    place_library faketime/libfaketime.so.1 || packages+=(libfaketime)
     [[ ${#packages[@]} -eq 0 ]]
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
 
-    /// Where scripts/bench-tools.sh has put mtail, node-exporter and libfaketime
+    /// Where scripts/tools.sh has put libfaketime, scripts/bench-tools.sh mtail and node-exporter
     #[arg(long, value_name = "FOLDER", default_value = "target/tools")]
     tools: PathBuf,
 

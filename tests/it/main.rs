@@ -1,7 +1,8 @@
-//! The whole stack with the real Prometheus, Alertmanager and logrotate. Needs `make tools` (Debian's packages, unpacked into
+//! The whole stack with the real Prometheus, Alertmanager and logrotate, and parts of it under a clock that is set. Needs `make tools` (Debian's packages, unpacked into
 //! `target/tools`) and built binaries; `make test` sees to both.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod clock;
 mod failing_check;
 mod following;
 mod restarts;

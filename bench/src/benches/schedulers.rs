@@ -152,9 +152,8 @@ fn aftermath(report: &mut Report, all: &[(Kind, Scheduler)], what: &str, since: 
 }
 
 fn faketime(tools: &Path) -> Option<PathBuf> {
-    let architectures = fs::read_dir(tools.join("root/usr/lib")).ok()?.filter_map(Result::ok);
-    let mut libraries = architectures.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
-    libraries.find(|library| library.exists())
+    let library = tools.join("lib/libfaketime.so.1");
+    library.exists().then_some(library)
 }
 
 fn now() -> anyhow::Result<i64> {
