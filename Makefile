@@ -2,6 +2,7 @@
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
 # make lint | unit | e2e | rules | templates | transparency | checks    the parts of it
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
+# make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
 # make soak            ten minutes of 500 checks a second; fails if anything grows
 #
 # Debian's Prometheus and Alertmanager are unpacked into target/tools where they are not on the path; no service is installed.
@@ -16,7 +17,7 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates transparency checks tools build bench bench-build soak
+.PHONY: demo test lint unit e2e rules templates transparency checks tools build bench bench-build soak fuzz
 .DEFAULT_GOAL := test
 
 demo: tools build
@@ -59,6 +60,9 @@ bench: tools bench-build
 
 soak: bench-build
 	@target/release/bench soak
+
+fuzz:
+	@scripts/fuzz.sh
 
 bench-build:
 	$(CARGO) build --release --locked -p checkscript-runner -p checkscript-agent -p bench --bins

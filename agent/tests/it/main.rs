@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_input;
+mod bad_lines;
 mod binary;
 mod crash;
 mod history;

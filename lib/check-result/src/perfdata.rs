@@ -8,6 +8,10 @@ mod range;
 
 pub use range::Range;
 
+/// The longest quoted label, in bytes. A quote that nobody closes must not be looked for to the end of a huge output, by each
+/// word anew.
+const LONGEST_LABEL: usize = 256;
+
 /// One measured value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Perfdata {
@@ -28,7 +32,8 @@ pub struct Perfdata {
 }
 
 /// Every value in `output` that can be read, in the order they stand. Units are brought to their base: `ms` to seconds, `KB` to
-/// bytes (1024, as the plugins mean it), `%` to a ratio of one. `U` (undetermined) and unknown units are passed over.
+/// bytes (1024, as the plugins mean it), `%` to a ratio of one. `U` (undetermined), unknown units and what is not finite in its
+/// base unit are passed over.
 pub fn parse(output: &str) -> Vec<Perfdata> {
     let mut lines = output.lines();
     let first = lines.next().and_then(|line| line.split_once('|')).map_or("", |(_, data)| data);
@@ -81,10 +86,10 @@ fn label(text: &str) -> Option<(String, &str)> {
     };
     let mut end = 0;
     loop {
-        end += quoted[end..].find('\'')?;
+        end += quoted.get(end..quoted.floor_char_boundary(LONGEST_LABEL))?.find('\'')?;
         let after = &quoted[end + 1..];
         match after.strip_prefix('=') {
-            Some(after) => return Some((quoted[..end].replace("''", "'"), after)),
+            Some(after) => return (end > 0).then(|| (quoted[..end].replace("''", "'"), after)),
             None => end += if after.starts_with('\'') { 2 } else { 1 },
         }
     }
@@ -109,16 +114,16 @@ fn value(label: String, text: &str) -> Option<Perfdata> {
     let (warning, critical) = (bound(fields.next()), bound(fields.next()));
     let mut limit = || fields.next().and_then(|text| number(text.strip_suffix(unit).unwrap_or(text)));
     let (min, max) = (limit(), limit());
-    let scale = |value: f64| value * times / by;
-    let scaled = |range: Range| range.map(scale);
+    let scale = |value: f64| Some(value * times / by).filter(|value| value.is_finite());
+    let scaled = |range: Range| range.try_map(scale);
     Some(Perfdata {
         label,
-        value: scale(value),
+        value: scale(value)?,
         unit: base,
-        warning: warning.map(scaled),
-        critical: critical.map(scaled),
-        min: min.map(scale),
-        max: max.map(scale),
+        warning: warning.and_then(scaled),
+        critical: critical.and_then(scaled),
+        min: min.and_then(scale),
+        max: max.and_then(scale),
     })
 }
 
@@ -195,6 +200,10 @@ mod tests {
     fn what_cannot_be_read_is_passed_over() {
         assert_eq!(read("no bar a=1"), []);
         assert_eq!(read("x | a=U b= =3 word c=1parsec 'open=1 d=2"), [("d".into(), 2.0, "")]);
+        assert_eq!(read("x | ''=1 a=1e308GB d=2"), [("d".into(), 2.0, "")]);
+        let label = |length| format!("x | '{}'=1", "日".repeat(length));
+        assert_eq!(read(&format!("x | {}=1 a=1", "'".repeat(300))), [("a".into(), 1.0, "")]);
+        assert_eq!((read(&label(85)).len(), read(&label(86)).len()), (1, 0), "255 bytes and 258");
     }
 
     proptest! {

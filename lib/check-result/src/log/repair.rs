@@ -48,20 +48,30 @@ pub(super) fn glued_tail(line: &[u8]) -> Option<&[u8]> {
     memmem::rfind(line, LINE_HEAD).filter(|&at| at > 0).map(|at| &line[at..])
 }
 
+/// How often a line is searched to its end for that of a record: where it is all beginnings, not from each of them.
+const ATTEMPTS: usize = 8;
+
 /// The records in a line, and what stands between: one, but where a line feed was lost, or a torn record is followed by a
 /// whole one. Each piece is for [`read_line`](super::read_line) to judge.
 pub fn records(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = line;
+    let mut attempts = ATTEMPTS;
     std::iter::from_fn(move || {
         let skipped = usize::from(!rest.is_empty());
         let next_head = memmem::find(rest.get(skipped..)?, LINE_HEAD).map_or(rest.len(), |at| at + skipped);
-        let (record, after) = rest.split_at(whole_record(&rest[..next_head]).unwrap_or(next_head));
+        // What looks like a head may be an attribute of this record.
+        let search = if attempts > 0 { rest } else { &rest[..next_head] };
+        let end = whole_record(search).unwrap_or_else(|| {
+            attempts = attempts.saturating_sub(1);
+            next_head
+        });
+        let (record, after) = rest.split_at(end);
         rest = after;
         (!record.is_empty()).then_some(record)
     })
 }
 
-/// The length of the record that `piece` begins with, if something else than space follows it.
+/// The length of the record that `piece` begins with, the space behind it included where nothing else follows.
 fn whole_record(piece: &[u8]) -> Option<usize> {
     if !piece.starts_with(LINE_HEAD) {
         return None;
@@ -69,7 +79,7 @@ fn whole_record(piece: &[u8]) -> Option<usize> {
     let mut values = serde_json::Deserializer::from_slice(piece).into_iter::<IgnoredAny>();
     values.next()?.ok()?;
     let end = values.byte_offset();
-    (!piece[end..].trim_ascii().is_empty()).then_some(end)
+    Some(if piece[end..].trim_ascii().is_empty() { piece.len() } else { end })
 }
 
 #[cfg(test)]
@@ -109,6 +119,11 @@ mod tests {
         assert_eq!(pieces(r#"{"timestamp":"1"}torn"#), [one, "torn"]);
         assert_eq!(pieces("{\"timestamp\":\"1\"} \r"), ["{\"timestamp\":\"1\"} \r"]);
         assert_eq!(pieces("torn"), ["torn"]);
+        let nested = r#"{"timestamp":"3","x":{"timestamp":"4"}}"#;
+        assert_eq!(pieces(nested), [nested]);
+        assert_eq!(pieces(r#"{"timestamp":"0","x":{"timestamp":"3","x":{"timestamp":"4"}}"#).last(), Some(&nested));
+        let beginnings = LINE_HEAD.repeat(1 << 16);
+        assert_eq!(records(&beginnings).count(), 1 << 16);
         assert!(pieces("").is_empty());
     }
 }

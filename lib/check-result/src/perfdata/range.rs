@@ -26,8 +26,10 @@ impl Range {
         Some(Self { lower, upper, inside })
     }
 
-    pub(super) fn map(self, scale: impl Fn(f64) -> f64) -> Self {
-        Self { lower: self.lower.map(&scale), upper: self.upper.map(&scale), ..self }
+    /// The range with other ends; none if one of them cannot be.
+    pub(super) fn try_map(self, scale: impl Fn(f64) -> Option<f64>) -> Option<Self> {
+        let end = |end: Option<f64>| end.map_or(Some(None), |end| scale(end).map(Some));
+        Some(Self { lower: end(self.lower)?, upper: end(self.upper)?, ..self })
     }
 }
 
