@@ -152,6 +152,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -211,5 +212,60 @@ mod tests {
         let got = substitute(&definition, &client());
         assert_eq!(Value::Object(got.definition), json!({":::name:::": [{"a": "web-1"}, 5], "h": {"c": ""}}));
         assert_eq!(got.unmatched, ["x"]);
+    }
+
+    /// A piece of a command.
+    #[derive(Clone, Debug)]
+    enum Piece {
+        Text(String),
+        Token { path: String, default: Option<String> },
+    }
+
+    /// What a client of one attribute, and one within another, makes of the pieces.
+    fn expected(pieces: &[Piece]) -> (String, Vec<String>) {
+        let (mut text, mut unmatched) = (String::new(), Vec::new());
+        for piece in pieces {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Token { path, .. } if path == "name" => text.push_str("web-1"),
+                Piece::Token { path, .. } if path == "disk.warn" => text.push_str("85"),
+                Piece::Token { default: Some(default), .. } => text.push_str(default),
+                Piece::Token { path, .. } if unmatched.contains(path) => (),
+                Piece::Token { path, .. } => unmatched.push(path.clone()),
+            }
+        }
+        (text, unmatched)
+    }
+
+    fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+        let path = prop_oneof!["name", "disk\\.warn", "disk\\.crit", "[a-z運]{1,3}(\\.[a-z]{1,3}){0,2}"];
+        let token = (path, prop::option::of("[^:|\n]{0,4}")).prop_map(|(path, default)| Piece::Token { path, default });
+        prop::collection::vec(prop_oneof!["[^:]{0,6}".prop_map(Piece::Text), token], 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn each_token_is_replaced_where_it_stands(pieces in pieces()) {
+            let written: String = pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Token { path, default: None } => format!(":::{path}:::"),
+                Piece::Token { path, default: Some(default) } => format!(":::{path}|{default}:::"),
+            }).collect();
+            prop_assert_eq!(text(&written), expected(&pieces), "{}", written);
+        }
+
+        #[test]
+        fn text_without_a_token_stays_as_it_is(any in "[:a|.運\n]{0,20}") {
+            if !has_token(&any) {
+                prop_assert_eq!(text(&any), (any, vec![]));
+            }
+        }
+
+        /// What a value brings in is no token itself, wherever it stands.
+        #[test]
+        fn values_are_not_looked_into(value in "[:a|]{0,12}") {
+            let client = Object::from_iter([("a".to_owned(), value.as_str().into())]);
+            prop_assert_eq!(substitute_text("<:::a:::>", &client), (format!("<{value}>"), vec![]));
+        }
     }
 }
