@@ -5,8 +5,10 @@
 mod clock;
 mod failing_check;
 mod following;
+mod pair;
 mod restarts;
 mod rotation;
+mod tls;
 mod transparency;
 
 use std::time::Duration;

@@ -1,8 +1,9 @@
-//! What receives Alertmanager's notifications: an SMTP server and a Slack webhook, both on loopback, both keeping what
-//! they get in the order it came.
+//! What receives Alertmanager's notifications: an SMTP server, a Slack webhook and one of Alertmanager's own form, all on
+//! loopback, all keeping what they get in the order it came.
 
 mod slack;
 mod smtp;
+mod webhook;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::Notify;
 
 pub use slack::{Attachment, start as start_slack};
 pub use smtp::{Mail, start as start_smtp};
+pub use webhook::{Told, start as start_webhook};
 
 /// What a sink has received. Clones share it.
 #[derive(Debug)]

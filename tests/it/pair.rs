@@ -1,0 +1,163 @@
+//! Two Prometheus, two gossiping Alertmanagers, two nodes, one proxy: whatever fails between them, each alert is told once and
+//! with what its check said.
+
+use e2e::sinks::Told;
+use e2e::{BRIEF, LATER, Member, Pair, SLOW, Signal, get_json, until};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::PATIENCE;
+
+async fn pair() -> (Pair, TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    let pair = Pair::start(data.path()).await.unwrap();
+    (pair, data)
+}
+
+fn is(told: &Told, check: &str, firing: bool) -> bool {
+    told.firing == firing && told.labels.get("check").is_some_and(|name| name == check)
+}
+
+/// Waits until an alert of the check is told, firing or resolved.
+async fn told(pair: &Pair, check: &str, firing: bool) -> Told {
+    let what = format!("the alert of {check} to be told, firing: {firing}");
+    pair.told.first(&what, PATIENCE, |told| is(told, check, firing)).await.unwrap()
+}
+
+fn output(told: &Told) -> &str {
+    told.annotations.get("output").map_or("", String::as_str)
+}
+
+/// How often alerts of the check were told.
+fn times(pair: &Pair, check: &str, firing: bool) -> usize {
+    pair.told.all().iter().filter(|told| is(told, check, firing)).count()
+}
+
+/// Waits until every one of `members` has an alert of the check that `wanted` accepts.
+async fn has(pair: &Pair, members: &[Member], check: &str, wanted: impl Fn(&Value) -> bool) {
+    for member in members {
+        let url = format!("{}/api/v2/alerts?filter=check%3D{check}", pair.url(*member));
+        until(&format!("the alert of {check} in {member:?}"), PATIENCE, || async {
+            let alerts = get_json(&url).await?;
+            anyhow::ensure!(alerts.as_array().into_iter().flatten().any(&wanted), "{alerts}");
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// Waits until both Prometheus give a result for the query.
+async fn knows(pair: &Pair, query: &str) {
+    for number in [0, 1] {
+        let url = format!("{}/api/v1/query?query={query}", pair.url(Member::Prometheus(number)));
+        until(&format!("Prometheus to know {query}"), PATIENCE, || async {
+            let answer = get_json(&url).await?;
+            anyhow::ensure!(answer["data"]["result"].get(0).is_some(), "{answer}");
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+}
+
+const BOTH: [Member; 2] = [Member::Alertmanager(0), Member::Alertmanager(1)];
+
+#[tokio::test]
+async fn each_alert_is_told_once_by_the_pair_also_while_one_of_it_is_down() {
+    let (mut pair, _data) = pair().await;
+    pair.log(0, &["disk"], 2, "full").await.unwrap();
+    assert_eq!(output(&told(&pair, "disk", true).await), "disk on 0: full");
+    has(&pair, &BOTH, "disk", |alert| alert["annotations"]["output"] == "disk on 0: full").await;
+
+    pair.kill(Member::Alertmanager(0)).await.unwrap();
+    pair.log(1, &["memory"], 2, "used").await.unwrap();
+    assert_eq!(output(&told(&pair, "memory", true).await), "memory on 1: used");
+    pair.spawn(Member::Alertmanager(0)).await.unwrap();
+    has(&pair, &BOTH, "memory", |alert| alert["annotations"]["output"] == "memory on 1: used").await;
+
+    pair.log(0, &["disk"], 0, "fine").await.unwrap();
+    pair.log(1, &["memory"], 0, "fine").await.unwrap();
+    assert_eq!(output(&told(&pair, "disk", false).await), "disk on 0: fine");
+    assert_eq!(output(&told(&pair, "memory", false).await), "memory on 1: fine");
+    for (check, firing) in [("disk", false), ("memory", true), ("memory", false)] {
+        assert_eq!(times(&pair, check, firing), 1, "{check} {firing}: {:#?}", pair.told.all());
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
+    let (mut pair, _data) = pair().await;
+    let checks: Vec<_> = (0..200).map(|number| format!("check-{number}")).collect();
+    let names: Vec<_> = checks.iter().map(String::as_str).collect();
+    pair.log(0, &names, 2, "bad").await.unwrap();
+    let metrics = format!("{}/metrics", pair.url(Member::Proxy));
+    until("the proxy to take alerts", PATIENCE, || async {
+        let page = e2e::get_text(&metrics).await?;
+        anyhow::ensure!(!page.contains("\nalertmanager_proxy_alerts_received_total 0\n"), "none yet");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    pair.kill(Member::Proxy).await.unwrap();
+    pair.spawn(Member::Proxy).await.unwrap();
+    for check in names {
+        assert_eq!(output(&told(&pair, check, true).await), format!("{check} on 0: bad"));
+        assert_eq!(times(&pair, check, true), 1, "{check}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_hangs_costs_its_own_output_alone() {
+    let (pair, _data) = pair().await;
+    pair.log(0, &[SLOW], 2, "unseen").await.unwrap();
+    knows(&pair, "checkscript_status%7Bcheck%3D%22slow%22%7D%3D%3D2").await;
+    pair.signal(Member::Agent(0), Signal::SIGSTOP).unwrap();
+    pair.log(1, &["disk"], 2, "full").await.unwrap();
+    assert_eq!(output(&told(&pair, "disk", true).await), "disk on 1: full");
+    let hung = told(&pair, SLOW, true).await;
+    let error = hung.annotations.get("detail_error").map_or("", String::as_str);
+    let address = pair.address(Member::Agent(0));
+    assert!(error.starts_with(&format!("{address} did not answer")), "{error}");
+    assert_eq!((output(&hung), hung.annotations["summary"].as_str()), ("", "slow fails"));
+    pair.signal(Member::Agent(0), Signal::SIGCONT).unwrap();
+    has(&pair, &BOTH, SLOW, |alert| alert["annotations"]["output"] == "slow on 0: unseen").await;
+}
+
+#[tokio::test]
+async fn an_alert_older_than_the_group_wait_has_its_output_at_once() {
+    let (mut pair, _data) = pair().await;
+    for member in BOTH.into_iter().chain([Member::Proxy]) {
+        pair.kill(member).await.unwrap();
+    }
+    pair.log(0, &["disk"], 2, "full").await.unwrap();
+    // Alertmanager's group_wait is 3 s, and it skips it for an alert that began before.
+    knows(&pair, "time()-ALERTS_FOR_STATE%7Bcheck%3D%22disk%22%7D%3E6").await;
+    for member in BOTH.into_iter().chain([Member::Proxy]) {
+        pair.spawn(member).await.unwrap();
+    }
+    assert_eq!(output(&told(&pair, "disk", true).await), "disk on 0: full");
+    assert_eq!(times(&pair, "disk", true), 1);
+}
+
+#[tokio::test]
+async fn an_alert_that_is_resolved_within_the_group_wait_is_not_told() {
+    let (pair, _data) = pair().await;
+    pair.log(0, &[BRIEF], 2, "a moment").await.unwrap();
+    has(&pair, &BOTH, BRIEF, |alert| alert["annotations"]["output"] == "brief on 0: a moment").await;
+    pair.log(0, &[BRIEF], 0, "over").await.unwrap();
+    for member in BOTH {
+        let url = format!("{}/api/v2/alerts?filter=check%3D{BRIEF}", pair.url(member));
+        until("the alert to be resolved", PATIENCE, || async {
+            let alerts = get_json(&url).await?;
+            anyhow::ensure!(alerts.as_array().is_some_and(Vec::is_empty), "{alerts}");
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+    // Told when the group_wait of the other would have ended long since.
+    pair.log(1, &[LATER], 2, "still").await.unwrap();
+    told(&pair, LATER, true).await;
+    assert_eq!((times(&pair, BRIEF, true), times(&pair, BRIEF, false)), (0, 0), "{:#?}", pair.told.all());
+}

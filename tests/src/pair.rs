@@ -1,0 +1,245 @@
+//! Everything twice, as it is run where alerts must not get lost: two Prometheus with the same rules, two Alertmanagers that
+//! gossip, two nodes, and one proxy in the middle. A webhook receives what Alertmanager tells.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::sinks::{Received, Told, start_webhook};
+use crate::{Part, Process, get_text, program, until};
+
+/// How long a part may take until it is ready.
+const START: Duration = Duration::from_secs(30);
+
+/// A check whose alerts wait ten seconds before they fire.
+pub const SLOW: &str = "slow";
+
+/// A check whose alerts Alertmanager keeps to itself for fifteen seconds.
+pub const BRIEF: &str = "brief";
+
+/// A check whose alerts it keeps for longer than those.
+pub const LATER: &str = "later";
+
+/// Rules: what failed last counts, also while a node does not answer.
+const RULES: &str = r#"
+groups:
+  - name: pair
+    rules:
+      - alert: CheckCritical
+        expr: last_over_time(checkscript_status{check!="slow"}[5m]) == 2
+        annotations: {summary: "{{ $labels.check }} fails"}
+      - alert: CheckCritical
+        expr: last_over_time(checkscript_status{check="slow"}[5m]) == 2
+        for: 10s
+        annotations: {summary: "{{ $labels.check }} fails"}
+"#;
+
+/// A process of the pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Member {
+    /// One of the two gossiping Alertmanagers.
+    Alertmanager(usize),
+    /// alertmanager-proxy.
+    Proxy,
+    /// checkscript-agent on one of the two nodes.
+    Agent(usize),
+    /// One of the two Prometheus.
+    Prometheus(usize),
+}
+
+/// All of them, running. Everything ends when it is dropped.
+#[derive(Debug)]
+pub struct Pair {
+    /// What Alertmanager told, alert by alert.
+    pub told: Received<Told>,
+    data: PathBuf,
+    ports: BTreeMap<Member, u16>,
+    gossip: [u16; 2],
+    processes: BTreeMap<Member, Process>,
+}
+
+impl Member {
+    const ALL: [Self; 7] = [
+        Self::Alertmanager(0),
+        Self::Alertmanager(1),
+        Self::Proxy,
+        Self::Agent(0),
+        Self::Agent(1),
+        Self::Prometheus(0),
+        Self::Prometheus(1),
+    ];
+
+    fn part(self) -> Part {
+        match self {
+            Self::Alertmanager(_) => Part::Alertmanager,
+            Self::Proxy => Part::Proxy,
+            Self::Agent(_) => Part::Agent,
+            Self::Prometheus(_) => Part::Prometheus,
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Proxy => self.part().name().to_owned(),
+            Self::Alertmanager(number) | Self::Agent(number) | Self::Prometheus(number) => {
+                format!("{}-{number}", self.part().name())
+            }
+        }
+    }
+}
+
+impl Pair {
+    /// Starts everything with its data in `data`, which must be empty, and waits until every server is ready.
+    pub async fn start(data: &Path) -> anyhow::Result<Self> {
+        let sink = TcpListener::bind("127.0.0.1:0").await?;
+        // All are held while they are chosen, so that none comes twice.
+        let held = (0..9).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
+        drop(held);
+        let mut pair = Self {
+            told: Received::default(),
+            data: data.to_owned(),
+            ports: Member::ALL.into_iter().zip(ports.iter().copied()).collect(),
+            gossip: [ports[7], ports[8]],
+            processes: BTreeMap::new(),
+        };
+        pair.configure(sink.local_addr()?.port())?;
+        pair.told = start_webhook(sink);
+        for member in Member::ALL {
+            pair.spawn(member).await?;
+        }
+        Ok(pair)
+    }
+
+    /// Starts `member` (again) and waits until it is ready.
+    pub async fn spawn(&mut self, member: Member) -> anyhow::Result<()> {
+        let log = self.data.join(format!("{}.out", member.name()));
+        let mut process = Process::start(&member.name(), self.command(member), &log)?;
+        let url = format!("{}/-/ready", self.url(member));
+        until(&member.name(), START, || {
+            let (running, url) = (process.check_running(), &url);
+            async move {
+                running?;
+                get_text(url).await
+            }
+        })
+        .await?;
+        self.processes.insert(member, process);
+        Ok(())
+    }
+
+    /// Kills `member` with SIGKILL.
+    pub async fn kill(&mut self, member: Member) -> anyhow::Result<()> {
+        self.processes.remove(&member).with_context(|| format!("{} does not run", member.name()))?.kill().await
+    }
+
+    /// Sends `signal` to `member`.
+    pub fn signal(&self, member: Member, signal: Signal) -> anyhow::Result<()> {
+        self.processes.get(&member).with_context(|| format!("{} does not run", member.name()))?.signal(signal)
+    }
+
+    /// The address of a member, without a path.
+    pub fn url(&self, member: Member) -> String {
+        format!("http://{}", self.address(member))
+    }
+
+    /// Its host and port: the `instance` of an agent.
+    pub fn address(&self, member: Member) -> String {
+        format!("127.0.0.1:{}", self.ports[&member])
+    }
+
+    /// Logs a result of each of `checks` on a node.
+    pub async fn log(&self, node: usize, checks: &[&str], status: u8, output: &str) -> anyhow::Result<()> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+        let mut lines = String::new();
+        for check in checks {
+            let result = serde_json::json!({
+                "timestamp": "2026-01-01T00:00:00.000000+0000", "level": "info", "message": "publishing check result",
+                "payload": {"client": format!("node-{node}"), "check": {
+                    "command": "check", "interval": 60, "name": check, "issued": now, "executed": now, "duration": 0.1,
+                    "output": format!("{check} on {node}: {output}\n"), "status": status,
+                }},
+            });
+            writeln!(lines, "{result}")?;
+        }
+        let mut file = tokio::fs::OpenOptions::new().append(true).open(self.check_log(node)).await?;
+        file.write_all(lines.as_bytes()).await?;
+        Ok(file.flush().await?)
+    }
+
+    fn check_log(&self, node: usize) -> PathBuf {
+        self.data.join(format!("checks-{node}.log"))
+    }
+
+    fn configure(&self, sink: u16) -> anyhow::Result<()> {
+        let alertmanagers = [0, 1].map(|number| format!("- url: {}\n", self.url(Member::Alertmanager(number))));
+        let source = r#"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}"#;
+        let proxy = format!(
+            "alertmanagers:\n{}sources: [{{match: {{check: '.+'}}, url: '{source}', allow: [127.0.0.1]}}]\n\
+             hold: 2s\nfetch: {{cache: 1s, failure_cache: 1s, breaker: {{rest: 1s}}}}\n",
+            alertmanagers.concat()
+        );
+        let alertmanager = format!(
+            "receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{sink}/'}}]}}]\n\
+             route:\n  receiver: hook\n  group_by: [instance, check]\n  group_wait: 3s\n  group_interval: 3s\n  \
+             repeat_interval: 1h\n  routes:\n  - {{matchers: [check = {BRIEF}], group_wait: 15s}}\n  \
+             - {{matchers: [check = {LATER}], group_wait: 20s}}\n"
+        );
+        self.write("proxy.yml", &proxy)?;
+        self.write("alertmanager.yml", &alertmanager)?;
+        self.write("rules.yml", RULES)?;
+        for number in [0, 1] {
+            self.write(&format!("prometheus-{number}.yml"), &self.prometheus(number))?;
+            self.write(&format!("checks-{number}.log"), "")?;
+        }
+        Ok(())
+    }
+
+    fn prometheus(&self, number: usize) -> String {
+        let nodes = [0, 1].map(|node| self.address(Member::Agent(node))).join(", ");
+        format!(
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s, external_labels: {{replica: '{number}'}}}}\n\
+             rule_files: [rules.yml]\n\
+             alerting:\n  alert_relabel_configs: [{{action: labeldrop, regex: replica}}]\n  \
+             alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]\n\
+             scrape_configs: [{{job_name: checkscript, static_configs: [{{targets: [{nodes}]}}]}}]\n",
+            self.address(Member::Proxy)
+        )
+    }
+
+    fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.data.join(name);
+        fs::write(&path, text).with_context(|| path.display().to_string())
+    }
+
+    fn command(&self, member: Member) -> Command {
+        let mut command = Command::new(program(member.part()));
+        command.current_dir(&self.data).arg(format!("--web.listen-address={}", self.address(member)));
+        match member {
+            Member::Proxy => command.arg("--config.file=proxy.yml"),
+            Member::Agent(node) => {
+                command.arg(format!("--check.log={}", self.check_log(node).display())).arg("--state.file=")
+            }
+            Member::Alertmanager(number) => command
+                .arg("--config.file=alertmanager.yml")
+                .arg(format!("--storage.path={}", self.data.join(member.name()).display()))
+                .arg(format!("--cluster.listen-address=127.0.0.1:{}", self.gossip[number]))
+                .arg(format!("--cluster.peer=127.0.0.1:{}", self.gossip[1 - number]))
+                // How long the second waits for the word of the first that it has told.
+                .arg("--cluster.peer-timeout=3s"),
+            Member::Prometheus(number) => command
+                .arg(format!("--config.file=prometheus-{number}.yml"))
+                .arg(format!("--storage.tsdb.path={}", self.data.join(member.name()).display()))
+                .arg("--rules.alert.resend-delay=5s"),
+        };
+        command
+    }
+}

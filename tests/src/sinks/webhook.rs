@@ -1,0 +1,44 @@
+//! A receiver of Alertmanager's webhook that accepts everything.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::Received;
+
+/// One alert of one notification.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Whether it fires; else it is resolved.
+    pub firing: bool,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Serves on `listener` until its runtime ends.
+pub fn start(listener: TcpListener) -> Received<Told> {
+    let received = Received::default();
+    let app = Router::new().fallback(post(take)).with_state(received.clone());
+    #[expect(clippy::disallowed_methods, reason = "it serves Alertmanager alone, in a test")]
+    let serve = axum::serve(listener, app).into_future();
+    tokio::spawn(serve);
+    received
+}
+
+async fn take(State(received): State<Received<Told>>, Json(notification): Json<Value>) -> &'static str {
+    for alert in notification["alerts"].as_array().into_iter().flatten() {
+        let texts = |name: &str| {
+            let texts = alert[name].as_object().into_iter().flatten();
+            texts.map(|(name, text)| (name.clone(), text.as_str().unwrap_or_default().to_owned())).collect()
+        };
+        let firing = alert["status"] == "firing";
+        received.add(Told { firing, labels: texts("labels"), annotations: texts("annotations") });
+    }
+    "ok"
+}
