@@ -120,3 +120,45 @@ async fn a_name_that_is_bound_anew_is_not_connected_to() {
     }
     assert_eq!(node.asked(), 1);
 }
+
+#[tokio::test]
+async fn names_are_looked_up_for_many_nodes_at_a_time() {
+    let (names, node, mut alertmanager) = (Names::start().await, Node::start().await, Alertmanager::start().await);
+    let more = format!("nameservers: [\"{}\"]\nhold: 20s\nfetch: {{timeout: 20s}}", names.address);
+    let proxy = Proxy::start(&config(&[alertmanager.address], &more));
+    let alerts = (0..300).map(|number| {
+        let host = format!("node-{number}.test");
+        names.set(&host, Says::Address(Ipv4Addr::LOCALHOST));
+        let mut alert = alert("disk", node.address);
+        alert["labels"]["instance"] = json!(format!("{host}:{}", node.address.port()));
+        alert
+    });
+    proxy.post(&alerts.collect()).await;
+    for _ in 0..300 {
+        let annotations = alertmanager.next().await["annotations"].take();
+        assert_eq!(annotations["output"], "CRITICAL: / 93%", "{annotations}");
+    }
+    assert_eq!(node.asked(), 300);
+}
+
+#[tokio::test]
+async fn silence_about_some_names_delays_no_others() {
+    let (names, node, mut alertmanager) = (Names::start().await, Node::start().await, Alertmanager::start().await);
+    let more = format!("nameservers: [\"{}\"]\nhold: 20s\nfetch: {{timeout: 60s}}", names.address);
+    let proxy = Proxy::start(&config(&[alertmanager.address], &more));
+    let of = |host: &str| {
+        let mut alert = alert("disk", node.address);
+        alert["labels"]["instance"] = json!(format!("{host}:{}", node.address.port()));
+        alert
+    };
+    let silent = (0..100).map(|number| {
+        names.set(&format!("silent-{number}.test"), Says::Silence);
+        of(&format!("silent-{number}.test"))
+    });
+    proxy.post(&silent.collect()).await;
+    names.asked("silent-0.test", 1).await;
+    names.set("node.test", Says::Address(Ipv4Addr::LOCALHOST));
+    proxy.post(&json!([of("node.test")])).await;
+    assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+    assert_eq!(alertmanager.unseen(), Vec::<Value>::new(), "the others wait still");
+}

@@ -1,7 +1,11 @@
-//! What is answered to a post. No Alertmanager is there to ask, so the answers are the proxy's own.
+//! What is answered to a post. Where no Alertmanager is there to ask, the answers are the proxy's own.
 
 use reqwest::header::CONTENT_TYPE;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
+use crate::alertmanager::Alertmanager;
 use crate::world::{Proxy, closed_port, config, read};
 
 #[tokio::test]
@@ -37,4 +41,22 @@ async fn the_first_version_of_the_api_is_gone() {
             assert!(text.contains("\"status\":\"deprecated\""), "{text}");
         }
     }
+}
+
+#[tokio::test]
+async fn half_a_batch_is_counted_and_costs_nothing_else() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let mut connection = TcpStream::connect(proxy.address).await.unwrap();
+    let head =
+        "POST /api/v2/alerts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+    connection.write_all(format!("{head}[{{\"labels\":{{\"alertname\":\"half\"}}}},").as_bytes()).await.unwrap();
+    drop(connection);
+    let broken = async || proxy.metric("alertmanager_proxy_alerts_refused_total{reason=\"broken\"}").await;
+    while broken().await != Some(1.0) {
+        tokio::task::yield_now().await;
+    }
+    let whole = json!({"labels": {"alertname": "whole"}});
+    assert_eq!(proxy.post(&json!([whole])).await, 200);
+    assert_eq!(alertmanager.next().await, whole);
 }
