@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Proves that alertmanager-proxy is an Alertmanager to whoever asks it: sends the same requests to a bare Alertmanager and through
-# the proxy to a second one, and compares every answer (scripts/alertmanager_transparency.py); some of it once more below the proxy's
-# prefix /alertmanager.
+# Proves that alertmanager-proxy is an Alertmanager to whoever asks it: sends the same requests to a bare Alertmanager
+# and through the proxy to a second one, and compares every answer (scripts/alertmanager_transparency.py); some of it
+# once more below the proxy's prefix /alertmanager.
 #
-# Two groups of requests are left out, whose answers differ on purpose: API v1, which is 410 at the proxy, and `[null]`, at which
-# old Alertmanagers hang up and the proxy answers 400.
+# Two groups of requests are left out, whose answers differ on purpose: API v1, which is 410 at the proxy, and
+# `[null]`, at which old Alertmanagers hang up and the proxy answers 400.
 #
-# usage: scripts/test-transparency.sh [OPTION...]   options are those of alertmanager_transparency.py, such as --only REGEX
+# usage: scripts/test-transparency.sh [OPTION...]     those of alertmanager_transparency.py, such as --only REGEX
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -49,12 +49,13 @@ start() {
 
 printf 'route: {receiver: hook}\nreceivers: [{name: hook}]\n' >"$work/alertmanager.yml"
 # Debian's Alertmanager takes only the names that the first ones took.
-printf 'alertmanagers: [{url: "http://127.0.0.1:%s"}]\nname_validation_scheme: legacy\n' "$behind_port" >"$work/proxy.yml"
+printf 'alertmanagers: [{url: "http://127.0.0.1:%s"}]\nname_validation_scheme: legacy\n' "$behind_port" \
+    >"$work/proxy.yml"
 
 for name in direct behind; do
     port_of=${name}_port
-    start "$name" "${!port_of}" "$tools/alertmanager" --config.file="$work/alertmanager.yml" --storage.path="$work/$name" \
-        --web.listen-address="127.0.0.1:${!port_of}" --cluster.listen-address=
+    start "$name" "${!port_of}" "$tools/alertmanager" --config.file="$work/alertmanager.yml" \
+        --storage.path="$work/$name" --web.listen-address="127.0.0.1:${!port_of}" --cluster.listen-address=
 done
 start via "$via_port" "$root/target/debug/alertmanager-proxy" --config.file="$work/proxy.yml" \
     --web.listen-address="127.0.0.1:$via_port"
@@ -69,4 +70,6 @@ compare() {
 
 # Alerts take a moment through the proxy, everything else is answered by Alertmanager itself.
 compare "" --settle 0.3 "$@"
-if [[ $# -eq 0 ]]; then compare /alertmanager --settle 0 --only '^(status|receivers|silence |api|UI|unknown|alerts [A-Z])'; fi
+if [[ $# -eq 0 ]]; then
+    compare /alertmanager --settle 0 --only '^(status|receivers|silence |api|UI|unknown|alerts [A-Z])'
+fi

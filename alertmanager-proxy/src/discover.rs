@@ -1,7 +1,8 @@
 //! Finding Alertmanagers in DNS, as Prometheus's `dns_sd_configs` do.
 //!
-//! Each name is looked up anew at its interval, by a task of its own. What it stands for is handed to the [`Forwarder`]. A
-//! look-up that fails, or gives nothing, changes nothing: a name server's trouble must not take Alertmanagers away.
+//! Each name is looked up anew at its interval, by a task of its own. What it stands for is handed to the
+//! [`Forwarder`]. A look-up that fails, or gives nothing, changes nothing: a name server's trouble must not take
+//! Alertmanagers away.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! Looking names up: of nodes, of Alertmanagers, and what Alertmanagers there are.
 //!
-//! Asked are the name servers of the configuration, or those of `/etc/resolv.conf`; `/etc/hosts` comes first. Unlike the
-//! system's resolver it takes no thread a look-up, so that a name server which does not answer for some names delays no
-//! others, and it knows SRV records.
+//! Asked are the name servers of the configuration, or those of `/etc/resolv.conf`; `/etc/hosts` comes first. Unlike
+//! the system's resolver it takes no thread a look-up, so that a name server which does not answer for some names
+//! delays no others, and it knows SRV records.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

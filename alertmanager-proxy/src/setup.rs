@@ -1,5 +1,5 @@
-//! What is in force: a configuration and what is made from it. A reload replaces both at once, and every part reads it anew
-//! for each alert.
+//! What is in force: a configuration and what is made from it. A reload replaces both at once, and every part reads
+//! it anew for each alert.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Two Prometheus, two gossiping Alertmanagers, two nodes, one proxy: whatever fails between them, each alert is told once and
-//! with what its check said.
+//! Two Prometheus, two gossiping Alertmanagers, two nodes, one proxy: whatever fails between them, each alert is told
+//! once and with what its check said.
 
 use e2e::sinks::Told;
 use e2e::{BRIEF, LATER, Member, Pair, SLOW, Signal, get_json, until};

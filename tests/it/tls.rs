@@ -5,6 +5,7 @@ use std::process::Command;
 
 use e2e::{Part, Process, Signal, get_json, program, tool, until};
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
+use serde_json::json;
 
 use crate::PATIENCE;
 
@@ -30,7 +31,11 @@ fn certificates(folder: &Path) {
 
 fn write(folder: &Path, [agent, alertmanager]: [u16; 2]) {
     certificates(folder);
-    let result = r#"{"timestamp":"2026-01-01T00:00:00.000000+0000","level":"info","message":"publishing check result","payload":{"client":"node","check":{"name":"disk","issued":1767225600,"executed":1767225600,"duration":0.1,"output":"full\n","status":2}}}"#;
+    let check = json!({"name": "disk", "issued": 1, "executed": 1, "duration": 0.1, "output": "full\n", "status": 2});
+    let result = json!({
+        "timestamp": "2026-01-01T00:00:00.000000+0000", "level": "info", "message": "publishing check result",
+        "payload": {"client": "node", "check": check},
+    });
     for (name, text) in [
         ("checks.log", format!("{result}\n")),
         ("password", "wrong\n".to_owned()),
@@ -45,8 +50,9 @@ fn write(folder: &Path, [agent, alertmanager]: [u16; 2]) {
         (
             "proxy.yml",
             format!(
-                "alertmanagers: [{{url: 'http://127.0.0.1:{alertmanager}'}}]\nfetch: {{cache: 1ms, failure_cache: 1ms}}\n\
-                 sources:\n- match: {{check: '.+'}}\n  url: 'https://{{{{ labels.instance }}}}/api/v1/checks/{{{{ \
+                "alertmanagers: [{{url: 'http://127.0.0.1:{alertmanager}'}}]\n\
+                 fetch: {{cache: 1ms, failure_cache: 1ms}}\nsources:\n- match: {{check: '.+'}}\n  \
+                 url: 'https://{{{{ labels.instance }}}}/api/v1/checks/{{{{ \
                  labels.check }}}}'\n  allow: [127.0.0.1]\n  allow_ports: [{agent}]\n  \
                  basic_auth: {{username: proxy, password_file: password}}\n  \
                  tls_config: {{ca_file: ca.crt, cert_file: proxy.crt, key_file: proxy.key, server_name: node}}\n"
@@ -64,8 +70,8 @@ fn start(part: Part, port: u16, folder: &Path, flags: &[&str]) -> Process {
 }
 
 async fn listens(port: u16) {
-    let connect = || async { Ok(drop(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?)) };
-    until("the port to be open", PATIENCE, connect).await.unwrap();
+    let connect = || async { Ok(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?) };
+    drop(until("the port to be open", PATIENCE, connect).await.unwrap());
 }
 
 /// Posts the check's alert through the proxy until Alertmanager has it with `text` in the annotation.

@@ -1,5 +1,5 @@
-//! Everything twice, as it is run where alerts must not get lost: two Prometheus with the same rules, two Alertmanagers that
-//! gossip, two nodes, and one proxy in the middle. A webhook receives what Alertmanager tells.
+//! Everything twice, as it is run where alerts must not get lost: two Prometheus with the same rules, two
+//! Alertmanagers that gossip, two nodes, and one proxy in the middle. A webhook receives what Alertmanager tells.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

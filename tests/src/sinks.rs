@@ -1,5 +1,5 @@
-//! What receives Alertmanager's notifications: an SMTP server, a Slack webhook and one of Alertmanager's own form, all on
-//! loopback, all keeping what they get in the order it came.
+//! What receives Alertmanager's notifications: an SMTP server, a Slack webhook and one of Alertmanager's own form,
+//! all on loopback, all keeping what they get in the order it came.
 
 mod slack;
 mod smtp;

@@ -76,7 +76,8 @@ impl Targets {
     }
 }
 
-/// Adds the one that stands in `place` to those that are `known`: one that is there already would get every alert twice.
+/// Adds the one that stands in `place` to those that are `known`: one that is there already would get every alert
+/// twice.
 pub(super) fn alertmanager(place: &Place<'_>, mut known: Vec<Alertmanager>, folder: &Path) -> Vec<Alertmanager> {
     let mut fields = place.fields();
     let dns = fields.list("dns_sd_configs");

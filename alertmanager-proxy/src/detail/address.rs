@@ -1,8 +1,9 @@
 //! Only addresses that the configuration allows are ever connected to.
 //!
-//! A label can name any host, and a name can resolve to any address, to another one at each look-up. So the check stands
-//! where the connection is made: an address in the URL is checked as it is, after `url` has normalised it (decimal, octal
-//! and hexadecimal forms, IPv4 within IPv6), and a name is resolved by a resolver that hands on allowed addresses alone.
+//! A label can name any host, and a name can resolve to any address, to another one at each look-up. So the check
+//! stands where the connection is made: an address in the URL is checked as it is, after `url` has normalised it
+//! (decimal, octal and hexadecimal forms, IPv4 within IPv6), and a name is resolved by a resolver that hands on
+//! allowed addresses alone.
 
 use std::net::{IpAddr, SocketAddr};
 

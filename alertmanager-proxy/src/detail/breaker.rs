@@ -1,10 +1,11 @@
 //! A circuit breaker for each node: one that does not answer is left alone for a while.
 //!
-//! Each failure in a row that says something of the node, not of a check, is counted. At the limit the circuit opens: what is
-//! asked of the node fails at once, with the last reason, instead of after a wait that it shares with nothing. After the
-//! rest one request is let through. What it comes to closes the circuit, or opens it for another rest.
+//! Each failure in a row that says something of the node, not of a check, is counted. At the limit the circuit opens:
+//! what is asked of the node fails at once, with the last reason, instead of after a wait. After the rest one request
+//! is let through. What it comes to closes the circuit, or opens it for another rest.
 //!
-//! Only nodes that failed of late are kept, and a bounded number of those; the others are asked as if nothing were known.
+//! Only nodes that failed of late are kept, and a bounded number of those; the others are asked as if nothing were
+//! known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

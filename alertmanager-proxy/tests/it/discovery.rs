@@ -18,7 +18,8 @@ fn plain(name: &str) -> Value {
 fn found_in(names: &Names, more: &str) -> String {
     let server = names.address;
     format!(
-        "nameservers: [\"{server}\"]\nalertmanagers:\n- dns_sd_configs: [{{names: [{NAME}], refresh_interval: 10ms}}]\n{more}"
+        "nameservers: [\"{server}\"]\nalertmanagers:\n- dns_sd_configs: \
+         [{{names: [{NAME}], refresh_interval: 10ms}}]\n{more}"
     )
 }
 

@@ -47,14 +47,16 @@ struct Written {
 
 enum Shape {
     Null,
-    /// A number or a truth value. The library would write it anew, `1.10` as `1.1`; who wants the text wants what was written.
+    /// A number or a truth value. The library would write it anew, `1.10` as `1.1`; who wants the text wants what was
+    /// written.
     Plain,
     Text(String),
     List(Vec<Written>),
     Map(Vec<(u64, String, Written)>),
 }
 
-/// Reads the file's text; a failure is told as `LINE: what is wrong`. Nothing of the text is shown: it may be a key or a hash.
+/// Reads the file's text; a failure is told as `LINE: what is wrong`. Nothing of the text is shown: it may be a key
+/// or a hash.
 pub(super) fn parse(text: &str) -> Result<Node, String> {
     let written: Written = serde_saphyr::from_str(text).map_err(|error| {
         let line = error.location().map_or(1, |location| location.line());

@@ -34,8 +34,8 @@ struct Given<'a> {
 // === impl HttpConfig ===
 
 impl HttpConfig {
-    /// Reads `basic_auth`, `authorization` and `tls_config`, if they are there. Files are relative to `folder`, which is that
-    /// of the configuration.
+    /// Reads `basic_auth`, `authorization` and `tls_config`, if they are there. Files are relative to `folder`, which
+    /// is that of the configuration.
     pub fn read(fields: &mut Fields<'_>, folder: &Path) -> Self {
         let (basic, other) = (fields.place("basic_auth"), fields.place("authorization"));
         if let (Some(_), Some(second)) = (&basic, &other) {
