@@ -3,6 +3,7 @@
 //! The object stays as it was posted, unknown fields and their order included; what the proxy needs of it (labels, times,
 //! fingerprint) is read once. Labels are never changed, and an annotation that the rule set is never overwritten.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -17,8 +18,8 @@ mod validate;
 pub use fingerprint::Fingerprint;
 pub use validate::{Names, Refusal, Unreadable, read_batch};
 
-/// Names and texts that the proxy adds to an alert.
-pub type Annotations = IndexMap<&'static str, String>;
+/// Names and texts that the proxy adds to an alert. Most names are the defaults, which take no memory.
+pub type Annotations = IndexMap<Cow<'static, str>, String>;
 
 /// How long Prometheus goes on sending a resolved alert, and so how long a resolved message is worth delivering
 /// (`resolvedRetention` in Prometheus's `rules/alerting.go`).
@@ -84,8 +85,8 @@ impl Alert {
                 *present = Value::Object(Map::new());
             }
             if let Value::Object(present) = present {
-                for (&name, text) in annotations {
-                    present.entry(name).or_insert_with(|| Value::String(text.clone()));
+                for (name, text) in annotations {
+                    present.entry(&**name).or_insert_with(|| Value::String(text.clone()));
                 }
             }
         }
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn annotations_are_added_and_everything_else_stays_as_it_was() {
         let posted = r#"{"x":{"b":1.50,"a":[]},"labels":{"z":"","alertname":"T"},"annotations":{"output":"rule's"}}"#;
-        let added = Annotations::from([("output", "ours".to_owned()), ("client", "web-1".to_owned())]);
+        let added = Annotations::from([("output".into(), "ours".to_owned()), ("client".into(), "web-1".to_owned())]);
         let out = alert(posted, "2026-01-01T00:00:00Z").into_outgoing(&added);
         assert_eq!(
             out.json,
@@ -141,7 +142,7 @@ mod tests {
         let bare = alert(r#"{"labels":{"a":"b"}}"#, "2026-01-01T00:00:00Z").into_outgoing(&Annotations::new());
         assert_eq!((bare.json, bare.bare), (r#"{"labels":{"a":"b"}}"#.into(), None));
         let null = alert(r#"{"labels":{"a":"b"},"annotations":null}"#, "2026-01-01T00:00:00Z");
-        let added = Annotations::from([("client", "web-1".to_owned())]);
+        let added = Annotations::from([("client".into(), "web-1".to_owned())]);
         assert_eq!(null.into_outgoing(&added).json, r#"{"labels":{"a":"b"},"annotations":{"client":"web-1"}}"#);
     }
 

@@ -2,7 +2,10 @@
 //!
 //! The texts are made for people and for `examples/alertmanager/sensu.tmpl`, which turns them into the mail and the Slack
 //! message that Sensu sent. They say what the check says now, which may be more recent than the alert. Every text is
-//! bounded: annotations travel with each resend, and Alertmanager has no limit of its own.
+//! bounded: annotations travel with each resend, and Alertmanager has no limit of its own. A configuration may replace them and
+//! add others by templates, whose parts they are: see `annotate/template.rs`.
+
+use std::collections::BTreeMap;
 
 use check_result::api::Detail;
 use check_result::{CheckResult, Object};
@@ -13,7 +16,37 @@ use url::Url;
 
 use crate::alert::Annotations;
 
+mod template;
 mod text;
+
+pub use template::{InvalidAnnotation, Templates};
+
+/// The annotation that says why there is no detail, or not all of it.
+pub const ERROR: &str = "detail_error";
+
+/// The annotation that says how old the detail is.
+pub const AGE: &str = "detail_age";
+
+/// The default annotations (contract C4).
+const NAMES: [&str; 17] = [
+    "output",
+    "output_detail",
+    "client",
+    "address",
+    "command",
+    "status_word",
+    "exit_code",
+    "occurrences",
+    "duration",
+    "issued",
+    "issued_unix",
+    "subscriptions",
+    "notification",
+    "playbook",
+    "hook_output",
+    "detail_url",
+    AGE,
+];
 
 /// Bytes of every text but `output`.
 const TEXT: usize = 2_000;
@@ -32,35 +65,46 @@ pub struct Context<'a> {
     pub url: &'a Url,
     /// The zone of `issued`.
     pub zone: &'a TimeZone,
+    /// The alert's labels.
+    pub labels: &'a BTreeMap<String, String>,
     /// When the alert last changed.
     pub last_change: Timestamp,
     /// The time to count ages from.
     pub now: Timestamp,
 }
 
-/// The annotations for `detail`; those that it has nothing for are left out.
-pub fn annotate(detail: &Detail, context: &Context<'_>) -> Annotations {
+/// What a detail became.
+#[derive(Debug)]
+pub struct Annotated {
+    /// The annotations.
+    pub annotations: Annotations,
+    /// Why some of them could not be made.
+    pub error: Option<String>,
+}
+
+/// The default annotations for `detail`; those that it has nothing for are left out.
+fn annotate(detail: &Detail, context: &Context<'_>) -> Annotations {
     let result = &detail.result;
-    let fields = [
-        ("output", Some(text::first_line(result.output()))),
-        ("output_detail", Some(fit(result.output()))),
-        ("client", Some(fit(result.source().unwrap_or(result.client())))),
-        ("address", address(detail)),
-        ("command", result.text("command").map(fit)),
-        ("status_word", Some(result.status().to_string())),
-        ("exit_code", Some(result.exit_code().to_string())),
-        ("occurrences", Some(detail.occurrences.to_string())),
-        ("duration", result.duration().map(|seconds| seconds.to_string())),
-        ("issued", result.issued().and_then(|issued| sensu_time(issued, context.zone))),
-        ("issued_unix", result.issued().map(|issued| issued.to_string())),
-        ("subscriptions", subscriptions(detail)),
-        ("notification", result.text("notification").map(fit)),
-        ("playbook", result.text("playbook").map(fit)),
-        ("hook_output", hook_output(result)),
-        ("detail_url", Some(context.url.to_string())),
-        ("detail_age", old(result, context)),
+    let texts = [
+        Some(text::first_line(result.output())),
+        Some(fit(result.output())),
+        Some(fit(result.source().unwrap_or(result.client()))),
+        address(detail),
+        result.text("command").map(fit),
+        Some(result.status().to_string()),
+        Some(result.exit_code().to_string()),
+        Some(detail.occurrences.to_string()),
+        result.duration().map(|seconds| seconds.to_string()),
+        result.issued().and_then(|issued| sensu_time(issued, context.zone)),
+        result.issued().map(|issued| issued.to_string()),
+        subscriptions(detail),
+        result.text("notification").map(fit),
+        result.text("playbook").map(fit),
+        hook_output(result),
+        Some(context.url.to_string()),
+        old(result, context),
     ];
-    fields.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+    NAMES.into_iter().zip(texts).filter_map(|(name, text)| Some((name.into(), text?))).collect()
 }
 
 /// The text of `detail_error`: parts of it may come from the node.
@@ -138,18 +182,21 @@ mod tests {
         .unwrap()
     }
 
-    fn annotations(detail: &Detail, last_change: i64) -> Vec<(&'static str, String)> {
+    fn annotations(detail: &Detail, last_change: i64) -> Vec<(String, String)> {
         let context = Context {
             url: &"http://10.0.0.1:9780/api/v1/checks/disk".parse().unwrap(),
             zone: &TimeZone::fixed(jiff::tz::offset(9)),
+            labels: &BTreeMap::new(),
             last_change: Timestamp::from_second(last_change).unwrap(),
             now: Timestamp::from_second(last_change + 1).unwrap(),
         };
-        annotate(detail, &context).into_iter().collect()
+        let annotated = Templates::default().apply(detail, &context);
+        assert_eq!(annotated.error, None);
+        annotated.annotations.into_iter().map(|(name, text)| (name.into_owned(), text)).collect()
     }
 
-    fn of<'a>(annotations: &'a [(&'static str, String)], name: &str) -> Option<&'a str> {
-        annotations.iter().find(|(other, _)| *other == name).map(|(_, text)| text.as_str())
+    fn of<'a>(annotations: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        annotations.iter().find(|(other, _)| other == name).map(|(_, text)| text.as_str())
     }
 
     #[test]
@@ -181,13 +228,13 @@ mod tests {
             ("detail_url", "http://10.0.0.1:9780/api/v1/checks/disk"),
         ];
         let got = annotations(&detail, 1_787_000_700);
-        assert_eq!(got.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>(), want);
+        assert_eq!(got.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>(), want);
     }
 
     #[test]
     fn what_a_result_lacks_is_left_out() {
         let got = annotations(&detail(&json!({"name": "x", "output": "", "status": 127}), &json!({})), 0);
-        let names: Vec<_> = got.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = got.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
             ["output", "output_detail", "client", "status_word", "exit_code", "occurrences", "detail_url"]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -13,6 +14,7 @@ use service::ConfigError;
 use service::http::HttpConfig;
 
 use crate::alert::Names;
+use crate::annotate::Templates;
 
 mod alertmanagers;
 mod check;
@@ -59,6 +61,8 @@ pub struct Source {
     pub ports: Ports,
     /// How nodes are asked.
     pub http: HttpConfig,
+    /// What its details become.
+    pub annotations: Arc<Templates>,
 }
 
 /// How details are asked for.

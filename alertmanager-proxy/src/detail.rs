@@ -208,6 +208,11 @@ impl Target {
         Some(source.url.render(labels).map(|url| Self { source: index, url }))
     }
 
+    /// The source, in the configuration that it was found in.
+    pub fn source<'a>(&self, config: &'a Config) -> &'a Source {
+        &config.sources[self.source]
+    }
+
     /// The URL that is asked.
     pub fn url(&self) -> &Url {
         &self.url

@@ -87,6 +87,7 @@ pub struct Events {
     stripped: Family<Peer, Counter>,
     dropped: Family<Dropped, Counter>,
     enrichments: Family<Outcome, Counter>,
+    template_failures: Counter,
     fetches: Family<Outcome, Counter>,
     fetch_duration: Histogram,
     circuits_opened: Counter,
@@ -113,6 +114,7 @@ impl Events {
             stripped: Family::default(),
             dropped: Family::default(),
             enrichments: Family::default(),
+            template_failures: Counter::default(),
             fetches: Family::default(),
             fetch_duration: buckets(),
             circuits_opened: Counter::default(),
@@ -140,6 +142,11 @@ impl Events {
         to.register("alerts_stripped", "Alerts that an Alertmanager refused with their detail", self.stripped.clone());
         to.register("alerts_dropped", "Alerts that did not reach an Alertmanager, by reason", self.dropped.clone());
         to.register("enrichments", "Alerts that went on, by what they were given", self.enrichments.clone());
+        to.register(
+            "annotation_template_failures",
+            "Details that a template of the configuration failed on",
+            self.template_failures.clone(),
+        );
         to.register("detail_fetches", "Requests for a detail, by outcome", self.fetches.clone());
         to.register(
             "detail_fetch_duration_seconds",
@@ -186,6 +193,14 @@ impl Events {
         self.enrichments.get_or_create(&Outcome { outcome: with.word() }).inc();
         if with == Enrichment::Crowded && self.said.due("enriched", with.word()) {
             warn!("Alerts go on without their detail: too many wait for theirs (limits.held_alerts)");
+        }
+    }
+
+    /// A template of an annotation failed; the others were added.
+    pub fn template_failed(&self, error: &str) {
+        self.template_failures.inc();
+        if self.said.due("template_failed", "") {
+            warn!(error, "An annotation could not be made: {error}");
         }
     }
 

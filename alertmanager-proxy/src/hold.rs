@@ -98,7 +98,7 @@ impl Hold {
                     self.send(alert, &known.annotations(), Enrichment::Remembered);
                 }
                 None if held.len() >= setup.config.limits.held_alerts => {
-                    let known = self.learn(&alert, &target, Err(Failure::crowded()));
+                    let known = self.learn(&alert, &target, Err(Failure::crowded()), &setup);
                     self.send(alert, &known.annotations(), Enrichment::Crowded);
                 }
                 None => {
@@ -129,11 +129,11 @@ impl Hold {
             let Some((alert, changed)) = self.held(fingerprint) else { return };
             let Ok(answer) = in_time else {
                 let late = Failure::late(target, setup.config.hold);
-                self.release(&alert, self.learn(&alert, target, Err(late)), Enrichment::Failed);
+                self.release(&alert, self.learn(&alert, target, Err(late), setup), Enrichment::Failed);
                 // The next resend takes along what comes too late for this post.
                 let rest = timeout(setup.config.fetch.timeout, fetch);
                 if let Some(Ok(answer)) = self.stop.run_until_cancelled(rest).await {
-                    self.remember(&alert, self.learn(&alert, target, answer));
+                    self.remember(&alert, self.learn(&alert, target, answer, setup));
                 }
                 return;
             };
@@ -143,7 +143,7 @@ impl Hold {
                 continue;
             }
             let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
-            return self.release(&alert, self.learn(&alert, target, answer), enrichment);
+            return self.release(&alert, self.learn(&alert, target, answer, setup), enrichment);
         }
     }
 
@@ -173,19 +173,28 @@ impl Hold {
             let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
             let answer = timeout(fetch.timeout, setup.details.get(&target, not_before.into_std()));
             if let Some(Ok(answer)) = hold.stop.run_until_cancelled(answer).await {
-                hold.remember(&alert, hold.learn(&alert, &target, answer));
+                hold.remember(&alert, hold.learn(&alert, &target, answer, &setup));
             }
         });
     }
 
     /// What `answer` tells of the alert. Takes a while for a long output, so the lock is not held.
-    fn learn(&self, alert: &Alert, target: &Target, answer: Answer) -> Known {
+    fn learn(&self, alert: &Alert, target: &Target, answer: Answer, setup: &Setup) -> Known {
         let now = Timestamp::now();
         match answer {
             Ok(fetched) => {
-                let context =
-                    annotate::Context { url: target.url(), zone: &self.zone, last_change: alert.last_change(), now };
-                Known::detail(alert, &fetched, annotate::annotate(&fetched.detail, &context))
+                let context = annotate::Context {
+                    url: target.url(),
+                    zone: &self.zone,
+                    labels: alert.labels(),
+                    last_change: alert.last_change(),
+                    now,
+                };
+                let annotated = target.source(&setup.config).annotations.apply(&fetched.detail, &context);
+                if let Some(error) = &annotated.error {
+                    self.events.template_failed(error);
+                }
+                Known::detail(alert, &fetched, annotated)
             }
             Err(failure) => Known::failure(alert, &failure, self.memory.any_of(alert), now),
         }

@@ -144,7 +144,8 @@ impl Alert {
 }
 
 impl Names {
-    fn allow(self, name: &str) -> bool {
+    /// Whether `name` is valid.
+    pub fn allow(self, name: &str) -> bool {
         match self {
             Self::Utf8 => !name.is_empty(),
             Self::Legacy => {

@@ -25,6 +25,13 @@ pub(super) fn fit(raw: &str, max: usize) -> String {
     ends(&head, &tail, raw.len(), max)
 }
 
+/// Text made of texts that are clean already, with what a template put between them; at most `max` bytes.
+pub(super) fn finish(made: &str, max: usize) -> String {
+    let text = clean(made);
+    let text = text.trim_end_matches('\n');
+    if text.len() <= max { text.to_owned() } else { ends(text, text, text.len(), max) }
+}
+
 fn presentable(raw: &str) -> String {
     let text = clean(raw);
     redact(text.trim_end_matches('\n')).into_owned()

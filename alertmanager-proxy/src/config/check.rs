@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -10,6 +11,7 @@ use service::http::HttpConfig;
 
 use super::{Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, alertmanagers, networks, ports};
 use crate::alert::Names;
+use crate::annotate::Templates;
 
 const HOLD: Duration = Duration::from_secs(3);
 
@@ -21,12 +23,14 @@ pub(super) fn config(root: &Place<'_>, folder: &Path) -> Config {
     let alertmanagers = fields.needed_list("alertmanagers", "`- url: http://127.0.0.1:9093`");
     let sources = fields.list("sources");
     let nameservers = fields.list("nameservers");
+    let annotations = Arc::new(annotations(fields.place("annotations"), Templates::default()));
+    let shared = Shared { folder, annotations };
     let config = Config {
         alertmanagers: alertmanagers
             .iter()
             .fold(Vec::new(), |known, place| alertmanagers::alertmanager(place, known, folder)),
         nameservers: nameservers.iter().filter_map(|place| place.value(alertmanagers::name_server)).collect(),
-        sources: sources.iter().filter_map(|place| source(place, folder)).collect(),
+        sources: sources.iter().filter_map(|place| source(place, &shared)).collect(),
         hold: fields.duration("hold", WAITS, HOLD),
         fetch: fetch(fields.section("fetch")),
         forward: forward(fields.section("forward")),
@@ -37,13 +41,32 @@ pub(super) fn config(root: &Place<'_>, folder: &Path) -> Config {
     config
 }
 
-fn source(place: &Place<'_>, folder: &Path) -> Option<Source> {
+/// What stands in `place` beside the templates that hold `everywhere`, which it replaces where the name is the same.
+fn annotations(place: Option<Place<'_>>, everywhere: Templates) -> Templates {
+    let entries = place.map(|place| place.fields().all().collect::<Vec<_>>()).unwrap_or_default();
+    entries.into_iter().fold(everywhere, |mut templates, (name, place)| {
+        place.value(|text| templates.add(name, text).map_err(|error| error.to_string()));
+        templates
+    })
+}
+
+/// What the whole file says to its sources.
+struct Shared<'a> {
+    folder: &'a Path,
+    annotations: Arc<Templates>,
+}
+
+fn source(place: &Place<'_>, shared: &Shared<'_>) -> Option<Source> {
     let mut fields = place.fields();
     let matchers = fields.needed("match", "{check: \".+\"}");
     let url = fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"");
     let allow = fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked");
     let allow_ports = fields.list("allow_ports");
-    let http = HttpConfig::read(&mut fields, folder);
+    let http = HttpConfig::read(&mut fields, shared.folder);
+    let annotations = match fields.place("annotations") {
+        None => Arc::clone(&shared.annotations),
+        own => Arc::new(annotations(own, Templates::clone(&shared.annotations))),
+    };
     fields.end();
     let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(anchored)?));
     let matchers = matchers.map(|place| place.fields().all().filter_map(matcher).collect());
@@ -51,7 +74,7 @@ fn source(place: &Place<'_>, folder: &Path) -> Option<Source> {
     let ports: Vec<_> = allow_ports.iter().filter_map(|place| place.value(ports::parse)).collect();
     let template = |text: &str| UrlTemplate::new(text).map_err(|error| error.to_string());
     let (matchers, url) = (matchers.unwrap_or_default(), url?.value(template)?);
-    Some(Source { matchers, url, allow, ports: Ports::new(ports), http })
+    Some(Source { matchers, url, allow, ports: Ports::new(ports), http, annotations })
 }
 
 fn fetch(mut fields: Fields<'_>) -> Fetch {
@@ -183,6 +206,7 @@ sources:
   - match: {check: "("}
     url: "http://{{ instance }}"
     allow: [ten]
+    annotations: {run-book: x, a: "{{ ouput }}", detail_error: x}
   - url: "{{ labels.x }}"
 hold: 3
 fetch:
@@ -192,6 +216,7 @@ forward: {timeout: 2h, retries: 3}
 limits: {held_alerts: many}
 name_validation_scheme: [ascii]
 sourcess: []
+annotations: {b: "{{ output|shout }}"}
 "#,
         );
         for (line, field) in [
@@ -200,22 +225,26 @@ sourcess: []
             (5, "sources[0].match.check"),
             (6, "sources[0].url"),
             (7, "sources[0].allow[0]"),
-            (8, "sources[1].allow"),
-            (8, "sources[1].match"),
-            (8, "sources[1].url"),
-            (9, "hold"),
-            (11, "fetch.timeout"),
-            (12, "fetch.concurrency"),
-            (13, "forward.timeout"),
-            (13, "forward.retries"),
-            (14, "limits.held_alerts"),
-            (15, "name_validation_scheme"),
-            (16, "sourcess"),
+            (8, "sources[0].annotations.run-book"),
+            (8, "sources[0].annotations.a"),
+            (8, "sources[0].annotations.detail_error"),
+            (9, "sources[1].allow"),
+            (9, "sources[1].match"),
+            (9, "sources[1].url"),
+            (10, "hold"),
+            (12, "fetch.timeout"),
+            (13, "fetch.concurrency"),
+            (14, "forward.timeout"),
+            (14, "forward.retries"),
+            (15, "limits.held_alerts"),
+            (16, "name_validation_scheme"),
+            (17, "sourcess"),
+            (18, "annotations.b"),
         ] {
             let start = format!("{line}: {field}: ");
             assert!(told.iter().any(|failure| failure.starts_with(&start)), "{start} not in {told:#?}");
         }
-        assert_eq!(told.len(), 16, "{told:#?}");
+        assert_eq!(told.len(), 20, "{told:#?}");
     }
 
     #[test]

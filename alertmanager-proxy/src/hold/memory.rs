@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 
 use crate::alert::{Alert, Annotations, Fingerprint};
-use crate::annotate;
+use crate::annotate::{self, Annotated};
 use crate::detail::{Failure, Fetched};
 
 /// How long an alert is remembered that nobody sends any more: longer than Prometheus sends a resolved one.
@@ -28,8 +28,10 @@ pub(super) struct Known {
     detail: Arc<Annotations>,
     /// When the result of that detail was executed.
     executed: Option<Timestamp>,
-    /// Why there is no newer detail.
+    /// Why there is no newer detail, or not all of it.
     error: Option<Arc<str>>,
+    /// Whether the node answered when it was last asked.
+    answered: bool,
     /// Whether the alert was resolved then.
     resolved: bool,
     /// When the node was asked.
@@ -67,12 +69,13 @@ impl Memory {
 
 impl Known {
     /// A detail.
-    pub(super) fn detail(alert: &Alert, fetched: &Fetched, annotations: Annotations) -> Self {
+    pub(super) fn detail(alert: &Alert, fetched: &Fetched, annotated: Annotated) -> Self {
         let executed = fetched.detail.result.executed();
         Self {
-            detail: Arc::new(annotations),
+            detail: Arc::new(annotated.annotations),
             executed: executed.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-            error: None,
+            error: annotated.error.as_deref().map(|error| annotate::explain(error).into()),
+            answered: true,
             resolved: alert.is_resolved(),
             asked: fetched.asked,
             tried: Instant::now(),
@@ -84,21 +87,22 @@ impl Known {
         let executed = before.as_ref().and_then(|known| known.executed);
         let mut detail = before.map(|known| known.detail).unwrap_or_default();
         if let Some(executed) = executed {
-            Arc::make_mut(&mut detail).insert("detail_age", annotate::age(executed, now));
+            Arc::make_mut(&mut detail).insert(annotate::AGE.into(), annotate::age(executed, now));
         }
         let error = Some(annotate::explain(&failure.reason).into());
-        Self { detail, executed, error, resolved: alert.is_resolved(), asked: now, tried: Instant::now() }
+        let (resolved, tried) = (alert.is_resolved(), Instant::now());
+        Self { detail, executed, error, answered: false, resolved, asked: now, tried }
     }
 
     /// The annotations that tell only why there is no detail.
     pub(super) fn explained(error: &dyn Display) -> Annotations {
-        Annotations::from([("detail_error", annotate::explain(&error.to_string()))])
+        Annotations::from([(annotate::ERROR.into(), annotate::explain(&error.to_string()))])
     }
 
     /// The alert's annotations.
     pub(super) fn annotations(&self) -> Annotations {
         let mut annotations = Annotations::clone(&self.detail);
-        annotations.extend(self.error.as_deref().map(|error| ("detail_error", error.to_owned())));
+        annotations.extend(self.error.as_deref().map(|error| (annotate::ERROR.into(), error.to_owned())));
         annotations
     }
 
@@ -109,7 +113,7 @@ impl Known {
 
     /// Whether the output with which the check went back to normal is known.
     pub(super) fn is_final(&self) -> bool {
-        self.resolved && self.error.is_none()
+        self.resolved && self.answered
     }
 
     /// The same, being tried again now.

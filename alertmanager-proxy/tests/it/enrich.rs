@@ -158,3 +158,41 @@ async fn an_alert_that_is_resolved_while_it_is_held_goes_on_once() {
     proxy.stopped().await;
     assert_eq!(alertmanager.unseen(), Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn templates_add_replace_and_leave_out_annotations() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let own = "annotations: {output: '{{ output|lower }}', wiki: 'https://wiki/{{ labels.check }}', client: ''}";
+    let written = config(&[alertmanager.address], "annotations: {wiki: everywhere, address: '<{{ address }}>'}");
+    let proxy = Proxy::start(&written.replace("    allow:", &format!("    {own}\n    allow:")));
+    proxy.post(&json!([alert("disk", node.address)])).await;
+    let annotations = alertmanager.next().await["annotations"].take();
+    for (name, text) in [
+        ("output", json!("critical: / 93%")),
+        ("output_detail", json!("CRITICAL: / 93%")),
+        ("wiki", json!("https://wiki/disk")),
+        ("address", json!("<10.0.0.1>")),
+        ("client", Value::Null),
+        ("detail_error", Value::Null),
+    ] {
+        assert_eq!(annotations[name], text, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_template_that_fails_is_told_and_costs_nothing_else() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy =
+        Proxy::start(&config(&[alertmanager.address], "annotations: {ratio: '{{ 1 / (occurrences|int - 4) }}'}"));
+    let firing = alert("disk", node.address);
+    let resolved = resolved(firing.clone());
+    for posted in [&firing, &firing, &resolved, &resolved] {
+        proxy.post(&json!([posted])).await;
+        let annotations = alertmanager.next().await["annotations"].take();
+        assert_eq!((&annotations["output"], &annotations["ratio"]), (&json!("CRITICAL: / 93%"), &Value::Null));
+        let error = annotations["detail_error"].as_str().unwrap();
+        assert!(error.starts_with("the template of the annotation ratio fails: "), "{error}");
+    }
+    assert_eq!(node.asked(), 2, "an answer is an answer");
+    assert_eq!(proxy.metric("alertmanager_proxy_annotation_template_failures_total").await, Some(2.0));
+}
