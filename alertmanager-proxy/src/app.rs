@@ -15,10 +15,12 @@ use crate::config::Config;
 use crate::discover::Discovery;
 use crate::events::Events;
 use crate::forward::Forwarder;
+use crate::group_wait::{Watch, Watched};
 use crate::hold::Hold;
 use crate::intake::{self, Intake};
 use crate::passthrough::{self, Passthrough};
 use crate::setup::{OpenCircuits, Setup, SetupError, Shared};
+use crate::waiting::Waiting;
 
 /// A running proxy.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct App {
     hold: Arc<Hold>,
     bodies: Arc<Bodies>,
     passthrough: Arc<Passthrough>,
+    group_waits: Watch,
 }
 
 impl App {
@@ -45,10 +48,21 @@ impl App {
         let forwarder = Forwarder::start(Arc::clone(&setup), Arc::clone(&events));
         let discovery = Discovery::start(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
         let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
+        registry.register_collector(Box::new(Waiting {
+            setup: Arc::clone(&setup),
+            hold: Arc::clone(&hold),
+            forwarder: Arc::clone(&forwarder),
+        }));
+        let group_waits = Watch::start(Watched {
+            setup: Arc::clone(&setup),
+            forwarder: Arc::clone(&forwarder),
+            events: Arc::clone(&events),
+        });
         let bodies = Arc::new(Bodies::new(setup.load().config.limits.max_body_bytes));
         let passthrough =
             Passthrough { setup: Arc::clone(&setup), forwarder: Arc::clone(&forwarder), bodies: Arc::clone(&bodies) };
-        Ok(Self { setup, options, events, forwarder, discovery, hold, bodies, passthrough: Arc::new(passthrough) })
+        let passthrough = Arc::new(passthrough);
+        Ok(Self { setup, options, events, forwarder, discovery, hold, bodies, passthrough, group_waits })
     }
 
     /// The proxy's routes. What none of them takes goes to Alertmanager.
@@ -81,6 +95,7 @@ impl App {
         self.setup.store(Arc::new(Setup::new(config, &self.options, Arc::clone(&self.events))?));
         self.forwarder.reconcile();
         self.discovery.restart();
+        self.group_waits.again();
         Ok(())
     }
 

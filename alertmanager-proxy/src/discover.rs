@@ -74,8 +74,11 @@ async fn follow(lookup: Lookup, dns: Dns, forwarder: Arc<Forwarder>, events: Arc
     }
 }
 
-/// Hosts and ports, in a fixed order.
-async fn find(lookup: &Lookup, dns: &Dns) -> Result<Vec<(String, u16)>, LookupError> {
+/// Hosts and ports that `lookup` stands for now, in a fixed order; at least one.
+///
+/// # Errors
+/// See [`LookupError`].
+pub async fn find(lookup: &Lookup, dns: &Dns) -> Result<Vec<(String, u16)>, LookupError> {
     let mut found = match lookup.record {
         Record::Srv => dns.services(&lookup.name).await?,
         Record::A { port } => hosts(dns.records(&lookup.name, false).await?, port),

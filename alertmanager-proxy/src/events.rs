@@ -3,9 +3,7 @@
 //! What may happen to thousands of alerts at once is counted each time and logged at most once a minute, each kind for
 //! itself.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -16,8 +14,11 @@ use prometheus_client::registry::Registry;
 use tracing::{debug, error, info, warn};
 use url::Url;
 
-/// How long a repeated message stays silent.
-const SILENCE: Duration = Duration::from_secs(60);
+use crate::group_wait::ShortWait;
+
+mod said;
+
+use said::Said;
 
 /// Seconds; the hold is three by default.
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0];
@@ -93,11 +94,10 @@ pub struct Events {
     circuits_opened: Counter,
     circuits_untracked: Counter,
     hold_duration: Histogram,
-    held: Gauge,
-    pending: Family<Peer, Gauge>,
     up: Family<Peer, Gauge>,
     retries: Family<Peer, Counter>,
     lookup_failures: Family<Name, Counter>,
+    short_waits: Family<Peer, Gauge>,
     said: Said,
 }
 
@@ -120,11 +120,10 @@ impl Events {
             circuits_opened: Counter::default(),
             circuits_untracked: Counter::default(),
             hold_duration: buckets(),
-            held: Gauge::default(),
-            pending: Family::default(),
             up: Family::default(),
             retries: Family::default(),
             lookup_failures: Family::default(),
+            short_waits: Family::default(),
             said: Said::default(),
         };
         events.register(registry.sub_registry_with_prefix("alertmanager_proxy"));
@@ -164,8 +163,6 @@ impl Events {
             self.circuits_untracked.clone(),
         );
         to.register("hold_duration_seconds", "How long alerts waited for their detail", self.hold_duration.clone());
-        to.register("held_alerts", "Alerts that wait for their detail", self.held.clone());
-        to.register("pending_alerts", "Alerts that wait for an Alertmanager", self.pending.clone());
         to.register("alertmanager_up", "Whether the last delivery reached the Alertmanager", self.up.clone());
         to.register(
             "dns_lookup_failures",
@@ -173,6 +170,11 @@ impl Events {
             self.lookup_failures.clone(),
         );
         to.register("forward_retries", "Deliveries that failed and are tried again", self.retries.clone());
+        to.register(
+            "short_group_wait_routes",
+            "Routes of the Alertmanager whose group_wait is not longer than the hold",
+            self.short_waits.clone(),
+        );
     }
 
     /// Valid alerts were posted.
@@ -202,11 +204,6 @@ impl Events {
         if self.said.due("template_failed", "") {
             warn!(error, "An annotation could not be made: {error}");
         }
-    }
-
-    /// How many alerts are held.
-    pub fn held(&self, count: usize) {
-        self.held.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A held alert goes on after `wait`.
@@ -294,10 +291,17 @@ impl Events {
         }
     }
 
-    /// How many alerts wait for an Alertmanager.
-    pub fn pending(&self, alertmanager: &str, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.pending.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).set(count);
+    /// An Alertmanager was asked for its routes that do not wait longer than alerts may be held.
+    pub fn group_waits(&self, alertmanager: &str, hold: Duration, routes: Result<&[ShortWait], &str>) {
+        let routes = match routes {
+            Ok(routes) => routes,
+            Err(error) => return debug!(alertmanager, error, "Cannot tell {alertmanager}'s group_wait: {error}"),
+        };
+        let count = i64::try_from(routes.len()).unwrap_or(i64::MAX);
+        let before = self.short_waits.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).set(count);
+        if let Some(first) = routes.first().filter(|_| before != count) {
+            warn!(alertmanager, routes = count, "{alertmanager}: {}", first.told(hold));
+        }
     }
 
     /// An Alertmanager is in the configuration, or was found.
@@ -316,8 +320,8 @@ impl Events {
     pub fn forgotten(&self, alertmanager: &str) {
         let peer = Peer { alertmanager: alertmanager.to_owned() };
         info!(alertmanager, "Alerts no longer go to {alertmanager}");
-        self.pending.remove(&peer);
         self.up.remove(&peer);
+        self.short_waits.remove(&peer);
     }
 }
 
@@ -358,39 +362,5 @@ impl Enrichment {
             Self::Failed => "failed",
             Self::Crowded => "crowded",
         }
-    }
-}
-
-/// When each kind of message, an event and its reason, was last logged. Both come from the code, so there are few.
-#[derive(Debug, Default)]
-struct Said(Mutex<HashMap<(&'static str, &'static str), Instant>>);
-
-impl Said {
-    /// Whether a message of this kind may be logged now: once a minute.
-    fn due(&self, event: &'static str, reason: &'static str) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = said.get(&(event, reason)).is_none_or(|last| last.elapsed() >= SILENCE);
-        if due {
-            said.insert((event, reason), Instant::now());
-        }
-        due
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_kind_of_message_is_silent_for_itself() {
-        let said = Said::default();
-        for why in Loss::ALL {
-            assert!(said.due("dropped", why.word()), "{why:?}");
-            assert!(!said.due("dropped", why.word()), "{why:?}");
-        }
-        let minute_ago = Instant::now().checked_sub(SILENCE).unwrap();
-        said.0.lock().unwrap().insert(("dropped", Loss::Rejected.word()), minute_ago);
-        assert!(said.due("dropped", Loss::Rejected.word()));
-        assert!(!said.due("dropped", Loss::Stale.word()));
     }
 }

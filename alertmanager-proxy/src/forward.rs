@@ -27,7 +27,7 @@ mod peer;
 mod pending;
 mod post;
 
-pub use peer::Peer;
+pub use peer::{Peer, below};
 use pending::Pending;
 
 /// How long the sender of an Alertmanager that is no longer listed may still deliver.
@@ -159,6 +159,7 @@ impl Forwarder {
                 self.events.dropped(Loss::Stale, NONE, stale, "no Alertmanager was found in time");
             }
             batch.iter().for_each(|alert| self.give(alert, &peers));
+            self.homeless.delivered();
         }
     }
 
@@ -171,6 +172,11 @@ impl Forwarder {
         let alone = *self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         let down = || self.peers.load().iter().map(|peer| peer.down_for()).min().unwrap_or_default();
         alone.map_or_else(down, |since| since.elapsed())
+    }
+
+    /// The Alertmanagers in configured order.
+    pub fn peers(&self) -> Arc<Vec<Arc<Peer>>> {
+        self.peers.load_full()
     }
 
     /// The Alertmanagers in configured order, those that are known to be down last.

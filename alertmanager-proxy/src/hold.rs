@@ -15,6 +15,7 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -104,12 +105,18 @@ impl Hold {
                 None => {
                     let fingerprint = alert.fingerprint();
                     held.insert(fingerprint, Held::new(alert, now));
-                    self.events.held(held.len());
                     let hold = Arc::clone(self);
                     self.tracker.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
                 }
             },
         }
+    }
+
+    /// How many alerts are held, and for how long the oldest has been.
+    pub fn held_alerts(&self) -> (usize, Duration) {
+        let held = self.lock();
+        let oldest = held.values().map(|held| held.since.elapsed()).max();
+        (held.len(), oldest.unwrap_or_default())
     }
 
     /// Waits until every held alert has gone on. None is accepted any more.
@@ -151,7 +158,6 @@ impl Hold {
     fn release(&self, alert: &Alert, known: Known, enrichment: Enrichment) {
         let mut held = self.lock();
         let Some(Held { alert, since, .. }) = held.remove(&alert.fingerprint()) else { return };
-        self.events.held(held.len());
         self.events.waited(since.elapsed());
         let annotations = known.annotations();
         self.memory.put(alert.fingerprint(), known);

@@ -16,19 +16,23 @@ pub mod alert;
 pub mod annotate;
 mod app;
 pub mod body;
+mod check_config;
 pub mod config;
 pub mod detail;
 pub mod discover;
 pub mod dns;
 pub mod events;
 pub mod forward;
+pub mod group_wait;
 pub mod hold;
 pub mod intake;
 pub mod passthrough;
 pub mod setup;
+pub mod waiting;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,16 +46,44 @@ pub use config::Config;
 /// The command line.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "alertmanager-proxy", version, about = "Attaches each check's output to its alerts")]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 pub struct Flags {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub tool: Option<Tool>,
     /// Configuration: Alertmanagers, sources of details, limits
-    #[arg(long = "config.file", value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(long = "config.file", value_name = "FILE", required = true)]
+    pub config: Option<PathBuf>,
     /// Flags of the web server.
     #[command(flatten)]
     pub web: WebFlags<9095>,
     /// Flags of the log.
     #[command(flatten)]
     pub log: LogFlags,
+}
+
+/// What a person asks for.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Tool {
+    /// Say everything that is wrong with a configuration, and where alerts are held longer than Alertmanager waits
+    ///
+    /// Each Alertmanager that can be reached is asked for its routes. Exit status: 0 the configuration can be used, 1 it cannot.
+    CheckConfig {
+        /// The configuration
+        file: PathBuf,
+    },
+}
+
+impl Tool {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When it cannot be done at all.
+    pub fn run(&self, info: BuildInfo) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::CheckConfig { file } => check_config::run(info, file),
+        }
+    }
 }
 
 /// The program, its ports open.
@@ -67,9 +99,10 @@ impl Program {
     /// # Errors
     /// When the configuration cannot be used, or a port cannot be opened.
     pub fn start(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
-        let (config, mut server) = ConfigError::both(Config::load(&flags.config), Server::new(info, &flags.web))?;
+        let file = flags.config.clone().expect("the command line has a config file where it names no tool");
+        let (config, mut server) = ConfigError::both(Config::load(&file), Server::new(info, &flags.web))?;
         let app = Arc::new(App::start(config, ClientOptions::new(info), server.registry())?);
-        let (reloaded, file) = (Arc::clone(&app), flags.config.clone());
+        let reloaded = Arc::clone(&app);
         let server = server.routes(app.routes()).on_reload(move || {
             let (app, file) = (Arc::clone(&reloaded), file.clone());
             async move {

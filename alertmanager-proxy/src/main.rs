@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-fn main() -> ExitCode {
+fn main() -> anyhow::Result<ExitCode> {
     let flags = alertmanager_proxy::Flags::parse();
-    let (info, log) = (service::build_info!(), flags.log);
-    service::run(info, &log, service::Runtime::MultiThread, async |stop| {
+    let info = service::build_info!();
+    if let Some(tool) = &flags.tool {
+        return tool.run(info);
+    }
+    let log = flags.log;
+    Ok(service::run(info, &log, service::Runtime::MultiThread, async |stop| {
         alertmanager_proxy::Program::start(info, &flags)?.run(stop).await
-    })
+    }))
 }

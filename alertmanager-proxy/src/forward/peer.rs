@@ -41,6 +41,13 @@ pub(super) struct Parts {
     pub(super) events: Arc<Events>,
 }
 
+/// The URL of `path`, which begins with a slash, below a base URL.
+pub fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
+}
+
 /// The sender: delivers what is pending until it is told to stop and nothing is left.
 pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
     let target = peer.at("/api/v2/alerts");
@@ -58,7 +65,10 @@ pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
             None => Err((batch, "the program stops".to_owned())),
         };
         match delivered {
-            Ok(()) => waits = Waits::new(waits.stopping),
+            Ok(()) => {
+                peer.pending.delivered();
+                waits = Waits::new(waits.stopping);
+            }
             Err((rest, error)) => {
                 peer.pending.put_back(rest);
                 peer.set_down(true);
@@ -66,7 +76,6 @@ pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
                 waits.next(&peer).await;
             }
         }
-        parts.events.pending(&peer.name, peer.len());
     }
     let (left, retired) = (peer.len(), peer.retired.load(Ordering::Relaxed));
     if left > 0 && retired {
@@ -145,9 +154,7 @@ impl Peer {
 
     /// The URL of `path`, which begins with a slash, below the base URL.
     pub fn at(&self, path: &str) -> Url {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
-        url
+        below(&self.url, path)
     }
 
     /// Notes whether it could be reached.
@@ -166,8 +173,19 @@ impl Peer {
         self.pending.push(alert, room)
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many alerts wait for it.
+    pub fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// For how long the oldest alert has waited for it, also while it is being delivered; zero where none waits.
+    pub fn oldest(&self) -> Duration {
+        self.pending.oldest().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Lets the sender end once nothing is left, and at the latest after `limit`.

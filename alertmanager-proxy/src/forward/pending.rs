@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::alert::{Fingerprint, Outgoing};
 
@@ -25,7 +26,16 @@ pub(super) struct Pending {
 #[derive(Debug, Default)]
 struct Queue {
     order: VecDeque<Fingerprint>,
-    alerts: HashMap<Fingerprint, Arc<Outgoing>>,
+    alerts: HashMap<Fingerprint, Waiting>,
+    /// Since when the oldest alert waited of the batch that was taken last, until it is delivered.
+    taken: Option<Instant>,
+}
+
+/// An alert in the queue. A newer post of it has waited since the first one.
+#[derive(Debug)]
+struct Waiting {
+    alert: Arc<Outgoing>,
+    since: Instant,
 }
 
 impl Pending {
@@ -33,8 +43,13 @@ impl Pending {
     /// then.
     pub(super) fn push(&self, alert: Arc<Outgoing>, room: usize) -> bool {
         let mut queue = self.lock();
-        if queue.alerts.insert(alert.fingerprint, Arc::clone(&alert)).is_none() {
-            queue.order.push_back(alert.fingerprint);
+        let fingerprint = alert.fingerprint;
+        match queue.alerts.entry(fingerprint) {
+            Entry::Occupied(mut older) => older.get_mut().alert = alert,
+            Entry::Vacant(place) => {
+                place.insert(Waiting { alert, since: Instant::now() });
+                queue.order.push_back(fingerprint);
+            }
         }
         let full = queue.alerts.len() > room;
         if full {
@@ -48,11 +63,15 @@ impl Pending {
     /// Puts alerts back that could not be delivered, to the front, unless a newer post of them came meanwhile.
     pub(super) fn put_back(&self, alerts: Vec<Arc<Outgoing>>) {
         let mut queue = self.lock();
+        let since = queue.taken.take().unwrap_or_else(Instant::now);
         for alert in alerts.into_iter().rev() {
             let fingerprint = alert.fingerprint;
-            if let Entry::Vacant(place) = queue.alerts.entry(fingerprint) {
-                place.insert(alert);
-                queue.order.push_front(fingerprint);
+            match queue.alerts.entry(fingerprint) {
+                Entry::Occupied(mut newer) => newer.get_mut().since = since,
+                Entry::Vacant(place) => {
+                    place.insert(Waiting { alert, since });
+                    queue.order.push_front(fingerprint);
+                }
             }
         }
         drop(queue);
@@ -66,14 +85,27 @@ impl Pending {
         while batch.len() < BATCH && bytes < BATCH_BYTES {
             match queue.pop() {
                 None => break,
-                Some(alert) if alert.stale_at <= now => stale += 1,
-                Some(alert) => {
+                Some(Waiting { alert, .. }) if alert.stale_at <= now => stale += 1,
+                Some(Waiting { alert, since }) => {
                     bytes += alert.json.len();
                     batch.push(alert);
+                    queue.taken = Some(queue.taken.map_or(since, |oldest| oldest.min(since)));
                 }
             }
         }
         (batch, stale)
+    }
+
+    /// Notes that the batch that was taken needs nothing more.
+    pub(super) fn delivered(&self) {
+        self.lock().taken = None;
+    }
+
+    /// Since when the oldest alert waits, those that were taken and not delivered included.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        let queue = self.lock();
+        let first = queue.alerts.values().map(|waiting| waiting.since).min();
+        queue.taken.into_iter().chain(first).min()
     }
 
     /// Waits until there is something to take.
@@ -97,7 +129,7 @@ impl Pending {
 }
 
 impl Queue {
-    fn pop(&mut self) -> Option<Arc<Outgoing>> {
+    fn pop(&mut self) -> Option<Waiting> {
         let first = self.order.pop_front()?;
         self.alerts.remove(&first)
     }
@@ -145,6 +177,26 @@ mod tests {
         pending.push(alert("b", "b2"), 9);
         pending.put_back(batch);
         assert_eq!(taken(&pending), ["a1", "b2"]);
+    }
+
+    #[test]
+    fn an_alert_waits_from_its_first_post_until_it_is_delivered() {
+        let pending = Pending::default();
+        assert_eq!(pending.oldest(), None);
+        pending.push(alert("a", "a1"), 9);
+        let since = pending.oldest().unwrap();
+        while Instant::now() == since {}
+        pending.push(alert("a", "a2"), 9);
+        pending.push(alert("b", "b1"), 9);
+        assert_eq!(pending.oldest(), Some(since));
+        let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
+        assert_eq!(pending.oldest(), Some(since), "it was taken, but not delivered");
+        pending.push(alert("a", "a3"), 9);
+        pending.put_back(batch);
+        assert_eq!(pending.oldest(), Some(since));
+        assert_eq!(taken(&pending), ["b1", "a3"]);
+        pending.delivered();
+        assert_eq!(pending.oldest(), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ struct Taking {
     posts: watch::Sender<usize>,
     /// Whether posts are answered.
     open: watch::Sender<bool>,
+    /// The configuration that it says it has.
+    config: watch::Sender<String>,
 }
 
 impl Alertmanager {
@@ -35,9 +37,15 @@ impl Alertmanager {
 
     pub(crate) async fn start_at(address: SocketAddr) -> Self {
         let (sender, taken) = mpsc::unbounded_channel();
-        let state = Arc::new(Taking { taken: sender, posts: watch::Sender::new(0), open: watch::Sender::new(true) });
+        let state = Arc::new(Taking {
+            taken: sender,
+            posts: watch::Sender::new(0),
+            open: watch::Sender::new(true),
+            config: watch::Sender::new("route: {receiver: mail}".to_owned()),
+        });
         let router = Router::new()
             .route("/api/v2/alerts", post(take))
+            .route("/api/v2/status", get(status))
             .fallback(echo)
             .with_state(Arc::clone(&state))
             .layer(axum::extract::DefaultBodyLimit::disable());
@@ -47,6 +55,11 @@ impl Alertmanager {
     /// Lets every post wait for its answer, or no longer.
     pub(crate) fn answers(&self, whether: bool) {
         self.state.open.send_replace(whether);
+    }
+
+    /// Has another configuration from now on.
+    pub(crate) fn configure(&self, config: &str) {
+        self.state.config.send_replace(config.to_owned());
     }
 
     /// Waits until so many posts have come.
@@ -81,6 +94,11 @@ async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) 
         state.taken.send(alert).unwrap();
     }
     StatusCode::OK.into_response()
+}
+
+async fn status(State(state): State<Arc<Taking>>) -> Json<Value> {
+    let config = state.config.borrow().clone();
+    Json(json!({"cluster": {"status": "ready"}, "config": {"original": config}, "uptime": "2026-01-01T00:00:00Z"}))
 }
 
 /// Says what it was asked.

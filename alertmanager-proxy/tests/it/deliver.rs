@@ -140,3 +140,39 @@ async fn a_reload_changes_the_alertmanagers_and_a_bad_one_changes_nothing() {
     proxy.stopped().await;
     assert_eq!(one.unseen(), Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn what_waits_is_told_also_while_a_delivery_hangs() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], "limits: {held_alerts: 7, pending_alerts: 9}"));
+    let of = |name: &str| format!("alertmanager_proxy_{name}{{alertmanager=\"http://{}\"}}", alertmanager.address);
+    let (pending, age) = (of("pending_alerts"), of("oldest_unforwarded_alert_age_seconds"));
+    alertmanager.answers(false);
+    proxy.post(&json!([plain("a")])).await;
+    alertmanager.posted(1).await;
+    proxy.post(&json!([plain("b"), plain("c")])).await;
+    assert_eq!(proxy.metric(&pending).await, Some(2.0));
+    assert!(proxy.metric(&age).await > Some(0.0));
+    assert_eq!(proxy.metric("alertmanager_proxy_held_alerts_limit").await, Some(7.0));
+    assert_eq!(proxy.metric("alertmanager_proxy_pending_alerts_limit").await, Some(9.0));
+    alertmanager.answers(true);
+    for name in ["a", "b", "c"] {
+        assert_eq!(alertmanager.next().await, plain(name));
+    }
+    proxy.until_metric(&age, 0.0).await;
+    assert_eq!(proxy.metric(&pending).await, Some(0.0));
+}
+
+#[tokio::test]
+async fn what_is_held_is_told() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 20s}"));
+    proxy.post(&json!([alert("gated", node.address)])).await;
+    assert_eq!(proxy.metric("alertmanager_proxy_held_alerts ").await, Some(1.0));
+    let age = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds";
+    let age = format!("{age}{{alertmanager=\"http://{}\"}}", alertmanager.address);
+    assert!(proxy.metric(&age).await > Some(0.0));
+    node.open();
+    alertmanager.next().await;
+    assert_eq!(proxy.metric("alertmanager_proxy_held_alerts ").await, Some(0.0));
+}

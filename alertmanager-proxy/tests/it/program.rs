@@ -2,10 +2,16 @@
 
 use std::process::{Command, Output};
 
+use serde_json::json;
+
+use crate::alertmanager::Alertmanager;
+use crate::world::{Proxy, closed_port, config};
+
+/// The exit code, and what was told on standard error and standard output.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } =
+    let Output { status, stderr, stdout } =
         Command::new(env!("CARGO_BIN_EXE_alertmanager-proxy")).args(arguments).output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
+    (status.code(), String::from_utf8([stderr, stdout].concat()).unwrap())
 }
 
 #[test]
@@ -34,4 +40,53 @@ fn a_missing_config_ends_it() {
     let (code, told) = run(&[]);
     assert_eq!(code, Some(2));
     assert!(told.contains("--config.file <FILE>"), "{told}");
+}
+
+#[test]
+fn check_config_tells_every_failure() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("bad.yml");
+    std::fs::write(&file, "alertmanagers: [{url: am}]\nhold: soon\nannotations: {a: '{{'}\n").unwrap();
+    let (code, told) = run(&["check-config", file.to_str().unwrap()]);
+    let lines: Vec<_> = told.lines().map(|line| line.strip_prefix(file.to_str().unwrap()).unwrap()).collect();
+    assert_eq!((code, lines.len()), (Some(1), 3), "{told}");
+    for (line, says) in
+        lines.iter().zip([":1: alertmanagers[0].url: ", ":2: hold: ", ":3: annotations.a: not a template"])
+    {
+        assert!(line.starts_with(says), "{told}");
+    }
+    assert_eq!(run(&["check-config", "/nowhere/x.yml"]).0, Some(1));
+    assert_eq!(run(&["check-config"]).0, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_config_asks_alertmanagers_for_their_group_wait() {
+    let (fine, short, down) = (Alertmanager::start().await, Alertmanager::start().await, closed_port().await);
+    short.configure("route: {receiver: mail, routes: [{group_wait: 1s}, {receiver: pager, group_wait: 5m}]}");
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("proxy.yml");
+    std::fs::write(&file, config(&[fine.address, short.address, down], "")).unwrap();
+    let (code, told) =
+        tokio::task::spawn_blocking(move || run(&["check-config", file.to_str().unwrap()])).await.unwrap();
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 4), "{told}");
+    assert!(lines[0].ends_with("proxy.yml: valid; Alertmanagers: 3, sources: 1"), "{told}");
+    assert_eq!(lines[1], format!("http://{}: every group_wait is longer than the hold", fine.address));
+    let says =
+        "WARNING: route.routes[0] (receiver mail) has a group_wait of 1s, which must be longer than the hold of 3s";
+    assert!(lines[2].starts_with(&format!("http://{}: {says}", short.address)), "{told}");
+    assert!(lines[3].contains("not known: Connection refused"), "{told}");
+}
+
+#[tokio::test]
+async fn a_hold_that_group_wait_does_not_cover_is_shown() {
+    let alertmanager = Alertmanager::start().await;
+    alertmanager.configure("route: {receiver: mail, routes: [{group_wait: 1s}, {group_wait: 5s}]}");
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let series =
+        format!("alertmanager_proxy_short_group_wait_routes{{alertmanager=\"http://{}\"}}", alertmanager.address);
+    proxy.until_metric(&series, 1.0).await;
+    proxy.configure(&config(&[alertmanager.address], "hold: 6s"));
+    assert_eq!(proxy.client.post(proxy.url("/-/reload")).json(&json!({})).send().await.unwrap().status(), 200);
+    proxy.until_metric(&series, 2.0).await;
 }

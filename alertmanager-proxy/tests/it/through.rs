@@ -35,7 +35,7 @@ async fn the_next_alertmanager_answers_for_one_that_is_down() {
     let silence = proxy.client.post(proxy.url("/api/v2/silences")).body("{}").send().await.unwrap();
     assert_eq!(silence.status(), 418, "no connection came about, so a post can go to the next one");
     let alone = Proxy::start(&config(&[down], ""));
-    let (status, text) = alone.get("/api/v2/status").await;
+    let (status, text) = alone.get("/api/v2/receivers").await;
     assert_eq!(status, 502);
     assert!(text.contains("no Alertmanager could be reached") && text.contains("Connection refused"), "{text}");
 }
@@ -74,7 +74,7 @@ async fn a_password_for_the_proxy_is_not_passed_on() {
     let users = "basic_auth_users: {me: $2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG}\n";
     for (web, passed) in [(users, false), ("", true)] {
         let proxy = Proxy::start_with_web_config(&config, web);
-        let request = proxy.client.get(proxy.url("/api/v2/status")).basic_auth("me", Some("secret"));
+        let request = proxy.client.get(proxy.url("/api/v2/receivers")).basic_auth("me", Some("secret"));
         let (status, text) = read(request.send().await.unwrap()).await;
         assert_eq!(status, 418, "{text}");
         assert_eq!(text.contains("authorization: Basic "), passed, "{text}");
@@ -113,7 +113,7 @@ async fn credentials_of_the_proxy_go_to_alertmanager_instead_of_anybodys() {
     let own = config(&[alertmanager.address], "")
         .replace("}]", ",\"basic_auth\":{\"username\":\"proxy\",\"password\":\"x\"}}]");
     let proxy = Proxy::start(&own);
-    let request = proxy.client.get(proxy.url("/api/v2/status")).bearer_auth("somebody's");
+    let request = proxy.client.get(proxy.url("/api/v2/receivers")).bearer_auth("somebody's");
     let (_, text) = read(request.send().await.unwrap()).await;
     assert!(text.contains("authorization: Basic cHJveHk6eA==") && !text.contains("somebody"), "{text}");
 }

@@ -71,6 +71,12 @@ impl Proxy {
         text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
     }
 
+    /// Waits until the series has that value.
+    pub(crate) async fn until_metric(&self, series: &str, value: f64) {
+        let reached = async { while self.metric(series).await != Some(value) {} };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the metric gets there");
+    }
+
     pub(crate) async fn stopped(self) {
         self.stop.cancel();
         tokio::time::timeout(PATIENCE, self.program).await.expect("the proxy stops").unwrap().unwrap();
