@@ -63,6 +63,7 @@ impl History {
     }
 
     fn remember(&mut self, entry: HistoryEntry, limits: &HistoryLimits) {
+        self.grow(limits);
         self.results.push_front(entry);
         while self.results.len() > limits.results {
             if let Some(change) = self.results.pop_back().filter(|oldest| oldest.changed) {
@@ -70,6 +71,15 @@ impl History {
             }
         }
         self.changes.truncate(limits.changes);
+    }
+
+    /// Makes room for one more, and not for twice as many as there may be: every check has a history.
+    fn grow(&mut self, limits: &HistoryLimits) {
+        let len = self.results.len();
+        if len == self.results.capacity() {
+            let missing = limits.results.saturating_add(1).saturating_sub(len);
+            self.results.reserve_exact(len.max(4).min(missing).max(1));
+        }
     }
 }
 
