@@ -91,7 +91,7 @@ async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
     let checks: Vec<_> = (0..200).map(|number| format!("check-{number}")).collect();
     let names: Vec<_> = checks.iter().map(String::as_str).collect();
     pair.log(0, &names, 2, "bad").await.unwrap();
-    let metrics = format!("{}/metrics", pair.url(Member::Proxy));
+    let metrics = format!("{}/metrics", pair.url(Member::Proxy(0)));
     until("the proxy to take alerts", PATIENCE, || async {
         let page = e2e::get_text(&metrics).await?;
         anyhow::ensure!(!page.contains("\nalertmanager_proxy_alerts_received_total 0\n"), "none yet");
@@ -99,8 +99,8 @@ async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
     })
     .await
     .unwrap();
-    pair.kill(Member::Proxy).await.unwrap();
-    pair.spawn(Member::Proxy).await.unwrap();
+    pair.kill(Member::Proxy(0)).await.unwrap();
+    pair.spawn(Member::Proxy(0)).await.unwrap();
     for check in names {
         assert_eq!(output(&told(&pair, check, true).await), format!("{check} on 0: bad"));
         assert_eq!(times(&pair, check, true), 1, "{check}");
@@ -127,13 +127,13 @@ async fn a_node_that_hangs_costs_its_own_output_alone() {
 #[tokio::test]
 async fn an_alert_older_than_the_group_wait_has_its_output_at_once() {
     let (mut pair, _data) = pair().await;
-    for member in BOTH.into_iter().chain([Member::Proxy]) {
+    for member in BOTH.into_iter().chain([Member::Proxy(0)]) {
         pair.kill(member).await.unwrap();
     }
     pair.log(0, &["disk"], 2, "full").await.unwrap();
     // Alertmanager's group_wait is 3 s, and it skips it for an alert that began before.
     knows(&pair, "time()-ALERTS_FOR_STATE%7Bcheck%3D%22disk%22%7D%3E6").await;
-    for member in BOTH.into_iter().chain([Member::Proxy]) {
+    for member in BOTH.into_iter().chain([Member::Proxy(0)]) {
         pair.spawn(member).await.unwrap();
     }
     assert_eq!(output(&told(&pair, "disk", true).await), "disk on 0: full");
@@ -160,4 +160,22 @@ async fn an_alert_that_is_resolved_within_the_group_wait_is_not_told() {
     pair.log(1, &[LATER], 2, "still").await.unwrap();
     told(&pair, LATER, true).await;
     assert_eq!((times(&pair, BRIEF, true), times(&pair, BRIEF, false)), (0, 0), "{:#?}", pair.told.all());
+}
+
+#[tokio::test]
+async fn two_proxies_side_by_side_tell_each_alert_once() {
+    let (mut pair, _data) = pair().await;
+    pair.spawn(Member::Proxy(1)).await.unwrap();
+    pair.log(0, &["disk"], 2, "full").await.unwrap();
+    assert_eq!(output(&told(&pair, "disk", true).await), "disk on 0: full");
+    pair.kill(Member::Proxy(0)).await.unwrap();
+    pair.log(1, &["memory"], 2, "used").await.unwrap();
+    assert_eq!(output(&told(&pair, "memory", true).await), "memory on 1: used");
+    pair.spawn(Member::Proxy(0)).await.unwrap();
+    pair.log(0, &["disk"], 0, "fine").await.unwrap();
+    pair.log(1, &["memory"], 0, "fine").await.unwrap();
+    for (check, text) in [("disk", "disk on 0: fine"), ("memory", "memory on 1: fine")] {
+        assert_eq!(output(&told(&pair, check, false).await), text);
+        assert_eq!((times(&pair, check, true), times(&pair, check, false)), (1, 1), "{:#?}", pair.told.all());
+    }
 }

@@ -47,8 +47,8 @@ groups:
 pub enum Member {
     /// One of the two gossiping Alertmanagers.
     Alertmanager(usize),
-    /// alertmanager-proxy.
-    Proxy,
+    /// alertmanager-proxy; the second one is not started with the others.
+    Proxy(usize),
     /// checkscript-agent on one of the two nodes.
     Agent(usize),
     /// One of the two Prometheus.
@@ -67,10 +67,11 @@ pub struct Pair {
 }
 
 impl Member {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Alertmanager(0),
         Self::Alertmanager(1),
-        Self::Proxy,
+        Self::Proxy(0),
+        Self::Proxy(1),
         Self::Agent(0),
         Self::Agent(1),
         Self::Prometheus(0),
@@ -80,19 +81,15 @@ impl Member {
     fn part(self) -> Part {
         match self {
             Self::Alertmanager(_) => Part::Alertmanager,
-            Self::Proxy => Part::Proxy,
+            Self::Proxy(_) => Part::Proxy,
             Self::Agent(_) => Part::Agent,
             Self::Prometheus(_) => Part::Prometheus,
         }
     }
 
     fn name(self) -> String {
-        match self {
-            Self::Proxy => self.part().name().to_owned(),
-            Self::Alertmanager(number) | Self::Agent(number) | Self::Prometheus(number) => {
-                format!("{}-{number}", self.part().name())
-            }
-        }
+        let (Self::Alertmanager(number) | Self::Proxy(number) | Self::Agent(number) | Self::Prometheus(number)) = self;
+        format!("{}-{number}", self.part().name())
     }
 }
 
@@ -101,19 +98,19 @@ impl Pair {
     pub async fn start(data: &Path) -> anyhow::Result<Self> {
         let sink = TcpListener::bind("127.0.0.1:0").await?;
         // All are held while they are chosen, so that none comes twice.
-        let held = (0..9).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let held = (0..10).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
         drop(held);
         let mut pair = Self {
             told: Received::default(),
             data: data.to_owned(),
             ports: Member::ALL.into_iter().zip(ports.iter().copied()).collect(),
-            gossip: [ports[7], ports[8]],
+            gossip: [ports[8], ports[9]],
             processes: BTreeMap::new(),
         };
         pair.configure(sink.local_addr()?.port())?;
         pair.told = start_webhook(sink);
-        for member in Member::ALL {
+        for member in Member::ALL.into_iter().filter(|member| *member != Member::Proxy(1)) {
             pair.spawn(member).await?;
         }
         Ok(pair)
@@ -205,13 +202,13 @@ impl Pair {
 
     fn prometheus(&self, number: usize) -> String {
         let nodes = [0, 1].map(|node| self.address(Member::Agent(node))).join(", ");
+        let proxies = [0, 1].map(|proxy| self.address(Member::Proxy(proxy))).join(", ");
         format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s, external_labels: {{replica: '{number}'}}}}\n\
              rule_files: [rules.yml]\n\
              alerting:\n  alert_relabel_configs: [{{action: labeldrop, regex: replica}}]\n  \
-             alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]\n\
-             scrape_configs: [{{job_name: checkscript, static_configs: [{{targets: [{nodes}]}}]}}]\n",
-            self.address(Member::Proxy)
+             alertmanagers: [{{static_configs: [{{targets: [{proxies}]}}]}}]\n\
+             scrape_configs: [{{job_name: checkscript, static_configs: [{{targets: [{nodes}]}}]}}]\n"
         )
     }
 
@@ -224,7 +221,7 @@ impl Pair {
         let mut command = Command::new(program(member.part()));
         command.current_dir(&self.data).arg(format!("--web.listen-address={}", self.address(member)));
         match member {
-            Member::Proxy => command.arg("--config.file=proxy.yml"),
+            Member::Proxy(_) => command.arg("--config.file=proxy.yml"),
             Member::Agent(node) => {
                 command.arg(format!("--check.log={}", self.check_log(node).display())).arg("--state.file=")
             }
