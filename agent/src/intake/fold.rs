@@ -51,6 +51,7 @@ impl Fold {
         self.store.publish(settled.collect());
         changed
     }
+
     fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
         match read_line(record) {
             Line::Result(logged) => self.take_run(log, Run::of(&logged), record),
