@@ -1,11 +1,11 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
-# make lint | unit | e2e | rules | templates | transparency | checks    the parts of it
+# make lint | unit | e2e | rules | templates | transparency | checks | pushgateway    the parts of it
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
 # make soak            ten minutes of 500 checks a second; fails if anything grows
 #
-# Debian's Prometheus and Alertmanager are unpacked into target/tools where they are not on the path; no service is installed.
+# Debian's Prometheus, Alertmanager and Pushgateway are unpacked into target/tools where they are not on the path; no service is installed.
 
 CARGO ?= cargo
 # nextest runs each test in a process of its own; plain `cargo test` does as well where it is missing. Each end-to-end test runs
@@ -17,13 +17,13 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates transparency checks tools build bench bench-build soak fuzz
+.PHONY: demo test lint unit e2e rules templates transparency checks pushgateway tools build bench bench-build soak fuzz
 .DEFAULT_GOAL := test
 
 demo: tools build
 	@target/debug/demo $(if $(ONCE),--once)
 
-test: lint rules templates checks unit transparency e2e
+test: lint rules templates checks unit transparency pushgateway e2e
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -47,6 +47,9 @@ transparency: tools build
 
 checks:
 	scripts/test-checks.sh
+
+pushgateway: tools build
+	scripts/test-pushgateway.sh
 
 tools:
 	@scripts/tools.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the real Prometheus and Alertmanager, with promtool and amtool, and logrotate within reach: target/tools/bin; and
+# Puts the real Prometheus, Alertmanager and Pushgateway, with promtool and amtool, and logrotate within reach: target/tools/bin; and
 # libfaketime, which sets the clock of one process: target/tools/lib.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
@@ -31,6 +31,10 @@ check_toolchain() {
     if ! command -v cargo >/dev/null; then
         say "no cargo: install Rust from https://rustup.rs, and see rust-version in Cargo.toml for the oldest that works"
         return 1
+    fi
+    if ! command -v python3 >/dev/null; then
+        say "no python3, which compares our servers with the real ones: install Debian's python3"
+        missing=1
     fi
     if ! cargo fmt --version >/dev/null 2>&1; then
         say "no rustfmt: rustup component add rustfmt"
@@ -130,6 +134,7 @@ place_all() {
     packages=()
     { place prometheus prometheus && place promtool promtool; } || packages+=(prometheus)
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
+    place pushgateway prometheus-pushgateway pushgateway || packages+=(prometheus-pushgateway)
     place logrotate logrotate || packages+=(logrotate libpopt0)
     place_library faketime/libfaketime.so.1 || packages+=(libfaketime)
     [[ ${#packages[@]} -eq 0 ]]
@@ -165,7 +170,8 @@ download_with_fresh_lists() {
 }
 
 fetch() {
-    local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool and logrotate on PATH:
+    local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
+    prometheus-pushgateway) and logrotate on PATH:
     Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
@@ -201,6 +207,7 @@ main() {
         exit 1
     fi
     "$bin/promtool" --version 2>&1 | sed -n '1s/^promtool, version \([^ ]*\).*/tools.sh: Prometheus \1/p' >&2
+    "$bin/pushgateway" --version 2>&1 | sed -n '1s/^pushgateway, version \([^ ]*\).*/tools.sh: Pushgateway \1/p' >&2
     "$bin/amtool" --version 2>&1 | sed -n '1s/^amtool, version \([^ ]*\).*/tools.sh: Alertmanager \1/p' >&2
 }
 

@@ -18,10 +18,11 @@
 //! assert_eq!(page.lines().last(), Some(r#"checkscript_status{check="disk"} 2"#));
 //! ```
 //!
-//! Not here: a parser, and the protobuf format.
+//! What others measured, and is passed on in any format, has a model of its own with readers: [`pushed`].
 
 mod family;
 mod format;
+pub mod pushed;
 mod registry;
 mod text;
 

@@ -64,7 +64,11 @@ fn write_sample(sample: &Sample, out: &mut String) {
 }
 
 /// Escapes backslash and line feed, and the double quote where the format wants it (label values; help in OpenMetrics).
-fn escape(text: &str, quotes: bool, out: &mut String) {
+pub(crate) fn escape(text: &str, quotes: bool, out: &mut String) {
+    if !text.contains(['\\', '\n', '"']) {
+        out.push_str(text);
+        return;
+    }
     for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),

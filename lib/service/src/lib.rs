@@ -76,5 +76,5 @@ pub use info::BuildInfo;
 pub use listen::{ListenAddress, ListenAddressError};
 pub use run::{Runtime, run};
 pub use serve::Timeouts;
-pub use server::{Bound, Landing, Readiness, Server};
+pub use server::{Bound, Landing, Readiness, RouteName, Server};
 pub use tls::provider as tls_provider;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::landing::Landing;
+pub use self::layers::RouteName;
 pub use self::readiness::Readiness;
 
 use self::reload::Reloading;
@@ -49,6 +50,7 @@ pub struct Server {
     http: Arc<HttpMetrics>,
     registry: Registry,
     families: Vec<scrape::Families>,
+    own_endpoints: Option<OwnEndpoints>,
     routes: Router,
     restricted: Option<(Router, Allowed)>,
     max_requests: Option<usize>,
@@ -57,6 +59,9 @@ pub struct Server {
     reloading: Option<Reloading>,
     readiness: Readiness,
 }
+
+/// Makes the routes of the metrics endpoint.
+type OwnEndpoints = Box<dyn FnOnce(Registry) -> Router + Send>;
 
 enum Sockets {
     Systemd,
@@ -89,6 +94,7 @@ impl Server {
             http,
             registry,
             families: Vec::new(),
+            own_endpoints: None,
             routes: Router::new(),
             restricted: None,
             max_requests: None,
@@ -109,6 +115,14 @@ impl Server {
     #[must_use]
     pub fn families(mut self, families: impl Fn() -> Vec<Family> + Send + Sync + 'static) -> Self {
         self.families.push(Box::new(families));
+        self
+    }
+
+    /// Leaves metrics and health to the program: `metrics` makes the routes that scrapes ask, of all that is registered, and
+    /// `/-/healthy` and `/-/ready` are the program's own. For a program that answers in another server's words.
+    #[must_use]
+    pub fn own_endpoints(mut self, metrics: impl FnOnce(Registry) -> Router + Send + 'static) -> Self {
+        self.own_endpoints = Some(Box::new(metrics));
         self
     }
 
@@ -203,14 +217,20 @@ impl Server {
     }
 
     fn router(&mut self) -> Router {
-        let scrape = Scrape::new(std::mem::take(&mut self.registry), std::mem::take(&mut self.families));
+        let registry = std::mem::take(&mut self.registry);
+        let (scrapes, health) = match self.own_endpoints.take() {
+            Some(metrics) => (metrics(registry), Router::new()),
+            None => {
+                let scrape = Scrape::new(registry, std::mem::take(&mut self.families));
+                let healthy = get(async || (StatusCode::OK, "OK\n"));
+                (scrape.routes(), self.readiness.routes().route("/-/healthy", healthy))
+            }
+        };
         let bounded = |routes| match self.max_requests {
             Some(limit) => layers::bounding(routes, limit, &self.http),
             None => routes,
         };
-        let mut router = bounded(std::mem::take(&mut self.routes))
-            .merge(self.readiness.routes())
-            .route("/-/healthy", get(async || (StatusCode::OK, "OK\n")));
+        let mut router = bounded(std::mem::take(&mut self.routes)).merge(health);
         if let Some(reloading) = &self.reloading {
             router = router.merge(reloading.routes());
         }
@@ -218,7 +238,7 @@ impl Server {
             router = router.merge(landing.routes(self.info));
         }
         let web = Arc::clone(&self.web);
-        let mut guarded = layers::admitting(scrape.routes(), self.metrics_policy.clone(), &web);
+        let mut guarded = layers::admitting(scrapes, self.metrics_policy.clone(), &web);
         if let Some((routes, allowed)) = self.restricted.take() {
             guarded = guarded.merge(layers::admitting(bounded(routes), Policy::Only(allowed), &web));
         }

@@ -20,6 +20,11 @@ use crate::body::Guarded;
 use crate::metrics::HttpMetrics;
 use crate::web_config::Live;
 
+/// The name of the route that made an answer, among its extensions, where a program finds its routes by itself: the label
+/// `handler` of the metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteName(pub &'static str);
+
 /// Puts the layers around all routes, the fallback included.
 pub(super) fn around(router: Router, web: Arc<Live>, http: Arc<HttpMetrics>) -> Router {
     let panics = Arc::clone(&http);
@@ -86,7 +91,8 @@ async fn measure(State(http): State<Arc<HttpMetrics>>, request: Request, next: N
     let handler = request.extensions().get::<MatchedPath>().cloned();
     let method = label(request.method());
     let response = next.run(request).await;
-    let handler = handler.as_ref().map_or("other", MatchedPath::as_str);
+    let named = response.extensions().get::<RouteName>().map(|name| name.0);
+    let handler = named.or(handler.as_ref().map(MatchedPath::as_str)).unwrap_or("other");
     http.answered(handler, method, response.status().as_u16(), started.elapsed());
     response
 }

@@ -1,0 +1,373 @@
+//! Reading the classic text format as Prometheus's Go parser does: what it takes, what it refuses, and in which words.
+
+mod token;
+
+use std::collections::HashMap;
+
+use self::token::{float, lossy, quoted, text, unescape};
+use super::{Bucket, Histogram, Metric, MetricFamily, MetricType, Quantile, Summary, Value};
+
+/// What is wrong with a text, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("text format parsing error in line {line}: {message}")]
+pub struct ParseError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Reads a text into families, in the order in which they first appear; a family may come in pieces. Those without metrics are left
+/// out.
+///
+/// # Errors
+/// At the first thing that the format does not allow: see [`ParseError`].
+pub fn parse_text(input: &[u8]) -> Result<Vec<MetricFamily>, ParseError> {
+    let mut parser = Parser { input, at: 0, families: Vec::new(), by_name: HashMap::new(), composites: HashMap::new() };
+    let mut line = 0;
+    loop {
+        line += 1;
+        match parser.line() {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(message) => return Err(ParseError { line, message }),
+        }
+    }
+    let families = parser.families.into_iter().filter(|family| !family.metrics.is_empty());
+    Ok(families.map(Pending::settle).collect())
+}
+
+/// A failure in words, without its line.
+type Wrong = String;
+
+struct Parser<'a> {
+    input: &'a [u8],
+    at: usize,
+    families: Vec<Pending>,
+    by_name: HashMap<String, usize>,
+    /// Which metric of a family the lines of a summary or histogram with these labels belong to.
+    composites: HashMap<(usize, Vec<(String, String)>), usize>,
+}
+
+/// A family whose type may still be told.
+struct Pending {
+    name: String,
+    help: Option<String>,
+    kind: Option<MetricType>,
+    metrics: Vec<Metric>,
+}
+
+/// Which part of its family a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Plain,
+    Sum,
+    Count,
+}
+
+/// One sample line, before its value.
+struct Sample {
+    family: usize,
+    part: Part,
+    labels: Vec<(String, String)>,
+    /// The `le` of a histogram's line or the `quantile` of a summary's.
+    bound: Option<f64>,
+}
+
+impl Pending {
+    fn settle(self) -> MetricFamily {
+        let kind = self.kind.unwrap_or(MetricType::Untyped);
+        MetricFamily { name: self.name, help: self.help, kind, metrics: self.metrics }
+    }
+}
+
+impl<'a> Parser<'a> {
+    /// Reads a line; false at the end of the input.
+    fn line(&mut self) -> Result<bool, Wrong> {
+        self.skip_blanks();
+        match self.input.get(self.at) {
+            None => return Ok(false),
+            Some(b'\n') => self.at += 1,
+            Some(b'#') => self.comment()?,
+            Some(_) => self.sample()?,
+        }
+        Ok(true)
+    }
+
+    fn comment(&mut self) -> Result<(), Wrong> {
+        self.at += 1;
+        self.skip_blanks();
+        let keyword = self.word()?;
+        if keyword != b"HELP" && keyword != b"TYPE" {
+            return self.rest().map(drop);
+        }
+        self.skip_blanks();
+        if self.peek()? == b'\n' {
+            self.at += 1;
+            return Ok(());
+        }
+        let name = self.name(true);
+        match self.peek()? {
+            b'\n' => {
+                self.at += 1;
+                return Ok(());
+            }
+            b' ' | b'\t' => {}
+            _ => return Err("invalid metric name in comment".to_owned()),
+        }
+        let (family, _) = self.family(name);
+        self.skip_blanks();
+        if self.peek()? == b'\n' {
+            self.at += 1;
+            return Ok(());
+        }
+        if keyword == b"HELP" { self.help(family) } else { self.kind(family) }
+    }
+
+    fn help(&mut self, family: usize) -> Result<(), Wrong> {
+        if self.families[family].help.is_some() {
+            return Err(format!("second HELP line for metric name {:?}", self.families[family].name));
+        }
+        let help = unescape(self.rest()?, false)?;
+        self.families[family].help = Some(text(help, "help text")?);
+        Ok(())
+    }
+
+    fn kind(&mut self, family: usize) -> Result<(), Wrong> {
+        let word = lossy(self.rest()?);
+        let pending = &mut self.families[family];
+        if pending.kind.is_some() {
+            let name = &pending.name;
+            return Err(format!("second TYPE line for metric name {name:?}, or TYPE reported after samples"));
+        }
+        let kind = MetricType::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(&word));
+        pending.kind = Some(kind.ok_or_else(|| format!("unknown metric type {word:?}"))?);
+        Ok(())
+    }
+
+    fn sample(&mut self) -> Result<(), Wrong> {
+        let name = self.name(true);
+        if name.is_empty() {
+            return Err("invalid metric name".to_owned());
+        }
+        let (family, part) = self.family(name);
+        self.families[family].kind.get_or_insert(MetricType::Untyped);
+        self.skip_blanks();
+        let mut sample = Sample { family, part, labels: Vec::new(), bound: None };
+        if self.peek()? == b'{' {
+            self.at += 1;
+            self.labels(&mut sample)?;
+        }
+        let token = self.word()?;
+        let value = float(token).ok_or_else(|| format!("expected float as value, got {}", quoted(token)))?;
+        let metric = self.put(sample, value);
+        if self.peek()? == b'\n' {
+            self.at += 1;
+            return Ok(());
+        }
+        let timestamp = self.timestamp()?;
+        let (family, metric) = metric;
+        self.families[family].metrics[metric].timestamp_ms = Some(timestamp);
+        Ok(())
+    }
+
+    fn labels(&mut self, sample: &mut Sample) -> Result<(), Wrong> {
+        let bounding = match self.families[sample.family].kind {
+            Some(MetricType::Summary) => "quantile",
+            Some(MetricType::Histogram) => "le",
+            _ => "",
+        };
+        loop {
+            self.skip_blanks();
+            if self.peek()? == b'}' {
+                break;
+            }
+            let name = self.name(false);
+            if name.is_empty() {
+                return Err(format!("invalid label name for metric {:?}", self.families[sample.family].name));
+            }
+            let value = self.label_value(&name, sample)?;
+            if name == bounding {
+                let bound = float(value.as_bytes());
+                let wrong = || format!("expected float as value for '{bounding}' label, got {value:?}");
+                sample.bound = Some(bound.ok_or_else(wrong)?);
+            } else {
+                sample.labels.push((name, value.clone()));
+            }
+            self.skip_blanks();
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return Err(format!("unexpected end of label value {value:?}")),
+            }
+        }
+        self.at += 1;
+        self.skip_blanks();
+        Ok(())
+    }
+
+    /// What stands behind a label's name.
+    fn label_value(&mut self, name: &str, sample: &Sample) -> Result<String, Wrong> {
+        self.skip_blanks();
+        let found = self.peek()?;
+        if found != b'=' {
+            return Err(format!("expected '=' after label name, found {:?}", char::from(found)));
+        }
+        if name == "__name__" {
+            return Err(format!("label name {name:?} is reserved"));
+        }
+        if sample.labels.iter().any(|(before, _)| before == name) {
+            return Err(format!("duplicate label names for metric {:?}", self.families[sample.family].name));
+        }
+        self.at += 1;
+        self.skip_blanks();
+        let found = self.peek()?;
+        if found != b'"' {
+            return Err(format!("expected '\"' at start of label value, found {:?}", char::from(found)));
+        }
+        self.at += 1;
+        let start = self.at;
+        loop {
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => self.at += 1,
+                b'\n' => {
+                    let value = lossy(&self.input[start..self.at]);
+                    return Err(format!("label value {value:?} contains unescaped new-line"));
+                }
+                _ => {}
+            }
+            self.peek()?;
+            self.at += 1;
+        }
+        let value = unescape(&self.input[start..self.at], true)?;
+        self.at += 1;
+        text(value, "label value")
+    }
+
+    /// Puts a value in its place: a metric of its own, or a part of the summary or histogram with these labels.
+    fn put(&mut self, sample: Sample, value: f64) -> (usize, usize) {
+        let Sample { family, part, mut labels, bound } = sample;
+        let kind = self.families[family].kind;
+        if !matches!(kind, Some(MetricType::Summary | MetricType::Histogram)) {
+            let value = Some(Value::Number(value));
+            self.families[family].metrics.push(Metric { labels, value, timestamp_ms: None });
+            return (family, self.families[family].metrics.len() - 1);
+        }
+        let metrics = &mut self.families[family].metrics;
+        let as_written = labels.clone();
+        labels.sort();
+        let metric = *self.composites.entry((family, labels)).or_insert_with(|| {
+            let value = match kind {
+                Some(MetricType::Summary) => Value::Summary(Summary::default()),
+                _ => Value::Histogram(Box::default()),
+            };
+            metrics.push(Metric { labels: as_written, value: Some(value), timestamp_ms: None });
+            metrics.len() - 1
+        });
+        match &mut metrics[metric].value {
+            Some(Value::Summary(summary)) => add_to_summary(summary, part, bound, value),
+            Some(Value::Histogram(histogram)) => add_to_histogram(histogram, part, bound, value),
+            _ => {}
+        }
+        (family, metric)
+    }
+
+    fn timestamp(&mut self) -> Result<i64, Wrong> {
+        self.skip_blanks();
+        let token = self.word()?;
+        let parsed = std::str::from_utf8(token).ok().and_then(|token| token.parse().ok());
+        let timestamp = parsed.ok_or_else(|| format!("expected integer as timestamp, got {}", quoted(token)))?;
+        let rest = self.rest()?;
+        match rest {
+            [] => Ok(timestamp),
+            rest => Err(format!("spurious string after timestamp: {}", quoted(rest))),
+        }
+    }
+
+    /// The family that a line of this name belongs to: its own, or the summary or histogram whose sum, count or bucket it is.
+    fn family(&mut self, name: String) -> (usize, Part) {
+        if let Some(&family) = self.by_name.get(&name) {
+            return (family, Part::Plain);
+        }
+        let composite = |base: &str, kind| {
+            self.by_name.get(base).copied().filter(|&family| self.families[family].kind == Some(kind))
+        };
+        for (suffix, part) in [("_count", Part::Count), ("_sum", Part::Sum), ("_bucket", Part::Plain)] {
+            let Some(base) = name.strip_suffix(suffix).filter(|base| !base.is_empty()) else { continue };
+            let summary = composite(base, MetricType::Summary).filter(|_| suffix != "_bucket");
+            if let Some(family) = summary.or_else(|| composite(base, MetricType::Histogram)) {
+                return (family, part);
+            }
+        }
+        let family = self.families.len();
+        self.families.push(Pending { name: name.clone(), help: None, kind: None, metrics: Vec::new() });
+        self.by_name.insert(name, family);
+        (family, Part::Plain)
+    }
+
+    fn skip_blanks(&mut self) {
+        while matches!(self.input.get(self.at), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Result<u8, Wrong> {
+        self.input.get(self.at).copied().ok_or_else(|| "unexpected end of input stream".to_owned())
+    }
+
+    /// A name as far as it goes; empty where none starts here. Only metrics' names may have colons.
+    fn name(&mut self, colons: bool) -> String {
+        let start = self.at;
+        while let Some(&byte) = self.input.get(self.at) {
+            let digit = byte.is_ascii_digit() && self.at > start;
+            if !(byte.is_ascii_alphabetic() || byte == b'_' || digit || (colons && byte == b':')) {
+                break;
+            }
+            self.at += 1;
+        }
+        lossy(&self.input[start..self.at])
+    }
+
+    /// Everything up to a blank or the line's end, which must come.
+    fn word(&mut self) -> Result<&'a [u8], Wrong> {
+        let start = self.at;
+        while !matches!(self.peek()?, b' ' | b'\t' | b'\n') {
+            self.at += 1;
+        }
+        Ok(&self.input[start..self.at])
+    }
+
+    /// The rest of the line, whose end is passed.
+    fn rest(&mut self) -> Result<&'a [u8], Wrong> {
+        let start = self.at;
+        while self.peek()? != b'\n' {
+            self.at += 1;
+        }
+        self.at += 1;
+        Ok(&self.input[start..self.at - 1])
+    }
+}
+
+fn add_to_summary(summary: &mut Summary, part: Part, bound: Option<f64>, value: f64) {
+    match (part, bound) {
+        (Part::Count, _) => summary.sample_count = Some(value as u64),
+        (Part::Sum, _) => summary.sample_sum = Some(value),
+        (Part::Plain, Some(bound)) if !bound.is_nan() => {
+            summary.quantiles.push(Quantile { quantile: Some(bound), value: Some(value) });
+        }
+        (Part::Plain, _) => {}
+    }
+}
+
+fn add_to_histogram(histogram: &mut Histogram, part: Part, bound: Option<f64>, value: f64) {
+    match (part, bound) {
+        (Part::Count, _) => histogram.sample_count = Some(value as u64),
+        (Part::Sum, _) => histogram.sample_sum = Some(value),
+        (Part::Plain, Some(bound)) if !bound.is_nan() => {
+            let (cumulative_count, upper_bound) = (Some(value as u64), Some(bound));
+            histogram.buckets.push(Bucket { cumulative_count, upper_bound, ..Bucket::default() });
+        }
+        (Part::Plain, _) => {}
+    }
+}

@@ -1,0 +1,3 @@
+//! The library as others use it.
+
+mod pushed;

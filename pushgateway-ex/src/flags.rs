@@ -1,0 +1,166 @@
+//! The command line: the reference's flags, and those of what it does not have.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, Parser, ValueEnum};
+
+use crate::groups::Limits;
+use crate::store::Sync;
+
+/// The Prometheus Pushgateway's API on an incremental, durable store.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "pushgateway-ex", version)]
+pub struct Flags {
+    /// Path under which to expose metrics
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = path)]
+    pub(crate) telemetry_path: String,
+
+    /// The URL under which the gateway is reached from outside, for redirects and links; its path is the default of
+    /// --web.route-prefix
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = url)]
+    external_url: Option<String>,
+
+    /// Prefix of all paths [default: the path of --web.external-url]
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    route_prefix: Option<String>,
+
+    /// Let PUT and POST /-/quit stop the gateway
+    #[arg(long = "web.enable-lifecycle")]
+    pub(crate) enable_lifecycle: bool,
+
+    /// Let PUT /api/v1/admin/wipe delete all groups
+    #[arg(long = "web.enable-admin-api")]
+    pub(crate) enable_admin_api: bool,
+
+    /// Answer pushes with 202, whether they fit what is there or not; one that does not is dropped, and
+    /// push_failure_time_seconds tells
+    #[arg(long = "push.disable-consistency-check")]
+    pub(crate) disable_consistency_check: bool,
+
+    /// Flags of what may be pushed.
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
+
+    /// Flags of the storage.
+    #[command(flatten)]
+    pub(crate) storage: StorageFlags,
+
+    /// Flags of the web server.
+    #[command(flatten)]
+    pub web: service::WebFlags<9091>,
+
+    /// Flags of the log.
+    #[command(flatten)]
+    pub logging: service::LogFlags,
+}
+
+/// How much may be pushed.
+#[derive(Clone, Debug, Args)]
+pub struct LimitFlags {
+    /// Bytes of a push, decompressed; a larger one gets 413
+    #[arg(long = "push.max-body-bytes", value_name = "BYTES", default_value_t = 16 << 20)]
+    pub(crate) max_body: usize,
+
+    /// Groups that are kept; a push that would make another gets 429
+    #[arg(long = "push.max-groups", value_name = "N", default_value_t = 1_000_000)]
+    max_groups: usize,
+
+    /// Series of one group; a push that would make more gets 413
+    #[arg(long = "push.max-series", value_name = "N", default_value_t = 100_000)]
+    max_series: usize,
+
+    /// Bytes of one label's name and value; a push with a longer one gets 413
+    #[arg(long = "push.max-label-bytes", value_name = "BYTES", default_value_t = 64 << 10)]
+    pub(crate) max_label: usize,
+}
+
+/// Where pushes are kept.
+#[derive(Clone, Debug, Args)]
+pub struct StorageFlags {
+    /// File that keeps what was pushed over a restart; empty: nothing is kept
+    #[arg(long = "persistence.file", value_name = "FILE", default_value = "")]
+    file: OsString,
+
+    /// How often the file is copied to FILE.copy while pushes come in, and with --storage.sync=interval how old a push may become
+    /// before it is on the disk
+    #[arg(long = "persistence.interval", value_name = "DURATION", default_value = "5m", value_parser = service::duration)]
+    pub(crate) interval: Duration,
+
+    /// When a push is on the disk: before it is answered, or at the latest after --persistence.interval
+    #[arg(long = "storage.sync", value_name = "WHEN", value_enum, default_value_t = SyncFlag::Always)]
+    sync: SyncFlag,
+}
+
+/// The words of `--storage.sync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SyncFlag {
+    /// Before the answer.
+    Always,
+    /// After the interval.
+    Interval,
+}
+
+impl Flags {
+    /// What stands before every path: empty, or `/…` without a slash at its end.
+    pub(crate) fn prefix(&self) -> String {
+        let from_url = || {
+            let url = self.external_url.as_deref()?;
+            let (_, rest) = url.split_once("://")?;
+            rest.split_once('/').map(|(_, path)| path.to_owned())
+        };
+        let prefix = self.route_prefix.clone().or_else(from_url).unwrap_or_default();
+        let prefix = prefix.trim_matches('/');
+        if prefix.is_empty() { String::new() } else { format!("/{prefix}") }
+    }
+
+    /// Names and values as `/api/v1/status` shows them.
+    pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
+        let storage = &self.storage;
+        vec![
+            ("web.telemetry-path", self.telemetry_path.clone()),
+            ("web.external-url", self.external_url.clone().unwrap_or_default()),
+            ("web.route-prefix", self.prefix()),
+            ("web.enable-lifecycle", self.enable_lifecycle.to_string()),
+            ("web.enable-admin-api", self.enable_admin_api.to_string()),
+            ("push.disable-consistency-check", self.disable_consistency_check.to_string()),
+            ("push.max-body-bytes", self.limits.max_body.to_string()),
+            ("push.max-groups", self.limits.max_groups.to_string()),
+            ("push.max-series", self.limits.max_series.to_string()),
+            ("push.max-label-bytes", self.limits.max_label.to_string()),
+            ("persistence.file", storage.file.display().to_string()),
+            ("persistence.interval", format!("{:?}", storage.interval)),
+            ("storage.sync", format!("{:?}", storage.sync).to_lowercase()),
+        ]
+    }
+}
+
+impl LimitFlags {
+    pub(crate) fn kept(&self) -> Limits {
+        Limits { groups: self.max_groups, series: self.max_series }
+    }
+}
+
+impl StorageFlags {
+    pub(crate) fn file(&self) -> Option<&Path> {
+        (!self.file.is_empty()).then(|| Path::new(&self.file))
+    }
+
+    pub(crate) fn sync(&self) -> Sync {
+        match self.sync {
+            SyncFlag::Always => Sync::Always,
+            SyncFlag::Interval => Sync::Interval(self.interval),
+        }
+    }
+}
+
+fn path(path: &str) -> Result<String, String> {
+    let bad = !path.starts_with('/') || path.len() < 2 || path.ends_with('/') || path.contains("//");
+    if bad { Err("not a path such as /metrics".to_owned()) } else { Ok(path.to_owned()) }
+}
+
+fn url(url: &str) -> Result<String, String> {
+    let known = url.starts_with("http://") || url.starts_with("https://");
+    if known { Ok(url.to_owned()) } else { Err("not a URL such as https://push.example.org/gateway/".to_owned()) }
+}

@@ -1,0 +1,52 @@
+//! The grouping key: the labels that make a group.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The labels of a group, `job` among them, in the order of their names. Two pushes are for the same group if these are equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Labels(Arc<[(String, String)]>);
+
+impl Labels {
+    /// The key of these labels. A name that comes again takes the place of the one before.
+    pub fn new(labels: impl IntoIterator<Item = (String, String)>) -> Self {
+        let sorted: std::collections::BTreeMap<_, _> = labels.into_iter().collect();
+        Self(sorted.into_iter().collect())
+    }
+
+    /// Names and values, sorted by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of one label.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(own, _)| own.as_str().cmp(name)).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    /// What every metric of the group carries: these labels, in the place of the metric's own of the same name, and an empty
+    /// `instance` where neither names one, so that Prometheus does not put the gateway's own address there.
+    pub fn on(&self, own: Vec<(String, String)>) -> Vec<(String, String)> {
+        let mut labels: Vec<_> = own.into_iter().filter(|(name, _)| self.get(name).is_none()).collect();
+        labels.extend(self.0.iter().cloned());
+        if !labels.iter().any(|(name, _)| name == "instance") {
+            labels.push(("instance".to_owned(), String::new()));
+        }
+        labels.sort();
+        labels
+    }
+}
+
+impl fmt::Display for Labels {
+    /// `{instance="a",job="b"}`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, (name, value)) in self.iter().enumerate() {
+            write!(f, "{}{name}={value:?}", if index == 0 { "" } else { "," })?;
+        }
+        f.write_str("}")
+    }
+}

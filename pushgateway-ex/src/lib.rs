@@ -1,0 +1,135 @@
+//! `pushgateway-ex`: Prometheus's Pushgateway, with a consistency check that costs what the push brings, and a store that keeps what
+//! was acknowledged.
+//!
+//! A push is read ([`path`], [`body`]), checked in itself and rendered ([`groups::prepare`]) by the connection that brought it. One thread, the
+//! [`keeper`], then checks it against what is there, [stores](store) it with everything that waits beside it, and shows the new
+//! [`groups`]. Scrapes and all other readers take what is shown and never wait. [`web`] has the requests.
+
+pub mod body;
+pub mod events;
+pub mod flags;
+pub mod groups;
+pub mod keeper;
+pub mod labels;
+pub mod path;
+pub mod store;
+pub mod web;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use service::{Bound, BuildInfo, Readiness, Server};
+use tokio_util::sync::CancellationToken;
+
+use crate::events::Events;
+use crate::flags::Flags;
+use crate::groups::Groups;
+use crate::keeper::Keeper;
+use crate::store::{Store, StoreError};
+use crate::web::{Gateway, Scrape};
+
+/// The gateway, its ports open.
+pub struct App {
+    server: Bound,
+    keeper: Keeper,
+    thread: JoinHandle<()>,
+    quit: CancellationToken,
+    copies: Option<(PathBuf, Duration)>,
+    readiness: Readiness,
+}
+
+impl App {
+    /// Checks flags and web config, reads what was kept, and opens the ports.
+    ///
+    /// # Errors
+    /// A web config that cannot be honoured, a storage that cannot be read, an address that cannot be bound.
+    pub fn new(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
+        let mut server = Server::new(info, &flags.web)?;
+        let readiness = server.readiness();
+        let events = Events::new(server.registry());
+        let scrape = Scrape::default();
+        let mut groups = Groups::new(scrape.reserved(server.registry()), flags.limits.kept());
+        let store = match flags.storage.file() {
+            Some(file) => Some(restore(file, flags, &mut groups)?),
+            None => None,
+        };
+        let (keeper, thread) = Keeper::start(groups, store, events.clone()).context("cannot start a thread")?;
+        let quit = CancellationToken::new();
+        let gateway = Arc::new(Gateway::new(info, flags, (keeper.clone(), events), quit.clone()));
+        let (scraped, telemetry) = (Arc::clone(&gateway), gateway.telemetry_path());
+        let server = server
+            .own_endpoints(move |registry| web::metrics(scraped, scrape.of(registry), &telemetry))
+            .routes(web::router(gateway))
+            .bind()?;
+        let copies = flags.storage.file().map(|file| (file.to_owned(), flags.storage.interval));
+        Ok(Self { server, keeper, thread, quit, copies, readiness })
+    }
+
+    /// The addresses listened on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.server.addresses()
+    }
+
+    /// Serves until `stop`, or until a client orders it to stop, then finishes the storage.
+    ///
+    /// # Errors
+    /// When the runtime cannot take the sockets or signals over.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        self.readiness.set_ready(true);
+        let stopping = stop.clone();
+        let quit = self.quit;
+        let ordered = tokio::spawn(async move {
+            quit.cancelled().await;
+            stopping.cancel();
+        });
+        let copying = self.copies.map(|(file, interval)| tokio::spawn(copies(file, interval, self.keeper.clone())));
+        let served = self.server.run(stop).await;
+        ordered.abort();
+        if let Some(copying) = copying {
+            copying.abort();
+            // What it holds of the keeper is given up before the keeper is waited for.
+            let _ = copying.await;
+        }
+        drop(self.keeper);
+        let thread = self.thread;
+        let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
+        ended.map_err(|_| anyhow::anyhow!("the thread that keeps the groups panicked, which is a bug"))?;
+        served
+    }
+}
+
+fn restore(file: &Path, flags: &Flags, groups: &mut Groups) -> Result<Store, StoreError> {
+    let (store, kept) = Store::open(file, flags.storage.sync())?;
+    let count = kept.len();
+    for group in kept {
+        groups.put(group);
+    }
+    tracing::info!(groups = count, file = %file.display(), "Read {count} groups from {}", file.display());
+    Ok(store)
+}
+
+/// Makes a copy of the file each interval in which something was pushed.
+async fn copies(file: PathBuf, interval: Duration, keeper: Keeper) {
+    let mut copied = keeper.groups();
+    let mut due = tokio::time::interval(interval.max(Duration::from_secs(1)));
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        let groups = keeper.groups();
+        if Arc::ptr_eq(&groups, &copied) {
+            continue;
+        }
+        copied = Arc::clone(&groups);
+        let path = file.clone();
+        let made = tokio::task::spawn_blocking(move || store::copy(&path, groups.iter().map(|group| &**group))).await;
+        match made {
+            Ok(Ok(())) => tracing::debug!("Copied the storage {}", file.display()),
+            Ok(Err(error)) => tracing::error!(%error, "Could not copy the storage {}: {error}", file.display()),
+            Err(error) => tracing::error!(%error, "Could not copy the storage {}: {error}", file.display()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The groups on disk: one redb file, one record a group.
+//!
+//! A commit is atomic and, with [`Sync::Always`], on the disk before it returns. The file is checked whole when it is opened, and one
+//! that is damaged is refused: starting empty would silently lose what clients were promised. Beside it a copy is made now and then
+//! ([`copy`]), which is what to go back to.
+
+mod record;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use redb::{
+    Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition,
+};
+
+use crate::groups::Group;
+use crate::labels::Labels;
+
+const GROUPS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("groups");
+/// Memory for pages of the file. It is read once, and written to in places.
+const CACHE: usize = 16 << 20;
+
+/// When a change is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Before it is answered.
+    Always,
+    /// At the latest after this time.
+    Interval(Duration),
+}
+
+/// Why the file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened or made.
+    #[error("cannot open the storage {path}: {reason}", path = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It is damaged.
+    #[error(
+        "the storage {path} is damaged ({reason}). Nothing was changed. Either go back to its last copy (mv {copy} {path}), \
+         or start without what it had (mv {path} {path}.damaged)",
+        path = path.display(), copy = copy_of(path).display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no room.
+    #[error("the storage {path} cannot grow: {reason}", path = path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What there is not enough of.
+        reason: String,
+    },
+    /// It cannot be written.
+    #[error("cannot write the storage {path}: {reason}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The open file.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// None after a failure: it is opened again for the next change.
+    database: Option<Database>,
+    sync: Sync,
+    synced: Instant,
+}
+
+/// The copy beside a file.
+#[must_use]
+pub fn copy_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".copy");
+    name.into()
+}
+
+/// Makes the copy of the file `path`, of `groups` as they were at one moment: whole, then in the place of the one before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub fn copy<'a>(path: &Path, groups: impl Iterator<Item = &'a Group>) -> Result<(), StoreError> {
+    let copy = copy_of(path);
+    let mut unfinished = copy.clone().into_os_string();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let wrong = |error: std::io::Error| StoreError::Write { path: copy.clone(), reason: error.to_string() };
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(wrong(error)),
+        _ => {}
+    }
+    let (mut store, _) = Store::open(&unfinished, Sync::Always)?;
+    store.save(groups.map(|group| (&group.labels, Some(group))))?;
+    store.close()?;
+    std::fs::rename(&unfinished, &copy).map_err(wrong)
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Opens the file, or makes it, and reads everything in it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is in use, or is damaged.
+    pub fn open(path: &Path, sync: Sync) -> Result<(Self, Vec<Group>), StoreError> {
+        let mut database = open(path)?;
+        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        database.check_integrity().map_err(|error| damaged(error.to_string()))?;
+        let groups = read(&database).map_err(damaged)?;
+        let store = Self { path: path.to_owned(), database: Some(database), sync, synced: Instant::now() };
+        Ok((store, groups))
+    }
+
+    /// Stores groups as they are now, none meaning that there is none any more: all of them or, if it fails, none.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save<'a>(
+        &mut self,
+        groups: impl Iterator<Item = (&'a Labels, Option<&'a Group>)>,
+    ) -> Result<(), StoreError> {
+        // Once it has failed, redb wants to be opened again.
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open(&self.path)?,
+        };
+        let now = match self.sync {
+            Sync::Always => true,
+            Sync::Interval(interval) => self.synced.elapsed() >= interval,
+        };
+        write(&database, groups, now).map_err(|error| self.failure(error))?;
+        if now {
+            self.synced = Instant::now();
+        }
+        self.database = Some(database);
+        Ok(())
+    }
+
+    /// Makes everything durable and closes the file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        match self.database.take() {
+            Some(database) => write(&database, std::iter::empty(), true).map_err(|error| self.failure(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn failure(&self, error: redb::Error) -> StoreError {
+        let path = self.path.clone();
+        match error {
+            redb::Error::Io(error) if is_full(error.kind()) => StoreError::Full { path, reason: error.to_string() },
+            other => StoreError::Write { path, reason: other.to_string() },
+        }
+    }
+}
+
+/// The disk, the user's share of it, or what the process may have.
+fn is_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+}
+
+fn open(path: &Path) -> Result<Database, StoreError> {
+    Database::builder().set_cache_size(CACHE).create(path).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => {
+                StoreError::Open { path, reason: "another process has it open".to_owned() }
+            }
+            DatabaseError::Storage(StorageError::Io(error)) if error.kind() != ErrorKind::InvalidData => {
+                StoreError::Open { path, reason: error.to_string() }
+            }
+            other => StoreError::Damaged { path, reason: other.to_string() },
+        }
+    })
+}
+
+fn read(database: &Database) -> Result<Vec<Group>, String> {
+    let transaction = database.begin_read().map_err(|error| error.to_string())?;
+    let table = match transaction.open_table(GROUPS) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let entries = table.iter().map_err(|error| error.to_string())?;
+    entries
+        .map(|entry| {
+            let (_, value) = entry.map_err(|error| error.to_string())?;
+            record::decode(value.value()).map_err(|error| error.to_string())
+        })
+        .collect()
+}
+
+fn write<'a>(
+    database: &Database,
+    groups: impl Iterator<Item = (&'a Labels, Option<&'a Group>)>,
+    sync: bool,
+) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(if sync { Durability::Immediate } else { Durability::None })?;
+    {
+        let mut table = transaction.open_table(GROUPS)?;
+        for (labels, group) in groups {
+            let key = record::key(labels);
+            match group {
+                Some(group) => drop(table.insert(&*key, &*record::encode(group))?),
+                None => drop(table.remove(&*key)?),
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}

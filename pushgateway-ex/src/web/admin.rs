@@ -1,0 +1,42 @@
+//! Health and orders.
+//!
+//! ```text
+//! GET  /-/healthy  /-/ready   200 `OK`; 500 while as many changes wait as may
+//! PUT  POST  /-/quit          with --web.enable-lifecycle: the gateway stops
+//! PUT  /api/v1/admin/wipe     with --web.enable-admin-api: 202, every group is deleted
+//! ```
+
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+
+use super::{Gateway, reply};
+use crate::keeper::Change;
+
+impl Gateway {
+    pub(super) fn healthy(&self) -> Response {
+        if self.keeper.is_full() {
+            return reply::error(StatusCode::INTERNAL_SERVER_ERROR, "write queue is full");
+        }
+        reply::text(StatusCode::OK, "OK")
+    }
+
+    pub(super) fn quit(&self, method: &Method) -> Response {
+        if *method == Method::GET {
+            return reply::text(StatusCode::METHOD_NOT_ALLOWED, "Only POST or PUT requests allowed.");
+        }
+        match &self.quit {
+            Some(quit) => {
+                quit.cancel();
+                reply::text(StatusCode::OK, "Requesting termination... Goodbye!")
+            }
+            None => reply::text(StatusCode::FORBIDDEN, "Lifecycle API is not enabled."),
+        }
+    }
+
+    pub(super) async fn wipe(&self) -> Response {
+        match self.keeper.change(Change::Wipe).await {
+            Ok(()) => reply::empty(StatusCode::ACCEPTED),
+            Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, error),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The query API.
+//!
+//! ```text
+//! GET      /api/v1/status     what this is, its flags, when it was started
+//! GET      /api/v1/metrics    all groups with their metrics
+//! OPTIONS  /api/v1/…          200: any page of a browser may ask
+//! ```
+//!
+//! Numbers are strings, as Go prints them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use exposition::pushed::{Metric, Value as Measured, go_float};
+use futures_util::stream;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use service::BuildInfo;
+
+use super::reply;
+use crate::groups::{Block, Group, Groups};
+
+/// Groups that are written at a time.
+const CHUNK: usize = 32;
+
+/// What `/api/v1/status` says.
+pub(super) struct Status {
+    info: BuildInfo,
+    flags: Vec<(&'static str, String)>,
+    started: Timestamp,
+}
+
+impl Status {
+    pub(super) fn new(info: BuildInfo, flags: Vec<(&'static str, String)>) -> Self {
+        Self { info, flags, started: Timestamp::now() }
+    }
+
+    pub(super) fn version(&self) -> &'static str {
+        self.info.version
+    }
+
+    pub(super) fn answer(&self) -> Response {
+        let flags: Map<_, _> =
+            self.flags.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
+        let build = json!({"branch": "", "buildDate": "", "buildUser": "", "goVersion": "",
+            "revision": self.info.revision, "version": self.info.version});
+        let data = json!({"build_information": build, "flags": flags, "start_time": self.started.to_string()});
+        json_body(Body::from(json!({"status": "success", "data": data}).to_string()))
+    }
+}
+
+/// All groups, written as they are read.
+pub(super) fn metrics(groups: &Groups) -> Response {
+    let groups: Vec<_> = groups.iter().map(Arc::clone).collect();
+    let chunks = groups.len().div_ceil(CHUNK);
+    let middle = (0..chunks).map(move |chunk| {
+        let from = chunk * CHUNK;
+        let written = groups[from..].iter().take(CHUNK).map(|group| shown(group).to_string()).collect::<Vec<_>>();
+        let comma = if chunk == 0 { "" } else { "," };
+        format!("{comma}{}", written.join(","))
+    });
+    let start = std::iter::once(r#"{"status":"success","data":["#.to_owned());
+    let all = start.chain(middle).chain(std::iter::once("]}".to_owned()));
+    json_body(Body::from_stream(stream::iter(all.map(|text| Ok::<_, Infallible>(Bytes::from(text))))))
+}
+
+pub(super) fn preflight() -> Response {
+    let mut response = reply::empty(StatusCode::OK);
+    add_cors(response.headers_mut());
+    response
+}
+
+fn json_body(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    add_cors(response.headers_mut());
+    response
+}
+
+fn add_cors(headers: &mut HeaderMap) {
+    for (name, value) in [
+        ("access-control-allow-headers", "Accept, Authorization, Content-Type, Origin"),
+        ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
+        ("access-control-allow-origin", "*"),
+        ("access-control-expose-headers", "Date"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
+}
+
+fn shown(group: &Group) -> Value {
+    let mut shown = Map::new();
+    shown.insert("labels".to_owned(), labels(group.labels.iter()));
+    let successful = group.pushed.is_some() && group.pushed > group.failed;
+    shown.insert("last_push_successful".to_owned(), successful.into());
+    for (name, block) in &group.families {
+        shown.insert(name.to_string(), family(name, block));
+    }
+    Value::Object(shown)
+}
+
+fn family(name: &str, block: &Block) -> Value {
+    let mut family = Map::new();
+    family.insert("time_stamp".to_owned(), block.pushed().to_string().into());
+    family.insert("type".to_owned(), block.kind().word().to_uppercase().into());
+    if let Some(help) = block.help().filter(|help| !help.is_empty()) {
+        family.insert("help".to_owned(), help.into());
+    }
+    let metrics: Vec<_> = block.metrics(name).iter().map(metric).collect();
+    family.insert("metrics".to_owned(), metrics.into());
+    Value::Object(family)
+}
+
+fn metric(metric: &Metric) -> Value {
+    let labels = labels(metric.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let number = |value: Option<f64>| go_float(value.unwrap_or_default());
+    let count = |value: Option<u64>| value.unwrap_or_default().to_string();
+    match &metric.value {
+        Some(Measured::Number(value)) => json!({"labels": labels, "value": go_float(*value)}),
+        Some(Measured::Summary(summary)) => {
+            let quantiles =
+                summary.quantiles.iter().map(|quantile| (number(quantile.quantile), number(quantile.value)));
+            let quantiles: BTreeMap<_, _> = quantiles.collect();
+            let (sum, count) = (number(summary.sample_sum), count(summary.sample_count));
+            json!({"labels": labels, "quantiles": quantiles, "sum": sum, "count": count})
+        }
+        Some(Measured::Histogram(histogram)) => {
+            let buckets = histogram.buckets.iter();
+            let buckets = buckets.map(|bucket| (number(bucket.upper_bound), count(bucket.cumulative_count)));
+            let buckets: BTreeMap<_, _> = buckets.collect();
+            let (sum, count) = (number(histogram.sample_sum), count(histogram.sample_count));
+            json!({"labels": labels, "buckets": buckets, "sum": sum, "count": count})
+        }
+        None => json!({"labels": labels}),
+    }
+}
+
+fn labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+    Value::Object(labels.map(|(name, value)| (name.to_owned(), value.into())).collect())
+}

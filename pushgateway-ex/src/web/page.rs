@@ -1,0 +1,146 @@
+//! The page of groups.
+//!
+//! ```text
+//! GET /   /status     ?q=part-of-a-label&page=2
+//! ```
+//!
+//! Searching and paging are done here: a browser gets a few groups at a time, however many there are.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::{Gateway, reply};
+use crate::groups::{Group, is_stamp};
+use crate::labels::Labels;
+
+/// Groups on a page.
+const PAGE: usize = 25;
+/// Bytes of samples shown of a family.
+const SAMPLES: usize = 16 << 10;
+
+#[derive(Template)]
+#[template(path = "groups.html")]
+struct Page {
+    found: usize,
+    total: usize,
+    query: String,
+    groups: Vec<Shown>,
+    previous: Option<String>,
+    next: Option<String>,
+    metrics: String,
+    prefix: String,
+    version: &'static str,
+}
+
+struct Shown {
+    labels: String,
+    address: String,
+    pushed: String,
+    failed: String,
+    failing: bool,
+    series: usize,
+    families: Vec<ShownFamily>,
+}
+
+struct ShownFamily {
+    name: String,
+    kind: &'static str,
+    help: String,
+    samples: String,
+}
+
+impl Gateway {
+    pub(super) fn page(&self, request: &Request) -> Response {
+        let (query, number) = asked(request.uri().query().unwrap_or_default());
+        let groups = self.keeper.groups();
+        let wanted = query.to_lowercase();
+        let found: Vec<_> =
+            groups.iter().filter(|group| group.labels.to_string().to_lowercase().contains(&wanted)).collect();
+        let last = found.len().div_ceil(PAGE).max(1);
+        let number = number.clamp(1, last);
+        let address = |number: usize| format!("?q={}&page={number}", utf8_percent_encode(&query, NON_ALPHANUMERIC));
+        let prefix = &self.paths.prefix;
+        let page = Page {
+            found: found.len(),
+            total: groups.len(),
+            groups: found.iter().skip((number - 1) * PAGE).take(PAGE).map(|group| shown(group, prefix)).collect(),
+            previous: (number > 1).then(|| address(number - 1)),
+            next: (number < last).then(|| address(number + 1)),
+            metrics: self.telemetry_path(),
+            prefix: prefix.clone(),
+            version: self.status.version(),
+            query,
+        };
+        match page.render() {
+            Ok(html) => {
+                let mut response = reply::text(StatusCode::OK, html);
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+                response
+            }
+            Err(error) => reply::error(StatusCode::INTERNAL_SERVER_ERROR, error),
+        }
+    }
+}
+
+/// What is searched for, and which page.
+fn asked(query: &str) -> (String, usize) {
+    let (mut text, mut page) = (String::new(), 1);
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        let value = value.replace('+', " ");
+        let value = percent_decode_str(&value).decode_utf8_lossy();
+        match name {
+            "q" => text = value.trim().to_owned(),
+            "page" => page = value.parse().unwrap_or(1),
+            _ => {}
+        }
+    }
+    (text, page)
+}
+
+fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
+    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.strftime("%F %T UTC").to_string());
+    let own = group.families.iter().filter(|(name, _)| !is_stamp(name));
+    Shown {
+        labels: group.labels.to_string(),
+        address: address(prefix, &group.labels),
+        pushed: time(group.pushed),
+        failed: time(group.failed),
+        failing: group.failed > group.pushed,
+        series: own.clone().map(|(_, block)| block.series().len()).sum(),
+        families: own
+            .map(|(name, block)| ShownFamily {
+                name: name.to_string(),
+                kind: block.kind().word(),
+                help: block.help().unwrap_or_default().to_owned(),
+                samples: beginning(block.text()),
+            })
+            .collect(),
+    }
+}
+
+fn beginning(samples: &str) -> String {
+    if samples.len() <= SAMPLES {
+        return samples.to_owned();
+    }
+    let end = samples[..samples.floor_char_boundary(SAMPLES)].rfind('\n').map_or(0, |end| end + 1);
+    format!("{}… and {} more lines", &samples[..end], samples[end..].lines().count())
+}
+
+/// Where the group is deleted: every value encoded, so that any value has a path.
+fn address(prefix: &str, labels: &Labels) -> String {
+    let value = |value: &str| if value.is_empty() { "=".to_owned() } else { URL_SAFE_NO_PAD.encode(value) };
+    let mut address = format!("{prefix}/metrics/job@base64/{}", value(labels.get("job").unwrap_or_default()));
+    for (name, own) in labels.iter().filter(|(name, _)| *name != "job") {
+        address.push_str(&format!("/{name}@base64/{}", value(own)));
+    }
+    address
+}

@@ -1,0 +1,181 @@
+//! Pushes and deletions.
+//!
+//! ```text
+//! PUT     /metrics/job/NAME{/LABEL/VALUE}     the group has these families and no others
+//! POST    /metrics/job/NAME{/LABEL/VALUE}     the group has these families in the place of its own of the same names
+//! DELETE  /metrics/job/NAME{/LABEL/VALUE}     there is no such group any more
+//! ```
+//!
+//! 200 for a push that was taken, 202 with `--push.disable-consistency-check` and for every deletion; 400 for what is no push or does not fit,
+//! 413 and 429 for what is over a limit, 507 or 503 if it could not be stored.
+
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::http::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use exposition::pushed::MetricFamily;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::Timestamp;
+
+use super::route::GroupPath;
+use super::{Gateway, method, reply};
+use crate::body::{self, BadBody};
+use crate::events::Reason;
+use crate::groups::{Inconsistent, Push, Refused, prepare};
+use crate::keeper::{Change, Failure};
+use crate::labels::Labels;
+use crate::path::{BadPath, grouping_key};
+use crate::store::StoreError;
+
+/// What was chosen by flags.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) max_body: usize,
+    pub(super) max_label: usize,
+    /// Whether a client is told that its push does not fit.
+    pub(super) checked: bool,
+}
+
+/// Why a push was not taken.
+#[derive(Debug, thiserror::Error)]
+enum NotPushed {
+    #[error(transparent)]
+    Path(#[from] BadPath),
+    #[error("cannot read the body: {0}")]
+    Unread(Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Body(#[from] BadBody),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl Gateway {
+    pub(super) async fn push(&self, path: &GroupPath, request: Request) -> Response {
+        let (started, method) = (Instant::now(), method(request.method()));
+        let (head, body) = request.into_parts();
+        let body = Limited::new(body, self.rules.max_body).collect().await.map(|body| body.to_bytes());
+        let size = body.as_ref().map_or(0, Bytes::len);
+        let replace = head.method == Method::PUT;
+        let outcome = match self.key(path) {
+            Ok(labels) => {
+                let outcome = match body {
+                    Ok(body) => self.take(&labels, (&head.headers, body), replace).await,
+                    Err(error) => Err(unread(error, self.rules.max_body)),
+                };
+                outcome.map_err(|error| (Some(labels), error))
+            }
+            Err(error) => Err((None, error.into())),
+        };
+        let accepted = if self.rules.checked { StatusCode::OK } else { StatusCode::ACCEPTED };
+        let response = match outcome {
+            Ok(()) => reply::empty(accepted),
+            Err((labels, error)) => {
+                let (status, reason) = error.meaning();
+                self.events.refused(reason, labels.as_ref(), &error);
+                match reason {
+                    Reason::Inconsistent if !self.rules.checked => reply::empty(accepted),
+                    _ => reply::error(status, &error),
+                }
+            }
+        };
+        self.events.pushed(method, size, started.elapsed());
+        response
+    }
+
+    pub(super) async fn delete(&self, path: &GroupPath) -> Response {
+        let labels = match self.key(path) {
+            Ok(labels) => labels,
+            Err(error) => return reply::error(StatusCode::BAD_REQUEST, error),
+        };
+        match self.keeper.change(Change::Delete(labels)).await {
+            Ok(()) => reply::empty(StatusCode::ACCEPTED),
+            Err(error) => {
+                let error = NotPushed::Failed(error);
+                reply::error(error.meaning().0, error)
+            }
+        }
+    }
+
+    fn key(&self, path: &GroupPath) -> Result<Labels, BadPath> {
+        let labels = grouping_key(&path.job, path.encoded, &path.labels)?;
+        let limit = self.rules.max_label;
+        if let Some((name, value)) = labels.iter().find(|(name, value)| name.len() + value.len() > limit) {
+            return Err(BadPath::TooLong { name: name.to_owned(), length: name.len() + value.len(), limit });
+        }
+        Ok(labels)
+    }
+
+    async fn take(&self, labels: &Labels, body: (&HeaderMap, Bytes), replace: bool) -> Result<(), NotPushed> {
+        let at = Timestamp::now();
+        let (headers, body) = body;
+        let (content_type, encoding) = (text(headers, CONTENT_TYPE), text(headers, CONTENT_ENCODING));
+        let prepared = match body::read(&body, content_type, encoding, self.rules.max_body) {
+            Ok(families) => {
+                self.measure(&families)?;
+                prepare(labels, families, at)
+            }
+            // Bytes that are no text are found out later by the reference, as something that does not fit.
+            Err(BadBody::Protobuf(error)) if error.is_about_content() => Err(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        match prepared {
+            Ok(families) => {
+                let push = Push { labels: labels.clone(), families, replace, at };
+                Ok(self.keeper.change(Change::Push(push)).await?)
+            }
+            Err(inconsistent) => {
+                self.keeper.change(Change::Fail(labels.clone(), at)).await?;
+                Err(Failure::from(inconsistent).into())
+            }
+        }
+    }
+
+    /// Whether every label of the body is short enough.
+    fn measure(&self, families: &[MetricFamily]) -> Result<(), BadPath> {
+        let limit = self.rules.max_label;
+        let metrics = families.iter().flat_map(|family| &family.metrics);
+        match metrics.flat_map(|metric| &metric.labels).find(|(name, value)| name.len() + value.len() > limit) {
+            Some((name, value)) => {
+                Err(BadPath::TooLong { name: name.clone(), length: name.len() + value.len(), limit })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl NotPushed {
+    /// The status to answer with, and what it is counted as.
+    fn meaning(&self) -> (StatusCode, Reason) {
+        match self {
+            Self::Path(BadPath::TooLong { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::LabelSize),
+            Self::Path(_) => (StatusCode::BAD_REQUEST, Reason::Path),
+            Self::Body(BadBody::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::BodySize),
+            Self::Unread(_) | Self::Body(_) => (StatusCode::BAD_REQUEST, Reason::Body),
+            Self::Failed(Failure::Refused(Refused::Inconsistent(_))) => (StatusCode::BAD_REQUEST, Reason::Inconsistent),
+            Self::Failed(Failure::Refused(Refused::Groups(_))) => (StatusCode::TOO_MANY_REQUESTS, Reason::Groups),
+            Self::Failed(Failure::Refused(Refused::Series { .. })) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::Series),
+            Self::Failed(Failure::Store(error)) => match &**error {
+                StoreError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Reason::Storage),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, Reason::Storage),
+            },
+            Self::Failed(Failure::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, Reason::Storage),
+        }
+    }
+}
+
+fn unread(error: Box<dyn std::error::Error + Send + Sync>, limit: usize) -> NotPushed {
+    if error.is::<LengthLimitError>() { BadBody::TooLarge(limit).into() } else { NotPushed::Unread(error) }
+}
+
+fn text(headers: &HeaderMap, name: impl AsHeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+impl From<Inconsistent> for NotPushed {
+    fn from(inconsistent: Inconsistent) -> Self {
+        Self::Failed(inconsistent.into())
+    }
+}

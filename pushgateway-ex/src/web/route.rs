@@ -1,0 +1,223 @@
+//! Which request is meant: the reference's router with all its habits, as one function.
+//!
+//! ```text
+//! GET     /metrics (--web.telemetry-path)
+//! PUT     POST  DELETE  /metrics/job/NAME{/LABEL/VALUE}   and  /metrics/job@base64/…
+//! GET     /   /status   /-/healthy   /-/ready   /api/v1/status   /api/v1/metrics
+//! PUT     POST  /-/quit
+//! PUT     /api/v1/admin/wipe         with --web.enable-admin-api
+//! OPTIONS of each of them: 200 and `Allow`; of all below /api/v1/: 200 for browsers
+//! ```
+//!
+//! Paths are matched percent-decoded. A path with `//`, `.` or `..` is redirected to the one without; one that is right but for a slash
+//! at its end or for the case of its fixed parts, to the right one.
+
+use axum::http::Method;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// All metrics.
+    Scrape,
+    /// Something of a group.
+    Group(GroupPath),
+    /// The page of groups.
+    Page,
+    /// Whether it works.
+    Healthy,
+    /// Whether it is ready.
+    Ready,
+    /// The order to stop.
+    Quit,
+    /// What this is.
+    Status,
+    /// All groups.
+    Metrics,
+    /// The order to delete everything.
+    Wipe,
+    /// A browser's question before a request.
+    Preflight,
+}
+
+/// A path below `/metrics/job` or `/checks/job`, decoded, its key not read yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPath {
+    /// Whether it is below `/checks`.
+    pub checks: bool,
+    /// The job.
+    pub job: Vec<u8>,
+    /// Whether the job is base64.
+    pub encoded: bool,
+    /// What stands behind the job, with its slash.
+    pub labels: Vec<u8>,
+}
+
+/// What to do with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Answer it.
+    To(Target),
+    /// Send the client there, by 301 if it cleans the path or asks with GET, by 307 otherwise.
+    Redirect {
+        /// The path.
+        to: String,
+        /// Whether the method may change.
+        moved: bool,
+    },
+    /// The path is right, the method is not.
+    Allow(&'static str),
+    /// OPTIONS: what there is.
+    Options(&'static str),
+    /// A path that cannot be decoded.
+    BadPath,
+    /// No such path.
+    NotFound,
+}
+
+/// What was chosen by flags.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// Before every path; empty or `/…` without a slash at its end.
+    pub prefix: String,
+    /// Of scrapes.
+    pub telemetry: String,
+    /// Whether everything may be wiped.
+    pub admin: bool,
+}
+
+const GROUP: &str = "DELETE, OPTIONS, POST, PUT";
+const GET: &str = "GET, OPTIONS";
+const QUIT: &str = "GET, OPTIONS, POST, PUT";
+const WIPE: &str = "OPTIONS, PUT";
+
+/// What a redirect's address must not hold as it is.
+const UNSAFE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'#')
+    .add(b'?')
+    .add(b'%')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The fixed paths.
+const FIXED: [(&str, Target, &str); 8] = [
+    ("/", Target::Page, GET),
+    ("/status", Target::Page, GET),
+    ("/-/healthy", Target::Healthy, GET),
+    ("/-/ready", Target::Ready, GET),
+    ("/-/quit", Target::Quit, QUIT),
+    ("/api/v1/status", Target::Status, GET),
+    ("/api/v1/metrics", Target::Metrics, GET),
+    ("/api/v1/admin/wipe", Target::Wipe, WIPE),
+];
+
+/// Finds the route of a request by its raw path.
+pub fn route(paths: &Paths, method: &Method, raw: &str) -> Route {
+    let Some(decoded) = decode(raw) else { return Route::BadPath };
+    let clean = clean(&decoded);
+    if clean != decoded {
+        return Route::Redirect { to: encode(&clean), moved: true };
+    }
+    let Some(path) = decoded.strip_prefix(paths.prefix.as_bytes()) else { return Route::NotFound };
+    let found = find(paths, path);
+    let method_fits = |allowed: &str| allowed.split(", ").any(|allowed| allowed == method.as_str());
+    match found {
+        Some((target, allowed)) if method_fits(allowed) && *method != Method::OPTIONS => return Route::To(target),
+        _ => {}
+    }
+    // The path of an empty job is redirected as well, to where there is nothing.
+    let leads = |to: &Vec<u8>| method_fits(find(paths, to).map_or(GROUP, |(_, allowed)| allowed));
+    if let Some(to) = mended(paths, path).filter(leads) {
+        let to = format!("{}{}", paths.prefix, encode(&to));
+        return Route::Redirect { to, moved: *method == Method::GET };
+    }
+    match found {
+        _ if *method == Method::OPTIONS && path.starts_with(b"/api/v1/") => Route::To(Target::Preflight),
+        Some((_, allowed)) if *method == Method::OPTIONS => Route::Options(allowed),
+        Some((_, allowed)) => Route::Allow(allowed),
+        None => Route::NotFound,
+    }
+}
+
+/// The target of a path that is exactly right, and its methods.
+fn find(paths: &Paths, path: &[u8]) -> Option<(Target, &'static str)> {
+    if path == paths.telemetry.as_bytes() {
+        return Some((Target::Scrape, GET));
+    }
+    let fixed = FIXED.into_iter().find(|(fixed, ..)| fixed.as_bytes() == path);
+    if let Some((_, target, allowed)) = fixed {
+        return (target != Target::Wipe || paths.admin).then_some((target, allowed));
+    }
+    let (checks, rest) = match path.strip_prefix(b"/metrics/") {
+        Some(rest) => (false, rest),
+        None => (true, path.strip_prefix(b"/checks/")?),
+    };
+    let (encoded, rest) = match rest.strip_prefix(b"job/") {
+        Some(rest) => (false, rest),
+        None => (true, rest.strip_prefix(b"job@base64/")?),
+    };
+    let end = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+    let (job, labels) = rest.split_at(end);
+    let group = GroupPath { checks, job: job.to_vec(), encoded, labels: labels.to_vec() };
+    (!job.is_empty()).then_some((Target::Group(group), GROUP))
+}
+
+/// The path without a slash at its end, or with its fixed part as it should be, if that changes it.
+fn mended(paths: &Paths, path: &[u8]) -> Option<Vec<u8>> {
+    for head in ["/metrics/job/", "/metrics/job@base64/", "/checks/job/", "/checks/job@base64/"] {
+        if let Some((own, rest)) = path.split_at_checked(head.len())
+            && own.eq_ignore_ascii_case(head.as_bytes())
+        {
+            // Only the slash behind the job's place is one too many.
+            let without = || path[..path.len() - 1].to_vec();
+            return if rest.is_empty() { Some(without()) } else { Some([head.as_bytes(), rest].concat()) };
+        }
+    }
+    let bare = path.strip_suffix(b"/").unwrap_or(path);
+    let known = FIXED.iter().map(|(fixed, ..)| *fixed).chain([&*paths.telemetry]);
+    known.map(str::as_bytes).find(|known| known.eq_ignore_ascii_case(bare) && *known != path).map(<[u8]>::to_vec)
+}
+
+fn decode(raw: &str) -> Option<Vec<u8>> {
+    let bytes = raw.as_bytes();
+    let bad = |at: usize| {
+        let digits = bytes.get(at + 1..at + 3);
+        !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if bytes.iter().enumerate().any(|(at, &byte)| byte == b'%' && bad(at)) {
+        return None;
+    }
+    Some(percent_decode_str(raw).collect())
+}
+
+fn encode(path: &[u8]) -> String {
+    match std::str::from_utf8(path) {
+        Ok(path) => utf8_percent_encode(path, UNSAFE).to_string(),
+        Err(_) => percent_encoding::percent_encode(path, percent_encoding::NON_ALPHANUMERIC).to_string(),
+    }
+}
+
+/// The path without `//`, `.` and `..`; a slash at the end stays.
+fn clean(path: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(kept.pop()),
+            part => kept.push(part),
+        }
+    }
+    let mut clean = [&b"/"[..], &kept.join(&b'/')].concat();
+    if path.ends_with(b"/") && clean.len() > 1 {
+        clean.push(b'/');
+    }
+    clean
+}

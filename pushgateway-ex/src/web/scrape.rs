@@ -1,0 +1,196 @@
+//! The answer to a scrape: the gateway's own metrics and everything that was pushed, each family in one piece.
+//!
+//! ```text
+//! GET /metrics (--web.telemetry-path)
+//! ```
+//!
+//! The page is copied together from the blocks of a snapshot, piece by piece as the client takes it, so that it is never whole in
+//! memory and no push waits for it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use exposition::pushed::{
+    Metric, MetricFamily, MetricType, encode_family_head, encode_metrics, parse_text, write_header, write_metrics,
+    write_open_metrics,
+};
+use futures_util::stream;
+use prometheus_client::registry::Registry;
+
+use super::negotiate::Format;
+use crate::groups::{Block, Family, Groups};
+
+/// A piece of a page is at least this long, in bytes, if it is not the last one of a family.
+const PIECE: usize = 64 << 10;
+
+/// Own metrics that every server of this project has under these names. Other people's programs push metrics of such names, so
+/// here they get the gateway's prefix.
+const COMMON: &str = "http_";
+/// The one of them that the gateway has itself, as the reference does.
+const COUNTED: &str = "http_requests_total";
+
+/// Metrics that every Go program has, the reference too: a push is refused that has them with other types.
+const GO: &str = include_str!("go_metrics.txt");
+
+/// Makes the pages.
+#[derive(Default)]
+pub struct Scrape {
+    registry: Registry,
+}
+
+/// One family of a page.
+struct Section {
+    name: Arc<str>,
+    own: Option<MetricFamily>,
+    pushed: Option<Family>,
+}
+
+impl Scrape {
+    /// The names that pushed metrics cannot use freely, with their types.
+    pub fn reserved(&self, registry: &Registry) -> BTreeMap<String, MetricType> {
+        let types = own_text(registry);
+        let lines = types.lines().filter_map(|line| line.strip_prefix("# TYPE ")).chain(GO.lines());
+        lines
+            .filter_map(|line| {
+                let (name, word) = line.split_once(' ')?;
+                let kind = MetricType::ALL.into_iter().find(|kind| kind.word() == word)?;
+                Some((own_name(name)?, kind))
+            })
+            .collect()
+    }
+
+    /// Pages that show what is registered.
+    pub fn of(self, registry: Registry) -> Self {
+        Self { registry }
+    }
+
+    pub(super) fn answer(&self, groups: &Groups, headers: &HeaderMap) -> Response {
+        let format = Format::of(headers);
+        let end = (format == Format::OpenMetrics).then(|| "# EOF\n".into());
+        let pieces = self.sections(groups).into_iter().flat_map(move |section| section.pieces(format));
+        let pieces = pieces.chain(end).map(Ok::<Bytes, Infallible>);
+        let mut response = Response::new(Body::from_stream(stream::iter(pieces)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+        response
+    }
+
+    fn sections(&self, groups: &Groups) -> Vec<Section> {
+        let own = parse_text(own_text(&self.registry).as_bytes()).unwrap_or_default();
+        let mut sections = BTreeMap::new();
+        for mut family in own {
+            let Some(name) = own_name(&family.name) else { continue };
+            family.name.clone_from(&name);
+            let name: Arc<str> = name.into();
+            sections.insert(Arc::clone(&name), Section { name, own: Some(family), pushed: None });
+        }
+        for (name, family) in groups.families() {
+            let empty = || Section { name: Arc::clone(name), own: None, pushed: None };
+            sections.entry(Arc::clone(name)).or_insert_with(empty).pushed = Some(family.clone());
+        }
+        sections.into_values().collect()
+    }
+}
+
+impl Section {
+    fn pieces(self, format: Format) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        let blocks: Vec<Arc<Block>> =
+            self.pushed.iter().flat_map(|family| family.blocks.values().map(Arc::clone)).collect();
+        match format {
+            Format::Text => {
+                Box::new(Pieces { start: self.text_start(&blocks), blocks: blocks.into_iter(), part: text })
+            }
+            Format::Protobuf => {
+                Box::new(Pieces { start: self.message_start(&blocks), blocks: blocks.into_iter(), part: message })
+            }
+            Format::OpenMetrics => Box::new(std::iter::once(self.open_metrics(&blocks))),
+        }
+    }
+
+    fn kind(&self) -> MetricType {
+        let own = self.own.as_ref().map(|own| own.kind);
+        own.or(self.pushed.as_ref().map(|pushed| pushed.kind)).unwrap_or(MetricType::Untyped)
+    }
+
+    /// The gateway's own help, else that of one of the groups.
+    fn help<'a>(&'a self, blocks: &'a [Arc<Block>]) -> Option<&'a str> {
+        let own = self.own.as_ref().and_then(|own| own.help.as_deref());
+        own.or_else(|| blocks.iter().find_map(|block| block.help()))
+    }
+
+    fn own_metrics(&self) -> &[Metric] {
+        self.own.as_ref().map_or(&[], |own| &own.metrics)
+    }
+
+    fn text_start(&self, blocks: &[Arc<Block>]) -> Vec<u8> {
+        let mut text = String::new();
+        write_header(&self.name, self.help(blocks), self.kind(), &mut text);
+        write_metrics(&self.name, self.own_metrics(), &mut text);
+        text.into_bytes()
+    }
+
+    fn message_start(&self, blocks: &[Arc<Block>]) -> Vec<u8> {
+        let own = encode_metrics(self.kind(), self.own_metrics());
+        let length = own.len() + blocks.iter().map(|block| block.message().len()).sum::<usize>();
+        let mut start = Vec::new();
+        encode_family_head(&self.name, self.help(blocks), self.kind(), length, &mut start);
+        start.extend(own);
+        start
+    }
+
+    fn open_metrics(&self, blocks: &[Arc<Block>]) -> Bytes {
+        let pushed: Vec<_> = blocks.iter().flat_map(|block| block.metrics(&self.name)).collect();
+        let mut text = String::new();
+        let metrics = self.own_metrics().iter().chain(&pushed);
+        write_open_metrics(&self.name, self.help(blocks), self.kind(), metrics, &mut text);
+        text.into()
+    }
+}
+
+/// A family in pieces: its start, then its blocks.
+struct Pieces {
+    start: Vec<u8>,
+    blocks: std::vec::IntoIter<Arc<Block>>,
+    part: fn(&Block) -> &[u8],
+}
+
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let mut piece = std::mem::take(&mut self.start);
+        while piece.len() < PIECE
+            && let Some(block) = self.blocks.next()
+        {
+            piece.extend_from_slice((self.part)(&block));
+        }
+        (!piece.is_empty()).then(|| piece.into())
+    }
+}
+
+fn text(block: &Block) -> &[u8] {
+    block.text().as_bytes()
+}
+
+fn message(block: &Block) -> &[u8] {
+    block.message()
+}
+
+fn own_text(registry: &Registry) -> String {
+    let mut page = String::new();
+    exposition::write_registry(registry, exposition::Format::Text, &mut page);
+    page
+}
+
+/// The name under which an own metric is shown, none if it is not.
+fn own_name(name: &str) -> Option<String> {
+    match name {
+        COUNTED => None,
+        name if name.starts_with(COMMON) => Some(format!("pushgateway_{name}")),
+        name => Some(name.to_owned()),
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateway as its users meet it: over HTTP, and as a process.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod limits;
+mod model;
+mod process;
+mod pushing;
+mod serving;
+mod world;

@@ -1,0 +1,79 @@
+//! A gateway in this process.
+
+use axum::http::Method;
+use clap::Parser as _;
+use pushgateway_ex::App;
+use pushgateway_ex::flags::Flags;
+use reqwest::{Client, Response};
+use service::http::{ClientOptions, fleet_client, read_limited};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    pub(crate) base: String,
+    client: Client,
+    stop: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+pub(crate) fn app(flags: &[&str]) -> anyhow::Result<App> {
+    let own = ["pushgateway-ex", "--web.listen-address=127.0.0.1:0"];
+    let flags = Flags::try_parse_from(own.iter().chain(flags))?;
+    App::new(service::BuildInfo { name: "pushgateway", ..service::build_info!() }, &flags)
+}
+
+pub(crate) fn client() -> Client {
+    fleet_client(&ClientOptions::new(service::build_info!())).unwrap()
+}
+
+impl Gateway {
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let app = app(flags).unwrap();
+        let base = format!("http://{}", app.addresses()[0]);
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(app.run(stop.clone()));
+        Self { base, client: client(), stop, running }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+        let url = format!("{}{path}", self.base);
+        answer(self.client.request(method, url).body(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+        self.send(Method::PUT, path, body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> String {
+        self.send(Method::GET, path, "").await.1
+    }
+
+    pub(crate) async fn accepting(&self, accept: &str) -> Vec<u8> {
+        let url = format!("{}/metrics", self.base);
+        let response = self.client.get(url).header("Accept", accept).send().await.unwrap();
+        read_limited(response, 64 << 20).await.unwrap().to_vec()
+    }
+
+    /// The scrape's lines that are not the gateway's own.
+    pub(crate) async fn pushed(&self) -> Vec<String> {
+        let page = self.get("/metrics").await;
+        let lines = page.lines().filter(|line| line.contains("job=") && !line.starts_with("push_"));
+        lines.map(str::to_owned).collect()
+    }
+
+    pub(crate) async fn stopped(self) {
+        self.stop.cancel();
+        self.ended().await;
+    }
+
+    pub(crate) async fn ended(self) {
+        self.running.await.unwrap().unwrap();
+    }
+}
+
+pub(crate) async fn answer(response: Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    let body = read_limited(response, 64 << 20).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Compares pushgateway-ex with the real Pushgateway, request by request: scripts/pushgateway_conformance.py has the cases. Both run on
+# loopback, on ports that are free, and keep nothing but what is in a temporary directory.
+#
+# usage: scripts/test-pushgateway.sh [OPTION-OF-THE-CHECKER...]      exit 0: they answer alike
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+reference=$root/target/tools/bin/pushgateway
+candidate=${PUSHGATEWAY_EX:-$root/target/debug/pushgateway-ex}
+work=$(mktemp -d)
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+
+# Debian's page needs its templates, which are unpacked and not installed; upstream's binary has them built in.
+assets=$root/target/tools/root/usr/share/prometheus/pushgateway
+own=()
+if "$reference" --help 2>&1 | grep -q -- --web.local-assets && [[ -d $assets ]]; then
+    own=(--web.local-assets="$assets")
+fi
+
+# What Debian's 1.5.1 does and this one is meant not to: a label in the path that is not UTF-8 makes every later scrape fail; a metric name that
+# is none goes into the exposition; a snappy header is ignored, and a gzip header in capitals (as newer versions no longer do).
+differs=(
+    --differs='percent-encoded invalid UTF-8'
+    --differs='protobuf bad metric name'
+    --differs='snappy framed'
+    --differs='snappy header, plain body'
+    --differs='GZIP header in upper case'
+)
+
+# start URL-FILE COMMAND...: runs a server on a free port and writes its address once it is ready.
+start() {
+    local to=$1 log=$1.log port attempt
+    shift
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    "$@" --web.listen-address="127.0.0.1:$port" --web.enable-admin-api >"$log" 2>&1 &
+    pids+=($!)
+    for ((attempt = 0; attempt < 100; attempt++)); do
+        if python3 -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/-/ready')" 2>/dev/null; then
+            echo "http://127.0.0.1:$port" >"$to"
+            return
+        fi
+        kill -0 "${pids[-1]}" 2>/dev/null || break
+    done
+    cat "$log" >&2
+    echo "$1 did not become ready" >&2
+    return 1
+}
+
+start "$work/reference" "$reference" --persistence.file= "${own[@]}"
+start "$work/candidate" "$candidate" --persistence.file="$work/store"
+python3 "$root/scripts/pushgateway_conformance.py" --ref "$(<"$work/reference")" --cand "$(<"$work/candidate")" "${differs[@]}" "$@"
