@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
+use service::Allowed;
+
 use crate::groups::Limits;
 use crate::store::Sync;
 
@@ -43,6 +45,10 @@ pub struct Flags {
     #[command(flatten)]
     pub(crate) limits: LimitFlags,
 
+    /// Flags of check results.
+    #[command(flatten)]
+    pub(crate) detail: DetailFlags,
+
     /// Flags of the storage.
     #[command(flatten)]
     pub(crate) storage: StorageFlags,
@@ -74,6 +80,24 @@ pub struct LimitFlags {
     /// Bytes of one label's name and value; a push with a longer one gets 413
     #[arg(long = "push.max-label-bytes", value_name = "BYTES", default_value_t = 64 << 10)]
     pub(crate) max_label: usize,
+}
+
+/// What is kept of check results, and who may read it.
+#[derive(Clone, Debug, Args)]
+pub struct DetailFlags {
+    /// Bytes of output kept of each check's last result
+    #[arg(long = "detail.output-bytes", value_name = "BYTES", default_value_t = 1 << 20)]
+    pub(crate) output: usize,
+
+    /// Users of the web config that may read the detail API, and nobody else but --detail.allow-client-names [default: everybody
+    /// whom the web config lets in]
+    #[arg(long = "detail.allow-users", value_name = "NAME,...", value_delimiter = ',', value_parser = name)]
+    users: Vec<String>,
+
+    /// Names in client certificates (common name, DNS name, IP address, URI, e-mail address) whose holders may read the detail API,
+    /// without a password, and nobody else but --detail.allow-users
+    #[arg(long = "detail.allow-client-names", value_name = "NAME,...", value_delimiter = ',', value_parser = name)]
+    client_names: Vec<String>,
 }
 
 /// Where pushes are kept.
@@ -142,6 +166,12 @@ impl LimitFlags {
     }
 }
 
+impl DetailFlags {
+    pub(crate) fn allowed(&self) -> Allowed {
+        Allowed { users: self.users.clone(), client_names: self.client_names.clone() }
+    }
+}
+
 impl StorageFlags {
     pub(crate) fn file(&self) -> Option<&Path> {
         (!self.file.is_empty()).then(|| Path::new(&self.file))
@@ -153,6 +183,11 @@ impl StorageFlags {
             SyncFlag::Interval => Sync::Interval(self.interval),
         }
     }
+}
+
+/// An empty name would be the name of nobody, or of everybody, by whom it is read.
+fn name(name: &str) -> Result<String, String> {
+    if name.is_empty() { Err("a name is empty".to_owned()) } else { Ok(name.to_owned()) }
 }
 
 fn path(path: &str) -> Result<String, String> {

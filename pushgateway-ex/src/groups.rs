@@ -10,17 +10,21 @@
 
 mod block;
 mod check;
+mod results;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use check_result::{CheckKey, CheckState};
 use exposition::pushed::MetricType;
 use imbl::{HashMap, OrdMap};
 use jiff::Timestamp;
 
 pub use self::block::{Block, Inconsistent, Prepared, prepare, stamps};
 pub use self::check::Refused;
-use crate::labels::Labels;
+pub use self::results::Results;
+pub(crate) use self::results::made;
+use crate::labels::Key;
 
 /// The family that says when a group was last pushed with success.
 pub const PUSH_TIME: &str = "push_time_seconds";
@@ -45,7 +49,7 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Push {
     /// The group.
-    pub labels: Labels,
+    pub key: Key,
     /// What to put there.
     pub families: Prepared,
     /// Whether the families that are not named go (PUT) or stay (POST).
@@ -57,14 +61,16 @@ pub struct Push {
 /// What was pushed to one grouping key.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// The key.
-    pub labels: Labels,
+    /// What it is.
+    pub key: Key,
     /// The families by name, the two of [`stamps`] among them.
     pub families: BTreeMap<Arc<str>, Arc<Block>>,
     /// When a push was last taken.
     pub pushed: Option<Timestamp>,
     /// When a push was last refused.
     pub failed: Option<Timestamp>,
+    /// The check results, from which the families are made if there are any.
+    pub checks: BTreeMap<CheckKey, Arc<CheckState>>,
 }
 
 /// The blocks of one name.
@@ -73,18 +79,25 @@ pub struct Family {
     /// The type of all of them.
     pub kind: MetricType,
     /// By group.
-    pub blocks: OrdMap<Labels, Arc<Block>>,
+    pub blocks: OrdMap<Key, Arc<Block>>,
 }
 
 /// All groups.
 #[derive(Clone, Debug)]
 pub struct Groups {
-    groups: OrdMap<Labels, Arc<Group>>,
+    groups: OrdMap<Key, Arc<Group>>,
     families: OrdMap<Arc<str>, Family>,
-    series: HashMap<u64, Labels>,
+    series: HashMap<u64, Key>,
     /// The types of the gateway's own metrics.
     reserved: Arc<BTreeMap<String, MetricType>>,
     limits: Limits,
+}
+
+impl Group {
+    /// A group that was never pushed.
+    pub fn new(key: Key) -> Self {
+        Self { key, families: BTreeMap::new(), pushed: None, failed: None, checks: BTreeMap::new() }
+    }
 }
 
 // === impl Groups ===
@@ -102,14 +115,14 @@ impl Groups {
     /// When it contradicts itself or what is there, or goes over a limit. Nothing has changed then.
     pub fn push(&mut self, push: Push) -> Result<(), Refused> {
         self.check(&push)?;
-        let Push { labels, families: pushed, replace, at } = push;
-        let (mut families, failed) = match self.groups.get(&labels) {
+        let Push { key, families: pushed, replace, at } = push;
+        let (mut families, failed) = match self.groups.get(&key) {
             Some(group) if replace => (BTreeMap::new(), group.failed),
             Some(group) => (group.families.clone(), group.failed),
             None => (BTreeMap::new(), None),
         };
         families.extend(pushed.into_inner());
-        self.put(Group { labels, families, pushed: Some(at), failed });
+        self.put(Group { key, families, pushed: Some(at), failed, checks: BTreeMap::new() });
         Ok(())
     }
 
@@ -117,19 +130,19 @@ impl Groups {
     ///
     /// # Errors
     /// When there would be more groups than allowed.
-    pub fn fail(&mut self, labels: &Labels, at: Timestamp) -> Result<(), Refused> {
-        self.check_room(labels)?;
-        let group = self.groups.get(labels).map(|group| Group::clone(group));
-        let new = || Group { labels: labels.clone(), families: BTreeMap::new(), pushed: None, failed: None };
+    pub fn fail(&mut self, key: &Key, at: Timestamp) -> Result<(), Refused> {
+        self.check_room(key)?;
+        let group = self.groups.get(key).map(|group| Group::clone(group));
+        let new = || Group::new(key.clone());
         self.put(Group { failed: Some(at), ..group.unwrap_or_else(new) });
         Ok(())
     }
 
     /// Removes a group, and says whether there was one.
-    pub fn delete(&mut self, labels: &Labels) -> bool {
-        let Some(group) = self.groups.remove(labels) else { return false };
+    pub fn delete(&mut self, key: &Key) -> bool {
+        let Some(group) = self.groups.remove(key) else { return false };
         for (name, block) in &group.families {
-            self.unlink(name, labels);
+            self.unlink(name, key);
             self.forget_series(block);
         }
         true
@@ -137,24 +150,24 @@ impl Groups {
 
     /// Puts a group in its place, with its stamps made anew.
     pub fn put(&mut self, mut group: Group) {
-        let before = self.groups.get(&group.labels).map(Arc::clone);
+        let before = self.groups.get(&group.key).map(Arc::clone);
         let before = before.as_ref().map(|group| &group.families);
-        for (name, block) in stamps(&group) {
-            group.families.insert(name, block);
+        if !group.key.checks {
+            group.families.extend(stamps(&group));
         }
         for (name, old) in before.into_iter().flatten() {
             if !group.families.contains_key(name) {
-                self.unlink(name, &group.labels);
+                self.unlink(name, &group.key);
                 self.forget_series(old);
             }
         }
         let mut linked = BTreeMap::new();
         for (name, block) in std::mem::take(&mut group.families) {
             let old = before.and_then(|families| families.get(&name));
-            linked.insert(self.link(name, &group.labels, (&block, old)), block);
+            linked.insert(self.link(name, &group.key, (&block, old)), block);
         }
         group.families = linked;
-        self.groups.insert(group.labels.clone(), Arc::new(group));
+        self.groups.insert(group.key.clone(), Arc::new(group));
     }
 
     /// All groups in the order of their keys.
@@ -163,8 +176,8 @@ impl Groups {
     }
 
     /// One group.
-    pub fn get(&self, labels: &Labels) -> Option<&Arc<Group>> {
-        self.groups.get(labels)
+    pub fn get(&self, key: &Key) -> Option<&Arc<Group>> {
+        self.groups.get(key)
     }
 
     /// How many groups there are.
@@ -188,7 +201,7 @@ impl Groups {
     }
 
     /// Puts a block, in the place of an old one if there is one, and gives the name as the index has it: one copy for all groups.
-    fn link(&mut self, name: Arc<str>, labels: &Labels, (block, old): (&Arc<Block>, Option<&Arc<Block>>)) -> Arc<str> {
+    fn link(&mut self, name: Arc<str>, key: &Key, (block, old): (&Arc<Block>, Option<&Arc<Block>>)) -> Arc<str> {
         if old.is_some_and(|old| Arc::ptr_eq(old, block)) {
             return name;
         }
@@ -197,7 +210,7 @@ impl Groups {
                 self.forget_series(old);
             }
             for &series in block.series() {
-                self.series.insert(series, labels.clone());
+                self.series.insert(series, key.clone());
             }
         }
         let known = self.families.get_key_value(&name).map(|(known, _)| Arc::clone(known));
@@ -206,13 +219,13 @@ impl Groups {
         let family = self.families.entry(Arc::clone(&name)).or_insert_with(empty);
         // The last owner of a name may change its type.
         family.kind = block.kind();
-        family.blocks.insert(labels.clone(), Arc::clone(block));
+        family.blocks.insert(key.clone(), Arc::clone(block));
         name
     }
 
-    fn unlink(&mut self, name: &Arc<str>, labels: &Labels) {
+    fn unlink(&mut self, name: &Arc<str>, key: &Key) {
         let Some(family) = self.families.get_mut(name) else { return };
-        family.blocks.remove(labels);
+        family.blocks.remove(key);
         if family.blocks.is_empty() {
             self.families.remove(name);
         }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
+use check_result::HistoryLimits;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::events::Events;
-use crate::groups::{Groups, Inconsistent, Push, Refused};
-use crate::labels::Labels;
+use crate::groups::{Groups, Inconsistent, Push, Refused, Results};
+use crate::labels::{Key, Labels};
 use crate::store::{Store, StoreError};
 
 /// Changes that may wait, as in the reference. When they are as many, the gateway is not healthy.
@@ -26,10 +27,12 @@ const BATCH: usize = 512;
 pub enum Change {
     /// A push.
     Push(Push),
+    /// A push of check results, and how much is kept of each check.
+    Results(Results, HistoryLimits),
     /// A push was refused before it got here.
     Fail(Labels, Timestamp),
-    /// A group goes.
-    Delete(Labels),
+    /// The metrics or the check results of a group go.
+    Delete(Key),
     /// Every group goes.
     Wipe,
 }
@@ -64,7 +67,7 @@ struct Work {
     store: Option<Store>,
     events: Events,
     /// Groups of batches that could not be stored: what the file has of them is not known.
-    unsure: BTreeSet<Labels>,
+    unsure: BTreeSet<Key>,
 }
 
 // === impl Keeper ===
@@ -140,44 +143,50 @@ impl Work {
     }
 
     /// Stores the groups that were touched, and those that the file may have otherwise than they are.
-    fn save(&mut self, next: &Groups, touched: BTreeSet<Labels>) -> Result<(), Arc<StoreError>> {
+    fn save(&mut self, next: &Groups, touched: BTreeSet<Key>) -> Result<(), Arc<StoreError>> {
         let Some(store) = &mut self.store else { return Ok(()) };
         self.unsure.extend(touched);
         if !self.unsure.is_empty() {
-            store.save(self.unsure.iter().map(|labels| (labels, next.get(labels).map(|group| &**group))))?;
+            store.save(self.unsure.iter().map(|key| (key, next.get(key).map(|group| &**group))))?;
             self.unsure.clear();
         }
         Ok(())
     }
 }
 
-fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Labels>) -> Result<(), Failure> {
+fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Result<(), Failure> {
     match change {
         Change::Push(push) => {
-            let (labels, at) = (push.labels.clone(), push.at);
+            let (key, at) = (push.key.clone(), push.at);
             let outcome = groups.push(push);
             if let Err(Refused::Inconsistent(_)) = &outcome {
-                groups.fail(&labels, at)?;
+                groups.fail(&key, at)?;
             }
             if matches!(outcome, Ok(()) | Err(Refused::Inconsistent(_))) {
-                touched.insert(labels);
+                touched.insert(key);
             }
             outcome?;
         }
-        Change::Fail(labels, at) => {
-            groups.fail(&labels, at)?;
-            touched.insert(labels);
+        Change::Results(results, limits) => {
+            let key = Key::checks(results.labels.clone());
+            groups.results(results, &limits)?;
+            touched.insert(key);
         }
-        Change::Delete(labels) => {
-            if groups.delete(&labels) {
-                touched.insert(labels);
+        Change::Fail(labels, at) => {
+            let key = Key::metrics(labels);
+            groups.fail(&key, at)?;
+            touched.insert(key);
+        }
+        Change::Delete(key) => {
+            if groups.delete(&key) {
+                touched.insert(key);
             }
         }
         Change::Wipe => {
-            let all: Vec<_> = groups.iter().map(|group| group.labels.clone()).collect();
-            for labels in all {
-                groups.delete(&labels);
-                touched.insert(labels);
+            let all: Vec<_> = groups.iter().map(|group| group.key.clone()).collect();
+            for key in all {
+                groups.delete(&key);
+                touched.insert(key);
             }
         }
     }

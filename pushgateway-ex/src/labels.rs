@@ -9,6 +9,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Labels(Arc<[(String, String)]>);
 
+/// What a group holds: metrics as they were pushed, or check results, from which the gateway makes metrics. The two of one grouping
+/// key are pushed and deleted apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The grouping key.
+    pub labels: Labels,
+    /// Whether these are check results.
+    pub checks: bool,
+}
+
+impl Key {
+    /// The metrics of a group.
+    pub fn metrics(labels: Labels) -> Self {
+        Self { labels, checks: false }
+    }
+
+    /// The check results of a group.
+    pub fn checks(labels: Labels) -> Self {
+        Self { labels, checks: true }
+    }
+}
+
 impl Labels {
     /// The key of these labels. A name that comes again takes the place of the one before.
     pub fn new(labels: impl IntoIterator<Item = (String, String)>) -> Self {

@@ -1,7 +1,7 @@
 //! `pushgateway-ex`: Prometheus's Pushgateway, with a consistency check that costs what the push brings, and a store that keeps what
 //! was acknowledged.
 //!
-//! A push is read ([`path`], [`body`]), checked in itself and rendered ([`groups::prepare`]) by the connection that brought it. One thread, the
+//! A push is read ([`path`], [`body`], [`results`]), checked in itself and rendered ([`groups::prepare`]) by the connection that brought it. One thread, the
 //! [`keeper`], then checks it against what is there, [stores](store) it with everything that waits beside it, and shows the new
 //! [`groups`]. Scrapes and all other readers take what is shown and never wait. [`web`] has the requests.
 
@@ -12,6 +12,7 @@ pub mod groups;
 pub mod keeper;
 pub mod labels;
 pub mod path;
+pub mod results;
 pub mod store;
 pub mod web;
 
@@ -64,6 +65,7 @@ impl App {
         let server = server
             .own_endpoints(move |registry| web::metrics(scraped, scrape.of(registry), &telemetry))
             .routes(web::router(gateway))
+            .restricted_routes(web::detail(&flags.prefix(), keeper.clone()), flags.detail.allowed())?
             .bind()?;
         let copies = flags.storage.file().map(|file| (file.to_owned(), flags.storage.interval));
         Ok(Self { server, keeper, thread, quit, copies, readiness })

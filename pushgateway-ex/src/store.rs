@@ -15,7 +15,7 @@ use redb::{
 };
 
 use crate::groups::Group;
-use crate::labels::Labels;
+use crate::labels::Key;
 
 const GROUPS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("groups");
 /// Memory for pages of the file. It is read once, and written to in places.
@@ -104,7 +104,7 @@ pub fn copy<'a>(path: &Path, groups: impl Iterator<Item = &'a Group>) -> Result<
         _ => {}
     }
     let (mut store, _) = Store::open(&unfinished, Sync::Always)?;
-    store.save(groups.map(|group| (&group.labels, Some(group))))?;
+    store.save(groups.map(|group| (&group.key, Some(group))))?;
     store.close()?;
     std::fs::rename(&unfinished, &copy).map_err(wrong)
 }
@@ -129,10 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn save<'a>(
-        &mut self,
-        groups: impl Iterator<Item = (&'a Labels, Option<&'a Group>)>,
-    ) -> Result<(), StoreError> {
+    pub fn save<'a>(&mut self, groups: impl Iterator<Item = (&'a Key, Option<&'a Group>)>) -> Result<(), StoreError> {
         // Once it has failed, redb wants to be opened again.
         let database = match self.database.take() {
             Some(database) => database,
@@ -208,15 +205,15 @@ fn read(database: &Database) -> Result<Vec<Group>, String> {
 
 fn write<'a>(
     database: &Database,
-    groups: impl Iterator<Item = (&'a Labels, Option<&'a Group>)>,
+    groups: impl Iterator<Item = (&'a Key, Option<&'a Group>)>,
     sync: bool,
 ) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(if sync { Durability::Immediate } else { Durability::None })?;
     {
         let mut table = transaction.open_table(GROUPS)?;
-        for (labels, group) in groups {
-            let key = record::key(labels);
+        for (key, group) in groups {
+            let key = record::key(key);
             match group {
                 Some(group) => drop(table.insert(&*key, &*record::encode(group))?),
                 None => drop(table.remove(&*key)?),

@@ -5,6 +5,7 @@
 
 mod admin;
 mod api;
+mod checks;
 mod negotiate;
 mod page;
 mod push;
@@ -23,6 +24,7 @@ use service::{BuildInfo, RouteName};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
+pub use self::checks::detail;
 pub use self::scrape::Scrape;
 
 use self::route::{Paths, Route, Target, route};
@@ -53,6 +55,7 @@ impl Gateway {
             rules: push::Rules {
                 max_body: flags.limits.max_body,
                 max_label: flags.limits.max_label,
+                max_output: flags.detail.output,
                 checked: !flags.disable_consistency_check,
             },
         }

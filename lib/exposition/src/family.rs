@@ -52,6 +52,11 @@ impl Family {
         &self.name
     }
 
+    /// The help text.
+    pub fn help(&self) -> &str {
+        &self.help
+    }
+
     /// The samples in the order they were added.
     pub fn samples(&self) -> &[Sample] {
         &self.samples

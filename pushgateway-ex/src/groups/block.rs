@@ -129,7 +129,7 @@ pub fn stamps(group: &Group) -> [(Arc<str>, Arc<Block>); 2] {
         let (name, help) = &TEXTS[index];
         let seconds = times[index].map_or(0.0, |at| at.as_nanosecond() as f64 / 1e9);
         let metrics = vec![Metric {
-            labels: group.labels.on(Vec::new()),
+            labels: group.key.labels.on(Vec::new()),
             value: Some(Value::Number(seconds)),
             timestamp_ms: None,
         }];
@@ -222,6 +222,10 @@ impl Block {
 impl Prepared {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Block>)> {
         self.0.iter().map(|(name, block)| (name, block))
+    }
+
+    pub(super) fn from_blocks(blocks: &BTreeMap<Arc<str>, Arc<Block>>) -> Self {
+        Self(blocks.iter().map(|(name, block)| (Arc::clone(name), Arc::clone(block))).collect())
     }
 
     pub(super) fn into_inner(self) -> BTreeMap<Arc<str>, Arc<Block>> {

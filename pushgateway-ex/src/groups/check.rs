@@ -6,7 +6,7 @@ use exposition::pushed::MetricType;
 
 use super::block::shown;
 use super::{Block, Groups, Inconsistent, Push, is_stamp};
-use crate::labels::Labels;
+use crate::labels::Key;
 
 /// Why a push is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ struct After<'a> {
 
 impl Groups {
     pub(super) fn check(&self, push: &Push) -> Result<(), Refused> {
-        self.check_room(&push.labels)?;
+        self.check_room(&push.key)?;
         self.check_size(push)?;
         let pushed = push.families.iter().map(|(name, block)| (&**name, block.kind())).collect();
         let after = After { groups: self, push, pushed };
@@ -48,14 +48,14 @@ impl Groups {
         Ok(())
     }
 
-    pub(super) fn check_room(&self, labels: &Labels) -> Result<(), Refused> {
-        let full = self.groups.len() >= self.limits.groups && !self.groups.contains_key(labels);
+    pub(super) fn check_room(&self, key: &Key) -> Result<(), Refused> {
+        let full = self.groups.len() >= self.limits.groups && !self.groups.contains_key(key);
         if full { Err(Refused::Groups(self.groups.len())) } else { Ok(()) }
     }
 
     fn check_size(&self, push: &Push) -> Result<(), Refused> {
         let pushed: usize = push.families.iter().map(|(_, block)| block.series().len()).sum();
-        let staying = self.groups.get(&push.labels).filter(|_| !push.replace).map_or(0, |group| {
+        let staying = self.groups.get(&push.key).filter(|_| !push.replace).map_or(0, |group| {
             let named = |name: &str| push.families.iter().any(|(pushed, _)| **pushed == *name);
             let others = group.families.iter().filter(|(name, _)| !named(name) && !is_stamp(name));
             others.map(|(_, block)| block.series().len()).sum()
@@ -101,7 +101,7 @@ impl After<'_> {
 
     /// No series is in two groups.
     fn check_series(&self, name: &str, block: &Block) -> Result<(), Inconsistent> {
-        let taken = |series| self.groups.series.get(series).is_some_and(|owner| *owner != self.push.labels);
+        let taken = |series| self.groups.series.get(series).is_some_and(|owner| *owner != self.push.key);
         match block.series().iter().position(taken) {
             Some(at) => Err(Inconsistent::Duplicate(shown(name, &block.metrics(name)[at].labels))),
             None => Ok(()),
@@ -117,13 +117,13 @@ impl After<'_> {
     /// The type that a name has in other groups.
     fn elsewhere(&self, name: &str) -> Option<MetricType> {
         let family = self.groups.families.get(name)?;
-        let ours = usize::from(family.blocks.contains_key(&self.push.labels));
+        let ours = usize::from(family.blocks.contains_key(&self.push.key));
         (family.blocks.len() > ours).then_some(family.kind)
     }
 
     /// The type that a name has in the group itself, where the push leaves it alone.
     fn staying(&self, name: &str) -> Option<MetricType> {
-        let group = self.groups.groups.get(&self.push.labels).filter(|_| !self.push.replace)?;
+        let group = self.groups.groups.get(&self.push.key).filter(|_| !self.push.replace)?;
         group.families.get(name).map(|block| block.kind())
     }
 }

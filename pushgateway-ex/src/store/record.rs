@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use check_result::CheckState;
 use exposition::pushed::MetricType;
 use jiff::Timestamp;
 use prost::Message;
 
-use crate::groups::{Block, Group, is_stamp};
-use crate::labels::Labels;
+use crate::groups::{Block, Group, is_stamp, made};
+use crate::labels::{Key, Labels};
 
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,12 @@ struct Record {
     failed: Option<i64>,
     #[prost(message, repeated, tag = "4")]
     families: Vec<Family>,
+    /// Whether it is a group of check results.
+    #[prost(bool, tag = "5")]
+    of_checks: bool,
+    /// The states of the checks as JSON. The families follow from them.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    checks: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -53,13 +60,13 @@ struct Family {
 }
 
 /// The key of a group: its labels, each with its length, so that no two are alike.
-pub(super) fn key(labels: &Labels) -> Vec<u8> {
-    Record { labels: wire_labels(labels), ..Record::default() }.encode_to_vec()
+pub(super) fn key(key: &Key) -> Vec<u8> {
+    Record { labels: wire_labels(&key.labels), of_checks: key.checks, ..Record::default() }.encode_to_vec()
 }
 
 /// The stamps are left out: they follow from the times.
 pub(super) fn encode(group: &Group) -> Vec<u8> {
-    let pushed = group.families.iter().filter(|(name, _)| !is_stamp(name));
+    let pushed = group.families.iter().filter(|(name, _)| !group.key.checks && !is_stamp(name));
     let families = pushed.map(|(name, block)| Family {
         name: name.to_string(),
         kind: block.kind().word().to_owned(),
@@ -67,8 +74,12 @@ pub(super) fn encode(group: &Group) -> Vec<u8> {
         pushed: nanoseconds(block.pushed()),
         message: block.message().to_vec(),
     });
+    let states =
+        group.checks.values().map(|state| serde_json::to_vec(&**state).expect("the keys of a state are strings"));
     let record = Record {
-        labels: wire_labels(&group.labels),
+        labels: wire_labels(&group.key.labels),
+        of_checks: group.key.checks,
+        checks: states.collect(),
         pushed: group.pushed.map(nanoseconds),
         failed: group.failed.map(nanoseconds),
         families: families.collect(),
@@ -88,7 +99,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Group, BadRecord> {
     });
     let families = families.collect::<Result<BTreeMap<_, _>, BadRecord>>()?;
     let (pushed, failed) = (record.pushed.map(time).transpose()?, record.failed.map(time).transpose()?);
-    Ok(Group { labels, families, pushed, failed })
+    let key = Key { labels, checks: record.of_checks };
+    if key.checks {
+        return with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH));
+    }
+    Ok(Group { families, pushed, failed, ..Group::new(key) })
+}
+
+fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<Group, BadRecord> {
+    let states = states.iter().map(|state| serde_json::from_slice::<CheckState>(state));
+    let states = states.map(|state| state.map(|state| (state.latest().key(), Arc::new(state))));
+    let checks = states.collect::<Result<_, _>>().map_err(|error| BadRecord(error.to_string()))?;
+    made(key, checks, pushed).map_err(|error| BadRecord(error.to_string()))
 }
 
 fn wire_labels(labels: &Labels) -> Vec<Label> {

@@ -57,11 +57,13 @@ impl Status {
 
 /// All groups, written as they are read.
 pub(super) fn metrics(groups: &Groups) -> Response {
+    // What a grouping key holds stands side by side.
     let groups: Vec<_> = groups.iter().map(Arc::clone).collect();
+    let groups: Vec<_> = groups.chunk_by(|one, other| one.key.labels == other.key.labels).map(<[_]>::to_vec).collect();
     let chunks = groups.len().div_ceil(CHUNK);
     let middle = (0..chunks).map(move |chunk| {
         let from = chunk * CHUNK;
-        let written = groups[from..].iter().take(CHUNK).map(|group| shown(group).to_string()).collect::<Vec<_>>();
+        let written = groups[from..].iter().take(CHUNK).map(|parts| shown(parts).to_string()).collect::<Vec<_>>();
         let comma = if chunk == 0 { "" } else { "," };
         format!("{comma}{}", written.join(","))
     });
@@ -95,12 +97,13 @@ fn add_cors(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
 }
 
-fn shown(group: &Group) -> Value {
+/// The metrics and the check results of one grouping key.
+fn shown(parts: &[Arc<Group>]) -> Value {
     let mut shown = Map::new();
-    shown.insert("labels".to_owned(), labels(group.labels.iter()));
-    let successful = group.pushed.is_some() && group.pushed > group.failed;
+    shown.insert("labels".to_owned(), labels(parts[0].key.labels.iter()));
+    let successful = parts.iter().all(|part| part.pushed.is_some() && part.pushed > part.failed);
     shown.insert("last_push_successful".to_owned(), successful.into());
-    for (name, block) in &group.families {
+    for (name, block) in parts.iter().flat_map(|part| &part.families) {
         shown.insert(name.to_string(), family(name, block));
     }
     Value::Object(shown)

@@ -15,12 +15,13 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use check_result::CheckState;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Gateway, reply};
 use crate::groups::{Group, is_stamp};
-use crate::labels::Labels;
+use crate::labels::{Key, Labels};
 
 /// Groups on a page.
 const PAGE: usize = 25;
@@ -49,6 +50,14 @@ struct Shown {
     failing: bool,
     series: usize,
     families: Vec<ShownFamily>,
+    checks: Vec<ShownCheck>,
+}
+
+/// Its output is for the detail API to show, which may be kept to some.
+struct ShownCheck {
+    name: String,
+    status: &'static str,
+    address: String,
 }
 
 struct ShownFamily {
@@ -64,7 +73,7 @@ impl Gateway {
         let groups = self.keeper.groups();
         let wanted = query.to_lowercase();
         let found: Vec<_> =
-            groups.iter().filter(|group| group.labels.to_string().to_lowercase().contains(&wanted)).collect();
+            groups.iter().filter(|group| group.key.labels.to_string().to_lowercase().contains(&wanted)).collect();
         let last = found.len().div_ceil(PAGE).max(1);
         let number = number.clamp(1, last);
         let address = |number: usize| format!("?q={}&page={number}", utf8_percent_encode(&query, NON_ALPHANUMERIC));
@@ -109,14 +118,15 @@ fn asked(query: &str) -> (String, usize) {
 fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
     let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.strftime("%F %T UTC").to_string());
     let own = group.families.iter().filter(|(name, _)| !is_stamp(name));
+    let samples = own.clone().filter(|_| !group.key.checks);
     Shown {
-        labels: group.labels.to_string(),
-        address: address(prefix, &group.labels),
+        labels: group.key.labels.to_string(),
+        address: address(prefix, &group.key),
         pushed: time(group.pushed),
         failed: time(group.failed),
         failing: group.failed > group.pushed,
         series: own.clone().map(|(_, block)| block.series().len()).sum(),
-        families: own
+        families: samples
             .map(|(name, block)| ShownFamily {
                 name: name.to_string(),
                 kind: block.kind().word(),
@@ -124,7 +134,19 @@ fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
                 samples: beginning(block.text()),
             })
             .collect(),
+        checks: group.checks.values().map(|state| check(state, &group.key.labels, prefix)).collect(),
     }
+}
+
+fn check(state: &CheckState, labels: &Labels, prefix: &str) -> ShownCheck {
+    let result = state.latest();
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let own = result.source().map(|source| ("source", source));
+    let filters = own.into_iter().chain(labels.iter()).map(|(name, value)| format!("{name}={}", encoded(value)));
+    let filters = filters.collect::<Vec<_>>().join("&");
+    let address = format!("{prefix}/api/v1/checks/{}?{filters}", encoded(result.name()));
+    let name = result.source().map_or(result.name().to_owned(), |source| format!("{source}/{}", result.name()));
+    ShownCheck { name, status: state.status().word(), address }
 }
 
 fn beginning(samples: &str) -> String {
@@ -136,9 +158,10 @@ fn beginning(samples: &str) -> String {
 }
 
 /// Where the group is deleted: every value encoded, so that any value has a path.
-fn address(prefix: &str, labels: &Labels) -> String {
+fn address(prefix: &str, key: &Key) -> String {
+    let (labels, kind) = (&key.labels, if key.checks { "checks" } else { "metrics" });
     let value = |value: &str| if value.is_empty() { "=".to_owned() } else { URL_SAFE_NO_PAD.encode(value) };
-    let mut address = format!("{prefix}/metrics/job@base64/{}", value(labels.get("job").unwrap_or_default()));
+    let mut address = format!("{prefix}/{kind}/job@base64/{}", value(labels.get("job").unwrap_or_default()));
     for (name, own) in labels.iter().filter(|(name, _)| *name != "job") {
         address.push_str(&format!("/{name}@base64/{}", value(own)));
     }

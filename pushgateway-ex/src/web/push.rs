@@ -26,8 +26,9 @@ use crate::body::{self, BadBody};
 use crate::events::Reason;
 use crate::groups::{Inconsistent, Push, Refused, prepare};
 use crate::keeper::{Change, Failure};
-use crate::labels::Labels;
+use crate::labels::{Key, Labels};
 use crate::path::{BadPath, grouping_key};
+use crate::results::BadResults;
 use crate::store::StoreError;
 
 /// What was chosen by flags.
@@ -35,19 +36,23 @@ use crate::store::StoreError;
 pub(super) struct Rules {
     pub(super) max_body: usize,
     pub(super) max_label: usize,
+    /// Bytes of output that are kept of a check's last result.
+    pub(super) max_output: usize,
     /// Whether a client is told that its push does not fit.
     pub(super) checked: bool,
 }
 
 /// Why a push was not taken.
 #[derive(Debug, thiserror::Error)]
-enum NotPushed {
+pub(super) enum NotPushed {
     #[error(transparent)]
     Path(#[from] BadPath),
     #[error("cannot read the body: {0}")]
     Unread(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Body(#[from] BadBody),
+    #[error(transparent)]
+    Results(#[from] BadResults),
     #[error(transparent)]
     Failed(#[from] Failure),
 }
@@ -58,11 +63,11 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let body = Limited::new(body, self.rules.max_body).collect().await.map(|body| body.to_bytes());
         let size = body.as_ref().map_or(0, Bytes::len);
-        let replace = head.method == Method::PUT;
         let outcome = match self.key(path) {
             Ok(labels) => {
                 let outcome = match body {
-                    Ok(body) => self.take(&labels, (&head.headers, body), replace).await,
+                    Ok(body) if path.checks => self.take_results(&labels, &body, &head.method).await,
+                    Ok(body) => self.take(&labels, (&head.headers, body), head.method == Method::PUT).await,
                     Err(error) => Err(unread(error, self.rules.max_body)),
                 };
                 outcome.map_err(|error| (Some(labels), error))
@@ -90,7 +95,7 @@ impl Gateway {
             Ok(labels) => labels,
             Err(error) => return reply::error(StatusCode::BAD_REQUEST, error),
         };
-        match self.keeper.change(Change::Delete(labels)).await {
+        match self.keeper.change(Change::Delete(Key { labels, checks: path.checks })).await {
             Ok(()) => reply::empty(StatusCode::ACCEPTED),
             Err(error) => {
                 let error = NotPushed::Failed(error);
@@ -123,7 +128,7 @@ impl Gateway {
         };
         match prepared {
             Ok(families) => {
-                let push = Push { labels: labels.clone(), families, replace, at };
+                let push = Push { key: Key::metrics(labels.clone()), families, replace, at };
                 Ok(self.keeper.change(Change::Push(push)).await?)
             }
             Err(inconsistent) => {
@@ -153,7 +158,7 @@ impl NotPushed {
             Self::Path(BadPath::TooLong { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::LabelSize),
             Self::Path(_) => (StatusCode::BAD_REQUEST, Reason::Path),
             Self::Body(BadBody::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::BodySize),
-            Self::Unread(_) | Self::Body(_) => (StatusCode::BAD_REQUEST, Reason::Body),
+            Self::Unread(_) | Self::Body(_) | Self::Results(_) => (StatusCode::BAD_REQUEST, Reason::Body),
             Self::Failed(Failure::Refused(Refused::Inconsistent(_))) => (StatusCode::BAD_REQUEST, Reason::Inconsistent),
             Self::Failed(Failure::Refused(Refused::Groups(_))) => (StatusCode::TOO_MANY_REQUESTS, Reason::Groups),
             Self::Failed(Failure::Refused(Refused::Series { .. })) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::Series),

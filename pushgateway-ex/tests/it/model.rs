@@ -7,7 +7,7 @@ use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use pushgateway_ex::groups::{Groups, Limits, Push, is_stamp, prepare};
-use pushgateway_ex::labels::Labels;
+use pushgateway_ex::labels::{Key, Labels};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -98,7 +98,7 @@ proptest! {
                 Step::Push { labels, families, replace } => {
                     let fits = taken(&content, &labels, &families, replace);
                     let before = groups.clone();
-                    let push = |families| Push { labels: labels.clone(), families, replace, at: Timestamp::UNIX_EPOCH };
+                    let push = |families| Push { key: Key::metrics(labels.clone()), families, replace, at: Timestamp::UNIX_EPOCH };
                     let outcome = match prepare(&labels, families.clone(), Timestamp::UNIX_EPOCH) {
                         Ok(families) => groups.push(push(families)).map_err(|error| error.to_string()),
                         Err(error) => Err(error.to_string()),
@@ -109,7 +109,7 @@ proptest! {
                     }
                     content = fits.unwrap_or(content);
                 }
-                Step::Delete(labels) => prop_assert_eq!(groups.delete(&labels), content.remove(&labels).is_some()),
+                Step::Delete(labels) => prop_assert_eq!(groups.delete(&Key::metrics(labels.clone())), content.remove(&labels).is_some()),
             }
             let wanted: BTreeSet<_> = content.iter().flat_map(|(labels, families)| {
                 families.values().map(|family| (family.name.clone(), labels.clone(), family.metrics.len()))
@@ -125,10 +125,10 @@ proptest! {
 fn shown(groups: &Groups) -> BTreeSet<(String, Labels, usize)> {
     let mut shown = BTreeSet::new();
     for (name, family) in groups.families().filter(|(name, _)| !is_stamp(name)) {
-        for (labels, block) in family.blocks.iter() {
-            assert!(Arc::ptr_eq(block, &groups.get(labels).unwrap().families[name]));
+        for (key, block) in family.blocks.iter() {
+            assert!(Arc::ptr_eq(block, &groups.get(key).unwrap().families[name]));
             assert_eq!(block.kind(), family.kind);
-            shown.insert((name.to_string(), labels.clone(), block.series().len()));
+            shown.insert((name.to_string(), key.labels.clone(), block.series().len()));
         }
     }
     shown

@@ -1,0 +1,102 @@
+//! Check results of a group, and the metrics that are made from them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use check_result::log::LoggedResult;
+use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, metrics};
+use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
+use jiff::Timestamp;
+
+use super::{Group, Groups, Inconsistent, Prepared, Push, Refused, prepare};
+use crate::labels::{Key, Labels};
+
+/// Check results that are pushed together.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// The group.
+    pub labels: Labels,
+    /// The results, in the order of their runs.
+    pub results: Vec<CheckResult>,
+    /// Whether the checks that are not named go (PUT) or stay (POST).
+    pub replace: bool,
+    /// When they came.
+    pub at: Timestamp,
+}
+
+type Checks = BTreeMap<CheckKey, Arc<CheckState>>;
+
+impl Groups {
+    /// Takes check results: states, history and metrics change together, or nothing does.
+    ///
+    /// # Errors
+    /// When their metrics do not fit what is there, or over a limit.
+    pub fn results(&mut self, pushed: Results, limits: &HistoryLimits) -> Result<(), Refused> {
+        let Results { labels, results, replace, at } = pushed;
+        let key = Key::checks(labels);
+        let known = self.get(&key).map(|group| group.checks.clone()).unwrap_or_default();
+        let checks = fold(known, results, (replace, at), limits);
+        if checks.is_empty() {
+            self.delete(&key);
+            return Ok(());
+        }
+        let group = made(key, checks, at)?;
+        let families = Prepared::from_blocks(&group.families);
+        self.check(&Push { key: group.key.clone(), families, replace: true, at })?;
+        self.put(group);
+        Ok(())
+    }
+}
+
+/// The group of these checks, with its metrics.
+///
+/// # Errors
+/// When two of them would have the same series, because the group's labels hide what tells them apart.
+pub(crate) fn made(key: Key, checks: Checks, at: Timestamp) -> Result<Group, Inconsistent> {
+    let states = checks.values().map(|state| (&[][..], &**state));
+    let families = metrics::families(states, &metrics::Options::default());
+    let families = families.iter().filter(|family| !family.samples().is_empty()).map(pushed).collect();
+    let families = prepare(&key.labels, families, at)?.into_inner();
+    Ok(Group { families, pushed: Some(at), checks, ..Group::new(key) })
+}
+
+/// What is known after `results`.
+fn fold(
+    mut known: Checks,
+    results: Vec<CheckResult>,
+    (replace, at): (bool, Timestamp),
+    limits: &HistoryLimits,
+) -> Checks {
+    let mut named = Checks::new();
+    for result in results {
+        let id = result.key();
+        let next = LoggedResult { logged: at, result };
+        let state = match named.remove(&id).or_else(|| known.remove(&id)) {
+            Some(state) => {
+                let mut state = Arc::unwrap_or_clone(state);
+                state.apply(next, limits);
+                state
+            }
+            None => CheckState::new(next, limits),
+        };
+        named.insert(id, Arc::new(state));
+    }
+    if !replace {
+        named.extend(known);
+    }
+    named
+}
+
+fn pushed(family: &exposition::Family) -> MetricFamily {
+    let metric = |sample: &exposition::Sample| Metric {
+        labels: sample.labels().iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+        value: Some(Value::Number(sample.value())),
+        timestamp_ms: None,
+    };
+    MetricFamily {
+        name: family.name().to_owned(),
+        help: Some(family.help().to_owned()),
+        kind: MetricType::Gauge,
+        metrics: family.samples().iter().map(metric).collect(),
+    }
+}

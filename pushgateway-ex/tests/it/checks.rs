@@ -1,0 +1,115 @@
+//! Check results: metrics and detail appear, change and go together.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::world::{Gateway, client};
+
+fn result(name: &str, status: i64, output: &str) -> Value {
+    json!({"name": name, "interval": 60, "executed": 1_795_228_248, "output": output, "status": status})
+}
+
+async fn detail(gateway: &Gateway, path: &str) -> Value {
+    serde_json::from_str(&gateway.get(path).await).unwrap()
+}
+
+#[tokio::test]
+async fn metrics_and_detail_of_a_result_come_together_and_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("--persistence.file={}", folder.path().join("store").display());
+    let gateway = Gateway::start(&[&file]);
+    let path = "/checks/job/backup/instance/db-1";
+    let both = json!([{"client": "db-1", "check": result("disk", 2, "DISK CRITICAL\nmore")}, result("load", 0, "OK")]);
+    assert_eq!(gateway.put(path, both.to_string()).await, (200, String::new()));
+    let again = gateway.send(Method::POST, path, result("disk", 2, "still").to_string()).await;
+    assert_eq!(again, (200, String::new()));
+
+    let pushed = gateway.pushed().await;
+    for line in [
+        r#"checkscript_status{check="disk",instance="db-1",job="backup"} 2"#,
+        r#"checkscript_occurrences{check="disk",instance="db-1",job="backup"} 2"#,
+        r#"checkscript_status{check="load",instance="db-1",job="backup"} 0"#,
+    ] {
+        assert!(pushed.iter().any(|own| own == line), "{line} {pushed:?}");
+    }
+    let disk = detail(&gateway, "/api/v1/checks/disk?job=backup").await;
+    assert_eq!((&disk["check"]["output"], &disk["client"]), (&json!("still"), &json!("db-1")));
+    assert_eq!(disk["labels"], json!({"check": "disk", "instance": "db-1", "job": "backup"}));
+    let history = detail(&gateway, "/api/v1/checks/disk/history").await;
+    assert_eq!(history["history"][1]["output"], "DISK CRITICAL\nmore");
+    gateway.stopped().await;
+
+    let gateway = Gateway::start(&[&file]);
+    assert_eq!(detail(&gateway, "/api/v1/checks/disk").await["occurrences"], 2);
+    assert_eq!(gateway.put(path, json!([result("load", 1, "WARNING")]).to_string()).await.0, 200);
+    assert!(gateway.get("/api/v1/checks/disk").await.contains("error"), "PUT replaces the group's results");
+    assert!(!gateway.get("/metrics").await.contains("check=\"disk\""));
+    assert_eq!(gateway.send(Method::DELETE, path, "").await.0, 202);
+    assert_eq!(detail(&gateway, "/api/v1/checks").await, json!([]));
+    assert_eq!(gateway.pushed().await, [""; 0]);
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn results_and_metrics_of_a_group_are_pushed_and_deleted_apart() {
+    let gateway = Gateway::start(&[]);
+    assert_eq!(gateway.put("/metrics/job/a", "m 1\n").await.0, 200);
+    assert_eq!(gateway.put("/checks/job/a", result("disk", 0, "OK").to_string()).await.0, 200);
+    let groups = detail(&gateway, "/api/v1/metrics").await;
+    assert_eq!(groups["data"].as_array().unwrap().len(), 1, "one group to its reader");
+    assert!(groups["data"][0]["m"].is_object() && groups["data"][0]["checkscript_status"].is_object());
+    let page = gateway.get("/").await;
+    assert!(page.contains("OK <a href=\"/api/v1/checks/disk?job=a\">disk</a>"), "{page}");
+
+    assert_eq!(gateway.put("/metrics/job/a", "n 1\n").await.0, 200);
+    assert_eq!(gateway.send(Method::DELETE, "/metrics/job/a", "").await.0, 202);
+    assert_eq!(detail(&gateway, "/api/v1/checks/disk").await["check"]["output"], "OK");
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn results_that_do_not_fit_leave_everything_as_it_was() {
+    let gateway = Gateway::start(&[]);
+    assert_eq!(gateway.put("/checks/job/a", result("disk", 0, "OK").to_string()).await.0, 200);
+    let before = gateway.get("/api/v1/metrics").await;
+    let taken = "# TYPE checkscript_status counter\ncheckscript_status 1\n";
+    assert_eq!(gateway.put("/metrics/job/b", taken).await.0, 400);
+    assert_eq!(gateway.send(Method::DELETE, "/metrics/job/b", "").await.0, 202);
+    for (path, body, says) in [
+        ("/checks/job/a", "{".to_owned(), "the body is not JSON"),
+        ("/checks/job/a", json!([result("load", 0, "OK"), {"name": "x"}]).to_string(), "result 2: "),
+        // The label of the group hides which check it is.
+        (
+            "/checks/job/a/check/x",
+            json!([result("one", 0, ""), result("two", 0, "")]).to_string(),
+            "pushed metrics are invalid or inconsistent with existing metrics: collected metric checkscript_status{",
+        ),
+    ] {
+        let (status, text) = gateway.put(path, body).await;
+        assert!(status == 400 && text.starts_with(says), "{path}: {status} {text}");
+    }
+    assert_eq!(gateway.get("/api/v1/metrics").await, before);
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn outputs_may_be_kept_to_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("web.yml");
+    // htpasswd -nbBC 4: the passwords are the names.
+    let hash = |name: &str| bcrypt::hash(name, 4).unwrap();
+    let users = format!("basic_auth_users:\n  ops: {}\n  batch: {}\n", hash("ops"), hash("batch"));
+    std::fs::write(&config, users).unwrap();
+    let config = format!("--web.config.file={}", config.display());
+    let gateway = Gateway::start(&[&config, "--detail.allow-users=ops"]);
+    let status = async |method: Method, path: &str, user: &str| {
+        let request = client().request(method, format!("{}{path}", gateway.base)).basic_auth(user, Some(user));
+        request.body(result("disk", 2, "secret").to_string()).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status(Method::PUT, "/checks/job/a", "nobody").await, 401);
+    assert_eq!(status(Method::PUT, "/checks/job/a", "batch").await, 200);
+    assert_eq!(status(Method::GET, "/metrics", "batch").await, 200);
+    assert_eq!(status(Method::GET, "/api/v1/checks/disk", "batch").await, 403);
+    assert_eq!(status(Method::GET, "/api/v1/checks/disk", "ops").await, 200);
+    gateway.stopped().await;
+}
