@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -32,7 +33,7 @@ const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Debug)]
 pub struct Alert {
     object: Map<String, Value>,
-    labels: BTreeMap<String, String>,
+    labels: Arc<BTreeMap<String, String>>,
     fingerprint: Fingerprint,
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
@@ -61,7 +62,7 @@ impl Alert {
     }
 
     /// The labels; one with an empty value is none, as in Alertmanager.
-    pub fn labels(&self) -> &BTreeMap<String, String> {
+    pub fn labels(&self) -> &Arc<BTreeMap<String, String>> {
         &self.labels
     }
 

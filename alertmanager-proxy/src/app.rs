@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::{any, get};
+use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
 use service::http::ClientOptions;
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ use crate::forward::Forwarder;
 use crate::group_wait::{Watch, Watched};
 use crate::hold::Hold;
 use crate::intake::{self, Intake};
+use crate::overview::{self, Overview};
 use crate::passthrough::{self, Passthrough};
 use crate::setup::{OpenCircuits, Setup, SetupError, Shared};
 use crate::waiting::Waiting;
@@ -84,7 +86,9 @@ impl App {
             .route(passthrough::PREFIX, get(passthrough::prefix))
             .fallback(passthrough::pass)
             .with_state(Arc::clone(&self.passthrough));
-        alerts.merge(rest)
+        let overview =
+            Overview { setup: Arc::clone(&self.setup), hold: Arc::clone(&self.hold), zone: TimeZone::system() };
+        alerts.merge(overview::router(overview)).merge(rest)
     }
 
     /// Replaces the configuration. Limits of memory take effect at the next start.

@@ -12,7 +12,7 @@
 //!
 //! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +29,7 @@ use crate::annotate;
 use crate::detail::{Answer, Failure, Target};
 use crate::events::{Enrichment, Events};
 use crate::forward::Forwarder;
+use crate::overview::{Row, State};
 use crate::setup::{Setup, Shared};
 
 mod memory;
@@ -57,6 +58,8 @@ pub struct Hold {
 #[derive(Debug)]
 struct Held {
     alert: Alert,
+    /// Host and port that are asked.
+    node: Arc<str>,
     /// When it began to wait.
     since: Instant,
     /// When it was first posted as what it is now, firing or resolved; no answer from before is of use.
@@ -92,7 +95,12 @@ impl Hold {
         }
         match target {
             None => self.send(alert, &Annotations::new(), Enrichment::None),
-            Some(Err(error)) => self.send(alert, &Known::explained(&error), Enrichment::Failed),
+            Some(Err(error)) => {
+                let known = Known::failure(&alert, &Failure::from(error), None, Timestamp::now());
+                let annotations = known.annotations();
+                self.memory.put(alert.fingerprint(), known);
+                self.send(alert, &annotations, Enrichment::Failed);
+            }
             Some(Ok(target)) => match self.memory.known_of(&alert) {
                 Some(known) => {
                     self.refresh(&alert, &known, target, setup);
@@ -104,7 +112,7 @@ impl Hold {
                 }
                 None => {
                     let fingerprint = alert.fingerprint();
-                    held.insert(fingerprint, Held::new(alert, now));
+                    held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
                     let hold = Arc::clone(self);
                     self.tracker.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
                 }
@@ -117,6 +125,14 @@ impl Hold {
         let held = self.lock();
         let oldest = held.values().map(|held| held.since.elapsed()).max();
         (held.len(), oldest.unwrap_or_default())
+    }
+
+    /// The alerts that wait, and those that were sent within the last 20 minutes and that a source matches.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<_> = self.lock().values().map(Held::row).collect();
+        let waiting: HashSet<_> = rows.iter().map(|row| row.fingerprint).collect();
+        rows.extend(self.memory.rows().into_iter().filter(|row| !waiting.contains(&row.fingerprint)));
+        rows
     }
 
     /// Waits until every held alert has gone on. None is accepted any more.
@@ -186,8 +202,8 @@ impl Hold {
 
     /// What `answer` tells of the alert. Takes a while for a long output, so the lock is not held.
     fn learn(&self, alert: &Alert, target: &Target, answer: Answer, setup: &Setup) -> Known {
-        let now = Timestamp::now();
-        match answer {
+        let (now, before) = (Timestamp::now(), self.memory.any_of(alert));
+        let known = match answer {
             Ok(fetched) => {
                 let context = annotate::Context {
                     url: target.url(),
@@ -202,8 +218,9 @@ impl Hold {
                 }
                 Known::detail(alert, &fetched, annotated)
             }
-            Err(failure) => Known::failure(alert, &failure, self.memory.any_of(alert), now),
-        }
+            Err(failure) => Known::failure(alert, &failure, before.clone(), now),
+        };
+        known.of(target.url().authority(), before.as_ref())
     }
 
     /// Remembers what is known of an alert that has gone on, unless it has changed since.
@@ -232,8 +249,24 @@ impl Hold {
 // === impl Held ===
 
 impl Held {
-    fn new(alert: Alert, now: Instant) -> Self {
-        Self { alert, since: now, changed: now }
+    fn new(alert: Alert, node: &str, now: Instant) -> Self {
+        Self { alert, node: node.into(), since: now, changed: now }
+    }
+
+    /// As the overview shows it.
+    fn row(&self) -> Row {
+        Row {
+            fingerprint: self.alert.fingerprint(),
+            labels: Arc::clone(self.alert.labels()),
+            node: Arc::clone(&self.node),
+            state: State::Waiting,
+            error: None,
+            output: None,
+            resolved: self.alert.is_resolved(),
+            changed: self.alert.last_change(),
+            asked: None,
+            attempts: 0,
+        }
     }
 
     /// The newest post wins.

@@ -26,6 +26,7 @@ pub mod forward;
 pub mod group_wait;
 pub mod hold;
 pub mod intake;
+pub mod overview;
 pub mod passthrough;
 pub mod setup;
 pub mod waiting;

@@ -7,4 +7,5 @@ pub(crate) mod schedulers;
 pub(crate) mod scrape;
 pub(crate) mod soak;
 pub(crate) mod spawn;
+pub(crate) mod storm;
 pub(crate) mod throughput;

@@ -7,7 +7,7 @@ use reqwest::Client;
 use service::http::{ClientOptions, read_limited, upstream_client};
 use tokio::runtime::Runtime;
 
-const LIMIT: usize = 64 << 20;
+const LIMIT: usize = 256 << 20;
 
 /// A client with a runtime of its own, on the calling thread.
 #[derive(Debug)]
@@ -40,6 +40,17 @@ impl Fetcher {
             let answer = answer.error_for_status()?;
             let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
             Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
+        })
+    }
+
+    /// Posts JSON; the time until the answer was there.
+    pub(crate) fn post(&self, url: &str, json: String) -> anyhow::Result<Duration> {
+        self.runtime.block_on(async {
+            let started = Instant::now();
+            let request = self.client.post(url).header("Content-Type", "application/json").body(json);
+            let answer = request.send().await.with_context(|| format!("cannot post to {url}"))?.error_for_status()?;
+            read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
+            Ok(started.elapsed())
         })
     }
 }

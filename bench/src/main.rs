@@ -1,4 +1,4 @@
-//! Measures the runner and the agent, each beside what it is compared with, in one run.
+//! Measures the runner and the agent, each beside what it is compared with, and the proxy in a storm, in one run.
 //!
 //! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
 //! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
@@ -11,7 +11,9 @@ mod benches;
 mod grid;
 mod http;
 mod log_lines;
+mod nodes;
 mod program;
+mod proxy;
 mod report;
 mod runner;
 mod schedulers;
@@ -25,7 +27,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::report::Report;
 
-/// Measures the runner and the agent beside what they are compared with. Prints a table a bench, and writes it as JSON.
+/// Measures the runner, the agent and the proxy beside what they are compared with. Prints a table a bench, and writes it as JSON.
 #[derive(Debug, Parser)]
 struct Options {
     /// Benches to run [default: all but soak]
@@ -68,14 +70,23 @@ enum Bench {
     CatchUp,
     Memory,
     Scrape,
+    Storm,
     Soak,
 }
 
 // === impl Bench ===
 
 impl Bench {
-    const ALL_BUT_SOAK: [Self; 7] =
-        [Self::Spawn, Self::Throughput, Self::Lateness, Self::Schedulers, Self::CatchUp, Self::Memory, Self::Scrape];
+    const ALL_BUT_SOAK: [Self; 8] = [
+        Self::Spawn,
+        Self::Throughput,
+        Self::Lateness,
+        Self::Schedulers,
+        Self::CatchUp,
+        Self::Memory,
+        Self::Scrape,
+        Self::Storm,
+    ];
 
     fn run(self, settings: &Settings) -> anyhow::Result<Report> {
         match self {
@@ -86,6 +97,7 @@ impl Bench {
             Self::CatchUp => benches::catch_up::run(settings),
             Self::Memory => benches::memory::run(settings),
             Self::Scrape => benches::scrape::run(settings),
+            Self::Storm => benches::storm::run(settings),
             Self::Soak => benches::soak::run(settings),
         }
     }

@@ -5,6 +5,7 @@
 //! 400, but the good ones of the batch are kept (`api/v2/api.go`, `postAlertsHandler`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -90,7 +91,14 @@ fn read(index: usize, value: Value, now: Timestamp) -> Result<Option<Alert>, Unr
     if !matches!(object.get("generatorURL"), None | Some(Value::Null | Value::String(_))) {
         return Err(malformed("generatorURL is not a string"));
     }
-    Ok(Some(Alert { fingerprint: Fingerprint::of(&labels), object, labels, starts_at, ends_at, received: now }))
+    Ok(Some(Alert {
+        fingerprint: Fingerprint::of(&labels),
+        object,
+        labels: Arc::new(labels),
+        starts_at,
+        ends_at,
+        received: now,
+    }))
 }
 
 /// A map of strings; none where the field is absent or null.
@@ -196,7 +204,7 @@ mod tests {
         }
         let (alerts, _) =
             read_batch(b"[{\"labels\":{\"a\":\"\xff\",\"e\":\"\"}}]", Names::Legacy, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(alerts[0].labels(), &BTreeMap::from([("a".to_owned(), "\u{fffd}".to_owned())]));
+        assert_eq!(**alerts[0].labels(), BTreeMap::from([("a".to_owned(), "\u{fffd}".to_owned())]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What alerts were given, for their resends.
 
-use std::fmt::Display;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use moka::sync::Cache;
 use crate::alert::{Alert, Annotations, Fingerprint};
 use crate::annotate::{self, Annotated};
 use crate::detail::{Failure, Fetched};
+use crate::overview::{Row, State};
 
 /// How long an alert is remembered that nobody sends any more: longer than Prometheus sends a resolved one.
 const IDLE: Duration = Duration::from_secs(20 * 60);
@@ -24,6 +25,14 @@ pub(super) struct Memory(Cache<Fingerprint, Known>);
 /// What an alert was given last.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
+    /// Which alert it is.
+    labels: Arc<BTreeMap<String, String>>,
+    /// Host and port that were asked; empty where the labels gave none.
+    node: Arc<str>,
+    /// How often it was tried to learn of the alert, as long as it is remembered.
+    attempts: u32,
+    /// When the alert last changed.
+    changed: Timestamp,
     /// From the last detail; empty where there never was one.
     detail: Arc<Annotations>,
     /// When the result of that detail was executed.
@@ -60,6 +69,11 @@ impl Memory {
         self.0.get(&alert.fingerprint())
     }
 
+    /// Everything that is remembered.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        self.0.iter().map(|(fingerprint, known)| known.row(*fingerprint)).collect()
+    }
+
     pub(super) fn put(&self, fingerprint: Fingerprint, known: Known) {
         self.0.insert(fingerprint, known);
     }
@@ -72,6 +86,10 @@ impl Known {
     pub(super) fn detail(alert: &Alert, fetched: &Fetched, annotated: Annotated) -> Self {
         let executed = fetched.detail.result.executed();
         Self {
+            labels: Arc::clone(alert.labels()),
+            node: "".into(),
+            attempts: 1,
+            changed: alert.last_change(),
             detail: Arc::new(annotated.annotations),
             executed: executed.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             error: annotated.error.as_deref().map(|error| annotate::explain(error).into()),
@@ -91,12 +109,51 @@ impl Known {
         }
         let error = Some(annotate::explain(&failure.reason).into());
         let (resolved, tried) = (alert.is_resolved(), Instant::now());
-        Self { detail, executed, error, answered: false, resolved, asked: now, tried }
+        let (labels, node, changed) = (Arc::clone(alert.labels()), "".into(), alert.last_change());
+        Self {
+            labels,
+            node,
+            attempts: 1,
+            changed,
+            detail,
+            executed,
+            error,
+            answered: false,
+            resolved,
+            asked: now,
+            tried,
+        }
     }
 
-    /// The annotations that tell only why there is no detail.
-    pub(super) fn explained(error: &dyn Display) -> Annotations {
-        Annotations::from([(annotate::ERROR.into(), annotate::explain(&error.to_string()))])
+    /// The same, asked of `node` and not for the first time where there is something `before`.
+    pub(super) fn of(self, node: &str, before: Option<&Self>) -> Self {
+        let attempts = before.map_or(0, |known| known.attempts).saturating_add(1);
+        match before.filter(|known| &*known.node == node) {
+            Some(known) => Self { node: Arc::clone(&known.node), attempts, ..self },
+            None => Self { node: node.into(), attempts, ..self },
+        }
+    }
+
+    /// As the overview shows it.
+    pub(super) fn row(&self, fingerprint: Fingerprint) -> Row {
+        let state = match (self.answered, &self.error, self.detail.is_empty()) {
+            (true, None, _) => State::Enriched,
+            (true, Some(_), _) => State::Incomplete,
+            (false, _, false) => State::Outdated,
+            (false, _, true) => State::Failed,
+        };
+        Row {
+            fingerprint,
+            labels: Arc::clone(&self.labels),
+            node: Arc::clone(&self.node),
+            state,
+            error: self.error.clone(),
+            output: self.detail.get("output").cloned(),
+            resolved: self.resolved,
+            changed: self.changed,
+            asked: Some(self.asked),
+            attempts: self.attempts,
+        }
     }
 
     /// The alert's annotations.
@@ -122,7 +179,8 @@ impl Known {
     }
 
     fn weight(&self) -> u32 {
+        let labels: usize = self.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
         let texts: usize = self.detail.iter().map(|(name, text)| name.len() + text.len()).sum();
-        u32::try_from(OVERHEAD + texts).unwrap_or(u32::MAX)
+        u32::try_from(OVERHEAD + labels + texts).unwrap_or(u32::MAX)
     }
 }

@@ -10,6 +10,7 @@ mod enrich;
 mod faults;
 mod names;
 mod node;
+mod overview;
 mod posting;
 mod program;
 mod through;

@@ -1,0 +1,121 @@
+//! The worst minute of alertmanager-proxy: 20,000 nodes fail at once, two Prometheis tell of it, a real Alertmanager is behind.
+//!
+//! One node in ten hangs and one in twenty refuses. Alerts are sent as Prometheus sends them: one batch after the other over
+//! one connection, 64 alerts each (2.x) or 256 (3.x), by both replicas at once. After that everything is known, and what
+//! resends cost is measured: by the processor time of the proxy, since Alertmanager and the senders take the rest of the machine.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::Settings;
+use crate::http::Fetcher;
+use crate::nodes::{NODES, Nodes};
+use crate::program::pass;
+use crate::proxy::Proxy;
+use crate::report::{Figure, Report};
+use crate::stats::Samples;
+
+/// The default hold.
+const HOLD: f64 = 3.0;
+/// Resends of all alerts by one replica; a minute apart they would be half an hour.
+const RESENDS: usize = 30;
+/// Resends until memory has settled.
+const SETTLED: usize = 5;
+
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
+    let mut report = Report::new("storm")?;
+    let (fetcher, nodes) = (Fetcher::new()?, Nodes::start()?);
+    for size in [64, 256] {
+        let proxy = Proxy::start(settings, &fetcher)?;
+        let batches = batches(&nodes, size);
+        burst(&mut report, &proxy, &fetcher, &batches)?;
+        if size == 256 {
+            resends(&mut report, &proxy, &fetcher, &batches)?;
+        }
+    }
+    Ok(report)
+}
+
+/// Both replicas send every alert for the first time.
+fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<()> {
+    let name = |what: &str| format!("batches of {}: {what}", if batches.len() > 100 { 64 } else { 256 });
+    let started = Instant::now();
+    let took = thread::scope(|scope| {
+        let replicas = [(); 2].map(|()| scope.spawn(|| send(&proxy.base, batches)));
+        let took = replicas.map(|replica| replica.join().expect("a replica does not panic"));
+        took.into_iter().collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let sent = started.elapsed();
+    proxy.until_arrived(fetcher, NODES)?;
+    let arrived = started.elapsed() - sent;
+    proxy.until_quiet(fetcher)?;
+    let took: Samples = took.concat().into_iter().collect();
+    let first = proxy.metric(fetcher, "alertmanager_proxy_enrichments_total", "outcome=\"fetched\"")?;
+    let (alerts, detailed) = proxy.arrived(fetcher)?;
+    let mut add = |what: &str, unit, value| Figure::one(name(what), unit, value);
+    let answering = f64::from(Nodes::answering());
+    let figures = [
+        add("sent by two replicas in", "s", sent.as_secs_f64()),
+        Figure::new(name("answered p50"), "ms", &Samples::from_iter([took.median()])),
+        add("answered p99", "ms", took.quantile(0.99)).at_most(20.0),
+        add("slowest answer", "ms", took.highest()),
+        add("all in Alertmanager after the last answer", "s", arrived.as_secs_f64()).at_most(HOLD + 5.0),
+        add("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0),
+        add("answering nodes without their detail in the first post", "", answering - first).at_most(0.0),
+        add("answering nodes without their detail in Alertmanager", "", answering - f64::from(detailed)).at_most(0.0),
+        add("resident at most", "MiB", proxy.program.memory()?.peak),
+    ];
+    figures.into_iter().for_each(|figure| report.add(figure));
+    Ok(())
+}
+
+/// Everything is known.
+fn resends(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<()> {
+    let (mut rates, mut walls, mut resident) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..RESENDS {
+        let (cpu, started) = (proxy.program.cpu()?, Instant::now());
+        send(&proxy.base, batches)?;
+        let sent = started.elapsed();
+        proxy.until_quiet(fetcher)?;
+        rates.push(f64::from(NODES) / (proxy.program.cpu()? - cpu).own);
+        walls.push(f64::from(NODES) / sent.as_secs_f64());
+        resident.push(proxy.program.memory()?.resident);
+        // As between two evaluations, though shorter.
+        pass(Duration::from_millis(100));
+    }
+    let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
+    let (early, late) = (samples(&resident[SETTLED..2 * SETTLED]), samples(&resident[RESENDS - SETTLED..]));
+    report.add(Figure::new("resends: alerts a second of one core", "", &samples(&rates)).at_least(15_000.0));
+    report.add(Figure::new("resends: alerts taken a second", "", &samples(&walls)));
+    report.add(Figure::one("resends: resident", "MiB", late.median()).at_most(150.0));
+    report.add(Figure::one("resends: resident, growth", "MiB", late.median() - early.median()).at_most(5.0));
+    Ok(())
+}
+
+/// Posts one batch after the other; how many milliseconds each answer took.
+fn send(base: &str, batches: &[String]) -> anyhow::Result<Vec<f64>> {
+    let (client, url) = (Fetcher::new()?, format!("{base}/api/v2/alerts"));
+    let took = batches.iter().map(|batch| Ok(client.post(&url, batch.clone())?.as_secs_f64() * 1000.0));
+    took.collect()
+}
+
+/// Bodies as Prometheus posts them.
+fn batches(nodes: &Nodes, size: usize) -> Vec<String> {
+    let now = jiff::Timestamp::now();
+    let (start, end) = (now.to_string(), (now + jiff::SignedDuration::from_hours(1)).to_string());
+    let alert = |node: u32| {
+        json!({
+            "annotations": {"summary": format!("check-disk on {} is CRITICAL", nodes.instance(node))},
+            "endsAt": end, "startsAt": start,
+            "generatorURL": "http://prometheus.example:9090/graph?g0.expr=check%3Acheckscript_status%3Aalerting+%3D%3D+2&g0.tab=1",
+            "labels": {
+                "alertname": "CheckCritical", "check": "check-disk", "env": "production", "handlers": ",mail,slack,",
+                "instance": nodes.instance(node), "job": "checkscript", "severity": "critical"
+            }
+        })
+    };
+    let alerts: Vec<Value> = (0..NODES).map(alert).collect();
+    alerts.chunks(size).map(|batch| Value::from(batch).to_string()).collect()
+}

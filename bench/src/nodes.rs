@@ -1,0 +1,144 @@
+//! Twenty thousand nodes, played by one server: each has an address of its own in 127.0.0.0/8 and the port is the same.
+//!
+//! One in ten takes the connection and never answers, one in twenty refuses it (its port is one where nobody listens), every
+//! other answers any request with the detail of a failed check, its output 2 kB long.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread;
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+pub(crate) const NODES: u32 = 20_000;
+
+/// Of this many nodes, the first two hang and the third refuses.
+const OF: u32 = 20;
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 4096;
+
+/// The nodes, until the bench ends.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    port: u16,
+    closed_port: u16,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Answers,
+    Hangs,
+    Refuses,
+}
+
+// === impl Nodes ===
+
+impl Nodes {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let (sender, port) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+                let listener = socket.listen(BACKLOG)?;
+                sender.send(listener.local_addr()?.port())?;
+                serve(listener).await
+            })
+        });
+        let closed_port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        Ok(Self { port: port.recv().context("the nodes do not start")?, closed_port })
+    }
+
+    /// The `instance` of a node.
+    pub(crate) fn instance(&self, node: u32) -> String {
+        let port = if kind(node) == Kind::Refuses { self.closed_port } else { self.port };
+        format!("{}:{port}", address(node))
+    }
+
+    /// How many of all nodes answer.
+    pub(crate) fn answering() -> u32 {
+        (0..NODES).filter(|node| kind(*node) == Kind::Answers).count().try_into().expect("fewer than all nodes")
+    }
+}
+
+fn kind(node: u32) -> Kind {
+    match node % OF {
+        0 | 1 => Kind::Hangs,
+        2 => Kind::Refuses,
+        _ => Kind::Answers,
+    }
+}
+
+/// 127.1.0.1 and up.
+fn address(node: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + node)
+}
+
+fn number(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => u32::from(address) - u32::from(Ipv4Addr::new(127, 1, 0, 1)),
+        IpAddr::V6(_) => 0,
+    }
+}
+
+async fn serve(listener: TcpListener) -> anyhow::Result<()> {
+    let answer = answer();
+    let mut hanging = Vec::new();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        match kind(number(stream.local_addr()?.ip())) {
+            Kind::Answers => drop(tokio::spawn(talk(stream, answer))),
+            _ => hanging.push(stream),
+        }
+        // Those that the proxy has given up.
+        if hanging.len() > NODES as usize {
+            hanging.clear();
+        }
+    }
+}
+
+/// One request, one answer: the proxy keeps no connection.
+async fn talk(mut stream: TcpStream, answer: &'static [u8]) -> std::io::Result<()> {
+    let (mut request, mut length) = ([0; 4096], 0);
+    while !request[..length].ends_with(b"\r\n\r\n") && length < request.len() {
+        match stream.read(&mut request[length..]).await? {
+            0 => return Ok(()),
+            read => length += read,
+        }
+    }
+    stream.write_all(answer).await
+}
+
+/// Made once, for as long as the bench runs.
+fn answer() -> &'static [u8] {
+    let now = jiff::Timestamp::now().as_second();
+    let output = format!("CRITICAL: / 93%\n{}\n", "x".repeat(1_980));
+    let body = json!({
+        "labels": {"check": "check-disk"}, "client": "web-1",
+        "client_attributes": {"address": "10.0.0.1", "subscriptions": ["base", "web"]},
+        "check": {
+            "name": "check-disk", "command": "check-disk.rb -w 80 -c 90", "interval": 60, "handlers": ["mail", "slack"],
+            "subscribers": ["base"], "issued": now, "executed": now, "duration": 0.012, "status": 2, "output": output
+        },
+        "occurrences": 4, "status_changed": now
+    })
+    .to_string();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes().leak()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_known_by_its_address() {
+        for node in [0, 1, 255, 256, NODES - 1] {
+            assert_eq!(number(IpAddr::V4(address(node))), node);
+        }
+        assert_eq!(Nodes::answering(), 17_000);
+    }
+}

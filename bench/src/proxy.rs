@@ -1,0 +1,121 @@
+//! alertmanager-proxy before a real Alertmanager, and what they say of themselves.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Settings;
+use crate::http::Fetcher;
+use crate::program::{Program, beside, existing, pass};
+
+/// How long a program may take to come up, or alerts to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Alerts wait for their group, and are told to nobody.
+const ALERTMANAGER: &str = "route: {receiver: none, group_wait: 30s}\nreceivers: [{name: none}]\n";
+
+/// A proxy and its Alertmanager, both without alerts.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) program: Program,
+    pub(crate) base: String,
+    alertmanager: String,
+    _alertmanager: Program,
+    _folder: TempDir,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (alertmanager, proxy) = (free_address()?, free_address()?);
+        let file = |name: &str| folder.path().join(name);
+        std::fs::write(file("alertmanager.yml"), ALERTMANAGER)?;
+        let mut command = Command::new(existing(&settings.tools.join("bin/alertmanager"))?);
+        command.arg("--config.file").arg(file("alertmanager.yml")).arg("--storage.path").arg(file("data"));
+        command.arg(format!("--web.listen-address={alertmanager}")).arg("--cluster.listen-address=");
+        command.stdout(Stdio::null()).stderr(File::create(file("alertmanager.log"))?);
+        let alertmanager_program = Program::start(&mut command)?;
+        std::fs::write(file("proxy.yml"), config(&alertmanager))?;
+        let mut command = Command::new(beside("alertmanager-proxy")?);
+        command.arg("--config.file").arg(file("proxy.yml")).arg(format!("--web.listen-address={proxy}"));
+        command.stderr(File::create(settings.out.join("storm-proxy.log"))?);
+        let program = Program::start(&mut command)?;
+        let urls = [&alertmanager, &proxy].map(|address| format!("http://{address}"));
+        for url in &urls {
+            until(&format!("{url}/-/ready"), || Ok(fetcher.get(&format!("{url}/-/ready")).is_ok()))?;
+        }
+        let [alertmanager, base] = urls;
+        Ok(Self { program, base, alertmanager, _alertmanager: alertmanager_program, _folder: folder })
+    }
+
+    /// The sum of a family of the proxy's, of the series that have `label`.
+    pub(crate) fn metric(&self, fetcher: &Fetcher, family: &str, label: &str) -> anyhow::Result<f64> {
+        let metrics = fetcher.get(&format!("{}/metrics", self.base))?.body;
+        let series =
+            metrics.lines().filter(|line| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        Ok(series
+            .filter(|line| line.contains(label))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum())
+    }
+
+    /// Waits until Alertmanager has so many alerts.
+    pub(crate) fn until_arrived(&self, fetcher: &Fetcher, alerts: u32) -> anyhow::Result<()> {
+        let url = format!("{}/metrics", self.alertmanager);
+        let line = "alertmanager_alerts{state=\"active\"} ";
+        until(&url, || {
+            let metrics = fetcher.get(&url)?.body;
+            let active = metrics.lines().find_map(|text| text.strip_prefix(line)?.parse::<f64>().ok());
+            Ok(active.unwrap_or_default() >= f64::from(alerts))
+        })
+    }
+
+    /// Waits until nothing waits for Alertmanager.
+    pub(crate) fn until_quiet(&self, fetcher: &Fetcher) -> anyhow::Result<()> {
+        let family = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds";
+        until(family, || Ok(self.metric(fetcher, family, "")? == 0.0))
+    }
+
+    /// What Alertmanager has: how many alerts, and how many of them with their check's output.
+    pub(crate) fn arrived(&self, fetcher: &Fetcher) -> anyhow::Result<(u32, u32)> {
+        let body = fetcher.get(&format!("{}/api/v2/alerts", self.alertmanager))?.body;
+        let alerts: Vec<Value> = serde_json::from_str(&body).context("Alertmanager's alerts are not JSON")?;
+        let detailed = alerts.iter().filter(|alert| alert["annotations"]["output"] == "CRITICAL: / 93%");
+        Ok((u32::try_from(alerts.len())?, u32::try_from(detailed.count())?))
+    }
+}
+
+/// Everything by default, but details that the bench does not fetch anew while it measures resends.
+fn config(alertmanager: &str) -> String {
+    format!(
+        r#"alertmanagers: [{{url: "http://{alertmanager}"}}]
+sources:
+  - match: {{check: ".+"}}
+    url: "http://{{{{ labels.instance }}}}/api/v1/checks/{{{{ labels.check }}}}"
+    allow: ["127.0.0.0/8"]
+fetch: {{cache: 30m, failure_cache: 30m}}
+"#
+    )
+}
+
+fn until(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let started = Instant::now();
+    while !done()? {
+        anyhow::ensure!(started.elapsed() < PATIENCE, "waited for {what} for {} s", PATIENCE.as_secs());
+        pass(POLL);
+    }
+    Ok(())
+}
+
+/// One that is free now; neither program says which port it was given.
+fn free_address() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
