@@ -171,7 +171,7 @@ impl Default for Fetch {
             timeout: Duration::from_secs(5),
             cache: Duration::from_secs(30),
             failure_cache: Duration::from_secs(10),
-            concurrency: 512,
+            concurrency: 4_096,
             concurrency_per_node: 4,
             max_response_bytes: 2 << 20,
             breaker: Breaker { failures: 3, rest: Duration::from_secs(30) },

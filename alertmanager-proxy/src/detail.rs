@@ -27,6 +27,7 @@ use crate::events::Events;
 mod address;
 mod breaker;
 mod nodes;
+mod workers;
 
 use address::{Denied, Resolver};
 use breaker::{Breakers, Change};
@@ -163,7 +164,8 @@ impl Details {
         // It may have failed for those that were before us in its queue.
         let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());
-        let result = check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes).await;
+        let (client, asked_url, limit) = (client.clone(), url.clone(), self.limits.max_response_bytes);
+        let result = workers::run(async move { check_result::api::fetch(&client, asked_url, limit).await }).await;
         let answer = result
             .map(|detail| Arc::new(Fetched { detail, asked, started }))
             .map_err(|error| Failure { kind: error.kind(), reason: error.to_string().into() });

@@ -22,6 +22,7 @@ pub mod detail;
 pub mod discover;
 pub mod dns;
 pub mod events;
+mod files;
 pub mod forward;
 pub mod group_wait;
 pub mod hold;
@@ -102,6 +103,7 @@ impl Program {
     pub fn start(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
         let file = flags.config.clone().expect("the command line has a config file where it names no tool");
         let (config, mut server) = ConfigError::both(Config::load(&file), Server::new(info, &flags.web))?;
+        files::raise_limit((config.fetch.concurrency as u64).saturating_add(flags.web.max_connections as u64));
         let app = Arc::new(App::start(config, ClientOptions::new(info), server.registry())?);
         let reloaded = Arc::clone(&app);
         let server = server.routes(app.routes()).on_reload(move || {

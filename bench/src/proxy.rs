@@ -67,18 +67,7 @@ impl Proxy {
             .sum())
     }
 
-    /// Waits until Alertmanager has so many alerts.
-    pub(crate) fn until_arrived(&self, fetcher: &Fetcher, alerts: u32) -> anyhow::Result<()> {
-        let url = format!("{}/metrics", self.alertmanager);
-        let line = "alertmanager_alerts{state=\"active\"} ";
-        until(&url, || {
-            let metrics = fetcher.get(&url)?.body;
-            let active = metrics.lines().find_map(|text| text.strip_prefix(line)?.parse::<f64>().ok());
-            Ok(active.unwrap_or_default() >= f64::from(alerts))
-        })
-    }
-
-    /// Waits until nothing waits for Alertmanager.
+    /// Waits until nothing waits for Alertmanager any more, which has then answered for every alert.
     pub(crate) fn until_quiet(&self, fetcher: &Fetcher) -> anyhow::Result<()> {
         let family = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds";
         until(family, || Ok(self.metric(fetcher, family, "")? == 0.0))

@@ -48,13 +48,12 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
         took.into_iter().collect::<anyhow::Result<Vec<_>>>()
     })?;
     let sent = started.elapsed();
-    proxy.until_arrived(fetcher, NODES)?;
-    let arrived = started.elapsed() - sent;
     proxy.until_quiet(fetcher)?;
+    let arrived = started.elapsed() - sent;
     let took: Samples = took.concat().into_iter().collect();
     let first = proxy.metric(fetcher, "alertmanager_proxy_enrichments_total", "outcome=\"fetched\"")?;
     let (alerts, detailed) = proxy.arrived(fetcher)?;
-    let mut add = |what: &str, unit, value| Figure::one(name(what), unit, value);
+    let add = |what: &str, unit, value| Figure::one(name(what), unit, value);
     let answering = f64::from(Nodes::answering());
     let figures = [
         add("sent by two replicas in", "s", sent.as_secs_f64()),
