@@ -1,9 +1,9 @@
 //! What an alert is told about its check: the annotations of contract C4, from the check's detail.
 //!
-//! The texts are made for people and for `examples/alertmanager/sensu.tmpl`, which turns them into the mail and the Slack
-//! message that Sensu sent. They say what the check says now, which may be more recent than the alert. Every text is
-//! bounded: annotations travel with each resend, and Alertmanager has no limit of its own. A configuration may replace them and
-//! add others by templates, whose parts they are: see `annotate/template.rs`.
+//! The texts are made for people and for `examples/alertmanager/sensu.tmpl`, which turns them into the mail and the
+//! Slack message that Sensu sent. They say what the check says now, which may be more recent than the alert. Every text
+//! is bounded: annotations travel with each resend, and Alertmanager has no limit of its own. A configuration may
+//! replace them and add others by templates, whose parts they are: see `annotate/template.rs`.
 
 use std::collections::BTreeMap;
 
@@ -123,7 +123,8 @@ fn fit(raw: &str) -> String {
     text::fit(raw, TEXT)
 }
 
-/// A client that exists only as a `source` has no address of its own; that of the client which ran the check would mislead.
+/// A client that exists only as a `source` has no address of its own; that of the client which ran the check would
+/// mislead.
 fn address(detail: &Detail) -> Option<String> {
     match detail.result.source() {
         Some(_) => Some(NO_ADDRESS.to_owned()),

@@ -1,7 +1,7 @@
 //! Whether alerts are held for less than Alertmanager's `group_wait`.
 //!
-//! Alertmanager counts `group_wait` from when an alert began to fire and not from when it came: an alert that was held as
-//! long is told the moment it arrives, alone, before the others of its group. So each Alertmanager is asked for its
+//! Alertmanager counts `group_wait` from when an alert began to fire and not from when it came: an alert that was held
+//! as long is told the moment it arrives, alone, before the others of its group. So each Alertmanager is asked for its
 //! configuration, at the start, after a reload, and now and then, for its own may change.
 //!
 //! What an Alertmanager answers is read as [`routes`] says; one that cannot be asked is asked again.

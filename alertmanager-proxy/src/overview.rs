@@ -6,9 +6,9 @@
 //! GET /-/proxy/style.css
 //! ```
 //!
-//! No path of Alertmanager's begins so. Shown are the alerts that a source matches, as long as they are remembered: until
-//! 20 minutes after their last post. The page needs no JavaScript and may load nothing but its style sheet; all that it shows is
-//! escaped by the template. However many alerts there are, a page has so many of them and no more.
+//! No path of Alertmanager's begins so. Shown are the alerts that a source matches, as long as they are remembered:
+//! until 20 minutes after their last post. The page needs no JavaScript and may load nothing but its style sheet; all
+//! that it shows is escaped by the template. However many alerts there are, a page has so many of them and no more.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Twenty thousand nodes, played by one server: each has an address of its own in 127.0.0.0/8 and the port is the same.
 //!
-//! One in ten takes the connection and never answers, one in twenty refuses it (its port is one where nobody listens), every
-//! other answers any request with the detail of a failed check, its output 2 kB long.
+//! One in ten takes the connection and never answers, one in twenty refuses it (its port is one where nobody listens),
+//! every other answers any request with the detail of a failed check, its output 2 kB long.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;

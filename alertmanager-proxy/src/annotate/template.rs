@@ -1,13 +1,13 @@
 //! Annotations that a configuration makes by templates.
 //!
-//! The default annotations are what every template is made of: each stands under its own name (`{{ output }}`), and beside them
-//! the alert's `labels`, the definition and result as logged (`check`) and the `client_attributes`. A template of a default's
-//! name takes its place; one that gives no text leaves the annotation out.
+//! The default annotations are what every template is made of: each stands under its own name (`{{ output }}`), and
+//! beside them the alert's `labels`, the definition and result as logged (`check`) and the `client_attributes`. A
+//! template of a default's name takes its place; one that gives no text leaves the annotation out.
 //!
-//! What comes from a node is cleaned, freed of passwords and cut before a template sees it, so that no template can forget
-//! to. A template cannot run away: its steps and the length of its text are bounded. What can be told of it without an alert is
-//! told when the configuration is read, by rendering it with a sample; one that fails with an alert costs its own annotation
-//! alone, in the place of which a default one stands.
+//! What comes from a node is cleaned, freed of passwords and cut before a template sees it, so that no template can
+//! forget to. A template cannot run away: its steps and the length of its text are bounded. What can be told of it
+//! without an alert is told when the configuration is read, by rendering it with a sample; one that fails with an alert
+//! costs its own annotation alone, in the place of which a default one stands.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -127,7 +127,8 @@ impl Templates {
         }
     }
 
-    /// With everything there and with nothing. What fails for want of a value may be meant so, for other alerts than these.
+    /// With everything there and with nothing. What fails for want of a value may be meant so, for other alerts than
+    /// these.
     fn try_out(&self, name: &str, template: &str) -> Result<(), InvalidAnnotation> {
         for parts in [&*EVERYTHING, &Value::from(BTreeMap::<String, Value>::new())] {
             match self.render(name, parts) {

@@ -1,7 +1,7 @@
 //! Threads of their own for talking to nodes.
 //!
-//! When 20,000 nodes have to be asked at once, the processors are busy for seconds. The system shares them out fairly between
-//! threads; a runtime would let Prometheus's posts queue behind thousands of its other tasks.
+//! When 20,000 nodes have to be asked at once, the processors are busy for seconds. The system shares them out fairly
+//! between threads; a runtime would let Prometheus's posts queue behind thousands of its other tasks.
 
 use std::panic::resume_unwind;
 use std::sync::LazyLock;

@@ -1,8 +1,10 @@
-//! The worst minute of alertmanager-proxy: 20,000 nodes fail at once, two Prometheis tell of it, a real Alertmanager is behind.
+//! The worst minute of alertmanager-proxy: 20,000 nodes fail at once, two Prometheis tell of it, a real Alertmanager is
+//! behind.
 //!
-//! One node in ten hangs and one in twenty refuses. Alerts are sent as Prometheus sends them: one batch after the other over
-//! one connection, 64 alerts each (2.x) or 256 (3.x), by both replicas at once. After that everything is known, and what
-//! resends cost is measured: by the processor time of the proxy, since Alertmanager and the senders take the rest of the machine.
+//! One node in ten hangs and one in twenty refuses. Alerts are sent as Prometheus sends them: one batch after the other
+//! over one connection, 64 alerts each (2.x) or 256 (3.x), by both replicas at once. After that everything is known,
+//! and what resends cost is measured: by the processor time of the proxy, since Alertmanager and the senders take the
+//! rest of the machine.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -108,7 +110,7 @@ fn batches(nodes: &Nodes, size: usize) -> Vec<String> {
         json!({
             "annotations": {"summary": format!("check-disk on {} is CRITICAL", nodes.instance(node))},
             "endsAt": end, "startsAt": start,
-            "generatorURL": "http://prometheus.example:9090/graph?g0.expr=check%3Acheckscript_status%3Aalerting+%3D%3D+2&g0.tab=1",
+            "generatorURL": "http://prometheus.example:9090/graph?g0.expr=check%3Astatus+%3D%3D+2&g0.tab=1",
             "labels": {
                 "alertname": "CheckCritical", "check": "check-disk", "env": "production", "handlers": ",mail,slack,",
                 "instance": nodes.instance(node), "job": "checkscript", "severity": "critical"

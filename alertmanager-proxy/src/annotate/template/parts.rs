@@ -73,10 +73,12 @@ impl Sample {
             "name": "disk", "command": "check-disk", "interval": 60, "handlers": ["mail"], "subscribers": ["base"],
             "notification": "Disk is full", "playbook": "https://wiki/disk", "occurrences": 1,
             "hooks": {"critical": {"command": "df", "output": "/ 93%\n", "status": 0}},
-            "issued": 1_787_000_645, "executed": 1_787_000_645, "duration": 0.012, "status": 2, "output": "CRITICAL: / 93%\nmore\n"
+            "issued": 1_787_000_645, "executed": 1_787_000_645, "duration": 0.012, "status": 2,
+            "output": "CRITICAL: / 93%\nmore\n"
         });
         let body = serde_json::json!({
-            "labels": {"check": "disk"}, "client": "web-1", "check": check, "occurrences": 4, "status_changed": 1_787_000_000,
+            "labels": {"check": "disk"}, "client": "web-1", "check": check, "occurrences": 4,
+            "status_changed": 1_787_000_000,
             "client_attributes": {"name": "web-1", "address": "10.0.0.1", "subscriptions": ["base", "web"]}
         });
         let labels =
