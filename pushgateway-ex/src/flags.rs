@@ -8,7 +8,7 @@ use clap::{Args, Parser, ValueEnum};
 
 use service::Allowed;
 
-use crate::groups::Limits;
+use crate::groups::{Expired, Limits};
 use crate::store::Sync;
 
 /// The Prometheus Pushgateway's API on an incremental, durable store.
@@ -40,6 +40,14 @@ pub struct Flags {
     /// push_failure_time_seconds tells
     #[arg(long = "push.disable-consistency-check")]
     pub(crate) disable_consistency_check: bool,
+
+    /// How long a group stays that is not pushed again, where the push has no header Pushgateway-TTL; 0s: for ever
+    #[arg(long = "push.ttl", value_name = "DURATION", default_value = "0s", value_parser = service::duration)]
+    pub(crate) ttl: Duration,
+
+    /// What becomes of a group whose time is over
+    #[arg(long = "push.expired", value_name = "HOW", value_enum, default_value_t = Expired::Delete)]
+    pub(crate) expired: Expired,
 
     /// Flags of what may be pushed.
     #[command(flatten)]
@@ -149,6 +157,8 @@ impl Flags {
             ("web.enable-lifecycle", self.enable_lifecycle.to_string()),
             ("web.enable-admin-api", self.enable_admin_api.to_string()),
             ("push.disable-consistency-check", self.disable_consistency_check.to_string()),
+            ("push.ttl", format!("{:?}", self.ttl)),
+            ("push.expired", format!("{:?}", self.expired).to_lowercase()),
             ("push.max-body-bytes", self.limits.max_body.to_string()),
             ("push.max-groups", self.limits.max_groups.to_string()),
             ("push.max-series", self.limits.max_series.to_string()),

@@ -10,6 +10,7 @@
 
 mod block;
 mod check;
+mod expiry;
 mod results;
 
 use std::collections::BTreeMap;
@@ -17,11 +18,12 @@ use std::sync::Arc;
 
 use check_result::{CheckKey, CheckState};
 use exposition::pushed::MetricType;
-use imbl::{HashMap, OrdMap};
+use imbl::{HashMap, OrdMap, OrdSet};
 use jiff::Timestamp;
 
 pub use self::block::{Block, Inconsistent, Prepared, prepare, stamps};
 pub use self::check::Refused;
+pub use self::expiry::Expired;
 pub use self::results::Results;
 pub(crate) use self::results::made;
 use crate::labels::Key;
@@ -30,10 +32,12 @@ use crate::labels::Key;
 pub const PUSH_TIME: &str = "push_time_seconds";
 /// The family that says when a push to a group was last refused.
 pub const PUSH_FAILURE_TIME: &str = "push_failure_time_seconds";
+/// The family that marks a group whose time is over.
+pub const PUSH_EXPIRED: &str = "push_expired";
 
 /// Whether the gateway fills a family of this name itself.
 pub fn is_stamp(name: &str) -> bool {
-    [PUSH_TIME, PUSH_FAILURE_TIME].contains(&name)
+    [PUSH_TIME, PUSH_FAILURE_TIME, PUSH_EXPIRED].contains(&name)
 }
 
 /// How much may be kept.
@@ -56,6 +60,8 @@ pub struct Push {
     pub replace: bool,
     /// When it came.
     pub at: Timestamp,
+    /// When the group's time is over, if it is not pushed again.
+    pub expires: Option<Timestamp>,
 }
 
 /// What was pushed to one grouping key.
@@ -69,6 +75,10 @@ pub struct Group {
     pub pushed: Option<Timestamp>,
     /// When a push was last refused.
     pub failed: Option<Timestamp>,
+    /// When its time is over, where that was said.
+    pub expires: Option<Timestamp>,
+    /// Whether its time is over, and it stays.
+    pub expired: bool,
     /// The check results, from which the families are made if there are any.
     pub checks: BTreeMap<CheckKey, Arc<CheckState>>,
 }
@@ -88,6 +98,8 @@ pub struct Groups {
     groups: OrdMap<Key, Arc<Group>>,
     families: OrdMap<Arc<str>, Family>,
     series: HashMap<u64, Key>,
+    /// The groups whose time ends, by when it does.
+    expiring: OrdSet<(Timestamp, Key)>,
     /// The types of the gateway's own metrics.
     reserved: Arc<BTreeMap<String, MetricType>>,
     limits: Limits,
@@ -96,7 +108,8 @@ pub struct Groups {
 impl Group {
     /// A group that was never pushed.
     pub fn new(key: Key) -> Self {
-        Self { key, families: BTreeMap::new(), pushed: None, failed: None, checks: BTreeMap::new() }
+        let (families, checks) = (BTreeMap::new(), BTreeMap::new());
+        Self { key, families, pushed: None, failed: None, expires: None, expired: false, checks }
     }
 }
 
@@ -106,7 +119,7 @@ impl Groups {
     /// No groups yet. A pushed family may not have another type than `reserved` says of its name.
     pub fn new(reserved: BTreeMap<String, MetricType>, limits: Limits) -> Self {
         let (groups, families, series) = (OrdMap::new(), OrdMap::new(), HashMap::new());
-        Self { groups, families, series, reserved: Arc::new(reserved), limits }
+        Self { groups, families, series, expiring: OrdSet::new(), reserved: Arc::new(reserved), limits }
     }
 
     /// Takes a push, whole or not at all.
@@ -115,14 +128,15 @@ impl Groups {
     /// When it contradicts itself or what is there, or goes over a limit. Nothing has changed then.
     pub fn push(&mut self, push: Push) -> Result<(), Refused> {
         self.check(&push)?;
-        let Push { key, families: pushed, replace, at } = push;
+        let Push { key, families: pushed, replace, at, expires } = push;
         let (mut families, failed) = match self.groups.get(&key) {
             Some(group) if replace => (BTreeMap::new(), group.failed),
             Some(group) => (group.families.clone(), group.failed),
             None => (BTreeMap::new(), None),
         };
         families.extend(pushed.into_inner());
-        self.put(Group { key, families, pushed: Some(at), failed, checks: BTreeMap::new() });
+        families.remove(PUSH_EXPIRED);
+        self.put(Group { families, pushed: Some(at), failed, expires, ..Group::new(key) });
         Ok(())
     }
 
@@ -141,6 +155,7 @@ impl Groups {
     /// Removes a group, and says whether there was one.
     pub fn delete(&mut self, key: &Key) -> bool {
         let Some(group) = self.groups.remove(key) else { return false };
+        self.no_longer_expiring(&group);
         for (name, block) in &group.families {
             self.unlink(name, key);
             self.forget_series(block);
@@ -151,6 +166,12 @@ impl Groups {
     /// Puts a group in its place, with its stamps made anew.
     pub fn put(&mut self, mut group: Group) {
         let before = self.groups.get(&group.key).map(Arc::clone);
+        if let Some(before) = &before {
+            self.no_longer_expiring(before);
+        }
+        if let Some(expires) = group.expires.filter(|_| !group.expired) {
+            self.expiring.insert((expires, group.key.clone()));
+        }
         let before = before.as_ref().map(|group| &group.families);
         if !group.key.checks {
             group.families.extend(stamps(&group));

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::events::Events;
-use crate::groups::{Groups, Inconsistent, Push, Refused, Results};
+use crate::groups::{Expired, Groups, Inconsistent, Push, Refused, Results};
 use crate::labels::{Key, Labels};
 use crate::store::{Store, StoreError};
 
@@ -35,6 +35,8 @@ pub enum Change {
     Delete(Key),
     /// Every group goes.
     Wipe,
+    /// What becomes of the groups whose time is over.
+    Expire(Timestamp, Expired),
 }
 
 /// Why a change was not made.
@@ -182,6 +184,7 @@ fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Re
                 touched.insert(key);
             }
         }
+        Change::Expire(now, how) => touched.extend(groups.expire(now, how)),
         Change::Wipe => {
             let all: Vec<_> = groups.iter().map(|group| group.key.clone()).collect();
             for key in all {

@@ -23,13 +23,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use service::{Bound, BuildInfo, Readiness, Server};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 use crate::flags::Flags;
-use crate::groups::Groups;
-use crate::keeper::Keeper;
+use crate::groups::{Expired, Groups};
+use crate::keeper::{Change, Keeper};
 use crate::store::{Store, StoreError};
 use crate::web::{Gateway, Scrape};
 
@@ -40,6 +41,7 @@ pub struct App {
     thread: JoinHandle<()>,
     quit: CancellationToken,
     copies: Option<(PathBuf, Duration)>,
+    expired: Expired,
     readiness: Readiness,
 }
 
@@ -68,7 +70,7 @@ impl App {
             .restricted_routes(web::detail(&flags.prefix(), keeper.clone()), flags.detail.allowed())?
             .bind()?;
         let copies = flags.storage.file().map(|file| (file.to_owned(), flags.storage.interval));
-        Ok(Self { server, keeper, thread, quit, copies, readiness })
+        Ok(Self { server, keeper, thread, quit, copies, expired: flags.expired, readiness })
     }
 
     /// The addresses listened on.
@@ -88,13 +90,14 @@ impl App {
             quit.cancelled().await;
             stopping.cancel();
         });
+        let expiring = tokio::spawn(expire(self.expired, self.keeper.clone()));
         let copying = self.copies.map(|(file, interval)| tokio::spawn(copies(file, interval, self.keeper.clone())));
         let served = self.server.run(stop).await;
         ordered.abort();
-        if let Some(copying) = copying {
-            copying.abort();
+        for task in copying.into_iter().chain([expiring]) {
+            task.abort();
             // What it holds of the keeper is given up before the keeper is waited for.
-            let _ = copying.await;
+            let _ = task.await;
         }
         drop(self.keeper);
         let thread = self.thread;
@@ -112,6 +115,20 @@ fn restore(file: &Path, flags: &Flags, groups: &mut Groups) -> Result<Store, Sto
     }
     tracing::info!(groups = count, file = %file.display(), "Read {count} groups from {}", file.display());
     Ok(store)
+}
+
+/// Looks once a second whether the time of some group is over.
+async fn expire(how: Expired, keeper: Keeper) {
+    let mut due = tokio::time::interval(Duration::from_secs(1));
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        let now = Timestamp::now();
+        // A change that could not be stored is made the next time; the keeper has logged it.
+        if keeper.groups().expires_by(now) {
+            let _ = keeper.change(Change::Expire(now, how)).await;
+        }
+    }
 }
 
 /// Makes a copy of the file each interval in which something was pushed.

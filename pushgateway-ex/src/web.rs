@@ -56,6 +56,7 @@ impl Gateway {
                 max_body: flags.limits.max_body,
                 max_label: flags.limits.max_label,
                 max_output: flags.detail.output,
+                ttl: flags.ttl,
                 checked: !flags.disable_consistency_check,
             },
         }

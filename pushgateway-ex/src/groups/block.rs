@@ -10,7 +10,7 @@ use exposition::pushed::{
 };
 use jiff::Timestamp;
 
-use super::{Group, PUSH_FAILURE_TIME, PUSH_TIME, is_stamp};
+use super::{Group, PUSH_EXPIRED, PUSH_FAILURE_TIME, PUSH_TIME, is_stamp};
 use crate::labels::Labels;
 
 /// The samples of one family in one group. The text is what a scrape takes; the protobuf message is what everything else is made
@@ -117,26 +117,25 @@ pub fn prepare(labels: &Labels, families: Vec<MetricFamily>, at: Timestamp) -> R
 }
 
 /// The families that the gateway adds to a group.
-pub fn stamps(group: &Group) -> [(Arc<str>, Arc<Block>); 2] {
-    static TEXTS: LazyLock<[(Arc<str>, Arc<str>); 2]> = LazyLock::new(|| {
-        let text = |name: &str, how: &str| {
-            (name.into(), format!("Last Unix time when changing this group in the Pushgateway {how}.").into())
-        };
-        [text(PUSH_TIME, "succeeded"), text(PUSH_FAILURE_TIME, "failed")]
+pub fn stamps(group: &Group) -> Vec<(Arc<str>, Arc<Block>)> {
+    static TEXTS: LazyLock<[(Arc<str>, Arc<str>); 3]> = LazyLock::new(|| {
+        let text = |name: &str, help: &str| (Arc::from(name), Arc::from(help));
+        [
+            text(PUSH_TIME, "Last Unix time when changing this group in the Pushgateway succeeded."),
+            text(PUSH_FAILURE_TIME, "Last Unix time when changing this group in the Pushgateway failed."),
+            text(PUSH_EXPIRED, "1 for a group that was not pushed again within its time to live."),
+        ]
     });
-    let times = [group.pushed, group.failed];
-    std::array::from_fn(|index| {
-        let (name, help) = &TEXTS[index];
-        let seconds = times[index].map_or(0.0, |at| at.as_nanosecond() as f64 / 1e9);
-        let metrics = vec![Metric {
-            labels: group.key.labels.on(Vec::new()),
-            value: Some(Value::Number(seconds)),
-            timestamp_ms: None,
-        }];
-        let pushed = group.pushed.max(group.failed).unwrap_or(Timestamp::UNIX_EPOCH);
+    let seconds = |at: Option<Timestamp>| at.map_or(0.0, |at| at.as_nanosecond() as f64 / 1e9);
+    let values = [Some(seconds(group.pushed)), Some(seconds(group.failed)), group.expired.then_some(1.0)];
+    let pushed = group.pushed.max(group.failed).unwrap_or(Timestamp::UNIX_EPOCH);
+    let stamp = |((name, help), value): (&(Arc<str>, Arc<str>), Option<f64>)| {
+        let labels = group.key.labels.on(Vec::new());
+        let metrics = [Metric { labels, value: Some(Value::Number(value?)), timestamp_ms: None }];
         let block = Block::render(name, MetricType::Gauge, &metrics, (Some(Arc::clone(help)), pushed));
-        (Arc::clone(name), Arc::new(block))
-    })
+        Some((Arc::clone(name), Arc::new(block)))
+    };
+    TEXTS.iter().zip(values).filter_map(stamp).collect()
 }
 
 // === impl Block ===

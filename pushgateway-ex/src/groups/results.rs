@@ -22,6 +22,8 @@ pub struct Results {
     pub replace: bool,
     /// When they came.
     pub at: Timestamp,
+    /// When the group's time is over, if it is not pushed again.
+    pub expires: Option<Timestamp>,
 }
 
 type Checks = BTreeMap<CheckKey, Arc<CheckState>>;
@@ -32,7 +34,7 @@ impl Groups {
     /// # Errors
     /// When their metrics do not fit what is there, or over a limit.
     pub fn results(&mut self, pushed: Results, limits: &HistoryLimits) -> Result<(), Refused> {
-        let Results { labels, results, replace, at } = pushed;
+        let Results { labels, results, replace, at, expires } = pushed;
         let key = Key::checks(labels);
         let known = self.get(&key).map(|group| group.checks.clone()).unwrap_or_default();
         let checks = fold(known, results, (replace, at), limits);
@@ -40,9 +42,9 @@ impl Groups {
             self.delete(&key);
             return Ok(());
         }
-        let group = made(key, checks, at)?;
+        let group = Group { expires, ..made(key, checks, at)? };
         let families = Prepared::from_blocks(&group.families);
-        self.check(&Push { key: group.key.clone(), families, replace: true, at })?;
+        self.check(&Push { key: group.key.clone(), families, replace: true, at, expires })?;
         self.put(group);
         Ok(())
     }

@@ -33,6 +33,10 @@ struct Record {
     /// The states of the checks as JSON. The families follow from them.
     #[prost(bytes = "vec", repeated, tag = "6")]
     checks: Vec<Vec<u8>>,
+    #[prost(int64, optional, tag = "7")]
+    expires: Option<i64>,
+    #[prost(bool, tag = "8")]
+    expired: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -82,6 +86,8 @@ pub(super) fn encode(group: &Group) -> Vec<u8> {
         checks: states.collect(),
         pushed: group.pushed.map(nanoseconds),
         failed: group.failed.map(nanoseconds),
+        expires: group.expires.map(nanoseconds),
+        expired: group.expired,
         families: families.collect(),
     };
     record.encode_to_vec()
@@ -100,10 +106,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Group, BadRecord> {
     let families = families.collect::<Result<BTreeMap<_, _>, BadRecord>>()?;
     let (pushed, failed) = (record.pushed.map(time).transpose()?, record.failed.map(time).transpose()?);
     let key = Key { labels, checks: record.of_checks };
+    let (expires, expired) = (record.expires.map(time).transpose()?, record.expired);
     if key.checks {
-        return with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH));
+        let group = with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
+        return Ok(Group { expires, expired, ..group });
     }
-    Ok(Group { families, pushed, failed, ..Group::new(key) })
+    Ok(Group { families, pushed, failed, expires, expired, ..Group::new(key) })
 }
 
 fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<Group, BadRecord> {

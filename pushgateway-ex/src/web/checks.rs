@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Method;
+use axum::http::HeaderMap;
+use bytes::Bytes;
 use check_result::HistoryLimits;
 use check_result::api::{self, Checks, Entry, Filter, Labels as Shown, Unavailable};
 use jiff::Timestamp;
@@ -31,11 +32,18 @@ pub fn detail(prefix: &str, keeper: Keeper) -> Router {
 }
 
 impl Gateway {
-    pub(super) async fn take_results(&self, labels: &Labels, body: &[u8], method: &Method) -> Result<(), NotPushed> {
+    pub(super) async fn take_results(
+        &self,
+        labels: &Labels,
+        body: (&HeaderMap, Bytes),
+        replace: bool,
+    ) -> Result<(), NotPushed> {
+        let at = Timestamp::now();
+        let (headers, body) = body;
+        let expires = self.expires(headers, at)?;
         let client = labels.get("instance").or(labels.get("job")).unwrap_or_default();
-        let results = results::read(body, client)?;
-        let replace = *method == Method::PUT;
-        let pushed = Results { labels: labels.clone(), results, replace, at: Timestamp::now() };
+        let results = results::read(&body, client)?;
+        let pushed = Results { labels: labels.clone(), results, replace, at, expires };
         let limits = HistoryLimits { latest_output_bytes: self.rules.max_output, ..HistoryLimits::default() };
         Ok(self.keeper.change(Change::Results(pushed, limits)).await?)
     }

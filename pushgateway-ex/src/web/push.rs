@@ -9,7 +9,7 @@
 //! 200 for a push that was taken, 202 with `--push.disable-consistency-check` and for every deletion; 400 for what is no push or does not fit,
 //! 413 and 429 for what is over a limit, 507 or 503 if it could not be stored.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE};
@@ -31,6 +31,9 @@ use crate::path::{BadPath, grouping_key};
 use crate::results::BadResults;
 use crate::store::StoreError;
 
+/// How long a group stays that is not pushed again: `90s`, `1h`; `0s`: for ever.
+const TTL: &str = "pushgateway-ttl";
+
 /// What was chosen by flags.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
@@ -38,6 +41,8 @@ pub(super) struct Rules {
     pub(super) max_label: usize,
     /// Bytes of output that are kept of a check's last result.
     pub(super) max_output: usize,
+    /// How long a group stays whose push does not say; zero: for ever.
+    pub(super) ttl: Duration,
     /// Whether a client is told that its push does not fit.
     pub(super) checked: bool,
 }
@@ -51,6 +56,8 @@ pub(super) enum NotPushed {
     Unread(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Body(#[from] BadBody),
+    #[error("header {TTL}: {0}")]
+    Ttl(String),
     #[error(transparent)]
     Results(#[from] BadResults),
     #[error(transparent)]
@@ -63,11 +70,12 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let body = Limited::new(body, self.rules.max_body).collect().await.map(|body| body.to_bytes());
         let size = body.as_ref().map_or(0, Bytes::len);
+        let replace = head.method == Method::PUT;
         let outcome = match self.key(path) {
             Ok(labels) => {
                 let outcome = match body {
-                    Ok(body) if path.checks => self.take_results(&labels, &body, &head.method).await,
-                    Ok(body) => self.take(&labels, (&head.headers, body), head.method == Method::PUT).await,
+                    Ok(body) if path.checks => self.take_results(&labels, (&head.headers, body), replace).await,
+                    Ok(body) => self.take(&labels, (&head.headers, body), replace).await,
                     Err(error) => Err(unread(error, self.rules.max_body)),
                 };
                 outcome.map_err(|error| (Some(labels), error))
@@ -116,6 +124,7 @@ impl Gateway {
     async fn take(&self, labels: &Labels, body: (&HeaderMap, Bytes), replace: bool) -> Result<(), NotPushed> {
         let at = Timestamp::now();
         let (headers, body) = body;
+        let expires = self.expires(headers, at)?;
         let (content_type, encoding) = (text(headers, CONTENT_TYPE), text(headers, CONTENT_ENCODING));
         let prepared = match body::read(&body, content_type, encoding, self.rules.max_body) {
             Ok(families) => {
@@ -128,7 +137,7 @@ impl Gateway {
         };
         match prepared {
             Ok(families) => {
-                let push = Push { key: Key::metrics(labels.clone()), families, replace, at };
+                let push = Push { key: Key::metrics(labels.clone()), families, replace, at, expires };
                 Ok(self.keeper.change(Change::Push(push)).await?)
             }
             Err(inconsistent) => {
@@ -136,6 +145,16 @@ impl Gateway {
                 Err(Failure::from(inconsistent).into())
             }
         }
+    }
+
+    /// When the group's time is over that is pushed at `at`.
+    pub(super) fn expires(&self, headers: &HeaderMap, at: Timestamp) -> Result<Option<Timestamp>, NotPushed> {
+        let ttl = match headers.get(TTL) {
+            Some(ttl) => service::duration(ttl.to_str().unwrap_or_default()).map_err(NotPushed::Ttl)?,
+            None => self.rules.ttl,
+        };
+        let over = || at.checked_add(ttl).map_err(|_| NotPushed::Ttl("too long".to_owned()));
+        if ttl.is_zero() { Ok(None) } else { over().map(Some) }
     }
 
     /// Whether every label of the body is short enough.
@@ -158,7 +177,9 @@ impl NotPushed {
             Self::Path(BadPath::TooLong { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::LabelSize),
             Self::Path(_) => (StatusCode::BAD_REQUEST, Reason::Path),
             Self::Body(BadBody::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::BodySize),
-            Self::Unread(_) | Self::Body(_) | Self::Results(_) => (StatusCode::BAD_REQUEST, Reason::Body),
+            Self::Unread(_) | Self::Body(_) | Self::Ttl(_) | Self::Results(_) => {
+                (StatusCode::BAD_REQUEST, Reason::Body)
+            }
             Self::Failed(Failure::Refused(Refused::Inconsistent(_))) => (StatusCode::BAD_REQUEST, Reason::Inconsistent),
             Self::Failed(Failure::Refused(Refused::Groups(_))) => (StatusCode::TOO_MANY_REQUESTS, Reason::Groups),
             Self::Failed(Failure::Refused(Refused::Series { .. })) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::Series),

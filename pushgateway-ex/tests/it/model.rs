@@ -98,7 +98,7 @@ proptest! {
                 Step::Push { labels, families, replace } => {
                     let fits = taken(&content, &labels, &families, replace);
                     let before = groups.clone();
-                    let push = |families| Push { key: Key::metrics(labels.clone()), families, replace, at: Timestamp::UNIX_EPOCH };
+                    let push = |families| Push { key: Key::metrics(labels.clone()), families, replace, at: Timestamp::UNIX_EPOCH, expires: None };
                     let outcome = match prepare(&labels, families.clone(), Timestamp::UNIX_EPOCH) {
                         Ok(families) => groups.push(push(families)).map_err(|error| error.to_string()),
                         Err(error) => Err(error.to_string()),

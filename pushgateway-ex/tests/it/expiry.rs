@@ -1,0 +1,75 @@
+//! Groups that are not pushed again within their time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::Method;
+use jiff::{SignedDuration, Timestamp};
+use pushgateway_ex::groups::{Expired, Groups, Limits, PUSH_EXPIRED, Prepared, Push};
+use pushgateway_ex::labels::{Key, Labels};
+
+use crate::world::{Gateway, answer, client};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+}
+
+fn pushed(groups: &mut Groups, job: &str, second: i64, expires: Option<i64>) -> Key {
+    let key = Key::metrics(Labels::new([("job".to_owned(), job.to_owned())]));
+    let families = Prepared::default();
+    groups.push(Push { key: key.clone(), families, replace: false, at: at(second), expires: expires.map(at) }).unwrap();
+    key
+}
+
+#[test]
+fn the_last_push_says_when_the_time_is_over() {
+    for how in [Expired::Delete, Expired::Mark] {
+        let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 10, series: 10 });
+        let (short, longer) = (pushed(&mut groups, "short", 0, Some(10)), pushed(&mut groups, "longer", 0, Some(10)));
+        let ever = pushed(&mut groups, "ever", 0, Some(10));
+        pushed(&mut groups, "longer", 5, Some(15));
+        pushed(&mut groups, "ever", 5, None);
+        assert!(!groups.expires_by(at(9)) && groups.expires_by(at(10)));
+        assert_eq!(groups.expire(at(14), how), std::slice::from_ref(&short));
+        assert_eq!(groups.get(&short).is_some(), how == Expired::Mark);
+        assert_eq!(groups.expire(at(15), how), [longer]);
+        assert!(!groups.expires_by(at(1_000_000)), "once is enough");
+        assert!(groups.get(&ever).is_some_and(|group| !group.expired));
+        if how == Expired::Mark {
+            assert!(groups.get(&short).unwrap().families.contains_key(PUSH_EXPIRED));
+            pushed(&mut groups, "short", 20, Some(30));
+            assert!(!groups.get(&short).unwrap().families.contains_key(PUSH_EXPIRED), "it lives again");
+            assert!(groups.delete(&short) && !groups.expires_by(at(30)));
+        }
+    }
+}
+
+async fn put(gateway: &Gateway, path: &str, ttl: &str, body: &'static str) -> (u16, String) {
+    let request = client().request(Method::PUT, format!("{}{path}", gateway.base));
+    answer(request.header("Pushgateway-TTL", ttl).body(body).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_group_goes_with_its_time_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("--persistence.file={}", folder.path().join("store").display());
+    let gateway = Gateway::start(&[&file, "--push.ttl=1ms"]);
+    assert_eq!(put(&gateway, "/metrics/job/stays", "0s", "m 1\n").await.0, 200);
+    assert_eq!(put(&gateway, "/metrics/job/goes", "1s", "m 1\n").await.0, 200);
+    let disk = r#"{"name":"disk","output":"OK","status":0}"#;
+    assert_eq!(put(&gateway, "/checks/job/goes", "1s", disk).await.0, 200);
+    let bad = put(&gateway, "/metrics/job/bad", "soon", "m 1\n").await;
+    assert!(bad.0 == 400 && bad.1.starts_with("header pushgateway-ttl: not a duration"), "{bad:?}");
+    gateway.stopped().await;
+
+    let gateway = Gateway::start(&[&file, "--push.ttl=1ms"]);
+    assert_eq!(gateway.put("/metrics/job/default", "m 1\n").await.0, 200);
+    let gone = async {
+        while gateway.pushed().await != [r#"m{instance="",job="stays"} 1"#] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+    assert_eq!(gateway.get("/api/v1/checks").await, "[]");
+    gateway.stopped().await;
+}
