@@ -34,7 +34,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let level = match options.level() {
         Ok(level) => level,
         Err(text) => {
-            println!("{text}");
+            tools::print_raw(format!("{text}\n").as_bytes())?;
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -44,7 +44,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         return tools::run(tool, &sources);
     }
     if options.validate_config {
-        return Ok(print_validity(load(&sources)));
+        return print_validity(load(&sources));
     }
     let loaded = load(&sources);
     let runs = loaded.definitions.is_ok() && !options.print_config;
@@ -62,15 +62,15 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.print_config {
         logger.notice(&events::printing_settings());
         logger.close();
-        println!("{}", pretty::text(&Value::Object(loaded.settings)));
+        tools::print_raw(format!("{}\n", pretty::text(&Value::Object(loaded.settings))).as_bytes())?;
         return Ok(if loaded.definitions.is_ok() { ExitCode::SUCCESS } else { INVALID.into() });
     }
     let status = match loaded.definitions {
         Ok(definitions) if prepare(&options, pid_file, &*logger) => {
             let (record, former_record) = (options.record(), options.former_record());
             let settings = Settings { grace: options.grace(), record, former_record };
-            let life = Life::new(sources, Arc::clone(&logger), definitions, settings);
-            life.list_files(&loaded.files);
+            let mut life = Life::new(sources, Arc::clone(&logger), definitions, settings);
+            life.list_files(loaded.files);
             runtime.block_on(life.run(signals))
         }
         _ => {
@@ -115,16 +115,15 @@ fn prepare(options: &Options, pid_file: Result<PidFile<'_>, Notice>, sink: &dyn 
 }
 
 /// `--validate_config`: a word, and all failures as JSON.
-fn print_validity(loaded: Loaded) -> ExitCode {
-    match loaded.definitions {
-        Ok(_) => {
-            println!("configuration is valid");
-            ExitCode::SUCCESS
-        }
+fn print_validity(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let (text, status) = match loaded.definitions {
+        Ok(_) => ("configuration is valid\n".to_owned(), ExitCode::SUCCESS),
         Err(failures) => {
             let errors: Vec<Object> = failures.iter().map(|failure| failure.report()).collect();
-            println!("configuration is invalid\n{}", pretty::text(&json!({"errors": errors})));
-            INVALID.into()
+            let errors = pretty::text(&json!({"errors": errors}));
+            (format!("configuration is invalid\n{errors}\n"), INVALID.into())
         }
-    }
+    };
+    tools::print_raw(text.as_bytes())?;
+    Ok(status)
 }

@@ -33,7 +33,7 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
 }
 
 /// As [`print`](fn@print), but nothing is changed.
-fn print_raw(bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn print_raw(bytes: &[u8]) -> anyhow::Result<()> {
     write(io::stdout(), bytes)
 }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::manager::Manager;
 use super::report;
 use super::signals::{Request, Signals};
-use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, load, write_loaded_files};
+use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, reload, write_loaded_files};
 use crate::events;
 use crate::execute::Executor;
 use crate::logger::Logger;
@@ -26,6 +26,8 @@ use crate::sockets::Sockets;
 /// Everything that lives as long as the process.
 pub(super) struct Life {
     sources: Sources,
+    /// What the configuration in use was read from.
+    files: Vec<PathBuf>,
     logger: Arc<Logger>,
     executor: Executor,
     definitions: watch::Sender<Arc<Definitions>>,
@@ -53,19 +55,20 @@ impl Life {
         let executor = Executor::new(definitions.spawn_limit, Arc::clone(&sink));
         let definitions = watch::Sender::new(Arc::new(definitions));
         let manager = Manager::new(sink, logger.status());
-        Self { sources, logger, executor, definitions, manager, settings }
+        Self { sources, files: Vec::new(), logger, executor, definitions, manager, settings }
     }
 
-    /// Tells the commands which files the configuration is from.
-    pub(super) fn list_files(&self, files: &[PathBuf]) {
-        match write_loaded_files(files) {
+    /// Keeps which files the configuration is from, and tells the commands.
+    pub(super) fn list_files(&mut self, files: Vec<PathBuf>) {
+        self.files = files;
+        match write_loaded_files(&self.files) {
             Ok(list) => self.executor.export(LOADED_FILES_VARIABLE, list),
             Err(error) => self.logger.notice(&events::loaded_files_not_written(&error)),
         }
     }
 
     /// Runs checks until a signal ends it.
-    pub(super) async fn run(self, mut signals: Signals) -> ExitCode {
+    pub(super) async fn run(mut self, mut signals: Signals) -> ExitCode {
         if let Err(error) = self.executor.adopt_orphans() {
             self.logger.notice(&events::orphans_not_adopted(&error));
         }
@@ -115,7 +118,7 @@ impl Life {
     }
 
     /// Does what signals ask for, until one asks to stop: that one comes through even if a reload hangs on a file.
-    async fn serve(&self, signals: &mut Signals) -> &'static str {
+    async fn serve(&mut self, signals: &mut Signals) -> &'static str {
         let mut loading = JoinSet::new();
         let mut again = false;
         loop {
@@ -167,17 +170,17 @@ impl Life {
     fn load(&self, loading: &mut JoinSet<Loaded>) {
         self.manager.reloading();
         self.logger.notice(&events::reloading());
-        let sources = self.sources.clone();
-        loading.spawn_blocking(move || load(&sources));
+        let (sources, files) = (self.sources.clone(), self.files.clone());
+        loading.spawn_blocking(move || reload(&sources, &files));
     }
 
     /// Takes a new configuration if it is valid; else the present one stays. Nothing is touched that has not changed.
-    fn take(&self, loaded: Loaded) {
+    fn take(&mut self, loaded: Loaded) {
         report(&loaded, &*self.logger, Level::Error);
         match loaded.definitions {
             Ok(definitions) => {
                 self.logger.notice(&events::reloaded(definitions.checks.len()));
-                self.list_files(&loaded.files);
+                self.list_files(loaded.files);
                 let present = Arc::clone(&self.definitions.borrow());
                 if definitions.spawn_limit != present.spawn_limit {
                     self.executor.set_limit(definitions.spawn_limit);

@@ -1,8 +1,9 @@
 //! Reading: defaults, environment, the `-c` file, the directories, the client overrides; later ones win.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use check_result::Object;
 use check_result::log::Level;
@@ -18,7 +19,7 @@ use crate::notice::Notice;
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    /// The `-c` file. Its absence is only a warning.
+    /// The `-c` file. Its absence is only a warning, as that of a directory's file that cannot be read is.
     pub file: Option<PathBuf>,
     /// The `-d` directories in the order given. One that cannot be read is a failure.
     pub directories: Vec<PathBuf>,
@@ -48,12 +49,23 @@ pub fn load(sources: &Sources) -> Loaded {
     load_tree(sources).0
 }
 
+/// As [`load()`], for a configuration that is in use and was read from the files `present`: one of these that cannot be
+/// read now is a failure. A `-c` file that is being replaced would take the client's name with it. A file that is gone
+/// from a directory was taken away.
+pub fn reload(sources: &Sources, present: &[PathBuf]) -> Loaded {
+    read_sources(sources, present).0
+}
+
 /// As [`load()`], with what was read.
 pub(crate) fn load_tree(sources: &Sources) -> (Loaded, Tree) {
-    let mut loader = Loader::new(&sources.host);
+    read_sources(sources, &[])
+}
+
+fn read_sources(sources: &Sources, present: &[PathBuf]) -> (Loaded, Tree) {
+    let mut loader = Loader::new(&sources.host, present);
     loader.environment(&sources.environment);
     if let Some(file) = &sources.file {
-        loader.file_if_there(file);
+        loader.file(file);
     }
     for directory in &sources.directories {
         loader.directory(directory);
@@ -65,7 +77,9 @@ pub(crate) fn load_tree(sources: &Sources) -> (Loaded, Tree) {
 pub(crate) const FILE_MISSING: &str = "config file does not exist or is not readable";
 pub(crate) const FILE_NOT_UTF8: &str = "config file is not valid UTF-8, its bad bytes become U+FFFD";
 
-struct Loader {
+struct Loader<'a> {
+    /// The files that must not be missing.
+    present: &'a [PathBuf],
     settings: Object,
     documents: Vec<(PathBuf, Document)>,
     notices: Vec<Notice>,
@@ -74,8 +88,8 @@ struct Loader {
 
 // === impl Loader ===
 
-impl Loader {
-    fn new(host: &Host) -> Self {
+impl<'a> Loader<'a> {
+    fn new(host: &Host, present: &'a [PathBuf]) -> Self {
         let defaults = json!({
             "client": {"name": host.name, "address": host.address},
             "sensu": {
@@ -86,7 +100,7 @@ impl Loader {
             "checks": {}, "filters": {}, "mutators": {}, "handlers": {}, "extensions": {},
         });
         let settings = defaults.as_object().cloned().unwrap_or_default();
-        Self { settings, documents: Vec::new(), notices: Vec::new(), failures: Vec::new() }
+        Self { present, settings, documents: Vec::new(), notices: Vec::new(), failures: Vec::new() }
     }
 
     fn environment(&mut self, environment: &BTreeMap<String, String>) {
@@ -121,16 +135,6 @@ impl Loader {
         }
     }
 
-    fn file_if_there(&mut self, file: &Path) {
-        if fs::File::open(file).is_ok_and(|open| open.metadata().is_ok_and(|metadata| metadata.is_file())) {
-            self.file(file);
-        } else {
-            for message in [FILE_MISSING, "ignoring config file"] {
-                self.warn(message, "file", file);
-            }
-        }
-    }
-
     fn directory(&mut self, directory: &Path) {
         self.warn("loading config files from directory", "directory", directory);
         let mut files = Vec::new();
@@ -145,14 +149,20 @@ impl Loader {
     }
 
     fn file(&mut self, file: &Path) {
-        self.warn("loading config file", "file", file);
-        let bytes = match read(file) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let failure = Failure::load(FILE_MISSING).with("file", shown(file));
-                return self.failures.push(failure.with("error", error.to_string()));
+        let open = match open(file) {
+            Ok(open) => open,
+            Err(error) if self.present.iter().any(|present| present == file) => {
+                return self.failures.push(unreadable(file, &error));
+            }
+            Err(_) => {
+                return [FILE_MISSING, "ignoring config file"].iter().for_each(|text| self.warn(text, "file", file));
             }
         };
+        self.warn("loading config file", "file", file);
+        let mut bytes = Vec::new();
+        if let Err(error) = (&open).read_to_end(&mut bytes) {
+            return self.failures.push(unreadable(file, &error));
+        }
         let text = String::from_utf8(bytes).unwrap_or_else(|error| {
             self.warn(FILE_NOT_UTF8, "file", file);
             String::from_utf8_lossy(error.as_bytes()).into_owned()
@@ -232,9 +242,13 @@ impl Loader {
 /// How many symbolic links to directories a path may go through: sensu-client's glob `DIR/**{,/*/**}/*.json` takes one.
 const FOLLOWED_LINKS: usize = 1;
 
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+fn open(file: &Path) -> io::Result<File> {
     // Anything else, a pipe say, may never end.
-    if fs::metadata(file)?.is_file() { fs::read(file) } else { Err(io::Error::other("not a regular file")) }
+    if fs::metadata(file)?.is_file() { File::open(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    Failure::load(FILE_MISSING).with("file", shown(file)).with("error", error.to_string())
 }
 
 /// Every `*.json` under a directory; hidden files and directories are left out.

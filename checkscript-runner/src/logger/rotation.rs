@@ -41,15 +41,17 @@ impl Rotation {
     pub(super) fn rotate(&mut self, path: &Path, open: &File) -> io::Result<Option<File>> {
         self.tried = Some(Instant::now());
         let old = open.metadata()?;
+        // Of a symbolic link its target moves and the link stays: a reader by either name finds the old files beside it.
+        let Some(path) = found(fs::canonicalize(path))? else { return Ok(None) };
         let is_named = |named: &Metadata| (named.dev(), named.ino()) == (old.dev(), old.ino());
-        if !found(fs::metadata(path))?.is_some_and(|named| is_named(&named)) {
+        if !found(fs::metadata(&path))?.is_some_and(|named| is_named(&named)) {
             return Ok(None);
         }
         for number in (1..self.count.get()).rev() {
-            found(fs::rename(numbered(path, number), numbered(path, number + 1)))?;
+            found(fs::rename(numbered(&path, number), numbered(&path, number + 1)))?;
         }
-        fs::rename(path, numbered(path, 1))?;
-        let new = OpenOptions::new().append(true).create(true).mode(old.mode() & 0o7777).open(path)?;
+        fs::rename(&path, numbered(&path, 1))?;
+        let new = OpenOptions::new().append(true).create(true).mode(old.mode() & 0o7777).open(&path)?;
         new.set_permissions(old.permissions())?;
         // Refused unless the process is root or in the group; the permissions hold for whoever the owner is then.
         fchown(&new, Some(old.uid()), Some(old.gid())).ok();
@@ -103,6 +105,20 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(rotation.rotate(&path, &open).unwrap().is_none());
         assert!(!numbered(&path, 1).exists());
+    }
+
+    #[test]
+    fn of_a_symbolic_link_the_target_is_rotated() {
+        let directory = tempfile::tempdir().unwrap();
+        let [link, target] = ["link", "target"].map(|name| directory.path().join(name));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink("target", &link).unwrap();
+        let mut rotation = Rotation::new(10, NonZeroU32::MIN);
+        rotation.rotate(&link, &File::open(&link).unwrap()).unwrap().unwrap();
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("target"));
+        assert_eq!(fs::read_to_string(numbered(&target, 1)).unwrap(), "old");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "");
+        assert!(!numbered(&link, 1).exists());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The same configurations must be judged, printed and scheduled in the same way.
 
 use std::fs;
+use std::process::Output;
 
 use serde_json::{Map, Value};
 
@@ -58,6 +59,19 @@ fn printed_configurations_are_sensu_clients() {
 }
 
 /// A47.
+#[test]
+fn who_reads_no_further_is_no_error() {
+    let runner = p09(r#"{"checks": {}}"#);
+    for (arguments, status) in
+        [(&["--validate_config"][..], 0), (&["-P", "-l", "/dev/null"], 0), (&["-P"], 0), (&["-L", "loud"], 1)]
+    {
+        let (_, writer) = std::io::pipe().unwrap();
+        let Output { status: got, stderr, .. } = runner.command().args(arguments).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(got.code() == Some(status) && !stderr.contains("panicked"), "{arguments:?}: {got}, {stderr}");
+    }
+}
+
 #[test]
 fn an_unknown_level_is_refused_in_sensu_clients_words() {
     let refused = Runner::new().argument("-L").argument("chatty").run();

@@ -11,6 +11,7 @@ mod bench;
 mod children;
 mod crash;
 mod extras;
+mod files;
 mod golden;
 mod harness;
 mod hooks;

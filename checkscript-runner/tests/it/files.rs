@@ -1,0 +1,89 @@
+//! Definition files that cannot be read: at the start they are left out, as sensu-client does; once they are in use, a
+//! reload does not go on without them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use serde_json::{Value, json};
+
+use crate::harness::{Runner, results_of};
+
+const FAILED: &str = "failed to reload configuration, the previous one stays in use";
+const MISSING: &str = "config file does not exist or is not readable";
+
+fn ticking() -> Runner {
+    Runner::with_checks(json!({"tick": {"standalone": true, "interval": 1, "command": "true"}}))
+}
+
+/// What is said of a file, in order.
+fn told(lines: &[Value], file: &str) -> Vec<(String, String)> {
+    let of_file = lines.iter().filter(|line| line["file"].as_str().is_some_and(|path| path.ends_with(file)));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    of_file.map(|line| (text(&line["level"]), text(&line["message"]))).collect()
+}
+
+/// Reloads, and waits for what the reload ends with.
+fn reload(runner: &Runner, ending: &str) {
+    let count = |lines: &[Value]| lines.iter().filter(|line| line["message"] == ending).count();
+    let before = count(&runner.lines_of("log"));
+    runner.signal(Signal::SIGHUP);
+    runner.wait(ending, |lines| (count(lines) > before).then_some(()));
+}
+
+#[test]
+fn what_cannot_be_read_at_the_start_is_warned_of_and_left_out() {
+    let runner = ticking();
+    symlink("nowhere", runner.file("conf.d/dangling.json")).unwrap();
+    // Opening it would wait for who writes into it.
+    mkfifo(&runner.file("conf.d/pipe.json"), Mode::S_IRWXU).unwrap();
+    let runner = runner.start();
+    runner.results("tick", 1);
+    let left_out = [MISSING, "ignoring config file"].map(|text| ("warn".to_owned(), text.to_owned()));
+    for file in ["dangling.json", "pipe.json"] {
+        assert_eq!(told(&runner.lines_of("log"), file), left_out, "{file}");
+    }
+    // They were not in use, so a reload can do without them too.
+    reload(&runner, "reloaded configuration");
+
+    let (status, report) = runner.argument("check-config").run();
+    assert_eq!(status, Some(1), "{report}");
+    assert!(report.contains(&format!("attention  {MISSING}: /etc/sensu/conf.d/dangling.json")), "{report}");
+}
+
+#[test]
+fn a_file_in_use_that_cannot_be_read_is_an_error_of_the_reload() {
+    let runner = ticking().start();
+    runner.results("tick", 1);
+    for file in ["config.json", "conf.d/checks.json"] {
+        let text = fs::read_to_string(runner.file(file)).unwrap();
+        fs::remove_file(runner.file(file)).unwrap();
+        symlink("nowhere", runner.file(file)).unwrap();
+        reload(&runner, FAILED);
+        let last = told(&runner.lines_of("log"), file).pop();
+        assert_eq!(last, Some(("error".to_owned(), MISSING.to_owned())));
+        fs::remove_file(runner.file(file)).unwrap();
+        runner.write(file, &text);
+        reload(&runner, "reloaded configuration");
+    }
+    fs::rename(runner.file("config.json"), runner.file("away")).unwrap();
+    reload(&runner, FAILED);
+    let last = told(&runner.lines_of("log"), "config.json").pop();
+    assert_eq!(last, Some(("error".to_owned(), MISSING.to_owned())));
+    let lines = runner.lines_of("log");
+    let clients = lines.iter().filter_map(|line| line.pointer("/payload/client")).filter(|client| *client != "web-1");
+    assert_eq!(clients.count(), 0, "it is the same client throughout");
+    assert!(!results_of(&lines, "tick").is_empty());
+}
+
+#[test]
+fn a_file_that_is_gone_from_its_directory_was_taken_away() {
+    let runner = ticking();
+    runner.write("conf.d/more.json", &json!({"checks": {}}).to_string());
+    let runner = runner.start();
+    runner.results("tick", 1);
+    fs::remove_file(runner.file("conf.d/more.json")).unwrap();
+    reload(&runner, "reloaded configuration");
+}
