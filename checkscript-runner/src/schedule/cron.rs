@@ -5,10 +5,14 @@ use std::str::FromStr;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
+/// sensu-client tolerates one more than it knows.
+const MOST_FIELDS: usize = 6;
+
 /// Five fields, or one of `@yearly @annually @monthly @weekly @daily @midnight @hourly`.
 ///
 /// As Vixie cron: where both day fields are restricted either is enough, a time that daylight saving skips runs at the
-/// end of the gap, a time that it repeats runs once. As in sensu-client, what follows five fields is ignored.
+/// end of the gap, a time that it repeats runs once. As in sensu-client, a sixth field is ignored, and there is none of
+/// the `L`, `W`, `#` and `?` that other crons know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cron {
     expression: Box<croner::Cron>,
@@ -54,13 +58,28 @@ impl FromStr for Cron {
     type Err = InvalidCron;
 
     fn from_str(expression: &str) -> Result<Self, InvalidCron> {
-        let fields: Vec<&str> = expression.split_whitespace().take(5).collect();
+        let invalid = || InvalidCron::Syntax(expression.to_owned());
+        let mut fields: Vec<&str> = expression.split_whitespace().collect();
+        let is_named = fields.first().is_some_and(|field| field.starts_with('@'));
+        if fields.len() > MOST_FIELDS || !(is_named || fields.iter().take(5).copied().all(is_field)) {
+            return Err(invalid());
+        }
+        fields.truncate(5);
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let parsed = parser.parse(&fields.join(" ")).map_err(|_| InvalidCron::Syntax(expression.to_owned()))?;
+        let parsed = parser.parse(&fields.join(" ")).map_err(|_| invalid())?;
         let cron = Self { expression: Box::new(parsed), zone: None };
         let now = Timestamp::now().as_millisecond();
         cron.at_or_after(now).map(|_| cron).ok_or_else(|| InvalidCron::Never(expression.to_owned()))
     }
+}
+
+/// Whether a field is made of numbers, names and `*` alone. Which numbers and names there are, the parser knows.
+fn is_field(field: &str) -> bool {
+    field.split([',', '-', '/']).all(|part| {
+        part == "*"
+            || (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+            || (part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    })
 }
 
 #[cfg(test)]
@@ -94,7 +113,10 @@ mod tests {
 
     #[test]
     fn what_is_none_is_refused() {
-        for expression in ["every day", "", "* * * *", "60 * * * *", "@reboot", "0 0 31 2 *"] {
+        let none =
+            ["every day", "", "* * * *", "60 * * * *", "@reboot", "0 0 31 2 *", "0 6 * * * a b c", "* * abc * *"];
+        let others = ["0 0 L * *", "0 0 1W * *", "0 0 LW * *", "0 0 * * 5#2", "0 0 * * 5L", "0 0 ? * *", "0 0 1+ * *"];
+        for expression in none.into_iter().chain(others) {
             assert!(expression.parse::<Cron>().is_err(), "{expression}");
         }
         assert_eq!("0 0 31 2 *".parse::<Cron>(), Err(InvalidCron::Never("0 0 31 2 *".to_owned())));
