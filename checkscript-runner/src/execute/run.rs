@@ -32,7 +32,8 @@ pub(super) struct Run {
 
 impl Run {
     /// Ends when the result has been published and the system has let go of every process; until then the check counts
-    /// as under way. Without a result if the executor is told to kill.
+    /// as under way. Without a result if the executor is told to kill before
+    /// the check itself has ended.
     pub(super) async fn execute(self, shared: Arc<Shared>) {
         let Substituted { definition: mut check, unmatched } =
             published::definition(&self.check, &self.client, self.issued);
@@ -53,10 +54,7 @@ impl Run {
             status = *mapped;
         }
         let hook = match hook::choose(&check, status) {
-            Some(key) => match self.hook(&shared, &mut check, &key).await {
-                Some(ended) => Some(ended),
-                None => return,
-            },
+            Some(key) => self.hook(&shared, &mut check, &key).await,
             None => None,
         };
         shared.publish(&self.client, check);
@@ -81,9 +79,13 @@ impl Run {
         let (command, _) = tokens::substitute_text(&command, &self.client.attributes);
         let stdin = stdin.then(|| self.input(check));
         let job = self.job(shared, command, stdin, timeout);
-        let ended = self.run(shared, job, check).await?;
-        hook::object(check, key)?.extend(ended.fields());
-        Some(ended)
+        let ended = self.run(shared, job, check).await;
+        let object = hook::object(check, key)?;
+        match &ended {
+            Some(ended) => object.extend(ended.fields()),
+            None => drop(object.shift_remove("executed")),
+        }
+        ended
     }
 
     /// Waits for a slot and runs the job in it. `None` if the executor is told to kill.

@@ -61,6 +61,26 @@ async fn a_hook_times_out_as_a_check_does() {
     assert_eq!(result["status"], 3);
 }
 
+#[tokio::test]
+async fn a_result_is_not_lost_with_its_hook() {
+    let directory = tempfile::tempdir().unwrap();
+    let gate = directory.path().join("gate");
+    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let hook = json!({"command": "cat :::gate:::"});
+    let mut bench = Bench::new(json!({
+        "client": {"gate": gate},
+        "checks": {"one": {"command": "echo bad; exit 2", "hooks": {"critical": hook}}},
+    }));
+    bench.start("one");
+    // Opening for writing waits until the hook reads.
+    let _writer = tokio::task::spawn_blocking(move || std::fs::File::create(gate).unwrap()).await.unwrap();
+    bench.executor.kill();
+    bench.executor.finish().await;
+    let result = bench.result().await;
+    assert_eq!((&result["output"], &result["status"]), (&json!("bad\n"), &json!(2)));
+    assert_eq!(result["hooks"]["critical"], hook, "without an outcome");
+}
+
 /// sensu-client's stale hook data is mended.
 #[tokio::test]
 async fn a_hooks_outcome_belongs_to_its_own_run_only() {
