@@ -25,6 +25,8 @@ pub use pattern::{BadPattern, LogPattern};
 pub use segment::Position;
 pub(crate) use watch::{Polling, Reason, Watch};
 
+use check_result::log::LONGEST_LINE;
+
 use crate::events::Events;
 use file::LogFile;
 use lines::Piece;
@@ -72,7 +74,7 @@ impl Follower {
         for Followed { log, file, .. } in self.names.followed_mut() {
             let looked = file.look(BUDGET, &mut |piece| match piece {
                 Piece::Line(bytes) => sink.line(log, bytes),
-                Piece::TooLong => events.line_too_long(lines::MAX),
+                Piece::TooLong => events.line_too_long(LONGEST_LINE),
                 Piece::Gap => {
                     events.log_gap(log);
                     sink.gap(log);

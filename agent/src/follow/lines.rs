@@ -1,15 +1,13 @@
 //! Bytes to lines of bounded length.
 
+use check_result::log::LONGEST_LINE;
 use memchr::memchr;
-
-/// The longest line that is read, in bytes. sensu-client logs outputs whole; 16 MiB is eight times the largest seen.
-pub(super) const MAX: usize = 16 << 20;
 
 /// What there was to read.
 pub(super) enum Piece<'a> {
     /// A whole line without its line feed.
     Line(&'a [u8]),
-    /// A line longer than [`MAX`], passed over.
+    /// A line longer than [`LONGEST_LINE`], passed over.
     TooLong,
     /// Where reading stopped last could not be found: what follows may hold lines that were read before.
     Gap,
@@ -39,7 +37,7 @@ impl Lines {
         }
         self.pending += bytes.len() as u64;
         let bytes = self.without_hole(bytes);
-        if self.partial.len() + bytes.len() > MAX {
+        if self.partial.len() + bytes.len() > LONGEST_LINE {
             self.skipping = true;
             self.partial = Vec::new();
         }
@@ -57,7 +55,7 @@ impl Lines {
     fn end_line(&mut self, rest: &[u8], out: &mut dyn FnMut(Piece<'_>)) {
         self.pending = 0;
         let rest = self.without_hole(rest);
-        if std::mem::take(&mut self.skipping) || self.partial.len() + rest.len() > MAX {
+        if std::mem::take(&mut self.skipping) || self.partial.len() + rest.len() > LONGEST_LINE {
             self.partial = Vec::new();
             return out(Piece::TooLong);
         }
@@ -100,16 +98,16 @@ mod tests {
 
     #[test]
     fn a_line_too_long_is_passed_over_and_the_next_is_read() {
-        let long = vec![b'x'; MAX / 2 + 1];
+        let long = vec![b'x'; LONGEST_LINE / 2 + 1];
         assert_eq!(cut(&[&long, &long, b"tail\nnext\n"]), [None, Some(b"next".to_vec())]);
-        let most = vec![b'x'; MAX];
+        let most = vec![b'x'; LONGEST_LINE];
         assert_eq!(cut(&[&most, b"\nnext\n"]).len(), 2);
         assert_eq!(cut(&[&most, b"y\nnext\n"]), [None, Some(b"next".to_vec())]);
     }
 
     #[test]
     fn a_hole_of_zeros_before_a_line_is_no_part_of_it() {
-        let hole = vec![0; MAX + 1];
+        let hole = vec![0; LONGEST_LINE + 1];
         assert_eq!(cut(&[&hole, b"\0line\n\0"]), [Some(b"line".to_vec())]);
         assert_eq!(cut(&[b"a\0", b"\0b\n"]), [Some(b"a\0\0b".to_vec())]);
     }

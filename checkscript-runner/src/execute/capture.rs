@@ -1,7 +1,14 @@
 //! A command's output, bounded.
 
+use check_result::log::LONGEST_LINE;
+
 /// The most that is kept of one output, in bytes. sensu-client keeps all of it, in several copies.
 pub(super) const LIMIT: usize = 4 * 1024 * 1024;
+/// The same as the log writes it. A line holds two outputs, the check's and its hook's, and the definition.
+const WRITTEN_LIMIT: usize = 6 * 1024 * 1024;
+const _: () = assert!(2 * WRITTEN_LIMIT + 4 * 1024 * 1024 <= LONGEST_LINE);
+/// What a byte becomes at most: `\u0000`.
+const WIDEST: usize = 6;
 
 /// What was read so far: its beginning, and how much there was in all.
 pub(super) struct Capture {
@@ -25,6 +32,7 @@ impl Capture {
 
     /// The text, invalid UTF-8 as U+FFFD. One that was cut ends on a whole character and a line that says so.
     pub(super) fn into_text(mut self) -> String {
+        self.kept.truncate(fitting(&self.kept, WRITTEN_LIMIT));
         let is_cut = self.total > self.kept.len() as u64;
         if is_cut {
             let torn = self.kept.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
@@ -37,6 +45,35 @@ impl Capture {
             text.push_str(&format!("\n[output cut: {kept} of {} bytes kept]\n", self.total));
         }
         text
+    }
+}
+
+/// How many of the bytes are text that takes no more than `room` bytes in the log; ends on a whole character.
+fn fitting(bytes: &[u8], room: usize) -> usize {
+    if bytes.len() <= room / WIDEST {
+        return bytes.len();
+    }
+    let characters = bytes.utf8_chunks().flat_map(|chunk| {
+        let invalid = (!chunk.invalid().is_empty()).then_some((chunk.invalid().len(), char::REPLACEMENT_CHARACTER));
+        chunk.valid().chars().map(|character| (character.len_utf8(), character)).chain(invalid)
+    });
+    let (mut length, mut written) = (0, 0);
+    for (bytes, character) in characters {
+        written += width(character);
+        if written > room {
+            break;
+        }
+        length += bytes;
+    }
+    length
+}
+
+/// In the log, in bytes.
+fn width(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
+        '\0'..' ' => WIDEST,
+        _ => character.len_utf8(),
     }
 }
 
@@ -60,6 +97,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_fits_is_as_long_in_the_log_as_was_reckoned(
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0..0x30_u8, Just(b'\\')], 0..200), room in 0..400_usize,
+        ) {
+            let written = |length: usize| {
+                serde_json::to_string(&String::from_utf8_lossy(&bytes[..length])).unwrap().len() - 2
+            };
+            let length = fitting(&bytes, room);
+            prop_assert!(written(length) <= room);
+            prop_assert!(length == bytes.len() || written(bytes.len()) > room, "{length} of {}", bytes.len());
+        }
+
         #[test]
         fn any_text_survives_or_is_cut_to_a_prefix(whole in ".{0,40}", limit in 0..60usize) {
             let got = text(limit, whole.as_bytes());

@@ -3,7 +3,7 @@
 use std::fs;
 
 use check_result::CheckResult;
-use check_result::log::write_result;
+use check_result::log::{LONGEST_LINE, write_result};
 use jiff::Zoned;
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ async fn whatever_a_script_prints_is_one_line_of_the_log() {
 async fn of_100_megabytes_the_beginning_is_kept() {
     let result = run(json!({"command": "head -c 100000000 /dev/zero"})).await;
     let output = result["output"].as_str().unwrap();
-    assert!(output.ends_with("\0\n[output cut: 4194304 of 100000000 bytes kept]\n"));
+    assert!(output.ends_with("\0\n[output cut: 1048576 of 100000000 bytes kept]\n"));
 }
 
 #[tokio::test]
@@ -126,6 +126,22 @@ async fn a_definitions_own_attributes_keep_their_place_and_issued_its_value() {
     let want = ["status", "command", "issued", "name", "output", "standalone", "interval", "executed", "duration"];
     assert_eq!(keys, want);
     assert_eq!((&result["status"], &result["issued"], &result["output"]), (&json!(0), &json!(1), &json!("")));
+}
+
+/// What the log's readers pass over for its length is lost.
+#[tokio::test]
+async fn the_longest_line_is_one_that_is_read() {
+    for byte in ["000", "377"] {
+        let command = format!("head -c 5000000 /dev/zero | tr '\\0' '\\{byte}'; exit 2");
+        let result = run(json!({"command": command, "hooks": {"critical": {"command": command}}})).await;
+        for output in [&result["output"], &result["hooks"]["critical"]["output"]] {
+            assert!(output.as_str().unwrap().ends_with(" of 5000000 bytes kept]\n"), "{byte}");
+        }
+        let mut line = Vec::new();
+        let result = CheckResult::new("web-1", result.as_object().unwrap().clone()).unwrap();
+        write_result(&mut line, &Zoned::now(), &result);
+        assert!(line.len() < LONGEST_LINE, "{byte}: {}", line.len());
+    }
 }
 
 /// A5.

@@ -19,6 +19,10 @@ pub use run::{Run, Skimmed, skim};
 pub use skimmer::Skimmer;
 pub use write::{Level, UnknownLevel, write_line, write_payload, write_result};
 
+/// The longest line that is to be written and is read, in bytes without the line feed. sensu-client logs outputs whole;
+/// this is eight times the largest seen.
+pub const LONGEST_LINE: usize = 16 << 20;
+
 /// The message of the lines that carry a result in `payload`.
 const PUBLISHING_CHECK_RESULT: &str = "publishing check result";
 /// The message of the start-up line that carries, redacted, the client's own attributes in `client`.
