@@ -294,7 +294,7 @@ mod tests {
                     0 => damaged[at] = byte,
                     1 => drop(damaged.remove(at)),
                     2 => damaged.insert(at, damaged[at]),
-                    _ => damaged.truncate(at.max(1)),
+                    _ => damaged.truncate(at.max(9)),
                 }
             }
             let mut skimmer = Skimmer::default();
