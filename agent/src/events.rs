@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use check_result::CheckKey;
 use check_result::log::InvalidLine;
+use check_result::perfdata::MOST_VALUES;
+use check_result::{CheckKey, CheckState};
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -34,9 +35,11 @@ enum Kind {
     TooLong,
     Superseded,
     Excluded,
+    ForeignClient,
 }
 
-const KINDS: [&str; 7] = ["result", "client", "other", "invalid", "too_long", "superseded", "excluded"];
+const KINDS: [&str; 8] =
+    ["result", "client", "other", "invalid", "too_long", "superseded", "excluded", "foreign_client"];
 
 #[derive(Debug, Default)]
 struct Metrics {
@@ -64,6 +67,8 @@ struct Metrics {
     told_invalid: AtomicBool,
     told_too_long: AtomicBool,
     told_dropped: AtomicBool,
+    told_foreign: AtomicBool,
+    told_perfdata: AtomicBool,
     told_siblings: AtomicBool,
     told_unwritable: AtomicBool,
 }
@@ -247,6 +252,38 @@ impl Events {
     /// A result's check is excluded by flags.
     pub(crate) fn line_excluded(&self) {
         self.count_line(Kind::Excluded);
+    }
+
+    /// A result's check belongs to another client.
+    pub(crate) fn line_foreign(&self, key: &CheckKey, client: &str, owner: &str) {
+        self.count_line(Kind::ForeignClient);
+        if first(&self.0.told_foreign) {
+            tracing::error!(
+                check = key.check,
+                client,
+                owner,
+                "Check {} of client {client} is not exported: client {owner} has one of that name; rename one of them, give it \
+                 a `source`, or run an agent for each log; further ones are only counted",
+                key.check
+            );
+        }
+    }
+
+    /// These are exported with their performance data. What is not exported of it, `checkscript_perfdata_skipped` counts.
+    pub(crate) fn perfdata_skipped(&self, states: &[Arc<CheckState>]) {
+        if self.0.told_perfdata.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(state) = states.iter().find(|state| state.perfdata().skipped > 0) else { return };
+        if first(&self.0.told_perfdata) {
+            let (check, skipped) = (state.latest().name(), state.perfdata().skipped);
+            tracing::warn!(
+                check,
+                skipped,
+                "{skipped} values of check {check}'s performance data are not exported: they cannot be read, are named \
+                 twice, or are beyond {MOST_VALUES} values; checkscript_perfdata_skipped counts those of each check"
+            );
+        }
     }
 
     /// A check did not report after its client's restart: its definition is gone.

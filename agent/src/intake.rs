@@ -7,6 +7,8 @@
 //!
 //! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. A result
 //! from another log than the one before it counts only if it was logged later.
+//!
+//! A check belongs to one client, the first that is seen with it; equally named checks of others are counted and passed over.
 
 mod batch;
 mod clients;
@@ -66,6 +68,11 @@ impl Intake {
         self.fold.logs.last_of(log)
     }
 
+    /// Who writes `log`, by its last start-up line.
+    pub(crate) fn client_of(&self, log: &Path) -> Option<&str> {
+        self.fold.logs.client_of(log)
+    }
+
     /// The clients' times, to be saved.
     pub(crate) fn clients(&self) -> impl Iterator<Item = SavedClient> {
         self.fold.clients.saved(|name| self.fold.store.client(name))
@@ -85,6 +92,7 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use check_result::CheckState;
+    use prometheus_client::registry::Registry;
 
     use super::*;
     use crate::store::Limits;
@@ -93,13 +101,23 @@ mod tests {
     struct Node {
         intake: Intake,
         store: Arc<Store>,
+        registry: Registry,
     }
 
     impl Node {
         fn new(limits: Limits, select: Select) -> Self {
-            let events = Events::unregistered();
+            let mut registry = Registry::default();
+            let events = Events::new(&mut registry);
             let store = Arc::new(Store::new(limits, events.clone()));
-            Self { intake: Intake::new(Arc::clone(&store), select, events, Default::default()), store }
+            Self { intake: Intake::new(Arc::clone(&store), select, events, Default::default()), store, registry }
+        }
+
+        /// The agent's metric of this name and labels.
+        fn metric(&self, name: &str) -> Option<f64> {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+            let value = |line: &str| line.strip_prefix("checkscript_agent_")?.strip_prefix(name)?.trim().parse().ok();
+            text.lines().find_map(value)
         }
 
         /// Takes lines of `log` as one batch.
@@ -121,6 +139,10 @@ mod tests {
     fn started(second: i64) -> String {
         let stamp = at(second);
         format!(r#"{{"timestamp":"{stamp}","message":"applied sensu client overrides","client":{{"name":"web-1"}}}}"#)
+    }
+
+    fn of(client: &str, line: &str) -> String {
+        line.replace("web-1", client)
     }
 
     #[test]
@@ -171,6 +193,41 @@ mod tests {
         node.intake.gap(&Arc::from(Path::new("log")));
         node.take("log", &[line("a", 10, "", 1), line("a", 20, "", 1), line("a", 30, "", 1), line("a", 30, "", 1)]);
         assert_eq!(node.state("a").occurrences(), 4);
+    }
+
+    #[test]
+    fn a_check_of_another_client_does_not_touch_the_first_ones() {
+        let mut node = Node::new(WIDE, Select::default());
+        node.take("a.log", &[line("disk", 1, "", 2)]);
+        let other =
+            [of("web-2", &started(2)), of("web-2", &line("disk", 3, "", 0)), of("web-2", &line("own", 3, "", 0))];
+        node.take("b.log", &other).take("a.log", &[line("disk", 4, "", 2)]);
+        let disk = node.state("disk");
+        assert_eq!((disk.latest().client(), disk.latest().exit_code(), disk.occurrences()), ("web-1", 2, 2));
+        assert_eq!(node.state("own").latest().client(), "web-2");
+        assert_eq!(node.metric(r#"log_lines_total{kind="foreign_client"}"#), Some(1.0));
+    }
+
+    #[test]
+    fn a_client_that_was_renamed_goes_on_with_its_checks() {
+        let mut node = Node::new(WIDE, Select::default());
+        node.take("log", &[started(0), line("disk", 1, "", 2)]);
+        node.take("log", &[of("web-2", &started(2))]);
+        assert_eq!(node.intake.client_of(Path::new("log")), Some("web-2"), "to be saved");
+        // The clock was set back.
+        node.take("log", &[of("web-2", &line("disk", 0, "", 2)), of("web-2", &line("disk", 3, "", 2))]);
+        node.take("log", &[line("disk", 4, "", 0)]);
+        let disk = node.state("disk");
+        assert_eq!((disk.latest().client(), disk.latest().exit_code(), disk.occurrences()), ("web-2", 2, 3));
+    }
+
+    #[test]
+    fn a_check_whose_client_is_silent_for_long_passes_to_the_next() {
+        let mut node = Node::new(Limits { forget_after: 100, ..WIDE }, Select::default());
+        node.take("a.log", &[line("disk", 0, "", 2)]);
+        node.take("b.log", &[100, 101, 102].map(|second| of("web-2", &line("disk", second, "", 2))));
+        let disk = node.state("disk");
+        assert_eq!((disk.latest().client(), disk.occurrences()), ("web-2", 3));
     }
 
     #[test]

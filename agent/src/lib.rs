@@ -45,10 +45,13 @@ impl App {
         let store = Arc::new(Store::new(flags.limits(), events.clone()));
         let site = Site { name: info.name, version: info.version, time_zone: TimeZone::system() };
         let detail = api::router(Arc::clone(&store)).merge(pages::router(Arc::clone(&store), site));
-        let (scraped, options) = (Arc::clone(&store), flags.metrics_options());
+        let (scraped, told, options) = (Arc::clone(&store), events.clone(), flags.metrics_options());
         let server = server
             .families(move || {
                 let states = scraped.snapshot();
+                if options.perfdata {
+                    told.perfdata_skipped(&states);
+                }
                 metrics::families(states.iter().map(|state| (&[][..], &**state)), &options)
             })
             .max_requests(flags.detail.max_requests())

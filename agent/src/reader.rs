@@ -78,6 +78,7 @@ impl Reader {
             path: log.to_string_lossy().into_owned(),
             position: Some(position.clone()),
             last: self.intake.last_of(log),
+            client: self.intake.client_of(log).map(str::to_owned),
         }));
         saved.clients.extend(self.intake.clients());
         let check =

@@ -50,6 +50,8 @@ pub struct SavedLog {
     pub position: Option<Position>,
     /// When its last result was logged.
     pub last: Option<Timestamp>,
+    /// Who writes it, by its last start-up line.
+    pub client: Option<String>,
 }
 
 /// What the logs say of a client.
@@ -144,7 +146,8 @@ mod tests {
     use super::*;
 
     fn saved() -> Saved {
-        let log = SavedLog { path: "/log".into(), position: None, last: "2026-11-21T00:00:00Z".parse().ok() };
+        let last = "2026-11-21T00:00:00Z".parse().ok();
+        let log = SavedLog { path: "/log".into(), position: None, last, client: None };
         Saved { logs: vec![log], ..Saved::default() }
     }
 

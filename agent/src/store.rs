@@ -47,6 +47,16 @@ pub struct Tracked {
     pub alive: Timestamp,
 }
 
+// === impl Limits ===
+
+impl Limits {
+    /// Seconds after which a check that is silent is taken for removed.
+    pub(crate) fn silence(&self, latest: &CheckResult) -> i64 {
+        let intervals = latest.interval().map_or(0, |interval| (interval * 3.0) as i64);
+        self.forget_after.max(intervals)
+    }
+}
+
 // === impl Store ===
 
 impl Store {
@@ -130,8 +140,7 @@ impl Store {
         if state.status() != Status::Ok || result.ttl().is_some() || result.check().contains_key("cron") {
             return false;
         }
-        let intervals = result.interval().map_or(0, |interval| (interval * 3.0) as i64);
-        now.as_second() - state.logged().as_second() > self.limits.forget_after.max(intervals)
+        now.as_second() - state.logged().as_second() > self.limits.silence(result)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) tracked: Tracked,
+    /// The client of the last run.
+    pub(super) client: String,
     /// The line of the last run, while the result behind it is not read.
     pub(super) line: Vec<u8>,
 }
@@ -48,7 +50,7 @@ impl Batch {
             None => {
                 let key = key.owned();
                 let tracked = store.tracked(&key)?;
-                self.checks.insert_full(key, Pending { tracked, line: Vec::new() }).0
+                self.checks.insert_full(key, Pending::new(tracked)).0
             }
         };
         self.checks.get_index_mut(index).map(|(_, pending)| pending)
@@ -56,13 +58,22 @@ impl Batch {
 
     /// Adds a check that nobody knows.
     pub(super) fn insert_new(&mut self, key: CheckKey, tracked: Tracked) {
-        self.checks.insert(key, Pending { tracked, line: Vec::new() });
+        self.checks.insert(key, Pending::new(tracked));
         self.new += 1;
     }
 
     /// Everything, leaving it empty.
     pub(super) fn take(&mut self) -> impl Iterator<Item = (CheckKey, Pending)> + use<> {
         std::mem::take(self).checks.into_iter()
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    fn new(tracked: Tracked) -> Self {
+        let client = tracked.state.latest().client().to_owned();
+        Self { tracked, client, line: Vec::new() }
     }
 }
 

@@ -12,7 +12,7 @@ use super::clients::Clients;
 use super::logs::Logs;
 use crate::events::Events;
 use crate::select::Select;
-use crate::store::{Store, Tracked};
+use crate::store::{Limits, Store, Tracked};
 
 /// Everything but the reading.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Fold {
     pub(super) fn publish(&mut self) -> bool {
         let changed = !self.batch.is_empty();
         let (limits, select) = (self.store.limits(), &self.select);
-        let settled = self.batch.take().map(|(key, Pending { mut tracked, line })| {
+        let settled = self.batch.take().map(|(key, Pending { mut tracked, line, .. })| {
             if let Some(result) = read_result(&line, select) {
                 Arc::make_mut(&mut tracked.state).settle(result, &limits.history);
             }
@@ -55,7 +55,7 @@ impl Fold {
     fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
         match read_line(record) {
             Line::Result(logged) => self.take_run(log, Run::of(&logged), record),
-            Line::ClientAttributes { logged, client } => self.take_client(logged, client),
+            Line::ClientAttributes { logged, client } => self.take_client(log, logged, client),
             Line::NotRun { logged, check } => self.take_not_run(logged, &check),
             Line::Other => self.events.line_other(),
             Line::Invalid(reason) => self.events.line_invalid(&reason),
@@ -81,6 +81,9 @@ impl Fold {
             return self.take_new(key.owned(), log, &run, line);
         };
         let tracked = &mut pending.tracked;
+        if pending.client != run.client && !passes_to(&run, log, tracked, (&self.logs, &limits)) {
+            return self.events.line_foreign(&key.owned(), &run.client, &pending.client);
+        }
         if tracked.log != *log && run.logged <= tracked.state.logged() {
             return self.events.line_superseded();
         }
@@ -89,6 +92,9 @@ impl Fold {
         }
         tracked.alive = run.logged;
         Arc::make_mut(&mut tracked.state).advance(&run, &limits.history);
+        if pending.client != run.client {
+            pending.client = run.client.clone().into_owned();
+        }
         pending.line.clear();
         pending.line.extend_from_slice(line);
         self.events.line_result(run.logged);
@@ -106,9 +112,10 @@ impl Fold {
         self.events.line_result(run.logged);
     }
 
-    fn take_client(&mut self, logged: Option<Timestamp>, client: Object) {
+    fn take_client(&mut self, log: &Arc<Path>, logged: Option<Timestamp>, client: Object) {
         self.events.line_client();
         let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
+        self.logs.start(log, &name);
         if self.clients.start(&name, logged) {
             self.store.set_client(name, client);
         }
@@ -121,6 +128,13 @@ impl Fold {
             pending.tracked.alive = pending.tracked.alive.max(logged);
         }
     }
+}
+
+/// Whether a check passes from its client to that of `run`: its log's writer was started under that name since, or it had no
+/// result for so long that it is taken for removed.
+fn passes_to(run: &Run<'_>, log: &Path, tracked: &Tracked, (logs, limits): (&Logs, &Limits)) -> bool {
+    let renamed = *tracked.log == *log && logs.client_of(log) == Some(&*run.client);
+    renamed || run.logged.as_second() - tracked.state.logged().as_second() > limits.silence(tracked.state.latest())
 }
 
 /// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read

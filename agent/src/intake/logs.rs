@@ -20,13 +20,16 @@ struct Times {
     last: Option<Timestamp>,
     /// Whether results up to then may come again.
     gap: bool,
+    /// Who writes it, by the last start-up line.
+    client: Option<String>,
 }
 
 // === impl Logs ===
 
 impl Logs {
     pub(super) fn from_saved(logs: Vec<SavedLog>) -> Self {
-        let times = |log: SavedLog| (Arc::from(Path::new(&log.path)), Times { last: log.last, gap: false });
+        let times =
+            |log: SavedLog| (Arc::from(Path::new(&log.path)), Times { last: log.last, gap: false, client: log.client });
         Self(logs.into_iter().map(times).collect())
     }
 
@@ -46,8 +49,18 @@ impl Logs {
         if times.gap && times.last.is_some_and(|last| logged <= last) {
             return false;
         }
-        *times = Times { last: Some(logged), gap: false };
+        (times.last, times.gap) = (Some(logged), false);
         true
+    }
+
+    /// Who writes `log`, by its last start-up line.
+    pub(super) fn client_of(&self, log: &Path) -> Option<&str> {
+        self.0.iter().find(|(known, _)| **known == *log)?.1.client.as_deref()
+    }
+
+    /// Notes a start-up line in `log`.
+    pub(super) fn start(&mut self, log: &Arc<Path>, client: &str) {
+        self.times(log).client = Some(client.to_owned());
     }
 
     fn times(&mut self, log: &Arc<Path>) -> &mut Times {

@@ -147,7 +147,7 @@ async fn one_huge_output_neither_fills_the_memory_nor_hides_the_next_result() {
 
 #[tokio::test]
 async fn every_page_and_nothing_else() {
-    let agent = Agent::on(folder_with(&[result("disk", 0, "OK | used=41%")]), &["--check.perfdata"]).await;
+    let agent = Agent::on(folder_with(&[result("disk", 0, "OK | used=41% v=1.2.3")]), &["--check.perfdata"]).await;
     for (path, status) in [
         ("/", StatusCode::OK),
         ("/-/healthy", StatusCode::OK),
@@ -161,6 +161,7 @@ async fn every_page_and_nothing_else() {
     }
     let (_, text) = agent.get("/metrics", "").await;
     assert!(text.contains(r#"checkscript_perfdata{check="disk",label="used",unit="ratio"} 0.41"#), "{text}");
+    assert!(text.contains(r#"checkscript_perfdata_skipped{check="disk"} 1"#), "{text}");
     agent.stopped().await;
 }
 

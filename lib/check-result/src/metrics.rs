@@ -1,13 +1,15 @@
 //! The check metrics (contract C2): families of gauges made from check states at scrape time.
 //!
-//! The text of an output never becomes a label: labels are what the definition says, values what was measured.
+//! Labels are what the definition says, values what was measured. The text of an output never becomes a label; of performance data,
+//! which is opt-in and bounded, the names and units do.
 
 use std::borrow::Cow;
 
 use exposition::{Family, Kind, Label, Labels, is_label_name};
 use serde_json::Value;
 
-use crate::{CheckResult, CheckState, perfdata};
+use crate::perfdata::{self, Measured};
+use crate::{CheckResult, CheckState};
 
 /// What is exported beside the fixed gauges.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +51,7 @@ pub fn families<'a>(states: impl IntoIterator<Item = (&'a [Label], &'a CheckStat
 /// One family a gauge, in the order of [`GAUGES`].
 struct Gauges([Family; GAUGES.len()]);
 
-const GAUGES: [(&str, &str); 16] = [
+const GAUGES: [(&str, &str); 17] = [
     ("checkscript_status", "Exit status of the last result: 0 OK, 1 WARNING, 2 CRITICAL, anything else UNKNOWN"),
     ("checkscript_last_execution_timestamp_seconds", "When the last result was executed, in epoch seconds"),
     ("checkscript_duration_seconds", "How long the last run took"),
@@ -66,6 +68,10 @@ const GAUGES: [(&str, &str); 16] = [
     ("checkscript_perfdata_critical", "Ends of the range that makes the value critical, in base units"),
     ("checkscript_perfdata_min", "Least value there can be, in base units"),
     ("checkscript_perfdata_max", "Greatest value there can be, in base units"),
+    (
+        "checkscript_perfdata_skipped",
+        "Performance data of the last output that is not exported: unreadable, named twice, or too much",
+    ),
 ];
 
 // === impl Gauges ===
@@ -95,10 +101,10 @@ impl Gauges {
                 family.push(Labels::clone(&labels), value);
             }
         }
-        let [.., info, value, warning, critical, min, max] = &mut self.0;
+        let [.., info, value, warning, critical, min, max, skipped] = &mut self.0;
         info.push(static_attributes(labels.to_vec(), result, &options.info_attributes), 1.0);
         if options.perfdata {
-            add_perfdata([value, warning, critical, min, max], &labels, result);
+            add_perfdata([value, warning, critical, min, max, skipped], &labels, state.perfdata());
         }
     }
 }
@@ -142,17 +148,15 @@ fn label_value(value: &Value) -> Option<String> {
     }
 }
 
-fn add_perfdata(families: [&mut Family; 5], labels: &Labels, result: &CheckResult) {
-    let [value, warning, critical, min, max] = families;
-    let mut seen = std::collections::HashSet::new();
-    for measured in perfdata::parse(result.output()) {
-        // A script that names two values alike would make the whole scrape invalid.
-        if !seen.insert((measured.label.clone(), measured.unit)) {
-            continue;
-        }
+fn add_perfdata(families: [&mut Family; 6], labels: &Labels, data: &Measured) {
+    let [value, warning, critical, min, max, skipped] = families;
+    if data.skipped > 0 || !data.values.is_empty() {
+        skipped.push(Labels::clone(labels), data.skipped as f64);
+    }
+    for measured in &data.values {
         let mut labels = labels.to_vec();
-        labels.push((Cow::Borrowed("label"), measured.label));
-        labels.push((Cow::Borrowed("unit"), measured.unit.to_owned()));
+        labels.push((Cow::Borrowed("label"), measured.label.clone()));
+        labels.push((Cow::Borrowed("unit"), measured.unit.clone().into_owned()));
         add_range(warning, &labels, measured.warning);
         add_range(critical, &labels, measured.critical);
         let labels = Labels::from(labels);
@@ -226,6 +230,7 @@ checkscript_perfdata_critical{check="disk",source="router-a",label="/",unit="rat
 checkscript_perfdata_critical{check="disk",source="router-a",label="/",unit="ratio",alert="inside",bound="upper"} 0.95
 checkscript_perfdata_min{check="disk",source="router-a",label="/",unit="ratio"} 0
 checkscript_perfdata_max{check="disk",source="router-a",label="/",unit="ratio"} 1
+checkscript_perfdata_skipped{check="disk",source="router-a"} 0
 "#
         );
     }

@@ -35,8 +35,8 @@ struct Unchecked {
     signature: Option<String>,
 }
 
-/// Which check a result belongs to: Sensu's identity of a result is the proxy client's name (`source`) or the client's
-/// own, with the check's name.
+/// Which check of one client a result belongs to. Sensu's identity of a result is the proxy client's name (`source`) or the
+/// client's own, with the check's name; who takes results of several clients has to tell those apart besides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CheckKey {
     /// The check's name.

@@ -2,6 +2,8 @@
 
 mod history;
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,7 @@ pub use self::history::HistoryEntry;
 use self::history::History;
 use crate::flap::Flap;
 use crate::log::{LoggedResult, Run};
+use crate::perfdata::{self, Measured};
 use crate::{CheckResult, Status};
 
 /// How much of a check's past is kept.
@@ -42,7 +45,13 @@ pub struct CheckState {
     status_changed: i64,
     flap: Flap,
     history: History,
+    #[serde(skip)]
+    perfdata: Parsed,
 }
+
+/// The performance data of the last output, once somebody has asked for it. It is no part of the state, only made from it.
+#[derive(Debug, Default)]
+struct Parsed(OnceLock<Measured>);
 
 impl CheckState {
     /// The state after the first result that is known.
@@ -54,7 +63,7 @@ impl CheckState {
         history.push(&run, true, limits);
         let mut latest = first.result;
         latest.bound_output(limits.latest_output_bytes);
-        Self { latest, logged, occurrences: 1, status_changed, flap, history }
+        Self { latest, logged, occurrences: 1, status_changed, flap, history, perfdata: Parsed::default() }
     }
 
     /// Takes the next result of the same check.
@@ -82,18 +91,28 @@ impl CheckState {
     /// Puts in place the result whose run was taken last.
     pub fn settle(&mut self, latest: CheckResult, limits: &HistoryLimits) {
         self.latest = latest;
-        self.latest.bound_output(limits.latest_output_bytes);
+        self.bound_latest(limits);
     }
 
     /// Fits what is kept to `limits`.
     pub fn bound(&mut self, limits: &HistoryLimits) {
         self.history = std::mem::take(&mut self.history).bounded(limits);
+        self.bound_latest(limits);
+    }
+
+    fn bound_latest(&mut self, limits: &HistoryLimits) {
         self.latest.bound_output(limits.latest_output_bytes);
+        self.perfdata = Parsed::default();
     }
 
     /// The last result, its output bounded.
     pub fn latest(&self) -> &CheckResult {
         &self.latest
+    }
+
+    /// The performance data of the last output; read once, as every scrape asks.
+    pub fn perfdata(&self) -> &Measured {
+        self.perfdata.0.get_or_init(|| perfdata::parse(self.latest.output()))
     }
 
     /// When the last result was logged.
@@ -130,6 +149,21 @@ impl CheckState {
     /// Whether the check flaps; none where its definition has no flap thresholds.
     pub fn flapping(&self) -> Option<bool> {
         self.flap.flapping()
+    }
+}
+
+// === impl Parsed ===
+
+impl Clone for Parsed {
+    /// A state is copied to be changed.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Parsed {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 
@@ -188,6 +222,20 @@ mod tests {
             [(7, "out\n[output cut: 3 of 8 bytes kept]\n"), (2, "out\n[output cut: 3 of 8 bytes kept]\n")]
         );
         assert_eq!(read.occurrences(), 6);
+    }
+
+    #[test]
+    fn performance_data_is_that_of_the_last_output() {
+        let measured = |at: i64| {
+            let check = json!({"name": "a", "output": format!("x | v={at}"), "status": 0});
+            let result = CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap();
+            LoggedResult { logged: Timestamp::from_second(at).unwrap(), result }
+        };
+        let mut state = CheckState::new(measured(1), &LIMITS);
+        assert_eq!(state.perfdata().values[0].value, 1.0);
+        state.apply(measured(2), &LIMITS);
+        assert_eq!(state.perfdata().values[0].value, 2.0);
+        assert_eq!(state.clone().perfdata(), state.perfdata());
     }
 
     proptest! {

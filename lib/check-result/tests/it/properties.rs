@@ -73,7 +73,9 @@ fn written(logged: &LoggedResult) -> (Vec<u8>, LoggedResult) {
 /// Performance data, in any output.
 pub(crate) fn perfdata(output: &[u8]) {
     let output = String::from_utf8_lossy(output);
-    for value in check_result::perfdata::parse(&output) {
+    let measured = check_result::perfdata::parse(&output);
+    assert!(measured.values.len() <= check_result::perfdata::MOST_VALUES);
+    for value in measured.values {
         assert!(!value.label.is_empty() && value.label.len() <= output.len(), "{value:?}");
         let ends = [value.warning, value.critical].into_iter().flatten().flat_map(|range| [range.lower, range.upper]);
         let numbers = ends.chain([Some(value.value), value.min, value.max]).flatten();
