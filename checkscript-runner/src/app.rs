@@ -23,6 +23,7 @@ use self::signals::Signals;
 use crate::cli::Options;
 use crate::definitions::{Host, Loaded, Sources, load};
 use crate::events;
+use crate::execute::record::is_in_use;
 use crate::logger::Logger;
 use crate::notice::{Notice, Sink};
 use crate::{pretty, tools};
@@ -48,7 +49,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let loaded = load(&sources);
     let runs = loaded.definitions.is_ok() && !options.print_config;
-    let pid_file = PidFile::check(options.pid_file.as_deref().filter(|_| runs));
+    let pid_file = if runs { check(&options) } else { Ok(PidFile::default()) };
     if options.background && runs && pid_file.is_ok() {
         daemon::detach(options.log.as_deref()).context("cannot go into the background")?;
     }
@@ -66,18 +67,21 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         return Ok(if loaded.definitions.is_ok() { ExitCode::SUCCESS } else { INVALID.into() });
     }
     let status = match loaded.definitions {
-        Ok(definitions) if prepare(&options, pid_file, &*logger) => {
-            let (record, former_record) = (options.record(), options.former_record());
-            let settings = Settings { grace: options.grace(), record, former_record };
-            let mut life = Life::new(sources, Arc::clone(&logger), definitions, settings);
-            life.list_files(loaded.files);
-            runtime.block_on(life.run(signals))
+        Ok(definitions) => {
+            let mut life = Life::new(sources, Arc::clone(&logger), definitions, settings(&options, &*logger));
+            let prepared = pid_file.and_then(|pid_file| runtime.block_on(async { life.prepare(pid_file) }));
+            let prepared = prepared.inspect_err(|notice| logger.notice(notice));
+            prepared.ok().map(|()| {
+                life.list_files(loaded.files);
+                runtime.block_on(life.run(signals))
+            })
         }
-        _ => {
-            logger.notice(&events::not_running());
-            INVALID.into()
-        }
+        Err(_) => None,
     };
+    let status = status.unwrap_or_else(|| {
+        logger.notice(&events::not_running());
+        INVALID.into()
+    });
     logger.close();
     // A file that a reload hangs on is not waited for.
     runtime.shutdown_background();
@@ -105,13 +109,19 @@ fn report(loaded: &Loaded, sink: &dyn Sink, level: Level) {
     }
 }
 
-/// What is left to do before checks run; false if it cannot be done.
-fn prepare(options: &Options, pid_file: Result<PidFile<'_>, Notice>, sink: &dyn Sink) -> bool {
+/// Fails if another runner runs the same checks, or the PID file cannot be written. Nothing is changed yet.
+fn check(options: &Options) -> Result<PidFile<'_>, Notice> {
+    match options.record() {
+        Some(record) if is_in_use(&record) => Err(events::already_running(&record)),
+        _ => PidFile::check(options.pid_file.as_deref()),
+    }
+}
+
+fn settings(options: &Options, sink: &dyn Sink) -> Settings {
     if let Some(directory) = &options.extension_dir {
         sink.notice(&events::extension_directory(directory));
     }
-    let written = pid_file.and_then(PidFile::write);
-    written.inspect_err(|notice| sink.notice(notice)).is_ok()
+    Settings { grace: options.grace(), record: options.record(), former_record: options.former_record() }
 }
 
 /// `--validate_config`: a word, and all failures as JSON.

@@ -143,6 +143,15 @@ pub(crate) fn pid_file(file: &Path, error: &std::io::Error) -> Notice {
         .with("error", error.to_string())
 }
 
+/// It holds the record of what is under way, and runs the same checks.
+pub(crate) fn already_running(record: &Path) -> Notice {
+    Notice::new(
+        Level::Fatal,
+        "another runner uses the same pid file or log, stop it or give this one a pid file and log of its own",
+    )
+    .with("record", record.to_string_lossy())
+}
+
 pub(crate) fn received_signal(name: &str) -> Notice {
     Notice::new(Level::Warn, "received signal").with("signal", name)
 }
@@ -162,6 +171,11 @@ pub(crate) fn reload_failed() -> Notice {
 /// What no input may bring about.
 pub(crate) fn scheduler_ended() -> Notice {
     Notice::new(Level::Fatal, "the scheduler has ended unexpectedly, exiting")
+}
+
+/// Nobody can read it in the log; it is for standard error.
+pub(crate) fn log_ended() -> Notice {
+    Notice::new(Level::Fatal, "the log's thread has ended unexpectedly, exiting")
 }
 
 pub(crate) fn stopping() -> Notice {

@@ -12,7 +12,7 @@ mod leftover;
 mod overdue;
 mod process;
 mod published;
-mod record;
+pub(crate) mod record;
 mod run;
 mod running;
 pub(crate) mod slots;
@@ -92,7 +92,8 @@ impl Executor {
     }
 
     /// Records in `file` what runs, so that a crash leaves nothing unnoticed, and ends what the one before has left: its
-    /// checks are under way until it is gone. To be called before anything is started, within a tokio runtime.
+    /// checks are under way until it is gone. To be called before anything is started, within a tokio runtime. Fails
+    /// with [`io::ErrorKind::ResourceBusy`] if another process uses the file: it runs the same checks.
     pub fn recover(&self, file: &Path) -> io::Result<()> {
         let (record, left) = Record::open(file, Arc::clone(&self.0.sink))?;
         let mut guards = HashMap::new();

@@ -9,6 +9,7 @@ mod queue;
 mod rotation;
 mod status;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,7 @@ struct Levels {
 impl Logger {
     /// Logs what is of `level` or above to `file`, or to standard output if there is none. If the file cannot be opened
     /// lines go to standard output until it can.
-    pub fn open(file: Option<PathBuf>, rotation: Option<Rotation>, level: Level) -> std::io::Result<Self> {
+    pub fn open(file: Option<PathBuf>, rotation: Option<Rotation>, level: Level) -> io::Result<Self> {
         let mut output = Output::open(file, rotation)?;
         let notices = output.notices();
         let queue = Arc::new(Queue::default());
@@ -70,6 +71,12 @@ impl Logger {
     /// How the log stands, and how it changes.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// Waits for the end of the thread that writes: after [`Self::close`], or because of what must not happen.
+    pub async fn ended(&self) {
+        let mut status = self.status();
+        while status.changed().await.is_ok() {}
     }
 
     /// Opens the file again by its path. If that fails a line says so, what was open stays in use, and it is tried
@@ -95,7 +102,7 @@ impl Logger {
         self.queue.close();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if writer.recv_timeout(CLOSING) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("checkscript-runner: the last lines of the log are not taken, ending without them");
+            complain("the last lines of the log are not taken, ending without them");
         }
     }
 
@@ -122,6 +129,12 @@ impl Sink for Logger {
     fn wants(&self, level: Level) -> bool {
         self.levels().current <= level
     }
+}
+
+/// Says something on standard error. That may be a file on the same full disk, or a pipe that nobody reads any more:
+/// that it cannot be said is no reason to end.
+pub(crate) fn complain(text: &str) {
+    writeln!(io::stderr(), "checkscript-runner: {text}").ok();
 }
 
 fn line_of(notice: &Notice) -> Vec<u8> {
@@ -166,11 +179,11 @@ impl Writer {
             Ok(()) => self.queue.tell_losses(|lost| line_of(&events::lines_lost(lost))),
             Err(Unwritable { error, is_news }) => {
                 if is_news {
-                    eprintln!("checkscript-runner: the log cannot be written: {error}");
+                    complain(&format!("the log cannot be written: {error}"));
                 }
                 self.show();
                 if let Some(left) = self.queue.wait_to_retry(line, RETRY) {
-                    eprintln!("checkscript-runner: {left} log lines could not be written");
+                    complain(&format!("{left} log lines could not be written"));
                 }
             }
         }
@@ -198,6 +211,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_the_thread_is_heard_of() {
+        let logger = Logger::open(Some("/dev/null".into()), None, Level::Info).unwrap();
+        tokio::select! {
+            biased;
+            () = logger.ended() => panic!("it lives"),
+            () = std::future::ready(()) => (),
+        }
+        logger.close();
+        logger.ended().await;
+    }
 
     #[test]
     fn what_a_full_disk_costs_is_told_when_there_is_room_again() {

@@ -13,13 +13,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::manager::Manager;
+use super::pid_file::PidFile;
 use super::report;
 use super::signals::{Request, Signals};
 use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, reload, write_loaded_files};
 use crate::events;
 use crate::execute::Executor;
-use crate::logger::Logger;
-use crate::notice::Sink;
+use crate::execute::record::IN_USE;
+use crate::logger::{Logger, complain};
+use crate::notice::{Notice, Sink};
 use crate::schedule::Scheduler;
 use crate::sockets::Sockets;
 
@@ -58,6 +60,17 @@ impl Life {
         Self { sources, files: Vec::new(), logger, executor, definitions, manager, settings }
     }
 
+    /// What is left to do before checks run: ends what a crash has left, and writes the PID file, which is another
+    /// runner's as long as that one has the record. Must be called within a tokio runtime.
+    pub(super) fn prepare(&self, pid_file: PidFile<'_>) -> Result<(), Notice> {
+        match (self.recover(), &self.settings.record) {
+            (Err(error), Some(record)) if error.kind() == IN_USE => return Err(events::already_running(record)),
+            (Err(error), _) => self.logger.notice(&events::unrecorded(&error)),
+            (Ok(()), _) => (),
+        }
+        pid_file.write()
+    }
+
     /// Keeps which files the configuration is from, and tells the commands.
     pub(super) fn list_files(&mut self, files: Vec<PathBuf>) {
         self.files = files;
@@ -72,9 +85,6 @@ impl Life {
         if let Err(error) = self.executor.adopt_orphans() {
             self.logger.notice(&events::orphans_not_adopted(&error));
         }
-        if let Err(error) = self.recover() {
-            self.logger.notice(&events::unrecorded(&error));
-        }
         let stop = CancellationToken::new();
         let scheduler = Scheduler::new(self.executor.clone(), self.definitions.subscribe());
         tokio::spawn(self.manager.clone().follow_log());
@@ -85,13 +95,11 @@ impl Life {
         let close = CancellationToken::new();
         let receiving = tokio::spawn(sockets.run(close.clone()));
         self.manager.ready();
+        let logger = Arc::clone(&self.logger);
         let signal = tokio::select! {
             signal = self.serve(&mut signals) => signal,
-            _ = &mut scheduling => {
-                self.logger.notice(&events::scheduler_ended());
-                self.kill().await;
-                return ExitCode::FAILURE;
-            }
+            _ = &mut scheduling => return self.fail(&events::scheduler_ended()).await,
+            () = logger.ended() => return self.fail(&events::log_ended()).await,
         };
         self.manager.stopping();
         self.logger.notice(&events::received_signal(signal));
@@ -106,6 +114,14 @@ impl Life {
         receiving.await.ok();
         self.logger.notice(&events::stopped());
         ExitCode::SUCCESS
+    }
+
+    /// Ends because of what must not happen.
+    async fn fail(&self, notice: &Notice) -> ExitCode {
+        self.logger.notice(notice);
+        complain(&notice.message);
+        self.kill().await;
+        ExitCode::FAILURE
     }
 
     /// Ends what a crash has left.

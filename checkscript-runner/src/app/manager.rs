@@ -54,7 +54,14 @@ impl Manager {
     /// Feeds the watchdog, where the unit sets one.
     pub(super) async fn watchdog(self, heartbeat: watch::Receiver<()>, stop: CancellationToken) {
         if let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) {
-            feed(limit, heartbeat, stop, || self.tell(&[NotifyState::Watchdog])).await;
+            feed(limit, heartbeat, stop, || self.feed_once()).await;
+        }
+    }
+
+    /// Without the thread that writes the log a runner is of no use.
+    fn feed_once(&self) {
+        if self.log.has_changed().is_ok() {
+            self.tell(&[NotifyState::Watchdog]);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::events;
 use crate::notice::Notice;
 
 /// The file, if there is to be one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct PidFile<'a>(Option<&'a Path>);
 
 // === impl PidFile ===

@@ -32,6 +32,8 @@ const PLACE: usize = 1024;
 /// The most that is read of a file. There are never that many groups at a time.
 const LONGEST: u64 = 64 << 20;
 const FREE: &[u8] = b"-";
+/// The kind of error where another process has the record open.
+pub(crate) const IN_USE: io::ErrorKind = io::ErrorKind::ResourceBusy;
 
 /// The file. Clones share it.
 #[derive(Clone)]
@@ -55,6 +57,12 @@ struct Places {
     used: u64,
 }
 
+/// Whether another process has the record open now.
+pub(crate) fn is_in_use(path: &Path) -> bool {
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// A group's place in the record. Dropped, it is freed.
 pub(super) struct Entry {
     record: Record,
@@ -70,7 +78,7 @@ impl Record {
     pub(super) fn open(path: &Path, sink: Arc<dyn Sink>) -> io::Result<(Self, Vec<(Recorded, Entry)>)> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::new(io::ErrorKind::ResourceBusy, "another process uses it"),
+            TryLockError::WouldBlock => io::Error::new(IN_USE, "another process uses it"),
             TryLockError::Error(error) => error,
         })?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();

@@ -1,6 +1,7 @@
 //! What a runner that is killed leaves, and what the next one makes of it.
 
 use std::fs;
+use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -32,6 +33,12 @@ fn killing(runner: Runner) -> Runner {
 fn stop(runner: &mut Runner) {
     runner.signal(Signal::SIGTERM);
     assert_eq!(runner.exit().code(), Some(0));
+}
+
+/// Runs to the end: the status, and what is on standard output.
+fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stdout, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap())
 }
 
 fn crash(runner: &mut Runner) {
@@ -112,4 +119,28 @@ fn a_record_by_its_former_name_is_read_and_goes() {
     runner.spawn();
     until("the next run", || (ids(&runner, "ids").len() == 2).then_some(()));
     stop(&mut runner);
+}
+
+#[test]
+fn a_second_runner_on_the_same_pid_file_or_log_does_not_run() {
+    let checks = || json!({"tick": every_second("echo $$ >> ids; sleep 1000")});
+    let first = killing(Runner::with_checks(checks())).argument("-p").argument("pid").start();
+    until("a run", || ids(&first, "ids").first().copied());
+    let pid = fs::read_to_string(first.file("pid")).unwrap();
+    for more in [["-p", "pid"].as_slice(), &["-p", "pid", "-b"]] {
+        let (status, log) = ended(first.command().args(more));
+        assert_eq!(status, Some(2), "{more:?}");
+        assert!(log.contains("another runner uses the same pid file or log"), "{log}");
+        assert!(log.ends_with("\"SENSU NOT RUNNING!\"}\n"), "{log}");
+    }
+    assert_eq!((fs::read_to_string(first.file("pid")).unwrap(), ids(&first, "ids").len()), (pid, 1));
+
+    let first = killing(Runner::with_checks(checks())).start();
+    until("a run", || ids(&first, "ids").first().copied());
+    for more in [["-l", "log"].as_slice(), &["-l", "log", "-b"]] {
+        let (status, _) = ended(first.command().args(more));
+        assert_eq!(status, Some(2), "{more:?}");
+    }
+    let refused = first.message("SENSU NOT RUNNING!");
+    assert_eq!((&refused["level"], ids(&first, "ids").len()), (&json!("fatal"), 1));
 }

@@ -148,7 +148,15 @@ fn torn(runner: &Runner) -> Option<()> {
 
 #[test]
 fn a_line_that_the_end_of_the_room_has_cut_is_completed_when_there_is_room_again() {
-    let runner = ticking_widely().before(ROOM).start();
+    completes_a_cut_line(ticking_widely().before(ROOM).start());
+}
+
+#[test]
+fn the_log_goes_on_although_standard_error_cannot_be_written_either() {
+    completes_a_cut_line(ticking_widely().before("ulimit -S -f 8; exec 2>/dev/full").start());
+}
+
+fn completes_a_cut_line(runner: Runner) {
     until("no room", || torn(&runner));
     let limit = Command::new("prlimit").args(["--fsize=unlimited:", "--pid", &runner.id().to_string()]).status();
     assert!(limit.unwrap().success());
