@@ -52,8 +52,10 @@ impl Agenda {
     pub(super) fn take(&mut self, now: i64) -> Round {
         if now < self.seen - SET_BACK_MS {
             self.compute(now);
+            self.seen = now;
         }
-        self.seen = now;
+        // Not back: what a slewed clock shows again has been taken.
+        self.seen = self.seen.max(now);
         let mut round = Round::default();
         while let Some(&Reverse((slot, index))) = self.queue.peek()
             && slot <= now
@@ -173,7 +175,41 @@ mod tests {
         assert_eq!(names(&agenda.take(205).due), ["a"], "however late the next look is");
     }
 
+    #[test]
+    fn other_checks_repeat_no_slot_that_a_slewed_clock_shows_again() {
+        let checks = || vec![check("a", 100, 0)];
+        let mut agenda = Agenda::new(checks(), 50);
+        assert_eq!(names(&agenda.take(100).due), ["a"]);
+        assert_eq!(names(&agenda.take(99).due), [""; 0]);
+        agenda.replace(checks());
+        assert_eq!(names(&agenda.take(100).due), [""; 0], "it has been taken");
+        assert_eq!(agenda.next(), Some(200));
+    }
+
     proptest! {
+        #[test]
+        fn a_clock_that_is_only_slewed_shows_no_slot_twice_whatever_is_reloaded(
+            interval in 1..3_000u64,
+            hash in any::<u64>(),
+            steps in prop::collection::vec((-300..900i64, any::<bool>()), 1..60),
+        ) {
+            let checks = || vec![check("a", interval, hash % interval)];
+            let (mut now, mut latest, mut taken) = (1_000_000, 1_000_000, None);
+            let mut agenda = Agenda::new(checks(), now);
+            for (step, reload) in steps {
+                now = (now + step).max(latest - SET_BACK_MS);
+                latest = latest.max(now);
+                let slot = agenda.next();
+                if !agenda.take(now).due.is_empty() {
+                    prop_assert!(slot > taken, "{slot:?} after {taken:?}");
+                    taken = slot;
+                }
+                if reload {
+                    agenda.replace(checks());
+                }
+            }
+        }
+
         #[test]
         fn whatever_the_clock_does_a_look_runs_a_check_at_most_once_and_never_early(
             tables in prop::collection::vec((1..5_000u64, any::<u64>()), 1..20),
