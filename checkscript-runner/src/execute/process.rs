@@ -29,6 +29,7 @@ use super::capture::{Capture, LIMIT};
 use super::children::Children;
 use super::family::{self, Family, MARKER, Member, signal_all};
 use super::running::Guard;
+use super::tokens::quoted;
 use crate::definitions::Account;
 
 /// How long killed processes may take to be gone. Only one that hangs in the kernel takes longer.
@@ -182,6 +183,11 @@ impl Remains {
 
 impl Process {
     fn spawn(job: &Job, children: &Arc<Children>, guard: &Guard) -> io::Result<Self> {
+        if job.command.contains('\0') {
+            // sensu-client's words.
+            let error = format!("argument cannot contain null bytes: {}", quoted(&job.command));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+        }
         let (reader, writer) = io::pipe()?;
         let family = Family::unborn(fstat(&reader)?.st_ino)?;
         // Before the start: after it little can fail.

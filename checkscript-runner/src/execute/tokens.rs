@@ -129,7 +129,8 @@ fn float(number: f64) -> String {
     format!("{digits}{point}e{sign}{:0>2}", exponent.trim_start_matches('-'))
 }
 
-fn quoted(text: &str) -> String {
+/// Ruby's `inspect` of a string.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for (index, character) in text.char_indices() {
         let interpolates = || text[index + 1..].starts_with(['{', '$', '@']);

@@ -22,7 +22,8 @@ async fn the_status_is_the_exit_code_or_the_bare_signal() {
 async fn what_cannot_be_launched_is_an_unexpected_error() {
     let nul = run(json!({"command": "echo \u{0}"})).await;
     assert_eq!(nul["status"], 3);
-    assert!(nul["output"].as_str().unwrap().starts_with("Unexpected error: "), "{nul}");
+    let want = "Unexpected error: argument cannot contain null bytes: \"echo ";
+    assert!(nul["output"].as_str().unwrap().starts_with(want), "{nul}");
     let negative = run(json!({"command": "true", "timeout": -1})).await;
     assert_eq!(negative["output"], "Unexpected error: time interval must be positive");
     assert_eq!(negative["status"], 3);
