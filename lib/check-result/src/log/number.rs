@@ -2,14 +2,14 @@
 
 /// The text of a JSON number in Oj's form: integers of any size as they are, floats with 15 significant digits, `.0` behind
 /// whole ones, a signed exponent of at least two digits from 1e16 up and below 1e-4 (`1e+100`, `1e-07`), no negative zero.
+/// One that is too large for a double is `null`, as NaN is: there are readers that refuse the whole line for it.
 pub(super) fn oj(number: &str) -> String {
     if !number.contains(['.', 'e', 'E']) {
         return number.to_owned();
     }
     match number.parse::<f64>() {
         Ok(value) if value.is_finite() => float(value),
-        // Too large for a double: still a valid JSON number, and nothing is gained by breaking it.
-        _ => number.to_owned(),
+        _ => "null".to_owned(),
     }
 }
 
@@ -60,7 +60,8 @@ mod tests {
             ("1e15", "1000000000000000.0"),
             ("1e16", "1e+16"),
             ("-0.0", "0.0"),
-            ("1e999", "1e999"),
+            ("1e999", "null"),
+            ("-1e+99999", "null"),
         ] {
             assert_eq!(oj(number), want, "{number}");
         }
