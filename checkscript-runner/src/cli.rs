@@ -305,7 +305,6 @@ mod tests {
         assert_eq!(levels, want);
     }
 
-    /// A47.
     #[test]
     fn the_record_is_beside_the_pid_file_or_hidden_beside_the_log() {
         let directory = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use check_result::log::{Level, write_payload};
-use check_result::{CheckResult, Status};
+use check_result::{CheckResult, Object, Status};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -65,17 +65,22 @@ fn status(sources: &Sources, name: &str, format: Format) -> anyhow::Result<u8> {
     })
 }
 
-/// The check that runs here under the name, or why there is none.
+/// The check that runs here under the name, or why there is none. Results may call several alike; the keys that their
+/// definitions stand under tell them apart.
 fn find(definitions: &Definitions, tree: &Tree, name: &str) -> Result<Arc<Check>, String> {
     let by = |is: &dyn Fn(&Check) -> bool| definitions.checks.iter().filter(|check| is(check)).collect::<Vec<_>>();
     let exact = by(&|check| check.key == name);
     let named = if exact.is_empty() { by(&|check| check.name == name) } else { exact };
-    match named.as_slice() {
-        [check] => Ok(Arc::clone(check)),
-        // Results may call it otherwise than the file does.
-        [] => tree.check(name).map(Arc::new).ok_or_else(|| not_found(definitions, tree, name)),
-        several => {
-            let keys: Vec<_> = several.iter().map(|check| check.key.as_str()).collect();
+    if let [check] = named.as_slice() {
+        return Ok(Arc::clone(check));
+    }
+    match tree.check(name) {
+        Some(check) => Ok(Arc::new(check)),
+        None if named.is_empty() => Err(not_found(definitions, tree, name)),
+        None => {
+            let is_meant = |key: &&String| tree.check(key).is_some_and(|check| named.iter().any(|one| ***one == check));
+            let keys: Vec<_> =
+                tree.object("checks").into_iter().flat_map(Object::keys).filter(is_meant).map(String::as_str).collect();
             Err(format!("there are several checks {name}, say which one: {}", keys.join(", ")))
         }
     }
@@ -218,5 +223,8 @@ fn summary(result: &CheckResult) -> String {
     let word = Status::from_exit_code(result.exit_code()).word();
     let source = result.source().map(|source| format!(" of {source}"));
     let duration = result.duration().map_or_else(|| ", not run".to_owned(), |seconds| format!(" after {seconds:.3} s"));
-    format!("{}{} is {word}, exit status {}{duration}", result.name(), source.unwrap_or_default(), result.exit_code())
+    let mapped = result.check().get("exit_status").filter(|_| result.is_mapped());
+    let mapped = mapped.map(|own| format!(" (mapped from {own})")).unwrap_or_default();
+    let (name, source, status) = (result.name(), source.unwrap_or_default(), result.exit_code());
+    format!("{name}{source} is {word}, exit status {status}{mapped}{duration}")
 }

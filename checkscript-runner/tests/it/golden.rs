@@ -58,7 +58,6 @@ fn printed_configurations_are_sensu_clients() {
     assert_eq!(got, want);
 }
 
-/// A47.
 #[test]
 fn who_reads_no_further_is_no_error() {
     let runner = p09(r#"{"checks": {}}"#);
@@ -72,6 +71,7 @@ fn who_reads_no_further_is_no_error() {
     }
 }
 
+/// A47.
 #[test]
 fn an_unknown_level_is_refused_in_sensu_clients_words() {
     let refused = Runner::new().argument("-L").argument("chatty").run();

@@ -41,6 +41,8 @@ fn every_behaviour_of_upstreams_specs_has_a_test() {
     let rows =
         list.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').next().unwrap().to_owned());
     let rows: BTreeSet<String> = rows.collect();
+    let is_told = |row: &str| row.split_once(": ").is_some_and(|(_, behaviour)| !behaviour.is_empty());
+    assert_eq!(list.lines().find(|row| !row.starts_with('#') && !is_told(row)), None, "without its behaviour");
     assert_eq!(rows.len(), 40);
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tested = &labels_under(&package.join("src")) | &labels_under(&package.join("tests/it"));

@@ -264,6 +264,36 @@ fn run_names_what_is_like_an_unknown_name() {
 }
 
 #[test]
+fn run_tells_checks_of_one_name_apart_by_the_keys_of_their_definitions() {
+    let check = |command: &str| json!({"name": "long", "standalone": true, "command": command, "interval": 60});
+    let directory = tree(&json!({"a": check("exit 1"), "b": check("exit 2")}));
+    for (name, status, text) in [
+        ("long", 3, "there are several checks long, say which one: a, b\n"),
+        ("a", 1, "long is WARNING"),
+        ("b", 2, "long is CRITICAL"),
+    ] {
+        let Output { status: got, stderr, .. } = command(directory.path(), &["run", name]).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(got.code() == Some(status) && stderr.contains(text), "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn run_says_what_a_status_was_mapped_from() {
+    let check = json!({"standalone": true, "command": "true", "interval": 60, "exit_map": {"0": 2}});
+    let directory = tree(&json!({"a": check}));
+    for (options, text) in [
+        (&["--enable_attributes=exit_map"][..], "a is CRITICAL, exit status 2 (mapped from 0) after "),
+        (&[], "a is OK, exit status 0 after "),
+    ] {
+        let arguments = [&["run", "a"], options].concat();
+        let Output { stderr, .. } = command(directory.path(), &arguments).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(stderr.contains(text), "{stderr}");
+    }
+}
+
+#[test]
 fn a_run_that_is_interrupted_takes_its_check_with_it() {
     let script = "echo $$ > pid.new; mv pid.new pid; sleep 1000";
     let directory = tree(&json!({"long": {"standalone": true, "command": script, "interval": 60}}));
