@@ -27,6 +27,7 @@ async fn every_alert_is_listed_with_how_it_stands_with_its_detail() {
         alertmanager.next().await;
     }
     proxy.post(&json!([alert("gated", node.address), {"labels": {"alertname": "NodeDown"}}])).await;
+    assert_eq!(alertmanager.next().await["labels"]["alertname"], "NodeDown", "it needs no detail");
     let all = listed(&proxy, "").await;
     assert_eq!(
         all["states"],
