@@ -33,6 +33,8 @@ pub(super) struct LogFile {
     first_look: bool,
     /// When the folder was changed last before a search that found nothing, while the name was missing.
     searched: Option<SystemTime>,
+    /// Rotated siblings that could not be read, to be told by the next look that succeeds.
+    unreadable: Vec<(PathBuf, io::Error)>,
 }
 
 /// What one look found.
@@ -73,7 +75,14 @@ struct Change {
 impl LogFile {
     /// A log that was read up to `position`; `None`: nothing is known of it.
     pub(super) fn new(path: &Path, position: Option<Position>) -> Self {
-        Self { path: path.to_owned(), segments: VecDeque::new(), position, first_look: true, searched: None }
+        Self {
+            path: path.to_owned(),
+            segments: VecDeque::new(),
+            position,
+            first_look: true,
+            searched: None,
+            unreadable: Vec::new(),
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -100,7 +109,8 @@ impl LogFile {
         let followed = self.follow_name(out);
         // What is wrong with the name does not keep us from what is open.
         let more = self.read(budget, out)?;
-        Ok(Looked { more, ..followed? })
+        let followed = followed?;
+        Ok(Looked { more, unreadable: std::mem::take(&mut self.unreadable), ..followed })
     }
 
     /// Looks whether the name means another file now, and puts what was written since behind what is open.
@@ -128,8 +138,8 @@ impl LogFile {
             out(Piece::Gap);
         }
         (self.first_look, self.searched) = (false, None);
-        let unreadable = self.extend(found, change);
-        Ok(Looked { exists, rotated: change.rotation(), unreadable, more: false })
+        self.extend(found, change);
+        Ok(Looked { rotated: change.rotation(), ..nothing() })
     }
 
     /// Whether a missing name is only waited for: what its files have become says nothing new.
@@ -151,7 +161,7 @@ impl LogFile {
     }
 
     /// Puts what was found behind what is open.
-    fn extend(&mut self, found: Found, change: Change) -> Vec<(PathBuf, io::Error)> {
+    fn extend(&mut self, found: Found, change: Change) {
         let Found { place, newer, unreadable } = found;
         match self.segments.back_mut() {
             Some(current) if change.truncated => current.go_on_in(place),
@@ -163,7 +173,7 @@ impl LogFile {
         // What is open already stays open, in the order of now.
         let newer: Vec<_> = newer.into_iter().map(|new| self.open_already(new)).collect();
         self.segments.extend(newer);
-        unreadable
+        self.unreadable.extend(unreadable);
     }
 
     fn open_already(&mut self, mut new: Segment) -> Segment {
@@ -176,23 +186,24 @@ impl LogFile {
         loop {
             // The order matters: what the writer left in the old file is there once the newer one has bytes.
             let done = self.segments.iter().skip(1).any(Segment::has_bytes);
+            let is_last = self.segments.len() == 1;
             let Some(front) = self.segments.front_mut() else { return Ok(false) };
             let read = front.read(&mut budget, done, out);
-            let more = read.is_ok() && budget == 0;
-            let finished = done && !more;
-            if finished {
-                front.finish(out);
-            }
             if let Some(position) = front.position() {
                 self.position = Some(position);
             }
-            // A rotated file that cannot be read must not keep us from what was written since.
-            if finished || read.is_err() && self.segments.len() > 1 {
-                self.segments.pop_front();
-            }
-            read?;
-            if more || !finished {
-                return Ok(more);
+            match read {
+                // A rotated file that cannot be read must not keep us from what was written since.
+                Err(error) if !is_last || front.path() != self.path => {
+                    self.unreadable.push((front.path().to_owned(), error));
+                    self.segments.pop_front();
+                }
+                Err(error) => return Err(error),
+                Ok(()) if budget == 0 || !done => return Ok(budget == 0),
+                Ok(()) => {
+                    front.finish(out);
+                    self.segments.pop_front();
+                }
             }
         }
     }
@@ -213,192 +224,4 @@ fn folder_changed(path: &Path) -> Option<SystemTime> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, File, OpenOptions};
-    use std::io::Write;
-    use std::process::Command;
-
-    use tempfile::TempDir;
-
-    use super::*;
-
-    struct Log {
-        folder: TempDir,
-        file: LogFile,
-    }
-
-    impl Log {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let file = LogFile::new(&folder.path().join("log"), None);
-            Self { folder, file }
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.folder.path().join(name)
-        }
-
-        fn append(&self, name: &str, text: &str) {
-            let mut file = OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-        }
-
-        /// The lines that a look finds, joined by spaces, and the rotation it saw.
-        fn look(&mut self) -> (String, Option<Rotation>) {
-            let mut lines = Vec::new();
-            let looked = self.file.look(1 << 20, &mut |piece| match piece {
-                Piece::Line(line) => lines.push(String::from_utf8_lossy(line).into_owned()),
-                Piece::TooLong => panic!("no line is that long"),
-                Piece::Gap => lines.push("GAP".to_owned()),
-            });
-            (lines.join(" "), looked.unwrap().rotated)
-        }
-    }
-
-    fn seen(lines: &str) -> (String, Option<Rotation>) {
-        (lines.to_owned(), None)
-    }
-
-    #[test]
-    fn waits_for_the_file_and_for_the_line_feed() {
-        let mut log = Log::new();
-        assert_eq!(log.look(), seen(""));
-        log.append("log", "a\nb");
-        assert_eq!(log.look(), seen("a"));
-        log.append("log", "c\n");
-        assert_eq!(log.look(), seen("bc"));
-        assert_eq!(log.look(), seen(""));
-    }
-
-    #[test]
-    fn a_renamed_file_is_read_on_until_its_writer_has_moved_over() {
-        let mut log = Log::new();
-        log.append("log", "a\n");
-        log.look();
-        fs::rename(log.path("log"), log.path("log.1")).unwrap();
-        log.append("log.1", "b\n");
-        assert_eq!(log.look(), seen("b"));
-        // logrotate's `create`: the new file is there, the writer has not reopened yet.
-        log.append("log", "");
-        log.append("log.1", "c\n");
-        assert_eq!(log.look(), ("c".to_owned(), Some(Rotation::Replaced)));
-        log.append("log.1", "d\n");
-        log.append("log", "e\n");
-        assert_eq!(log.look(), seen("d e"));
-    }
-
-    #[test]
-    fn deleted_and_created_anew() {
-        let mut log = Log::new();
-        log.append("log", "a\nhalf");
-        log.look();
-        log.append("other", "b\n");
-        fs::rename(log.path("other"), log.path("log")).unwrap();
-        assert_eq!(log.look(), ("half b".to_owned(), Some(Rotation::Replaced)));
-        fs::remove_file(log.path("log")).unwrap();
-        assert_eq!(log.look(), seen(""));
-        log.append("log", "c\n");
-        assert_eq!(log.look().0, "c");
-    }
-
-    #[test]
-    fn truncated_in_place_even_when_it_has_grown_again() {
-        let mut log = Log::new();
-        log.append("log", "first 1\nhalf");
-        log.look();
-        fs::write(log.path("log"), "x\n").unwrap();
-        assert_eq!(log.look(), ("half x".to_owned(), Some(Rotation::Truncated)));
-        fs::write(log.path("log"), "second and longer than before\n").unwrap();
-        assert_eq!(log.look(), ("second and longer than before".to_owned(), Some(Rotation::Truncated)));
-    }
-
-    #[test]
-    fn the_first_look_begins_with_the_rotated_sibling() {
-        let mut log = Log::new();
-        log.append("log.1", "old\n");
-        log.append("log", "new\n");
-        assert_eq!(log.look(), seen("old new"));
-        assert_eq!(log.look(), seen(""));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_an_error_and_retried() {
-        let mut log = Log::new();
-        fs::create_dir(log.path("log")).unwrap();
-        assert!(log.file.look(1, &mut |_| {}).is_err());
-        fs::remove_dir(log.path("log")).unwrap();
-        log.append("log", "a\n");
-        assert_eq!(log.look(), seen("a"));
-    }
-
-    impl Log {
-        /// The agent was down: another one goes on where it was.
-        fn restart(&mut self) {
-            let position = self.file.position().cloned();
-            self.file = LogFile::new(&self.path("log"), position);
-        }
-    }
-
-    #[test]
-    fn a_place_that_is_lost_is_a_gap_even_where_only_the_name_is_left() {
-        let mut log = Log::new();
-        log.append("log", "a\n");
-        log.look();
-        log.restart();
-        fs::remove_file(log.path("log")).unwrap();
-        // Whether the file comes back is not known yet.
-        assert_eq!(log.look(), seen(""));
-        log.append("other", "b\n");
-        fs::rename(log.path("other"), log.path("log")).unwrap();
-        assert_eq!(log.look(), seen("GAP b"));
-        assert_eq!(log.look(), seen(""));
-    }
-
-    #[test]
-    fn the_file_that_was_read_is_found_whatever_the_clock_did() {
-        let mut log = Log::new();
-        log.append("log", "a\n");
-        log.look();
-        log.restart();
-        log.append("log", "b\n");
-        fs::rename(log.path("log"), log.path("log.2")).unwrap();
-        log.append("log.1", "c\n");
-        log.append("log", "d\n");
-        for name in ["log.2", "log.1"] {
-            let file = File::options().write(true).open(log.path(name)).unwrap();
-            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        }
-        assert_eq!(log.look(), seen("b c d"));
-    }
-
-    #[test]
-    fn what_has_become_of_a_missing_log_is_read_while_its_name_is_waited_for() {
-        let mut log = Log::new();
-        log.append("log", "a\n");
-        log.look();
-        fs::rename(log.path("log"), log.path("log.2")).unwrap();
-        log.append("log.2", "b\n");
-        log.append("log.1", "c\n");
-        assert_eq!(log.look().0, "b c");
-        assert_eq!(log.look(), seen(""));
-        log.append("log", "d\n");
-        assert_eq!(log.look().0, "d");
-    }
-
-    #[test]
-    fn a_fifo_in_the_place_of_a_log_or_its_sibling_is_told_and_waited_for_by_nobody() {
-        let mut log = Log::new();
-        let fifo = |path: PathBuf| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
-        fifo(log.path("log"));
-        assert!(log.file.look(1, &mut |_| {}).is_err());
-        fs::remove_file(log.path("log")).unwrap();
-        fifo(log.path("log.1"));
-        fs::create_dir(log.path("log.2")).unwrap();
-        log.append("log.3", "a\n");
-        log.append("log", "b\n");
-        let mut lines = 0;
-        let looked = log.file.look(1 << 20, &mut |_| lines += 1).unwrap();
-        let unreadable: Vec<_> = looked.unreadable.into_iter().map(|(path, _)| path).collect();
-        assert_eq!((lines, unreadable), (2, vec![log.path("log.1"), log.path("log.2")]));
-    }
-}
+mod tests;

@@ -65,18 +65,14 @@ impl<'a> Search<'a> {
     fn over(mut self, paths: &[PathBuf]) -> io::Result<Option<Found>> {
         let mut place = None;
         for (index, path) in paths.iter().enumerate() {
-            let (is_name, opened) = (index == 0, self.open(path));
-            match opened {
+            match self.look_into(path) {
                 Ok(None) => {}
-                Ok(Some((mut segment, dated_before))) => match self.place {
-                    Some(wanted) if segment.resume(wanted)? => {
-                        place = Some(segment);
-                        break;
-                    }
-                    _ => self.newer.push(Newer { segment, dated_before }),
-                },
-                Err(error) if is_name => return Err(error),
-                // One sibling that cannot be read must not hide the others.
+                Ok(found) => {
+                    place = found;
+                    break;
+                }
+                Err(error) if index == 0 => return Err(error),
+                // One sibling that cannot be read, or is damaged, must not hide the others.
                 Err(error) => self.unreadable.push((path.clone(), error)),
             }
         }
@@ -86,6 +82,18 @@ impl<'a> Search<'a> {
         let newer = newer.map(|newer| newer.segment).collect();
         let unchanged = self.seen.iter().all(|(path, identity)| matches!(named(path), Ok(now) if now == *identity));
         Ok(unchanged.then_some(Found { place, newer, unreadable: self.unreadable }))
+    }
+
+    /// The file, if it holds the place; else it is noted as a newer one, if it can be.
+    fn look_into(&mut self, path: &Path) -> io::Result<Option<Segment>> {
+        let Some((mut segment, dated_before)) = self.open(path)? else { return Ok(None) };
+        if let Some(place) = self.place
+            && segment.resume(place)?
+        {
+            return Ok(Some(segment));
+        }
+        self.newer.push(Newer { segment, dated_before });
+        Ok(None)
     }
 
     /// None: it does not exist, or nothing in it can matter. With it, whether it is dated before the place.

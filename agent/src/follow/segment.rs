@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _, Seek as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Crc;
 use flate2::read::MultiGzDecoder;
@@ -39,6 +39,8 @@ pub struct Position {
 
 #[derive(Debug)]
 pub(super) struct Segment {
+    /// What the file was called when it was opened.
+    path: PathBuf,
     source: Source,
     identity: Identity,
     /// Bytes read, after decompression.
@@ -86,7 +88,13 @@ impl Segment {
         let identity = identity(&metadata);
         let modified_at_open = (metadata.mtime(), metadata.mtime_nsec());
         let modified = metadata.mtime();
-        Ok(Self { source, identity, read: 0, head: Vec::new(), lines: Lines::default(), modified, modified_at_open })
+        let (path, head, lines) = (path.to_owned(), Vec::new(), Lines::default());
+        Ok(Self { path, source, identity, read: 0, head, lines, modified, modified_at_open })
+    }
+
+    /// What the file was called when it was opened.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -152,7 +160,13 @@ impl Segment {
     /// Goes on in the copy that was made of the file before it was emptied, which [`Segment::resume`] has brought to the same
     /// place. Without one, what is unread is lost; the line begun is all that is left.
     pub(super) fn go_on_in(&mut self, copy: Option<Self>) {
-        (self.source, self.identity) = copy.map_or((Source::Lost, (0, 0)), |copy| (copy.source, copy.identity));
+        (self.source, self.identity) = match copy {
+            Some(Self { path, source, identity, .. }) => {
+                self.path = path;
+                (source, identity)
+            }
+            None => (Source::Lost, (0, 0)),
+        };
     }
 
     /// Whether `other`, just opened, is this file under another name, or a compressed copy of it.
