@@ -38,7 +38,7 @@ impl LogPattern {
         self.0.contains(['*', '?', '['])
     }
 
-    pub(super) fn as_path(&self) -> &Path {
+    pub(crate) fn as_path(&self) -> &Path {
         Path::new(&self.0)
     }
 
