@@ -4,7 +4,6 @@
 //! states and the places in the logs, belongs together.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 use crate::flags::Flags;
-use crate::follow::{Follower, Polling, Position, Reason, Watch};
+use crate::follow::{Follower, Position, Reason, Watch};
 use crate::intake::Intake;
 use crate::select::Select;
 use crate::state_file::keeper::StateKeeper;
@@ -120,12 +119,11 @@ impl Reader {
         let _ = caught_up.send(());
         let mut watch = self.watch(runtime);
         while let Some(reason) = self.wait(&mut watch, runtime, stop) {
-            let (more, changed) = self.take_in();
-            if reason == Reason::Time && changed && self.is_deaf(&mut watch, runtime) {
-                self.events.polling(Polling::Deaf);
-                watch = Watch::polling();
+            let (mut more, changed) = self.take_in();
+            if reason == Reason::Time && changed {
+                self.listen(&mut watch, runtime);
+                more = true;
             }
-            let mut more = more;
             while more && !stop.is_cancelled() {
                 more = self.look();
                 self.sweep_and_save_if_due();
@@ -136,40 +134,23 @@ impl Reader {
     }
 
     /// Waits until another look is worth while; none when it is time to stop.
-    fn wait(&mut self, watch: &mut Watch, runtime: &Handle, stop: &CancellationToken) -> Option<Reason> {
-        if let Err(error) = watch.directories(self.follower.directories()) {
-            self.events.polling(Polling::Unwatchable(error));
-            *watch = Watch::polling();
-        }
-        let follower = &self.follower;
+    fn wait(&self, watch: &mut Watch, runtime: &Handle, stop: &CancellationToken) -> Option<Reason> {
         runtime.block_on(async {
+            watch.directories(self.follower.directories());
             tokio::select! {
                 () = stop.cancelled() => None,
-                reason = watch.wait(|name| follower.concerns(name)) => Some(reason),
+                reason = watch.wait(|name| self.follower.concerns(name)) => Some(reason),
             }
         })
     }
 
-    fn is_deaf(&self, watch: &mut Watch, runtime: &Handle) -> bool {
-        runtime.block_on(watch.is_deaf(|name| self.follower.concerns(name)))
+    fn listen(&self, watch: &mut Watch, runtime: &Handle) {
+        runtime.block_on(watch.listen(|name| self.follower.concerns(name)));
     }
 
     fn watch(&self, runtime: &Handle) -> Watch {
         let _within = runtime.enter();
-        watch_or_poll(Watch::inotify(), &self.events)
-    }
-}
-
-fn watch_or_poll(inotify: io::Result<Watch>, events: &Events) -> Watch {
-    match inotify {
-        Ok(watch) => {
-            events.watching();
-            watch
-        }
-        Err(error) => {
-            events.polling(Polling::Unavailable(error));
-            Watch::polling()
-        }
+        Watch::new(self.events.clone())
     }
 }
 
@@ -193,27 +174,4 @@ fn restore(store: &Store, select: &Select, checks: Vec<SavedCheck>) {
         (state.latest().key(), Tracked { state, log, alive })
     });
     store.publish(tracked.collect());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn that_logs_are_polled_from_the_start_is_counted() {
-        let mut registry = prometheus_client::registry::Registry::default();
-        let events = Events::new(&mut registry);
-        let shown = |registry: &_| {
-            let mut text = String::new();
-            prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-            text
-        };
-        watch_or_poll(Watch::inotify(), &events);
-        assert!(shown(&registry).contains("checkscript_agent_log_watched 1\n"));
-        watch_or_poll(Err(io::Error::other("too many open files")), &events);
-        let text = shown(&registry);
-        for line in ["log_watched 0", r#"log_polling_total{reason="unavailable"} 1"#] {
-            assert!(text.contains(&format!("checkscript_agent_{line}\n")), "{line}: {text}");
-        }
-    }
 }

@@ -1,17 +1,21 @@
 //! When to look: inotify on the directories of the logs, polling where that cannot be had.
 //!
 //! Events only say that a look is worth while; what has happened, the look finds out by itself. So an event that is lost costs
-//! time and nothing else, and a slow heartbeat bounds that time. A heartbeat that finds lines of which no event told
-//! (a network file system with writers on other machines) turns polling on.
+//! time and nothing else, and a slow heartbeat bounds that time. Several heartbeats in a row that find lines of which no event
+//! tells (a network file system with writers on other machines) turn polling on. What was the matter may pass: inotify is tried
+//! again after a while.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use inotify::{Event, EventMask, EventStream, Inotify, WatchMask, Watches};
+use tokio::time::{sleep, timeout};
+
+use crate::events::Events;
 
 /// How long a result may take to be seen where every look is made by the clock.
 const POLL: Duration = Duration::from_millis(200);
@@ -19,11 +23,28 @@ const POLL: Duration = Duration::from_millis(200);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// What is written in a burst is read in one look.
 const GATHER: Duration = Duration::from_millis(10);
+/// Of so many heartbeats in a row that found lines no event told, before inotify is taken for deaf: one may be chance.
+const UNHEARD: u32 = 3;
+/// How long the logs are polled before inotify is tried again, the first time; twice as long each time, up to [`LONGEST_POLLING`].
+const POLLING: Duration = Duration::from_secs(600);
+const LONGEST_POLLING: Duration = Duration::from_secs(24 * 3600);
 
 /// Waits for something to read.
 pub(crate) struct Watch {
-    /// None: the logs are polled.
-    kernel: Option<Kernel>,
+    how: How,
+    /// How many heartbeats in a row found lines of which no event told.
+    unheard: u32,
+    /// [`HEARTBEAT`].
+    heartbeat: Duration,
+    /// How long the logs will be polled next time.
+    polling: Duration,
+    events: Events,
+}
+
+enum How {
+    Kernel(Kernel),
+    /// Polling until then.
+    Polling(Instant),
 }
 
 struct Kernel {
@@ -70,53 +91,84 @@ impl Polling {
 // === impl Watch ===
 
 impl Watch {
-    /// Waits for the kernel to tell; must be called within a runtime.
-    pub(crate) fn inotify() -> io::Result<Self> {
-        let inotify = Inotify::init()?;
-        let watches = inotify.watches();
-        let events = inotify.into_event_stream([0; 4096])?;
-        Ok(Self { kernel: Some(Kernel { events, watches, watched: BTreeSet::new(), blind: true }) })
-    }
-
-    /// Waits for the clock.
-    pub(crate) fn polling() -> Self {
-        Self { kernel: None }
+    /// Waits for the kernel to tell, if it will; must be called within a runtime.
+    pub(crate) fn new(events: Events) -> Self {
+        let how = How::Polling(Instant::now());
+        let mut watch = Self { how, unheard: 0, heartbeat: HEARTBEAT, polling: POLLING, events };
+        watch.turn_to(Kernel::new());
+        watch
     }
 
     /// Watches `directories`, also those that were made anew under the same name; those that do not exist are for the heartbeat.
-    pub(crate) fn directories(&mut self, directories: BTreeSet<PathBuf>) -> io::Result<()> {
-        self.kernel.as_mut().map_or(Ok(()), |kernel| kernel.watch(directories))
+    /// Must be called within a runtime.
+    pub(crate) fn directories(&mut self, directories: BTreeSet<PathBuf>) {
+        if matches!(self.how, How::Polling(until) if until <= Instant::now()) {
+            self.turn_to(Kernel::new());
+        }
+        if let How::Kernel(kernel) = &mut self.how
+            && let Err(error) = kernel.watch(directories)
+        {
+            self.poll(Polling::Unwatchable(error));
+        }
     }
 
     /// Waits until there may be something to read. `concerns` says whether the name of a file that was changed matters.
     pub(crate) async fn wait(&mut self, concerns: impl Fn(&str) -> bool) -> Reason {
-        let Some(kernel) = &mut self.kernel else {
-            tokio::time::sleep(POLL).await;
+        let How::Kernel(kernel) = &mut self.how else {
+            sleep(POLL).await;
             return Reason::Time;
         };
-        let told = async {
-            kernel.tells(&concerns).await;
-            tokio::time::sleep(GATHER).await;
-            kernel.drain();
-        };
-        match tokio::time::timeout(HEARTBEAT, told).await {
-            Ok(()) => Reason::Told,
-            Err(_) => Reason::Time,
+        if timeout(self.heartbeat, kernel.tells(&concerns)).await.is_err() {
+            return Reason::Time;
+        }
+        // What was told is told, however late in the heartbeat: it is not taken back by the time that gathering takes.
+        sleep(GATHER).await;
+        kernel.drain();
+        self.unheard = 0;
+        Reason::Told
+    }
+
+    /// A heartbeat has found lines: listens whether the kernel tells of them, a moment late, and polls once it does so no more.
+    /// It may have told of newer ones as well: another look is due.
+    pub(crate) async fn listen(&mut self, concerns: impl Fn(&str) -> bool) {
+        let How::Kernel(kernel) = &mut self.how else { return };
+        if kernel.blind {
+            return;
+        }
+        let told = timeout(self.heartbeat, kernel.tells(&concerns)).await.is_ok();
+        self.unheard = if told { 0 } else { self.unheard + 1 };
+        if self.unheard == UNHEARD {
+            self.poll(Polling::Deaf);
         }
     }
 
-    /// Whether the kernel fails to tell of what a heartbeat has found. Its word may come a moment after the line.
-    pub(crate) async fn is_deaf(&mut self, concerns: impl Fn(&str) -> bool) -> bool {
-        match &mut self.kernel {
-            Some(kernel) if !kernel.blind => tokio::time::timeout(HEARTBEAT, kernel.tells(&concerns)).await.is_err(),
-            _ => false,
+    fn turn_to(&mut self, kernel: io::Result<Kernel>) {
+        match kernel {
+            Ok(kernel) => {
+                (self.how, self.unheard) = (How::Kernel(kernel), 0);
+                self.events.watching();
+            }
+            Err(error) => self.poll(Polling::Unavailable(error)),
         }
+    }
+
+    fn poll(&mut self, why: Polling) {
+        self.how = How::Polling(Instant::now() + self.polling);
+        self.polling = LONGEST_POLLING.min(self.polling * 2);
+        self.events.polling(why);
     }
 }
 
 // === impl Kernel ===
 
 impl Kernel {
+    fn new() -> io::Result<Self> {
+        let inotify = Inotify::init()?;
+        let watches = inotify.watches();
+        let events = inotify.into_event_stream([0; 4096])?;
+        Ok(Self { events, watches, watched: BTreeSet::new(), blind: true })
+    }
+
     fn watch(&mut self, directories: BTreeSet<PathBuf>) -> io::Result<()> {
         let files = WatchMask::MODIFY | WatchMask::CREATE | WatchMask::MOVED_TO | WatchMask::DELETE | WatchMask::ATTRIB;
         let mask = files | WatchMask::ONLYDIR | WatchMask::DELETE_SELF | WatchMask::MOVE_SELF;
@@ -156,4 +208,93 @@ fn matters<S: AsRef<OsStr>>(event: &Event<S>, concerns: &impl Fn(&str) -> bool) 
 
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct World {
+        folder: TempDir,
+        registry: Registry,
+        watch: Watch,
+    }
+
+    impl World {
+        /// Two rounds of the reader: what is watched is known to be watched.
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let mut registry = Registry::default();
+            let mut watch = Watch::new(Events::new(&mut registry));
+            watch.heartbeat = GATHER / 10;
+            let mut world = Self { folder, registry, watch };
+            world.round();
+            world.round();
+            world
+        }
+
+        /// What the reader does before each wait.
+        fn round(&mut self) {
+            self.watch.directories([self.folder.path().to_owned()].into());
+        }
+
+        fn write(&self) {
+            std::fs::write(self.folder.path().join("log"), "line").unwrap();
+        }
+
+        fn shows(&self, line: &str) -> bool {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+            text.contains(&format!("checkscript_agent_{line}\n"))
+        }
+
+        /// A heartbeat that has found a line of which no event tells.
+        async fn unheard(&mut self) {
+            self.round();
+            assert_eq!(self.watch.wait(|_| true).await, Reason::Time);
+            self.watch.listen(|_| true).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_told_although_the_heartbeat_ends_while_more_are_gathered() {
+        let mut world = World::new();
+        world.write();
+        assert_eq!(world.watch.wait(|_| true).await, Reason::Told);
+    }
+
+    #[tokio::test]
+    async fn heartbeats_that_were_not_told_of_their_lines_are_deafness_only_in_a_row() {
+        let mut world = World::new();
+        for _ in 0..3 {
+            for _ in 1..UNHEARD {
+                world.unheard().await;
+            }
+            world.write();
+            world.watch.listen(|_| true).await;
+            // What was told of the same write is not told again.
+            while world.watch.wait(|_| true).await == Reason::Told {}
+            assert!(world.shows("log_watched 1"));
+        }
+        for _ in 0..UNHEARD {
+            world.unheard().await;
+        }
+        assert!(world.shows("log_watched 0") && world.shows(r#"log_polling_total{reason="deaf"} 1"#));
+    }
+
+    #[tokio::test]
+    async fn inotify_is_tried_again_later_each_time() {
+        let mut world = World::new();
+        world.watch.turn_to(Err(io::Error::other("too many open files")));
+        world.round();
+        assert!(world.shows("log_watched 0"), "ten minutes are not over");
+        assert_eq!(world.watch.polling, 2 * POLLING);
+        world.watch.polling = Duration::ZERO;
+        world.watch.poll(Polling::Deaf);
+        world.round();
+        assert!(world.shows("log_watched 1") && world.shows(r#"log_polling_total{reason="unavailable"} 1"#));
+    }
 }
