@@ -31,7 +31,7 @@ pub(super) struct LogFile {
     /// How far everything is done.
     position: Option<Position>,
     first_look: bool,
-    /// When the folder was changed last before a search that found nothing, while the name was missing.
+    /// When the folder was changed last before the latest search, while the name is missing.
     searched: Option<SystemTime>,
     /// Rotated siblings that could not be read, to be told by the next look that succeeds.
     unreadable: Vec<(PathBuf, io::Error)>,
@@ -137,7 +137,7 @@ impl LogFile {
         if place.is_some() && found.place.is_none() && (self.segments.is_empty() || found.newer.len() > 1) {
             out(Piece::Gap);
         }
-        (self.first_look, self.searched) = (false, None);
+        (self.first_look, self.searched) = (false, changed.filter(|_| !exists));
         self.extend(found, change);
         Ok(Looked { rotated: change.rotation(), ..nothing() })
     }
@@ -146,8 +146,9 @@ impl LogFile {
     fn waits(&self, found: &Found, place_known: bool) -> bool {
         match (&found.place, self.first_look) {
             (Some(_), first_look) => !first_look && found.newer.is_empty(),
-            // Whether the place is lost, or the file that has it will have the name again, shows when there is one.
-            (None, first_look) => place_known || !first_look,
+            // Whether the place is lost, or the file that has it will have the name again, shows when there is one. Where nothing
+            // was read yet there is none to be lost: what is there may be a copy of what the open file held before.
+            (None, _) => place_known,
         }
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct Watch {
 }
 
 enum How {
-    Kernel(Kernel),
+    Kernel(Box<Kernel>),
     /// Polling until then.
     Polling(Instant),
 }
@@ -145,7 +145,7 @@ impl Watch {
     fn turn_to(&mut self, kernel: io::Result<Kernel>) {
         match kernel {
             Ok(kernel) => {
-                (self.how, self.unheard) = (How::Kernel(kernel), 0);
+                (self.how, self.unheard) = (How::Kernel(Box::new(kernel)), 0);
                 self.events.watching();
             }
             Err(error) => self.poll(Polling::Unavailable(error)),

@@ -172,6 +172,22 @@ fn what_has_become_of_a_missing_log_is_read_while_its_name_is_waited_for() {
 }
 
 #[test]
+fn a_log_that_was_empty_so_far_has_lost_nothing_when_it_was_copied_and_moved_between_two_looks() {
+    let mut log = Log::new();
+    log.append("log", "");
+    assert_eq!(log.look(), seen(""));
+    log.append("log", "a\n");
+    fs::copy(log.path("log"), log.path("log.2")).unwrap();
+    fs::write(log.path("log"), "").unwrap();
+    log.append("log", "b\n");
+    fs::rename(log.path("log"), log.path("log.1")).unwrap();
+    assert_eq!(log.look().0, "a b");
+    assert_eq!(log.look(), seen(""));
+    log.append("log", "c\n");
+    assert_eq!(log.look().0, "c");
+}
+
+#[test]
 fn a_fifo_in_the_place_of_a_log_or_its_sibling_is_told_and_waited_for_by_nobody() {
     let mut log = Log::new();
     let fifo = |path: PathBuf| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
