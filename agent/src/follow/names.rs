@@ -92,8 +92,11 @@ impl Names {
         }
         let is_new = |log: &&PathBuf| !self.logs.iter().any(|known| *known.log == ***log) && !is_rotated(log, &names);
         let mut new: Vec<_> = names.iter().filter(is_new).collect();
-        new.sort_by_key(|log| (modified(log), Reverse(siblings::number(log))));
-        new.into_iter().for_each(|log| self.follow(log, now));
+        if !new.is_empty() {
+            new.sort_by_cached_key(|log| age(log));
+            new.into_iter().for_each(|log| self.follow(log, now));
+            self.logs.sort_by_cached_key(|followed| age(&followed.log));
+        }
         self.drop_same();
         self.places.bound(now);
     }
@@ -188,8 +191,10 @@ fn is_rotated_of(path: &Path, log: &Path) -> bool {
         && name(path).zip(name(log)).is_some_and(|(name, base)| siblings::is_sibling(&name, &base))
 }
 
-fn modified(log: &Path) -> SystemTime {
-    log.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+/// What orders logs by when they were written last; of two of one moment, the one with the greater number is older.
+fn age(log: &Path) -> (SystemTime, Reverse<Option<u32>>) {
+    let modified = log.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    (modified, Reverse(siblings::number(log)))
 }
 
 /// Without symbolic links and `..`, as far as the path exists.
