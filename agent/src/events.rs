@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::follow::{Polling, Rotation};
+use crate::store::Gone;
 
 type Label = Vec<(&'static str, String)>;
 
@@ -198,15 +199,14 @@ impl Events {
         }
     }
 
-    /// A check had no result for so long that it is taken for removed.
-    pub(crate) fn check_forgotten(&self, key: &CheckKey) {
+    /// A check is taken for removed.
+    pub(crate) fn check_forgotten(&self, key: &CheckKey, why: Gone) {
         self.0.forgotten.inc();
-        tracing::info!(
-            check = key.check,
-            source = key.source,
-            "Check {} is forgotten: it has no results any more",
-            key.check
-        );
+        let reason = match why {
+            Gone::Silent => "it has no results any more",
+            Gone::Undefined => "it has not run since its client was restarted",
+        };
+        tracing::info!(check = key.check, source = key.source, "Check {} is forgotten: {reason}", key.check);
     }
 
     /// So many checks are known now.
@@ -284,17 +284,6 @@ impl Events {
                  twice, or are beyond {MOST_VALUES} values; checkscript_perfdata_skipped counts those of each check"
             );
         }
-    }
-
-    /// A check did not report after its client's restart: its definition is gone.
-    pub(crate) fn check_undefined(&self, key: &CheckKey) {
-        self.0.forgotten.inc();
-        tracing::info!(
-            check = key.check,
-            source = key.source,
-            "Check {} is forgotten: it has not run since its client was restarted",
-            key.check
-        );
     }
 
     /// Where a log was read up to is not among its files any more.

@@ -60,10 +60,14 @@ pub struct Flags {
     #[arg(long = "check.perfdata")]
     perfdata: bool,
 
-    /// How long a check that is OK may be without results before it is taken for removed (three of its intervals where
-    /// those are longer; failing checks and those by `cron` or with a `ttl` stay)
+    /// How long a check that is OK may be without results, while its log is written to, before it is taken for removed (three
+    /// of its intervals where those are longer; failing checks and those with a `ttl` stay)
     #[arg(long = "check.forget-after", value_name = "DURATION", default_value = "48h", value_parser = service::duration)]
     forget_after: Duration,
+
+    /// The same for every check: its alerts end with it [default: never]
+    #[arg(long = "check.forget-any-after", value_name = "DURATION", value_parser = service::duration)]
+    forget_any_after: Option<Duration>,
 
     /// Checks known at a time, those of proxy clients included; results of others are dropped and counted
     #[arg(long = "check.limit", value_name = "N", default_value_t = 10_000)]
@@ -103,8 +107,13 @@ impl Flags {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        let forget_after = i64::try_from(self.forget_after.as_secs()).unwrap_or(i64::MAX);
-        Limits { checks: self.limit, forget_after, history: self.detail.history() }
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        Limits {
+            checks: self.limit,
+            forget_after: seconds(self.forget_after),
+            forget_any_after: self.forget_any_after.map(seconds),
+            history: self.detail.history(),
+        }
     }
 
     pub(crate) fn metrics_options(&self) -> metrics::Options {

@@ -3,7 +3,9 @@
 //! One look at the logs is one batch: runs are folded into copies of the states, the definition of each check is read only from
 //! its last line, and [`Intake::publish`] puts the new states into the store at once. A scrape sees the state between two looks.
 //!
-//! [`fold`] does so, [`batch`] holds what one look has changed, [`logs`] what is known of the times of each log, [`clients`] of those who write them.
+//! [`fold`] does so, [`batch`] holds what one look has changed, [`logs`] what is known of the times of each log ([`stretch`]: when
+//! it was written to), [`clients`] of those who write them; [`gone`] says which checks are to be dropped, [`pause`] how long one that
+//! is defined may be silent.
 //!
 //! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. A result
 //! from another log than the one before it counts only if it was logged later.
@@ -13,7 +15,10 @@
 mod batch;
 mod clients;
 mod fold;
+mod gone;
 mod logs;
+mod pause;
+mod stretch;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +30,7 @@ use self::batch::Batch;
 use self::clients::Clients;
 use self::fold::Fold;
 use self::logs::Logs;
+pub(crate) use self::stretch::Stretch;
 use crate::events::Events;
 use crate::follow::Sink;
 use crate::select::Select;
@@ -73,6 +79,11 @@ impl Intake {
         self.fold.logs.client_of(log)
     }
 
+    /// When `log` was written to.
+    pub(crate) fn stretch_of(&self, log: &Path) -> Option<Stretch> {
+        self.fold.logs.stretch_of(log)
+    }
+
     /// The clients' times, to be saved.
     pub(crate) fn clients(&self) -> impl Iterator<Item = SavedClient> {
         self.fold.clients.saved(|name| self.fold.store.client(name))
@@ -85,7 +96,7 @@ impl Intake {
 
     /// Drops what is gone.
     pub fn sweep(&self, now: Timestamp) {
-        self.fold.store.forget(now, |tracked| self.fold.clients.have_dropped(tracked));
+        self.fold.store.forget(|tracked| self.fold.gone(tracked, now));
     }
 }
 
@@ -98,18 +109,21 @@ mod tests {
     use crate::store::Limits;
     use crate::store::tests::{LIMITS, at, line, names};
 
-    struct Node {
-        intake: Intake,
-        store: Arc<Store>,
+    pub(super) struct Node {
+        pub(super) intake: Intake,
+        pub(super) store: Arc<Store>,
+        /// What the clock of the machine says: later than any line, unless a test has it otherwise.
+        pub(super) now: Timestamp,
         registry: Registry,
     }
 
     impl Node {
-        fn new(limits: Limits, select: Select) -> Self {
+        pub(super) fn new(limits: Limits, select: Select) -> Self {
             let mut registry = Registry::default();
             let events = Events::new(&mut registry);
             let store = Arc::new(Store::new(limits, events.clone()));
-            Self { intake: Intake::new(Arc::clone(&store), select, events, Default::default()), store, registry }
+            let intake = Intake::new(Arc::clone(&store), select, events, Default::default());
+            Self { intake, store, now: at(1 << 30), registry }
         }
 
         /// The agent's metric of this name and labels.
@@ -121,11 +135,11 @@ mod tests {
         }
 
         /// Takes lines of `log` as one batch.
-        fn take(&mut self, log: &str, lines: &[String]) -> &mut Self {
+        pub(super) fn take(&mut self, log: &str, lines: &[String]) -> &mut Self {
             let log: Arc<Path> = Arc::from(Path::new(log));
             lines.iter().for_each(|line| self.intake.line(&log, line.as_bytes()));
             self.intake.publish();
-            self.intake.sweep(at(0));
+            self.intake.sweep(self.now);
             self
         }
 
@@ -134,14 +148,14 @@ mod tests {
         }
     }
 
-    const WIDE: Limits = Limits { checks: 9, ..LIMITS };
+    pub(super) const WIDE: Limits = Limits { checks: 9, ..LIMITS };
 
-    fn started(second: i64) -> String {
+    pub(super) fn started(second: i64) -> String {
         let stamp = at(second);
         format!(r#"{{"timestamp":"{stamp}","message":"applied sensu client overrides","client":{{"name":"web-1"}}}}"#)
     }
 
-    fn of(client: &str, line: &str) -> String {
+    pub(super) fn of(client: &str, line: &str) -> String {
         line.replace("web-1", client)
     }
 

@@ -4,7 +4,7 @@
 //! states and the places in the logs, belongs together.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,6 @@ use crate::events::Events;
 use crate::flags::Flags;
 use crate::follow::{Follower, Position, Reason, Watch};
 use crate::intake::Intake;
-use crate::select::Select;
 use crate::state_file::keeper::StateKeeper;
 use crate::state_file::{Saved, SavedCheck, SavedLog, StateFileInUse};
 use crate::store::{Store, Tracked};
@@ -56,7 +55,7 @@ impl Reader {
             }
         }
         let select = flags.select();
-        restore(&store, &select, checks);
+        store.restore(checks, &select);
         let position = |log: &SavedLog| Some((PathBuf::from(&log.path), log.position.clone()?));
         let positions: BTreeMap<PathBuf, Position> = logs.iter().filter_map(position).collect();
         let follower = Follower::new(flags.logs(), positions, events.clone());
@@ -78,6 +77,7 @@ impl Reader {
             position: Some(position.clone()),
             last: self.intake.last_of(log),
             client: self.intake.client_of(log).map(str::to_owned),
+            stretch: self.intake.stretch_of(log),
         }));
         saved.clients.extend(self.intake.clients());
         let check =
@@ -161,17 +161,4 @@ pub(crate) async fn start(reader: Reader, stop: CancellationToken) -> anyhow::Re
     let thread = tokio::task::spawn_blocking(move || reader.run(&runtime, &stop, caught_up));
     first_look.await.context("the log reader ended before it had read the logs")?;
     Ok(thread)
-}
-
-/// Fits what was saved to the flags of now.
-fn restore(store: &Store, select: &Select, checks: Vec<SavedCheck>) {
-    let limits = store.limits();
-    let wanted = checks.into_iter().filter(|check| select.takes(check.state.latest().name())).take(limits.checks);
-    let mut logs: BTreeMap<String, Arc<Path>> = BTreeMap::new();
-    let tracked = wanted.map(|SavedCheck { log, alive, mut state }| {
-        Arc::make_mut(&mut state).bound(&limits.history);
-        let log = Arc::clone(logs.entry(log).or_insert_with_key(|log| Arc::from(Path::new(log))));
-        (state.latest().key(), Tracked { state, log, alive })
-    });
-    store.publish(tracked.collect());
 }

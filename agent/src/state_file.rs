@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::lock::StateFileInUse;
 use crate::follow::Position;
+use crate::intake::Stretch;
 
 /// Changes with the meaning of the fields; a file of another version is rebuilt.
 const VERSION: u32 = 1;
@@ -52,6 +53,8 @@ pub struct SavedLog {
     pub last: Option<Timestamp>,
     /// Who writes it, by its last start-up line.
     pub client: Option<String>,
+    /// When it was written to.
+    pub(crate) stretch: Option<Stretch>,
 }
 
 /// What the logs say of a client.
@@ -147,7 +150,7 @@ mod tests {
 
     fn saved() -> Saved {
         let last = "2026-11-21T00:00:00Z".parse().ok();
-        let log = SavedLog { path: "/log".into(), position: None, last, client: None };
+        let log = SavedLog { path: "/log".into(), position: None, last, client: None, stretch: None };
         Saved { logs: vec![log], ..Saved::default() }
     }
 

@@ -1,11 +1,13 @@
 //! What the agent knows: the state of every check, fed by the [`intake`](crate::intake), read by scrapes and the detail API.
 
+mod restore;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use check_result::api::{Checks, Entry, Filter, Labels, Unavailable};
-use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, Object, Status};
+use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, Object};
 use jiff::Timestamp;
 
 use crate::events::Events;
@@ -15,8 +17,11 @@ use crate::events::Events;
 pub struct Limits {
     /// Checks known at a time, those of proxy clients included; results of others are dropped and counted.
     pub checks: usize,
-    /// Seconds without a result after which a check is taken for removed. Three of its intervals, where those are longer.
+    /// Seconds without a result, while its log was written to, after which a check that is OK is taken for removed. Three of
+    /// its intervals, where those are longer.
     pub forget_after: i64,
+    /// The same for any check; none: never.
+    pub forget_any_after: Option<i64>,
     /// How much of each check's past is kept.
     pub history: HistoryLimits,
 }
@@ -36,6 +41,15 @@ struct Known {
     clients: HashMap<String, Arc<Object>>,
 }
 
+/// Why a check is taken for removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It has had no results for too long.
+    Silent,
+    /// It did not run after its client's restart.
+    Undefined,
+}
+
 /// A check and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Tracked {
@@ -45,16 +59,6 @@ pub struct Tracked {
     pub log: Arc<Path>,
     /// When the log last told that its definition exists: by a result, or by a run that did not take place.
     pub alive: Timestamp,
-}
-
-// === impl Limits ===
-
-impl Limits {
-    /// Seconds after which a check that is silent is taken for removed.
-    pub(crate) fn silence(&self, latest: &CheckResult) -> i64 {
-        let intervals = latest.interval().map_or(0, |interval| (interval * 3.0) as i64);
-        self.forget_after.max(intervals)
-    }
 }
 
 // === impl Store ===
@@ -77,19 +81,15 @@ impl Store {
         self.events.checks_known(known.checks.len());
     }
 
-    /// Drops the checks that had no result for so long that their definition must be gone, and those that are `undefined`.
-    pub fn forget(&self, now: Timestamp, undefined: impl Fn(&Tracked) -> bool) {
+    /// Drops the checks that are `gone`.
+    pub fn forget(&self, gone: impl Fn(&Tracked) -> Option<Gone>) {
         let mut known = self.write();
         known.checks.retain(|key, tracked| {
-            if undefined(tracked) {
-                self.events.check_undefined(key);
-                return false;
+            let gone = gone(tracked);
+            if let Some(why) = gone {
+                self.events.check_forgotten(key, why);
             }
-            let keep = !self.is_removed(&tracked.state, now);
-            if !keep {
-                self.events.check_forgotten(key);
-            }
-            keep
+            gone.is_none()
         });
         self.events.checks_known(known.checks.len());
     }
@@ -131,17 +131,6 @@ impl Store {
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Whether it has been silent for so long that it is taken for removed. Its series end then, and with them its alerts, which
-    /// tells people that the problem is over: so only a check that is OK is, and one whose silence nothing else explains or tells
-    /// (`cron`: when it runs next is not in its result; `ttl`: CheckStale).
-    fn is_removed(&self, state: &CheckState, now: Timestamp) -> bool {
-        let result = state.latest();
-        if state.status() != Status::Ok || result.ttl().is_some() || result.check().contains_key("cron") {
-            return false;
-        }
-        now.as_second() - state.logged().as_second() > self.limits.silence(result)
-    }
 }
 
 impl Checks for Store {
@@ -175,7 +164,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub(crate) const LIMITS: Limits = Limits { checks: 2, forget_after: 1_000_000, history: HISTORY };
+    pub(crate) const LIMITS: Limits =
+        Limits { checks: 2, forget_after: 1_000_000, forget_any_after: None, history: HISTORY };
     const HISTORY: HistoryLimits =
         HistoryLimits { results: 3, changes: 3, output_bytes: 100, latest_output_bytes: 100 };
 
@@ -195,7 +185,7 @@ pub(crate) mod tests {
         store.snapshot().iter().map(|state| state.latest().name().to_owned()).collect()
     }
 
-    fn tracked(line: &str) -> (CheckKey, Tracked) {
+    pub(super) fn tracked(line: &str) -> (CheckKey, Tracked) {
         let Line::Result(logged) = read_line(line.as_bytes()) else { panic!("no result: {line}") };
         let (key, alive) = (logged.result.key(), logged.logged);
         let state = Arc::new(CheckState::new(logged, &HISTORY));
@@ -211,15 +201,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_silent_check_is_forgotten_unless_it_fails_or_its_silence_is_explained_or_told() {
-        let (hourly, cron, ttl) = (r#""interval":3600,"#, r#""cron":"@monthly","#, r#""ttl":60,"#);
-        let store = store(&[("plain", ""), ("hourly", hourly), ("cron", cron), ("stale", ttl), ("failing", "")]);
-        store.forget(at(100), |_| false);
-        assert_eq!(names(&store), ["cron", "failing", "hourly", "plain", "stale"]);
-        store.forget(at(101), |_| false);
-        assert_eq!(names(&store), ["cron", "failing", "hourly", "stale"]);
-        store.forget(at(3 * 3600 + 1), |_| false);
-        assert_eq!(names(&store), ["cron", "failing", "stale"]);
+    fn what_is_gone_is_dropped() {
+        let store = store(&[("a", ""), ("b", "")]);
+        store.forget(|tracked| (tracked.state.latest().name() == "a").then_some(Gone::Silent));
+        assert_eq!(names(&store), ["b"]);
     }
 
     #[tokio::test]

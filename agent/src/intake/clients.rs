@@ -7,10 +7,11 @@ use check_result::Object;
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
+use super::pause;
 use crate::state_file::SavedClient;
 use crate::store::Tracked;
 
-/// How long after its second interval a check has to show after its client's restart.
+/// How long after its second time a check has to show after its client's restart, in seconds.
 const GRACE: f64 = 60.0;
 
 /// Names of clients whose times are kept, as the store keeps their attributes.
@@ -61,18 +62,17 @@ impl Clients {
         }
     }
 
-    /// Whether the check's definition must be gone: it is a standalone check by interval, and since its client's (re)start at T
-    /// neither a result of it nor a line that says why it did not run was logged until T + 2 intervals + [`GRACE`], while the
-    /// client went on to log results of others. A writer that is away, or silent, removes nothing.
-    pub(super) fn have_dropped(&self, tracked: &Tracked) -> bool {
+    /// Whether the check's definition must be gone: it is a standalone check, and since its client's (re)start at T neither a
+    /// result of it nor a line that says why it did not run was logged until T + 2 intervals + [`GRACE`], while the client
+    /// went on to log results of others. A writer that is away, or silent, removes nothing; nor does a clock that is ahead.
+    pub(super) fn have_dropped(&self, tracked: &Tracked, now: Timestamp) -> bool {
         let check = tracked.state.latest();
         let Some(Times { started: Some(started), newest: Some(newest) }) = self.0.get(check.client()) else {
             return false;
         };
         let standalone = check.check().get("standalone").is_some_and(|value| value == true);
-        let Some(interval) = check.interval().filter(|_| standalone && !check.check().contains_key("cron")) else {
-            return false;
-        };
-        tracked.alive < *started && newest.duration_since(*started).as_secs_f64() > 2.0 * interval + GRACE
+        let Some(pause) = pause::longest(check).filter(|_| standalone) else { return false };
+        let written = newest.min(&now).duration_since(*started).as_secs_f64();
+        tracked.alive < *started && written > 2.0 * pause + GRACE
     }
 }

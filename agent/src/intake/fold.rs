@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::batch::{Batch, KeyRef, Pending};
 use super::clients::Clients;
+use super::gone;
 use super::logs::Logs;
 use crate::events::Events;
 use crate::select::Select;
@@ -75,8 +76,9 @@ impl Fold {
         if !run.mapped {
             run.status = self.select.status(&run.name, run.exit_map.as_ref(), run.status);
         }
-        self.clients.note_result(&run.client, run.logged);
         let limits = self.store.limits();
+        self.clients.note_result(&run.client, run.logged);
+        self.logs.note(log, run.logged, &limits);
         let Some(pending) = self.batch.pending(&key, &self.store) else {
             return self.take_new(key.owned(), log, &run, line);
         };
@@ -134,7 +136,8 @@ impl Fold {
 /// result for so long that it is taken for removed.
 fn passes_to(run: &Run<'_>, log: &Path, tracked: &Tracked, (logs, limits): (&Logs, &Limits)) -> bool {
     let renamed = *tracked.log == *log && logs.client_of(log) == Some(&*run.client);
-    renamed || run.logged.as_second() - tracked.state.logged().as_second() > limits.silence(tracked.state.latest())
+    renamed
+        || run.logged.as_second() - tracked.state.logged().as_second() > gone::silence(limits, tracked.state.latest())
 }
 
 /// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read

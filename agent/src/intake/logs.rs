@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::stretch::Stretch;
 use crate::state_file::SavedLog;
+use crate::store::{Limits, Tracked};
 
 /// The times of all logs. They are few: looking one after the other over is quicker than hashing paths.
 #[derive(Debug)]
@@ -22,14 +24,18 @@ struct Times {
     gap: bool,
     /// Who writes it, by the last start-up line.
     client: Option<String>,
+    /// When it was written to.
+    stretch: Option<Stretch>,
 }
 
 // === impl Logs ===
 
 impl Logs {
     pub(super) fn from_saved(logs: Vec<SavedLog>) -> Self {
-        let times =
-            |log: SavedLog| (Arc::from(Path::new(&log.path)), Times { last: log.last, gap: false, client: log.client });
+        let times = |log: SavedLog| {
+            let SavedLog { path, last, client, stretch, .. } = log;
+            (Arc::from(Path::new(&path)), Times { last, gap: false, client, stretch })
+        };
         Self(logs.into_iter().map(times).collect())
     }
 
@@ -51,6 +57,25 @@ impl Logs {
         }
         (times.last, times.gap) = (Some(logged), false);
         true
+    }
+
+    /// Notes that `log` was written to.
+    pub(super) fn note(&mut self, log: &Arc<Path>, logged: Timestamp, limits: &Limits) {
+        self.times(log).stretch.get_or_insert_with(|| Stretch::new(logged)).note(logged, limits);
+    }
+
+    /// When `log` was written to.
+    pub(super) fn stretch_of(&self, log: &Path) -> Option<Stretch> {
+        self.0.iter().find(|(known, _)| **known == *log)?.1.stretch
+    }
+
+    /// When the logs were written to in which the check's results are to be expected: the one that its last was in, and those
+    /// that its client writes now.
+    pub(super) fn stretches(&self, tracked: &Tracked) -> impl Iterator<Item = Stretch> {
+        let client = tracked.state.latest().client();
+        let of =
+            move |(log, times): &&(Arc<Path>, Times)| *log == tracked.log || times.client.as_deref() == Some(client);
+        self.0.iter().filter(of).filter_map(|(_, times)| times.stretch)
     }
 
     /// Who writes `log`, by its last start-up line.

@@ -33,6 +33,17 @@ async fn a_truncated_check_keeps_its_last_output_whole() {
 }
 
 #[tokio::test]
+async fn a_check_that_was_excluded_once_is_gone() {
+    let folder = folder_with(&[result("disk", 2, "full"), result("cpu", 0, "OK")]);
+    let state = format!("--state.file={}", folder.path().join("state").display());
+    let folder = Agent::on(folder, &[&state]).await.stopped().await;
+    let folder = Agent::on(folder, &[&state, "--check.exclude=disk"]).await.stopped().await;
+    let agent = Agent::on(folder, &[&state]).await;
+    assert_eq!(agent.get("/api/v1/checks", "text/plain").await.1, "OK        cpu  OK\n");
+    agent.stopped().await;
+}
+
+#[tokio::test]
 async fn pages_and_text_show_the_course() {
     let lines = [result("disk", 0, "fine"), result("disk", 1, "90%\n/var\n"), result("disk", 2, "99%\n/var\n")];
     let agent = Agent::on(folder_with(&lines), &[]).await;
