@@ -9,6 +9,7 @@ mod manager;
 mod pid_file;
 mod signals;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use self::life::{Life, Settings};
 use self::pid_file::PidFile;
 use self::signals::Signals;
 use crate::cli::Options;
+use crate::console::{complain, print_raw};
 use crate::definitions::{Host, Loaded, Sources, load};
 use crate::events;
 use crate::execute::record::is_in_use;
@@ -35,7 +37,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let level = match options.level() {
         Ok(level) => level,
         Err(text) => {
-            tools::print_raw(format!("{text}\n").as_bytes())?;
+            print_raw(format!("{text}\n").as_bytes())?;
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -47,11 +49,17 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.validate_config {
         return print_validity(load(&sources));
     }
+    start(&options, sources, level)
+}
+
+/// Runs the checks, or says why not; with `-P` prints the settings instead.
+fn start(options: &Options, sources: Sources, level: Level) -> anyhow::Result<ExitCode> {
     let loaded = load(&sources);
     let runs = loaded.definitions.is_ok() && !options.print_config;
-    let pid_file = if runs { check(&options) } else { Ok(PidFile::default()) };
-    if options.background && runs && pid_file.is_ok() {
-        daemon::detach(options.log.as_deref()).context("cannot go into the background")?;
+    let pid_file = if runs { check(options) } else { Ok(PidFile::default()) };
+    let is_daemon = options.background && runs && pid_file.is_ok();
+    if is_daemon {
+        daemon::detach().context("cannot go into the background")?;
     }
     // One thread does: the work is the children's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -59,18 +67,32 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
     let logger = Logger::open(options.log.clone(), options.rotation(), level).context("cannot start the log")?;
     let logger = Arc::new(logger);
+    let is_elsewhere = !logger.status().borrow().stream.is_standard_output();
+    if is_daemon && is_elsewhere {
+        daemon::leave_outputs().context("cannot leave standard output and error")?;
+    }
     report(&loaded, &*logger, Level::Fatal);
+    // Who has started the runner sees no log that is a file.
+    let tell = |reason: &dyn Display| {
+        if is_elsewhere {
+            complain(&reason.to_string());
+        }
+    };
+    loaded.failures().iter().for_each(|failure| tell(failure));
     if options.print_config {
         logger.notice(&events::printing_settings());
         logger.close();
-        tools::print_raw(format!("{}\n", pretty::text(&Value::Object(loaded.settings))).as_bytes())?;
+        print_raw(format!("{}\n", pretty::text(&Value::Object(loaded.settings))).as_bytes())?;
         return Ok(if loaded.definitions.is_ok() { ExitCode::SUCCESS } else { INVALID.into() });
     }
     let status = match loaded.definitions {
         Ok(definitions) => {
-            let mut life = Life::new(sources, Arc::clone(&logger), definitions, settings(&options, &*logger));
+            let mut life = Life::new(sources, Arc::clone(&logger), definitions, settings(options, &*logger));
             let prepared = pid_file.and_then(|pid_file| runtime.block_on(async { life.prepare(pid_file) }));
-            let prepared = prepared.inspect_err(|notice| logger.notice(notice));
+            let prepared = prepared.inspect_err(|notice| {
+                logger.notice(notice);
+                tell(notice);
+            });
             prepared.ok().map(|()| {
                 life.list_files(loaded.files);
                 runtime.block_on(life.run(signals))
@@ -104,9 +126,7 @@ fn sources(options: &Options) -> Sources {
 /// Logs what was found while loading; failures at `level`.
 fn report(loaded: &Loaded, sink: &dyn Sink, level: Level) {
     loaded.notices.iter().for_each(|notice| sink.notice(notice));
-    for failure in loaded.definitions.as_ref().err().into_iter().flatten() {
-        sink.notice(&failure.notice(level));
-    }
+    loaded.failures().iter().for_each(|failure| sink.notice(&failure.notice(level)));
 }
 
 /// Fails if another runner runs the same checks, or the PID file cannot be written. Nothing is changed yet.
@@ -134,6 +154,6 @@ fn print_validity(loaded: Loaded) -> anyhow::Result<ExitCode> {
             (format!("configuration is invalid\n{errors}\n"), INVALID.into())
         }
     };
-    tools::print_raw(text.as_bytes())?;
+    print_raw(text.as_bytes())?;
     Ok(status)
 }

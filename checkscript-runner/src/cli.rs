@@ -1,5 +1,6 @@
 //! sensu-client's command line, and the tools beside it.
 
+mod record;
 mod tool;
 
 use std::ffi::OsString;
@@ -20,8 +21,6 @@ use crate::logger::Rotation;
 
 const DEFAULT_FILE: &str = "/etc/sensu/config.json";
 const DEFAULT_DIRECTORY: &str = "/etc/sensu/conf.d";
-
-const RECORD: &str = ".runs";
 
 /// A reader that looks at the log five times a second must not find it rotated twice.
 const SMALLEST_LOG: u64 = 64 << 10;
@@ -150,29 +149,6 @@ impl Options {
         self.log_rotate_size.map(|size| Rotation::new(size, self.log_rotate_count))
     }
 
-    /// Where the checks under way are recorded: beside the PID file, or else, hidden from globs for logs, beside the log.
-    pub fn record(&self) -> Option<PathBuf> {
-        if let Some(pid_file) = &self.pid_file {
-            return Some(with_suffix(pid_file, RECORD));
-        }
-        let log = self.plain_log()?;
-        let mut name = OsString::from(".");
-        name.push(log.file_name()?);
-        name.push(RECORD);
-        Some(log.with_file_name(name))
-    }
-
-    /// Where they were before the name was hidden.
-    pub fn former_record(&self) -> Option<PathBuf> {
-        let log = self.plain_log().filter(|_| self.pid_file.is_none())?;
-        Some(with_suffix(log, RECORD))
-    }
-
-    /// The log, unless it is a device: beside that is no place for a file.
-    fn plain_log(&self) -> Option<&Path> {
-        self.log.as_deref().filter(|log| log.is_file())
-    }
-
     /// How long the checks under way may take at a stop.
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_period.into())
@@ -218,12 +194,6 @@ fn stray_option(command: &clap::Command, matches: &ArgMatches) -> Option<String>
     let mut arguments = command.get_arguments().filter(|argument| !argument.is_global_set());
     let stray = arguments.find(|argument| given(argument.get_id().as_str()))?;
     Some(stray.get_long().map_or_else(|| stray.get_id().to_string(), |long| format!("--{long}")))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn existing(path: &str) -> Option<PathBuf> {
@@ -303,20 +273,6 @@ mod tests {
         let levels = ["debug", "INFO", "Warn", "error", "FATAL"].map(|name| options(&format!("r -L {name}")).level());
         let want = [Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Fatal].map(Ok);
         assert_eq!(levels, want);
-    }
-
-    #[test]
-    fn the_record_is_beside_the_pid_file_or_hidden_beside_the_log() {
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("a.log");
-        let line = format!("r -l {}", log.display());
-        assert_eq!((options(&line).record(), options(&line).former_record()), (None, None));
-        std::fs::write(&log, "").unwrap();
-        let hidden = directory.path().join(".a.log.runs");
-        let former = directory.path().join("a.log.runs");
-        assert_eq!((options(&line).record(), options(&line).former_record()), (Some(hidden), Some(former)));
-        let options = options(&format!("{line} -p /run/r.pid"));
-        assert_eq!((options.record(), options.former_record()), (Some("/run/r.pid.runs".into()), None));
     }
 
     #[test]

@@ -99,6 +99,11 @@ pub(crate) fn unrecorded(error: &std::io::Error) -> Notice {
         .with("error", error.to_string())
 }
 
+/// The same from the start.
+pub(crate) fn no_record(record: &Path, error: &std::io::Error) -> Notice {
+    unrecorded(error).with("record", record.to_string_lossy())
+}
+
 pub(crate) fn unpublishable(name: Value, error: &InvalidResult) -> Notice {
     Notice::new(Level::Error, "failed to publish check result").with("check", name).with("error", error.to_string())
 }

@@ -18,6 +18,7 @@
 
 pub mod app;
 pub mod cli;
+mod console;
 pub mod definitions;
 mod events;
 pub mod execute;

@@ -9,7 +9,7 @@ mod queue;
 mod rotation;
 mod status;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,7 @@ pub use self::queue::Lost;
 use self::queue::{Queue, Step};
 pub use self::rotation::Rotation;
 pub use self::status::{Status, Stream};
+use crate::console::complain;
 use crate::events;
 use crate::notice::{Notice, Sink};
 
@@ -129,12 +130,6 @@ impl Sink for Logger {
     fn wants(&self, level: Level) -> bool {
         self.levels().current <= level
     }
-}
-
-/// Says something on standard error. That may be a file on the same full disk, or a pipe that nobody reads any more:
-/// that it cannot be said is no reason to end.
-pub(crate) fn complain(text: &str) {
-    writeln!(io::stderr(), "checkscript-runner: {text}").ok();
 }
 
 fn line_of(notice: &Notice) -> Vec<u8> {

@@ -4,6 +4,7 @@
 //! sink is the log ([`crate::logger::Logger`]); another program that embeds the runner brings its own.
 
 use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
 
 use check_result::log::Level;
 use check_result::{CheckResult, Object};
@@ -47,5 +48,13 @@ impl Notice {
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
         self
+    }
+}
+
+/// One line for a person: the message, then the fields as JSON.
+impl Display for Notice {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if self.fields.is_empty() { Ok(()) } else { write!(f, ": {}", Value::Object(self.fields.clone())) }
     }
 }

@@ -7,14 +7,13 @@ mod check_config;
 mod list;
 mod run;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use check_result::Object;
 use serde_json::Value;
 
 use crate::cli::Tool;
+use crate::console::complain;
 use crate::definitions::{Absence, Check, Definitions, Failure, Sources};
 use crate::schedule::Timetable;
 
@@ -27,28 +26,9 @@ pub(crate) fn run(tool: &Tool, sources: &Sources) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Writes to standard output, styles only where it shows them. A reader that has seen enough (`| head`) is no error.
-fn print(text: &[u8]) -> anyhow::Result<()> {
-    write(anstream::stdout(), text)
-}
-
-/// As [`print`](fn@print), but nothing is changed.
-pub(crate) fn print_raw(bytes: &[u8]) -> anyhow::Result<()> {
-    write(io::stdout(), bytes)
-}
-
-fn write(mut out: impl Write, text: &[u8]) -> anyhow::Result<()> {
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The definitions; `None` if they are not valid, which standard error then tells in full.
 fn valid(definitions: Result<Definitions, Vec<Failure>>) -> Option<Definitions> {
-    definitions.map_err(|failures| failures.iter().for_each(|failure| complain(&told(failure)))).ok()
+    definitions.map_err(|failures| failures.iter().for_each(|failure| complain(&failure.to_string()))).ok()
 }
 
 /// When a check runs, in words.
@@ -73,42 +53,4 @@ fn why_not_run(definition: &Object, absence: Option<Absence>) -> Option<String> 
         None => return None,
     };
     Some(reason.to_owned())
-}
-
-/// To standard error.
-fn complain(text: &str) {
-    anstream::eprintln!("checkscript-runner: {}", printable(text));
-}
-
-/// In one line, without what a terminal takes for a command: names and values are whatever a file says.
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
-}
-
-/// `FILE:LINE: FIELD: TEXT`, as far as these are known.
-fn told(failure: &Failure) -> String {
-    let place = failure.place.as_ref().map(|(file, line)| format!("{}:{line}: ", file.display()));
-    let field = (!failure.field.is_empty()).then(|| format!("{}: ", failure.field.join(".")));
-    format!("{}{}{}", place.unwrap_or_default(), field.unwrap_or_default(), failure.text())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_is_told_with_its_place_and_field() {
-        let failure = Failure {
-            message: "check interval must be an integer greater than 0".to_owned(),
-            fields: Default::default(),
-            field: vec!["checks".to_owned(), "a".to_owned(), "interval".to_owned()],
-            place: Some(("/etc/sensu/a.json".into(), 7)),
-        };
-        let want = "/etc/sensu/a.json:7: checks.a.interval: check interval must be an integer greater than 0";
-        assert_eq!(told(&failure), want);
-        let fields = [("file", "a.json"), ("error", "no colon")].map(|(key, text)| (key.to_owned(), Value::from(text)));
-        let message = "config file must be valid json".to_owned();
-        let failure = Failure { message, fields: fields.into_iter().collect(), field: vec![], place: None };
-        assert_eq!(told(&failure), "config file must be valid json: a.json: no colon");
-    }
 }

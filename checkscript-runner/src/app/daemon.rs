@@ -6,29 +6,32 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::RawFd;
-use std::path::Path;
 
 use nix::unistd::{close, daemon, dup2_stderr, dup2_stdin, dup2_stdout};
 
-/// Goes on in a child of init, leader of a session without a terminal, in `/`, with no descriptor but the standard ones.
-/// The parent exits with 0.
-///
-/// They are `/dev/null`; without `log`, or if it cannot be opened, standard output and error stay, since results go there
-/// then. sensu-client keeps its standard input.
-pub(super) fn detach(log: Option<&Path>) -> io::Result<()> {
-    let has_log = log.is_some_and(|log| File::options().append(true).create(true).open(log).is_ok());
+/// Goes on in a child of init, leader of a session without a terminal, in `/`, with no descriptor but the standard ones;
+/// input is `/dev/null`, which sensu-client keeps. The parent exits with 0.
+pub(super) fn detach() -> io::Result<()> {
     for descriptor in inherited()? {
         // What is closed already, the descriptor of the listing, is no failure.
         close(descriptor).ok();
     }
     daemon(false, true)?;
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
-    if has_log {
-        dup2_stdout(&null)?;
-        dup2_stderr(&null)?;
-    }
+    dup2_stdin(null()?)?;
     Ok(())
+}
+
+/// Standard output and error become `/dev/null`. Not to be done where results go there: without a log, or if it cannot be
+/// opened.
+pub(super) fn leave_outputs() -> io::Result<()> {
+    let null = null()?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    Ok(())
+}
+
+fn null() -> io::Result<File> {
+    File::options().read(true).write(true).open("/dev/null")
 }
 
 /// The descriptors that who started the runner has left open: nothing has been opened yet.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,12 @@ use super::manager::Manager;
 use super::pid_file::PidFile;
 use super::report;
 use super::signals::{Request, Signals};
+use crate::console::complain;
 use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, reload, write_loaded_files};
 use crate::events;
 use crate::execute::Executor;
 use crate::execute::record::IN_USE;
-use crate::logger::{Logger, complain};
+use crate::logger::Logger;
 use crate::notice::{Notice, Sink};
 use crate::schedule::Scheduler;
 use crate::sockets::Sockets;
@@ -63,10 +64,12 @@ impl Life {
     /// What is left to do before checks run: ends what a crash has left, and writes the PID file, which is another
     /// runner's as long as that one has the record. Must be called within a tokio runtime.
     pub(super) fn prepare(&self, pid_file: PidFile<'_>) -> Result<(), Notice> {
-        match (self.recover(), &self.settings.record) {
-            (Err(error), Some(record)) if error.kind() == IN_USE => return Err(events::already_running(record)),
-            (Err(error), _) => self.logger.notice(&events::unrecorded(&error)),
-            (Ok(()), _) => (),
+        if let Some(record) = &self.settings.record {
+            match self.recover(record) {
+                Err(error) if error.kind() == IN_USE => return Err(events::already_running(record)),
+                Err(error) => self.logger.notice(&events::no_record(record, &error)),
+                Ok(()) => (),
+            }
         }
         pid_file.write()
     }
@@ -125,9 +128,9 @@ impl Life {
     }
 
     /// Ends what a crash has left.
-    fn recover(&self) -> io::Result<()> {
-        let Settings { record: Some(record), former_record, .. } = &self.settings else { return Ok(()) };
-        if let Some(former) = former_record.as_ref().filter(|former| former.is_file() && !record.exists()) {
+    fn recover(&self, record: &Path) -> io::Result<()> {
+        if let Some(former) = self.settings.former_record.as_ref().filter(|former| former.is_file() && !record.exists())
+        {
             fs::rename(former, record)?;
         }
         self.executor.recover(record)

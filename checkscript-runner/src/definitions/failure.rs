@@ -1,5 +1,6 @@
 //! What is wrong with a configuration.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use check_result::Object;
@@ -78,5 +79,37 @@ impl Failure {
             details.insert("line".to_owned(), (*line).into());
         }
         details
+    }
+}
+
+/// `FILE:LINE: FIELD: TEXT`, as far as these are known.
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some((file, line)) = &self.place {
+            write!(f, "{}:{line}: ", file.display())?;
+        }
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field.join("."))?;
+        }
+        f.write_str(&self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_with_its_place_and_field() {
+        let failure = Failure {
+            message: "check interval must be an integer greater than 0".to_owned(),
+            fields: Object::new(),
+            field: vec!["checks".to_owned(), "a".to_owned(), "interval".to_owned()],
+            place: Some(("/etc/sensu/a.json".into(), 7)),
+        };
+        let want = "/etc/sensu/a.json:7: checks.a.interval: check interval must be an integer greater than 0";
+        assert_eq!(failure.to_string(), want);
+        let failure = Failure::load("config file must be valid json").with("file", "a.json").with("error", "no colon");
+        assert_eq!(failure.to_string(), "config file must be valid json: a.json: no colon");
     }
 }

@@ -44,6 +44,15 @@ pub struct Loaded {
     pub definitions: Result<Definitions, Vec<Failure>>,
 }
 
+// === impl Loaded ===
+
+impl Loaded {
+    /// Everything that is wrong.
+    pub fn failures(&self) -> &[Failure] {
+        self.definitions.as_ref().err().map_or(&[], Vec::as_slice)
+    }
+}
+
 /// Loads and validates. A file that cannot be used does not keep the others from being examined.
 pub fn load(sources: &Sources) -> Loaded {
     load_tree(sources).0

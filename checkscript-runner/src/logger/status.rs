@@ -60,6 +60,11 @@ impl Display for Status {
 // === impl Stream ===
 
 impl Stream {
+    /// Whether lines go to standard output, wanted or not.
+    pub(crate) fn is_standard_output(self) -> bool {
+        matches!(self, Self::StandardOutput | Self::Fallback)
+    }
+
     /// The word for it in the log.
     pub(crate) fn word(self) -> &'static str {
         match self {

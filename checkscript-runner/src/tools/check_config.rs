@@ -22,6 +22,7 @@ use self::judge::Judge;
 use self::report::{Kind, Report, Subject, Verdict};
 use self::subject::Builder;
 use crate::cli::Format;
+use crate::console::print;
 use crate::definitions::{
     API, Absence, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, TRANSPORT, Tree, load_tree,
 };
@@ -30,8 +31,8 @@ use crate::definitions::{
 pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode> {
     let report = examine(sources);
     match format {
-        Format::Text => super::print(text::render(&report).as_bytes())?,
-        Format::Json => super::print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?,
+        Format::Text => print(text::render(&report).as_bytes())?,
+        Format::Json => print(format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes())?,
     }
     Ok(if report.needs_attention() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -39,7 +40,7 @@ pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode>
 fn examine(sources: &Sources) -> Report {
     let (loaded, tree) = load_tree(sources);
     let origins = tree.origins();
-    let (environment, failures) = (&sources.environment, failures(&loaded));
+    let (environment, failures) = (&sources.environment, loaded.failures());
     let examination = Examination { environment, tree: &tree, origins: &origins, failures };
     let mut subjects = vec![examination.configuration(&loaded), examination.client()];
     let checks = tree.object("checks").into_iter().flatten();
@@ -47,10 +48,6 @@ fn examine(sources: &Sources) -> Report {
     merges::add_findings(&mut subjects, &origins, &sources.directories);
     subjects.retain(|subject| subject.kind == Kind::Check || !subject.findings.is_empty());
     Report::new(&tree.client().name, failures.is_empty(), subjects)
-}
-
-fn failures(loaded: &Loaded) -> &[Failure] {
-    loaded.definitions.as_ref().err().map_or(&[], Vec::as_slice)
 }
 
 /// What is at hand while subjects are examined.

@@ -6,6 +6,7 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::Serialize;
 
 use crate::cli::Format;
+use crate::console::{print, printable};
 use crate::definitions::{Check, Client, Sources, load};
 use crate::execute::tokens::substitute_text;
 use crate::schedule::Timetable;
@@ -50,7 +51,7 @@ pub(super) fn run(sources: &Sources, format: Format) -> anyhow::Result<ExitCode>
         Format::Text if rows.is_empty() => format!("No check runs on {}\n", definitions.client.name),
         Format::Text => table(&rows),
     };
-    super::print(text.as_bytes())?;
+    print(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,7 +94,7 @@ impl<'a> Row<'a> {
             or_dash(self.source.clone()),
             cut(self.command),
         ]
-        .map(|cell| super::printable(&cell))
+        .map(|cell| printable(&cell))
     }
 }
 

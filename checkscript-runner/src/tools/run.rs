@@ -1,7 +1,7 @@
 //! `run NAME`: one run by hand, by the executor that the scheduler has.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::Format;
+use crate::console::{complain, print_raw};
 use crate::definitions::{Check, Definitions, LOADED_FILES_VARIABLE, Sources, Tree, load_tree, write_loaded_files_in};
 use crate::execute::Executor;
 use crate::notice::{Notice, Sink};
@@ -31,7 +32,7 @@ const LIKENESS: f64 = 0.75;
 /// Exits with the check's status; whatever keeps it from being known is UNKNOWN too.
 pub(super) fn run(sources: &Sources, name: &str, format: Format) -> ExitCode {
     let status = status(sources, name, format).unwrap_or_else(|error| {
-        super::complain(&format!("{error:#}"));
+        complain(&format!("{error:#}"));
         UNKNOWN
     });
     status.into()
@@ -43,12 +44,12 @@ fn status(sources: &Sources, name: &str, format: Format) -> anyhow::Result<u8> {
     let check = match find(&definitions, &tree, name) {
         Ok(check) => check,
         Err(text) => {
-            super::complain(&text);
+            complain(&text);
             return Ok(UNKNOWN);
         }
     };
     if check.subdue.as_ref().is_some_and(|subdue| subdue.covers(Timestamp::now())) {
-        super::complain(&format!("{} is subdued now, its schedule would leave this run out", check.name));
+        complain(&format!("{} is subdued now, its schedule would leave this run out", check.name));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the async runtime")?;
@@ -59,7 +60,7 @@ fn status(sources: &Sources, name: &str, format: Format) -> anyhow::Result<u8> {
         }
         Ending::None => UNKNOWN,
         Ending::Stopped(name, number) => {
-            super::complain(&format!("stopped by {name}, the check's processes are killed"));
+            complain(&format!("stopped by {name}, the check's processes are killed"));
             SIGNALLED + number
         }
     })
@@ -116,7 +117,7 @@ async fn execute(definitions: &Definitions, check: Arc<Check>, files: &[PathBuf]
     let (results, mut result) = mpsc::channel(1);
     let executor = Executor::new(1, Arc::new(Taker(results)));
     if let Err(error) = executor.adopt_orphans() {
-        super::complain(&format!("what the check leaves behind is not followed: {error}"));
+        complain(&format!("what the check leaves behind is not followed: {error}"));
     }
     let list = FileList::new(files).context("cannot write the list of loaded files")?;
     executor.export(LOADED_FILES_VARIABLE, &list.file);
@@ -184,7 +185,7 @@ impl Sink for Taker {
 
     fn notice(&self, notice: &Notice) {
         if notice.level >= Level::Warn {
-            super::complain(&format!("{}: {}", notice.message, Value::Object(notice.fields.clone())));
+            complain(&notice.to_string());
         }
     }
 }
@@ -194,17 +195,17 @@ fn show(result: &CheckResult, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Text => {
             out.extend_from_slice(result.output().as_bytes());
-            super::print_raw(&out)?;
+            print_raw(&out)?;
             if !out.is_empty() && !out.ends_with(b"\n") && io::stdout().is_terminal() {
-                eprintln!();
+                io::stderr().write_all(b"\n").ok();
             }
-            hook(result).iter().for_each(|line| super::complain(line));
-            super::complain(&summary(result));
+            hook(result).iter().for_each(|line| complain(line));
+            complain(&summary(result));
         }
         Format::Json => {
             write_payload(&mut out, result);
             out.push(b'\n');
-            super::print_raw(&out)?;
+            print_raw(&out)?;
         }
     }
     Ok(())

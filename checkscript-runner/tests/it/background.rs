@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -74,6 +75,30 @@ fn what_is_wrong_is_told_to_who_starts_it_in_the_background() {
     let (status, log) = ticking().argument("-b").argument("-p").argument("missing/pid").run();
     assert_eq!(status, Some(2));
     assert!(log.contains("could not write to pid file"), "{log}");
+}
+
+/// A log that is a file shows nothing to who starts it.
+#[test]
+fn what_is_wrong_is_on_standard_error_too_unless_the_log_is_standard_output() {
+    let broken = || Runner::with_checks(json!({"a": 5}));
+    let said = |runner: &Runner, more: &[&str]| {
+        let Output { status, stderr, .. } = runner.command().args(more).output().unwrap();
+        (status.code(), String::from_utf8(stderr).unwrap().replace(runner.file("").to_str().unwrap(), ""))
+    };
+    let text = "checkscript-runner: conf.d/checks.json:1: checks.a: check must be a hash\n".to_owned();
+    for more in [["-l", "log"].as_slice(), &["-l", "log", "-b"], &["-l", "log", "-P"]] {
+        let runner = broken();
+        assert_eq!(said(&runner, more), (Some(2), text.clone()), "{more:?}");
+        runner.message("check must be a hash");
+    }
+    for more in [[].as_slice(), &["-b"], &["-l", "missing/log"]] {
+        assert_eq!(said(&broken(), more), (Some(2), String::new()), "{more:?}");
+    }
+    let (status, text) = said(&ticking(), &["-b", "-l", "log", "-p", "missing/pid"]);
+    assert!(
+        status == Some(2) && text.contains("could not write to pid file") && text.contains("missing/pid"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::{Runner, until};
 
 const TOLD: &str = "check execution from before a crash is still running, ending it";
+const UNRECORDED: &str = "running checks cannot be recorded, a crash would leave them unnoticed";
 
 fn every_second(command: &str) -> Value {
     json!({"standalone": true, "interval": 1, "command": command})
@@ -99,9 +100,34 @@ fn a_record_that_cannot_be_used_is_told_and_checks_run() {
     let runner = Runner::with_checks(json!({"tick": every_second("true")}));
     fs::create_dir(runner.file(".log.runs")).unwrap();
     let runner = runner.start();
-    let told = runner.message("running checks cannot be recorded, a crash would leave them unnoticed");
+    let told = runner.message(UNRECORDED);
     assert_eq!((&told["level"], &told["error"]), (&json!("warn"), &json!("Is a directory (os error 21)")));
+    assert_eq!(told["record"], json!(runner.file(".log.runs")));
     runner.results("tick", 1);
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_has_a_record_all_the_same_or_it_is_told_why_not() {
+    let checks = json!({"endless": every_second("echo $$ >> ids; sleep 1000")});
+    let mut runner = killing(Runner::with_checks(checks)).before("exec >>stdout");
+    fs::create_dir(runner.file("log")).unwrap();
+    runner.spawn();
+    until("a run", || ids(&runner, "ids").first().copied());
+    crash(&mut runner);
+    runner.spawn();
+    let told = |message: &str| runner.lines_of("stdout").into_iter().find(|line| line["message"] == message);
+    assert_eq!(until("what is left", || told(TOLD))["check"], "endless");
+    until("the next run", || (ids(&runner, "ids").len() == 2).then_some(()));
+    stop(&mut runner);
+
+    let runner = Runner::with_checks(json!({})).before("exec >stdout");
+    let mut process = runner.command().args(["-l", "missing/log"]).spawn().unwrap();
+    let told =
+        until("the warning", || runner.lines_of("stdout").into_iter().find(|line| line["message"] == UNRECORDED));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let want = json!(["missing/.log.runs", "No such file or directory (os error 2)"]);
+    assert_eq!(json!([told["record"], told["error"]]), want);
 }
 
 #[test]
@@ -124,7 +150,7 @@ fn a_record_by_its_former_name_is_read_and_goes() {
 #[test]
 fn a_second_runner_on_the_same_pid_file_or_log_does_not_run() {
     let checks = || json!({"tick": every_second("echo $$ >> ids; sleep 1000")});
-    let first = killing(Runner::with_checks(checks())).argument("-p").argument("pid").start();
+    let mut first = killing(Runner::with_checks(checks())).argument("-p").argument("pid").start();
     until("a run", || ids(&first, "ids").first().copied());
     let pid = fs::read_to_string(first.file("pid")).unwrap();
     for more in [["-p", "pid"].as_slice(), &["-p", "pid", "-b"]] {
@@ -134,8 +160,9 @@ fn a_second_runner_on_the_same_pid_file_or_log_does_not_run() {
         assert!(log.ends_with("\"SENSU NOT RUNNING!\"}\n"), "{log}");
     }
     assert_eq!((fs::read_to_string(first.file("pid")).unwrap(), ids(&first, "ids").len()), (pid, 1));
+    stop(&mut first);
 
-    let first = killing(Runner::with_checks(checks())).start();
+    let mut first = killing(Runner::with_checks(checks())).start();
     until("a run", || ids(&first, "ids").first().copied());
     for more in [["-l", "log"].as_slice(), &["-l", "log", "-b"]] {
         let (status, _) = ended(first.command().args(more));
@@ -143,4 +170,5 @@ fn a_second_runner_on_the_same_pid_file_or_log_does_not_run() {
     }
     let refused = first.message("SENSU NOT RUNNING!");
     assert_eq!((&refused["level"], ids(&first, "ids").len()), (&json!("fatal"), 1));
+    stop(&mut first);
 }

@@ -1,13 +1,14 @@
 //! The log file: rotation, and what happens when it cannot be written.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
-use nix::unistd::pipe2;
+use nix::sys::stat::Mode;
+use nix::unistd::{mkfifo, pipe2};
 use serde_json::{Value, json};
 
 use crate::harness::{Runner, results_of, until};
@@ -98,6 +99,22 @@ fn usr2_takes_the_log_that_could_not_be_opened_at_the_start_or_says_again_why_no
     runner.signal(Signal::SIGUSR2);
     let refusals = || told(&runner.lines_of("stdout"), "log file is not writable").len();
     until("the second refusal", || (refusals() == 2).then_some(()));
+}
+
+#[test]
+fn a_pipe_is_taken_as_soon_as_it_is_read_and_holds_up_neither_the_start_nor_the_stop() {
+    let mut runner = ticking().before("exec >stdout");
+    mkfifo(&runner.file("log"), Mode::S_IRWXU).unwrap();
+    runner.spawn();
+    until("results elsewhere", || (count(&runner.lines_of("stdout")) >= 2).then_some(()));
+    let refused = told(&runner.lines_of("stdout"), "log file is not writable");
+    assert_eq!(refused[0]["error"], "a pipe that nobody reads, or a socket");
+    let first = BufReader::new(File::open(runner.file("log")).unwrap()).lines().next().unwrap().unwrap();
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(first["message"], "log file is in use, earlier lines went elsewhere");
+    // Nobody reads it any more.
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(runner.exit().code(), Some(0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Color, Style};
 
 use super::report::{Finding, Kind, Place, Report, Subject, Verdict};
 
-use crate::tools::printable;
+use crate::console::printable;
 
 const BOLD: Style = Style::new().bold();
 
