@@ -9,6 +9,7 @@ pub mod events;
 pub mod flags;
 pub mod follow;
 pub mod intake;
+pub mod last_look;
 pub mod reader;
 pub mod select;
 pub mod state_file;
@@ -16,15 +17,19 @@ pub mod store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use anyhow::Context as _;
 use check_result::pages::{self, Site};
 use check_result::{api, metrics};
 use jiff::tz::TimeZone;
 use service::{Bound, BuildInfo, Server};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 use crate::flags::Flags;
+use crate::last_look::LastLook;
 use crate::reader::Reader;
 use crate::store::Store;
 
@@ -42,6 +47,8 @@ impl App {
     pub fn new(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
         let mut server = Server::new(info, &flags.web)?;
         let events = Events::new(server.registry());
+        let looked = LastLook::new(server.registry());
+        let alive = looked.clone();
         let store = Arc::new(Store::new(flags.limits(), events.clone()));
         let site = Site { name: info.name, version: info.version, time_zone: TimeZone::system() };
         let detail = api::router(Arc::clone(&store)).merge(pages::router(Arc::clone(&store), site));
@@ -54,9 +61,10 @@ impl App {
                 }
                 metrics::families(states.iter().map(|state| (&[][..], &**state)), &options)
             })
+            .liveness(move || alive.check(Instant::now()))
             .max_requests(flags.detail.max_requests())
             .restricted_routes(detail, flags.detail.allowed())?;
-        let reader = Reader::new(flags, store, events)?;
+        let reader = Reader::new(flags, store, events)?.telling(looked);
         Ok(Self { server: server.bind()?, reader })
     }
 
@@ -68,11 +76,59 @@ impl App {
     /// Reads the logs as far as they go, then serves until `stop`.
     ///
     /// # Errors
-    /// When the runtime cannot take the sockets or signals over.
+    /// When the runtime cannot take the sockets or signals over, and when the reader fails: states that nobody keeps up are not
+    /// served.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let reader = reader::start(self.reader, stop.clone()).await?;
-        let served = self.server.run(stop).await;
-        reader.await?;
-        served
+        // Cancelled by whichever of the two ends first, so that neither goes on without the other.
+        let either = stop.child_token();
+        let reader = reader::start(self.reader, either.clone()).await?;
+        together(self.server.run(either.clone()), reader, &either).await
+    }
+}
+
+/// Waits until both have ended, which the end of one makes the other do.
+async fn together(
+    serve: impl Future<Output = anyhow::Result<()>>,
+    reader: JoinHandle<()>,
+    either: &CancellationToken,
+) -> anyhow::Result<()> {
+    let serve = async {
+        let _ends = either.clone().drop_guard();
+        serve.await
+    };
+    let read = async {
+        let _ends = either.clone().drop_guard();
+        reader.await
+    };
+    let (served, read) = tokio::join!(serve, read);
+    read.context("the log reader failed")?;
+    served
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_fails_ends_the_server_with_an_error() {
+        let either = CancellationToken::new();
+        let reader = tokio::task::spawn_blocking(|| panic!("told to"));
+        let stopped = either.clone();
+        let serve = async move {
+            stopped.cancelled().await;
+            Ok(())
+        };
+        let error = together(serve, reader, &either).await.unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.starts_with("the log reader failed: ") && error.contains("told to"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_ends_the_reader() {
+        let either = CancellationToken::new();
+        let stopped = either.clone();
+        let reader = tokio::spawn(async move { stopped.cancelled().await });
+        let served = together(async { anyhow::bail!("no sockets") }, reader, &either).await;
+        assert_eq!(served.unwrap_err().to_string(), "no sockets");
     }
 }

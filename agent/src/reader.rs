@@ -19,6 +19,7 @@ use crate::events::Events;
 use crate::flags::Flags;
 use crate::follow::{Follower, Position, Reason, Watch};
 use crate::intake::Intake;
+use crate::last_look::LastLook;
 use crate::state_file::keeper::StateKeeper;
 use crate::state_file::{Saved, SavedCheck, SavedLog, StateFileInUse};
 use crate::store::{Store, Tracked};
@@ -31,6 +32,7 @@ pub struct Reader {
     state: Option<StateKeeper>,
     /// When checks that are gone were dropped last.
     swept: Instant,
+    looked: Option<LastLook>,
     events: Events,
 }
 
@@ -60,7 +62,13 @@ impl Reader {
         let positions: BTreeMap<PathBuf, Position> = logs.iter().filter_map(position).collect();
         let follower = Follower::new(flags.logs(), positions, events.clone());
         let intake = Intake::new(Arc::clone(&store), select, events.clone(), (logs, clients));
-        Ok(Self { follower, intake, store, state, swept: Instant::now(), events })
+        Ok(Self { follower, intake, store, state, swept: Instant::now(), looked: None, events })
+    }
+
+    /// The reader, telling `looked` of its looks.
+    #[must_use]
+    pub(crate) fn telling(self, looked: LastLook) -> Self {
+        Self { looked: Some(looked), ..self }
     }
 
     /// Reads what is new; true if there is more already.
@@ -92,6 +100,9 @@ impl Reader {
         let changed = self.intake.publish();
         if let Some(state) = &mut self.state {
             state.note(changed);
+        }
+        if let Some(looked) = &self.looked {
+            looked.note();
         }
         (more, changed)
     }

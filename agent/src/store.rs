@@ -147,6 +147,10 @@ impl Checks for Store {
         };
         Ok(known.checks.values().filter_map(entry).collect())
     }
+
+    fn labels(&self) -> Option<&'static [&'static str]> {
+        Some(&["check", "source"])
+    }
 }
 
 fn labels(result: &CheckResult) -> Labels {

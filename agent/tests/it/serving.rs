@@ -99,6 +99,7 @@ async fn the_first_scrape_shows_the_last_state_in_the_asked_format() {
         [result("disk", 0, "OK"), "not json\n".to_owned(), result("disk", 2, "a | b=1%"), result("disk", 2, "x")];
     let agent = Agent::on(folder_with(&lines), &[]).await;
     let (_, text) = agent.get("/metrics", "text/plain;version=0.0.4").await;
+    assert!(text.contains("\ncheckscript_agent_last_look_timestamp_seconds 1"), "{text}");
     for line in [
         "# TYPE checkscript_status gauge",
         r#"checkscript_status{check="disk"} 2"#,
@@ -162,6 +163,17 @@ async fn every_page_and_nothing_else() {
     let (_, text) = agent.get("/metrics", "").await;
     assert!(text.contains(r#"checkscript_perfdata{check="disk",label="used",unit="ratio"} 0.41"#), "{text}");
     assert!(text.contains(r#"checkscript_perfdata_skipped{check="disk"} 1"#), "{text}");
+    agent.stopped().await;
+}
+
+#[tokio::test]
+async fn a_parameter_that_there_is_not_is_refused() {
+    let agent = Agent::on(folder_with(&[result("disk", 0, "OK")]), &[]).await;
+    for folder in ["/api/v1/checks", "/api/v1/checks/disk", "/api/v1/checks/disk/history", "/", "/checks/disk"] {
+        assert_eq!(agent.get(&format!("{folder}?status=ok&source="), "*/*").await.0, StatusCode::OK, "{folder}");
+        let (status, said) = agent.get(&format!("{folder}?statsu=ok"), "*/*").await;
+        assert!(status == StatusCode::BAD_REQUEST && said.contains("statsu"), "{folder}: {status} {said}");
+    }
     agent.stopped().await;
 }
 

@@ -1,14 +1,15 @@
 //! The detail API (contract C3): what a check said last, and before, over HTTP.
 //!
 //! ```text
-//! GET /api/v1/checks                   array of summaries; ?status=warning,critical  ?check=  ?source=  ?any-label=
+//! GET /api/v1/checks                   array of summaries; ?status=warning,critical  ?check=  ?source=  ?LABEL=  ?limit=
 //! GET /api/v1/checks/{check}           the last result; same filters; 404 none, 409 more than one
 //! GET /api/v1/checks/{check}/history   newest first: changes of status and the last results; ?limit=
 //! ```
 //!
-//! With `Accept: text/plain` they answer what a person wants in a terminal. Answers carry an `ETag`, are gzipped where that is
-//! accepted, and are the same to HEAD but for their body. The server side is one router over the trait [`Checks`], the
-//! client side one function; both speak [`Summary`], [`Detail`] and [`History`].
+//! A parameter that is none of these and no label that a check can have is refused (400): a misspelt one must not look
+//! like "no such check". With `Accept: text/plain` they answer what a person wants in a terminal. Answers carry an
+//! `ETag`, are gzipped where that is accepted, and are the same to HEAD but for their body. The server side is one
+//! router over the trait [`Checks`], the client side one function; both speak [`Summary`], [`Detail`] and [`History`].
 
 #[cfg(feature = "server")]
 pub(crate) mod accept;

@@ -82,7 +82,7 @@ async fn list_page<C: Checks>(
 ) -> Response {
     let frame = Frame::new(&pages.site, &uri);
     let made = async {
-        let query = list::ListQuery::read(query)?;
+        let query = list::ListQuery::read(query, pages.checks.labels())?;
         let filter = Filter { labels: query.labels.clone(), ..Filter::default() };
         let entries = pages.checks.find(&filter).await?;
         Ok(html(StatusCode::OK, &list::ListPage::new(frame.clone(), query, &entries)))
@@ -99,7 +99,8 @@ async fn check_page<C: Checks>(
 ) -> Response {
     let frame = Frame::new(&pages.site, &uri);
     let made = async {
-        let entry = one(&*pages.checks, name, &Filter::from_query(query)?).await?;
+        let filter = Filter::from_query(query)?.within(pages.checks.labels())?.unlimited()?;
+        let entry = one(&*pages.checks, name, &filter).await?;
         let problems = Filter { status: vec![Status::Critical, Status::Warning, Status::Unknown], ..Filter::default() };
         let problems = pages.checks.find(&problems).await?;
         Ok(html(StatusCode::OK, &check::CheckPage::new(frame.clone(), &entry, &problems)))

@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use clap::Parser;
 use service::{BuildInfo, ConfigError, Landing, Runtime, Server};
 use tokio_util::sync::CancellationToken;
@@ -38,8 +40,14 @@ fn info() -> BuildInfo {
 async fn serve(flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
     let file = flags.config_file;
     load(file.clone()).await?;
+    let stuck = Arc::new(AtomicBool::new(false));
+    let stick = {
+        let stuck = Arc::clone(&stuck);
+        async move || stuck.store(true, Ordering::Relaxed)
+    };
     let server = Server::new(info(), &flags.web)?
-        .routes(Router::new().route("/answer", get(async || "42\n")))
+        .routes(Router::new().route("/answer", get(async || "42\n")).route("/stick", post(stick)))
+        .liveness(move || if stuck.load(Ordering::Relaxed) { Err("the work is stuck".to_owned()) } else { Ok(()) })
         .landing(Landing::new("Minimal", "Answers one question").link("/answer", "The answer"))
         .on_reload(move || load(file.clone()));
     server.run(stop).await

@@ -33,7 +33,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /metrics` | own metrics and the program's, text format 0.0.4 or OpenMetrics as negotiated, gzip when accepted |
-//! | `GET /-/healthy` | 200 while the process serves |
+//! | `GET /-/healthy` | 200 while the process serves and does its work, 503 and the reason where it does not |
 //! | `GET /-/ready` | 200 when the program is ready, 503 before |
 //! | `POST /-/reload` | with a reload hook: 200 when the configuration was reloaded, 500 and the reason when not |
 //! | `GET /` | with a [`Landing`]: a page that names the program and its links |

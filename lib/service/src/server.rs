@@ -2,6 +2,7 @@
 
 mod landing;
 mod layers;
+mod liveness;
 mod readiness;
 mod reload;
 mod scrape;
@@ -13,8 +14,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
 use exposition::Family;
 use futures_util::future::join5;
 use prometheus_client::registry::Registry;
@@ -26,6 +25,7 @@ pub use self::landing::Landing;
 pub use self::layers::RouteName;
 pub use self::readiness::Readiness;
 
+use self::liveness::Liveness;
 use self::reload::Reloading;
 use self::scrape::Scrape;
 use crate::access::{Allowed, Policy};
@@ -58,6 +58,7 @@ pub struct Server {
     landing: Option<Landing>,
     reloading: Option<Reloading>,
     readiness: Readiness,
+    liveness: Liveness,
 }
 
 /// Makes the routes of the metrics endpoint.
@@ -102,6 +103,7 @@ impl Server {
             landing: None,
             reloading: None,
             readiness: Readiness::default(),
+            liveness: Liveness::default(),
         })
     }
 
@@ -188,6 +190,14 @@ impl Server {
         self.readiness.take_over()
     }
 
+    /// Lets the program say whether it does its work: while `check` gives a reason why not, `/-/healthy` answers 503
+    /// with it and systemd's watchdog is not fed. It is called often, and must not block.
+    #[must_use]
+    pub fn liveness(mut self, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
+        self.liveness = Liveness::new(check);
+        self
+    }
+
     /// Replaces the time limits.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
@@ -222,8 +232,7 @@ impl Server {
             Some(metrics) => (metrics(registry), Router::new()),
             None => {
                 let scrape = Scrape::new(registry, std::mem::take(&mut self.families));
-                let healthy = get(async || (StatusCode::OK, "OK\n"));
-                (scrape.routes(), self.readiness.routes().route("/-/healthy", healthy))
+                (scrape.routes(), self.readiness.routes().merge(self.liveness.routes()))
             }
         };
         let bounded = |routes| match self.max_requests {
@@ -268,7 +277,7 @@ impl Bound {
     /// When the runtime cannot take the sockets or signals over.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let router = self.server.router();
-        let Server { info, web, http, readiness, reloading, .. } = self.server;
+        let Server { info, web, http, readiness, liveness, reloading, .. } = self.server;
         for address in &self.addresses {
             tracing::info!(%address, tls = web.current().tls().is_some(), "Listening on {address}");
         }
@@ -300,7 +309,8 @@ impl Bound {
                 reload.run().await;
             }
         };
-        let background = join5(stopping, web.follow(), readiness.announce(), systemd::watchdog(), reloads);
+        let watchdog = systemd::watchdog(move || liveness.check());
+        let background = join5(stopping, web.follow(), readiness.announce(), watchdog, reloads);
         tokio::select! {
             served = serving.run(self.listeners) => served.context("cannot serve"),
             (never, ..) = background => match never {},

@@ -24,9 +24,9 @@ pub(crate) fn stopping() {
     send(&[NotifyState::Stopping]);
 }
 
-/// Says for ever that the program is alive, where the unit sets `WatchdogSec`. It runs as a task of the runtime that
-/// serves, so that a runtime which hangs is silent.
-pub(crate) async fn watchdog() {
+/// Says for ever that the program is alive, where the unit sets `WatchdogSec` and as long as `alive` agrees. It runs as
+/// a task of the runtime that serves, so that a runtime which hangs is silent.
+pub(crate) async fn watchdog(alive: impl Fn() -> Result<(), String>) {
     let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
         return std::future::pending().await;
     };
@@ -34,7 +34,11 @@ pub(crate) async fn watchdog() {
     let mut ticks = tokio::time::interval(limit / 2);
     loop {
         ticks.tick().await;
-        send(&[NotifyState::Watchdog]);
+        match alive() {
+            Ok(()) => send(&[NotifyState::Watchdog]),
+            // The journal shows it before systemd's own word that the watchdog timed out.
+            Err(reason) => tracing::error!(reason, "Not feeding the watchdog: {reason}"),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Filter {
     pub status: Vec<Status>,
     /// Labels that must be equal; an empty value also means that there is no such label.
     pub labels: BTreeMap<String, String>,
-    /// How many entries of a history at most.
+    /// How many checks of a list, or entries of a history, at most.
     pub limit: Option<usize>,
 }
 
@@ -26,6 +26,9 @@ pub enum BadFilter {
     /// A `limit` that is not a number.
     #[error("limit: `{0}` is not a whole number")]
     Limit(String),
+    /// A parameter that the request does not take, and no label that a check could have.
+    #[error("`{0}` is no parameter of this request, nor a label of a check")]
+    Unknown(String),
 }
 
 impl Filter {
@@ -46,6 +49,23 @@ impl Filter {
             }
         }
         Ok(filter)
+    }
+
+    /// Refuses labels that are not among `labels`, if those are all that there are: a misspelt parameter would match
+    /// nothing, and the answer would look as if all were well.
+    #[cfg(feature = "server")]
+    pub(crate) fn within(self, labels: Option<&'static [&'static str]>) -> Result<Self, BadFilter> {
+        let Some(labels) = labels else { return Ok(self) };
+        match self.labels.keys().find(|name| !labels.contains(&name.as_str())) {
+            Some(name) => Err(BadFilter::Unknown(name.clone())),
+            None => Ok(self),
+        }
+    }
+
+    /// Refuses a `limit`, where there is nothing to limit.
+    #[cfg(feature = "server")]
+    pub(crate) fn unlimited(self) -> Result<Self, BadFilter> {
+        if self.limit.is_some() { Err(BadFilter::Unknown("limit".to_owned())) } else { Ok(self) }
     }
 
     /// Whether a check with these labels and this status is meant.

@@ -29,6 +29,12 @@ use crate::{CheckState, Object};
 pub trait Checks: Send + Sync + 'static {
     /// Every check that `filter` matches, in the order they should be listed.
     fn find(&self, filter: &Filter) -> impl Future<Output = Result<Vec<Entry>, Unavailable>> + Send;
+
+    /// Every label that a check can have here: a request that filters by another one is refused. None, the default,
+    /// where it can be any.
+    fn labels(&self) -> Option<&'static [&'static str]> {
+        None
+    }
 }
 
 /// A check as the store knows it.
@@ -69,9 +75,9 @@ async fn list<C: Checks>(
     Query(query): Params,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let entries = checks.find(&Filter::from_query(query)?).await?;
-    let summaries: Vec<_> =
-        entries.into_iter().map(|Entry { labels, state, .. }| Summary::new(labels, &state)).collect();
+    let filter = Filter::from_query(query)?.within(checks.labels())?;
+    let entries = checks.find(&filter).await?.into_iter().take(filter.limit.unwrap_or(usize::MAX));
+    let summaries: Vec<_> = entries.map(|Entry { labels, state, .. }| Summary::new(labels, &state)).collect();
     Ok(if wants_text(&headers) { plain(text::table(&summaries)) } else { json(&summaries) })
 }
 
@@ -81,7 +87,8 @@ async fn detail<C: Checks>(
     Query(query): Params,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Entry { labels, state, client_attributes } = one(&*checks, name, &Filter::from_query(query)?).await?;
+    let filter = Filter::from_query(query)?.within(checks.labels())?.unlimited()?;
+    let Entry { labels, state, client_attributes } = one(&*checks, name, &filter).await?;
     if wants_text(&headers) {
         return Ok(plain(state.latest().output().to_owned()));
     }
@@ -97,7 +104,7 @@ async fn history<C: Checks>(
     Query(query): Params,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let filter = Filter::from_query(query)?;
+    let filter = Filter::from_query(query)?.within(checks.labels())?;
     let Entry { labels, state, .. } = one(&*checks, name, &filter).await?;
     let history = state.history().take(filter.limit.unwrap_or(usize::MAX));
     if wants_text(&headers) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::moment::Moment;
 use super::{Frame, Look, link, rank};
 use crate::api::refusal::Refusal;
-use crate::api::{BadFilter, Entry, Filter};
+use crate::api::{Entry, Filter};
 use crate::{CheckState, Status};
 
 /// Rows of one page. Behind them, further pages.
@@ -85,7 +85,8 @@ pub(super) struct Row<'a> {
 // === impl ListQuery ===
 
 impl ListQuery {
-    pub(super) fn read(query: Vec<(String, String)>) -> Result<Self, Refusal> {
+    /// What `query` asks for; `labels` are those that checks can have, if not any.
+    pub(super) fn read(query: Vec<(String, String)>, labels: Option<&'static [&'static str]>) -> Result<Self, Refusal> {
         let mut read = Self { page: 1, ..Self::default() };
         let mut rest = Vec::new();
         for (name, value) in query {
@@ -99,8 +100,7 @@ impl ListQuery {
                 _ => rest.push((name, value)),
             }
         }
-        let Filter { status, labels, .. } =
-            Filter::from_query(rest).map_err(|error: BadFilter| Refusal::from(error))?;
+        let Filter { status, labels, .. } = Filter::from_query(rest)?.within(labels)?.unlimited()?;
         Ok(Self { status, labels, ..read })
     }
 

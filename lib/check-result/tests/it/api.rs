@@ -123,6 +123,8 @@ async fn lists_filters_and_text() {
     let first = json!({"labels": {"check": "disk"}, "status": "CRITICAL", "exit_code": 2, "output": "DISK CRITICAL: / 100%",
         "occurrences": 2, "status_changed": 101, "executed": 102});
     assert_eq!((list.as_array().unwrap().len(), &list[0]), (2, &first));
+    let (_, first) = server.json("/api/v1/checks?status=critical,warning&limit=1").await;
+    assert_eq!(first, json!([list[0]]));
     let (_, table) = server.get("/api/v1/checks?source=router-a", "text/plain").await;
     assert_eq!(table, "WARNING   router-a/ping  PING WARNING\nUNKNOWN   router-a/snmp\nOK        router-a/bgp\n");
     assert_eq!(server.get("/api/v1/checks/disk", "text/plain").await.1, "DISK CRITICAL: / 100%\n");
@@ -139,6 +141,8 @@ async fn a_name_alone_means_the_clients_own_check() {
         ("/api/v1/checks/ping?source=router-z", StatusCode::NOT_FOUND),
         ("/api/v1/checks/down", StatusCode::SERVICE_UNAVAILABLE),
         ("/api/v1/checks?status=bad", StatusCode::BAD_REQUEST),
+        ("/api/v1/checks?statsu=ok", StatusCode::OK),
+        ("/api/v1/checks/disk?limit=1", StatusCode::BAD_REQUEST),
         ("/api/v1/checks/disk/history?limit=x", StatusCode::BAD_REQUEST),
     ] {
         let (got, body) = server.json(path).await;

@@ -53,8 +53,12 @@ impl Program {
     }
 
     fn get(&self, path: &str) -> String {
+        self.request("GET", path)
+    }
+
+    fn request(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut got = String::new();
         stream.read_to_string(&mut got).unwrap();
         got
@@ -180,6 +184,33 @@ fn systemd_is_told_of_start_reload_stop_and_life() {
     program.signal(Signal::SIGTERM);
     expect("STOPPING=1\n");
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_program_whose_work_is_stuck_is_not_healthy_and_does_not_feed_the_watchdog() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(crate::running::NEVER)).unwrap();
+    let mut command = command(folder.path());
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "20000");
+    let mut program = Program::start(command);
+    assert!(program.get("/-/healthy").starts_with("HTTP/1.1 200 "));
+    program.request("POST", "/stick");
+    let healthy = program.get("/-/healthy");
+    assert!(healthy.starts_with("HTTP/1.1 503 ") && healthy.ends_with("Not healthy: the work is stuck\n"), "{healthy}");
+    wait_for_line(&mut program.log, "Not feeding the watchdog: the work is stuck");
+    // What was sent before is received; from here on there is nothing but what the stop says.
+    let receive = || {
+        let mut message = [0; 4096];
+        socket.recv(&mut message).map(|length| String::from_utf8_lossy(&message[..length]).into_owned())
+    };
+    socket.set_nonblocking(true).unwrap();
+    while receive().is_ok() {}
+    wait_for_line(&mut program.log, "Not feeding the watchdog");
+    program.signal(Signal::SIGTERM);
+    wait_for_line(&mut program.log, "Stopped minimal");
+    assert_eq!(receive().unwrap(), "STOPPING=1\n");
 }
 
 #[test]
