@@ -1,5 +1,7 @@
 //! Everything the agent tells of itself: each event counts and, where somebody should know, logs, once.
 
+mod losses;
+
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -14,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use self::losses::Losses;
 use crate::follow::{Polling, Rotation};
 use crate::store::Gone;
 
@@ -49,6 +52,7 @@ struct Metrics {
     checks: Gauge,
     dropped: Counter,
     forgotten: Counter,
+    losses: Losses,
     rotations: Family<Label, Counter>,
     gaps: Counter,
     siblings_unreadable: Counter,
@@ -145,6 +149,7 @@ impl Events {
         registry.register("results_dropped", dropped, metrics.dropped.clone());
         let forgotten = "Checks taken for removed after a long time without results";
         registry.register("checks_forgotten", forgotten, metrics.forgotten.clone());
+        metrics.losses.register(registry);
         events
     }
 

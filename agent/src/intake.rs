@@ -171,6 +171,36 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_clients_the_one_that_was_silent_longest_is_dropped() {
+        let mut node = Node::new(WIDE, Select::default());
+        let started = |name: &str, second| started(second).replace("web-1", name);
+        node.take("log", &[started("web-1", 0), started("silent", 1)]);
+        node.take("log", &[line("a", 2, "", 0)]);
+        let others: Vec<_> = (0..98).map(|number| started(&format!("c{number}"), 3)).collect();
+        node.take("log", &others);
+        assert_eq!(node.intake.fold.events.losses(), (0, 0));
+        node.take("log", &[started("new", 4), started("new", 5)]);
+        assert_eq!(node.intake.fold.events.losses(), (1, 0));
+        let known = ["web-1", "silent", "new", "c97"].map(|name| node.store.client(name).is_some());
+        assert_eq!(known, [true, false, true, true]);
+        assert_eq!(node.intake.clients().count(), 100);
+    }
+
+    #[test]
+    fn a_definition_that_is_nested_too_deep_is_counted_and_the_run_taken() {
+        let mut node = Node::new(WIDE, Select::default());
+        let deep = format!(r#""interval":60,"deep":{}{},"#, "[".repeat(200), "]".repeat(200));
+        node.take("log", &[line("a", 0, &deep, 1)]);
+        node.take("log", &[line("a", 1, &deep, 1), line("a", 2, &deep, 1)]);
+        let state = node.state("a");
+        assert_eq!((state.occurrences(), state.latest().interval()), (3, None));
+        // Of the runs of one batch only the last one's definition is read.
+        assert_eq!(node.intake.fold.events.losses(), (0, 2));
+        node.take("log", &[line("a", 3, r#""interval":60,"#, 1)]);
+        assert_eq!((node.state("a").latest().interval(), node.intake.fold.events.losses()), (Some(60.0), (0, 2)));
+    }
+
+    #[test]
     fn two_records_in_one_line_are_two_results() {
         let mut node = Node::new(WIDE, Select::default());
         node.take("log", &[format!("torn{}{}", line("a", 1, "", 1), line("a", 2, "", 1))]);

@@ -124,6 +124,11 @@ impl Store {
         self.write().clients.insert(name, attributes.into());
     }
 
+    /// Drops what is known of the client `name`.
+    pub fn drop_client(&self, name: &str) {
+        self.write().clients.remove(name);
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }

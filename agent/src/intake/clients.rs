@@ -14,8 +14,8 @@ use crate::store::Tracked;
 /// How long after its second time a check has to show after its client's restart, in seconds.
 const GRACE: f64 = 60.0;
 
-/// Names of clients whose times are kept, as the store keeps their attributes.
-const MAX: usize = 100;
+/// Clients whose times are kept, as the store keeps their attributes.
+pub(super) const MAX: usize = 100;
 
 /// Clients by their names.
 #[derive(Debug)]
@@ -46,13 +46,16 @@ impl Clients {
         })
     }
 
-    /// Notes a client's (re)start; false if too many are known.
-    pub(super) fn start(&mut self, name: &str, started: Option<Timestamp>) -> bool {
-        let takes = self.0.len() < MAX || self.0.contains_key(name);
-        if takes {
-            self.0.insert(name.to_owned(), Times { started, newest: None });
+    /// Notes a client's (re)start. Where there would be too many, the one that was silent longest is dropped: its name.
+    pub(super) fn start(&mut self, name: &str, started: Option<Timestamp>) -> Option<String> {
+        let full = self.0.len() >= MAX && !self.0.contains_key(name);
+        let heard = |(_, times): &(&String, &Times)| times.started.max(times.newest);
+        let silent = self.0.iter().filter(|_| full).min_by_key(heard).map(|(name, _)| name.clone());
+        if let Some(silent) = &silent {
+            self.0.remove(silent);
         }
-        takes
+        self.0.insert(name.to_owned(), Times { started, newest: None });
+        silent
     }
 
     /// Notes that a client has logged a result.

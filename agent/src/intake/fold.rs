@@ -8,7 +8,7 @@ use check_result::{CheckKey, CheckResult, CheckState, Object};
 use jiff::Timestamp;
 
 use super::batch::{Batch, KeyRef, Pending};
-use super::clients::Clients;
+use super::clients::{self, Clients};
 use super::gone;
 use super::logs::Logs;
 use crate::events::Events;
@@ -44,7 +44,7 @@ impl Fold {
         let changed = !self.batch.is_empty();
         let (limits, select) = (self.store.limits(), &self.select);
         let settled = self.batch.take().map(|(key, Pending { mut tracked, line, .. })| {
-            if let Some(result) = read_result(&line, select) {
+            if let Some(result) = read_result(&line, select, &self.events) {
                 Arc::make_mut(&mut tracked.state).settle(result, &limits.history);
             }
             (key, tracked)
@@ -107,7 +107,7 @@ impl Fold {
         if self.store.count() + self.batch.new_checks() >= limits.checks {
             return self.events.check_over_limit(&key, limits.checks);
         }
-        let result = read_result(line, &self.select).unwrap_or_else(|| run.to_result());
+        let result = read_result(line, &self.select, &self.events).unwrap_or_else(|| run.to_result());
         let state = CheckState::new(LoggedResult { logged: run.logged, result }, &limits.history);
         let tracked = Tracked { state: Arc::new(state), log: Arc::clone(log), alive: run.logged };
         self.batch.insert_new(key, tracked);
@@ -118,9 +118,11 @@ impl Fold {
         self.events.line_client();
         let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
         self.logs.start(log, &name);
-        if self.clients.start(&name, logged) {
-            self.store.set_client(name, client);
+        if let Some(silent) = self.clients.start(&name, logged) {
+            self.store.drop_client(&silent);
+            self.events.client_dropped(&silent, clients::MAX);
         }
+        self.store.set_client(name, client);
     }
 
     fn take_not_run(&mut self, logged: Option<Timestamp>, check: &CheckKey) {
@@ -142,10 +144,14 @@ fn passes_to(run: &Run<'_>, log: &Path, tracked: &Tracked, (logs, limits): (&Log
 
 /// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
 /// (nested too deep), the run remains.
-fn read_result(line: &[u8], select: &Select) -> Option<CheckResult> {
+fn read_result(line: &[u8], select: &Select, events: &Events) -> Option<CheckResult> {
     let mut result = match (read_line(line), skim(line)) {
         (Line::Result(logged), _) => logged.result,
-        (_, Skimmed::Run(run)) => run.to_result(),
+        (_, Skimmed::Run(run)) => {
+            let result = run.to_result();
+            events.definition_unreadable(&result.key());
+            result
+        }
         _ => return None,
     };
     if !result.is_mapped() {
