@@ -43,8 +43,10 @@ impl App {
     /// Checks flags and web config and opens the ports. Clients that connect from here on are answered by [`App::run`].
     ///
     /// # Errors
-    /// A web config that cannot be honoured, a state file that another process uses, an address that cannot be bound.
+    /// A web config that cannot be honoured, a state file that cannot be where it shall be or that another process
+    /// uses, an address that cannot be bound.
     pub fn new(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
+        flags.state_file().map_or(Ok(()), |path| state_file::check(&path))?;
         let mut server = Server::new(info, &flags.web)?;
         let events = Events::new(server.registry());
         let looked = LastLook::new(server.registry());
@@ -73,15 +75,19 @@ impl App {
         self.server.addresses()
     }
 
-    /// Reads the logs as far as they go, then serves until `stop`.
+    /// Reads the logs as far as they go, then serves until `stop`; not at all if that comes first.
     ///
     /// # Errors
-    /// When the runtime cannot take the sockets or signals over, and when the reader fails: states that nobody keeps up are not
-    /// served.
+    /// When the runtime cannot take the sockets or signals over, and when the reader fails: states that nobody keeps up
+    /// are not served.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         // Cancelled by whichever of the two ends first, so that neither goes on without the other.
         let either = stop.child_token();
         let reader = reader::start(self.reader, either.clone()).await?;
+        if either.is_cancelled() {
+            // Stopped before it was ready, it need not become so.
+            return reader.await.context("the log reader failed");
+        }
         together(self.server.run(either.clone()), reader, &either).await
     }
 }

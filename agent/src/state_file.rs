@@ -19,6 +19,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use service::ConfigError;
 
 pub use self::lock::StateFileInUse;
 use crate::follow::Position;
@@ -84,6 +85,9 @@ pub struct SavedCheck {
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
+    /// It is a directory, a FIFO or the like.
+    #[error("it is no regular file")]
+    NoFile,
     /// It cannot be read, or its checksum is wrong.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -103,11 +107,14 @@ impl Saved {
     /// # Errors
     /// A file that cannot be read, is damaged anywhere, or of another version.
     pub fn load(path: &Path) -> Result<Option<Self>, Unusable> {
-        let file = match File::open(path) {
-            Ok(file) => file,
+        // Before it is opened, which would wait for ever where it is a FIFO.
+        match fs::metadata(path) {
+            Ok(found) if found.is_file() => {}
+            Ok(_) => return Err(Unusable::NoFile),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
-        };
+        }
+        let file = File::open(path)?;
         let mut json = BufReader::with_capacity(64 << 10, GzDecoder::new(BufReader::new(file)).take(MAX));
         let saved: Self = serde_json::from_reader(&mut json)?;
         // The checksum stands behind the last byte.
@@ -128,8 +135,7 @@ impl Saved {
             let _ = fs::remove_file(&temporary);
             return written;
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
+        File::open(folder(path))?.sync_all()?;
         written
     }
 
@@ -142,6 +148,28 @@ impl Saved {
         file.sync_all()?;
         Ok(file.metadata()?.len())
     }
+}
+
+/// Whether there can be a state file at `path`: a mistake in the flag is told at the start, not at the first save. A
+/// folder that cannot be written is none: an agent on a full or read-only disk still serves what the logs say.
+pub(crate) fn check(path: &Path) -> Result<(), ConfigError> {
+    let (folder, shown) = (folder(path), path.display());
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return Err(ConfigError::new(format_args!(
+            "--state.file={shown}: there is no directory {folder}; make it (systemd: StateDirectory=), or leave the state \
+             file out with --state.file="
+        )));
+    }
+    if path.is_dir() {
+        return Err(ConfigError::new(format_args!("--state.file={shown}: this is a directory; name a file in it")));
+    }
+    Ok(())
+}
+
+/// Where a state file is.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -173,6 +201,16 @@ mod tests {
             }
             fs::write(&path, &good[..at]).unwrap();
             assert!(Saved::load(&path).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [folder.path(), &fifo] {
+            assert_eq!(Saved::load(path).unwrap_err().to_string(), "it is no regular file");
         }
     }
 

@@ -33,6 +33,8 @@ fn bad_flags_are_refused_with_a_reason() {
         ("--detail.allow-users=ops", "user `ops` is allowed, but the web config has no such user"),
         ("--detail.allow-client-names=proxy", "names of client certificates are allowed, but none are verified"),
         ("--web.max-requests=0", "0 is not in 1..=65535"),
+        (&format!("--state.file={}/none/state", folder.path().display()), "/none; make it (systemd: StateDirectory=)"),
+        (&format!("--state.file={}", folder.path().display()), "this is a directory; name a file in it"),
         (&format!("--web.config.file={}", web_config.display()), "tls_sever_config"),
     ] {
         let (code, stderr) = refused(&[flag]);

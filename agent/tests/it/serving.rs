@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use checkscript_agent::App;
@@ -164,6 +165,24 @@ async fn every_page_and_nothing_else() {
     assert!(text.contains(r#"checkscript_perfdata{check="disk",label="used",unit="ratio"} 0.41"#), "{text}");
     assert!(text.contains(r#"checkscript_perfdata_skipped{check="disk"} 1"#), "{text}");
     agent.stopped().await;
+}
+
+#[tokio::test]
+async fn stopped_while_it_reads_the_logs_it_does_not_become_ready() {
+    let folder = folder_with(&[result("disk", 0, "OK")]);
+    let [log, state, said] = ["log", "state", "said"].map(|name| folder.path().join(name));
+    let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(fs::File::create(&said).unwrap())).finish();
+    let _said = tracing::subscriber::set_default(subscriber);
+    let flags = [format!("--check.log={}", log.display()), format!("--state.file={}", state.display())];
+    let own = ["checkscript-agent", "--web.listen-address=127.0.0.1:0"].map(str::to_owned);
+    let flags = Flags::try_parse_from(own.iter().chain(&flags)).unwrap();
+    let app = App::new(service::build_info!(), &flags).unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    app.run(stop).await.unwrap();
+    assert!(state.exists(), "what was read is saved");
+    let said = fs::read_to_string(&said).unwrap();
+    assert!(said.contains("the state comes from the logs") && !said.contains("Ready"), "{said}");
 }
 
 #[tokio::test]
