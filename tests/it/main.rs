@@ -8,6 +8,7 @@ mod following;
 mod pair;
 mod restarts;
 mod rotation;
+mod scraping;
 mod tls;
 mod transparency;
 

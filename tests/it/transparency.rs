@@ -37,10 +37,14 @@ async fn promtool_finds_no_fault_in_our_metrics() {
     let (stack, _data) = stack().await;
     for part in [Part::Agent, Part::Proxy] {
         let page = e2e::get_text(&format!("{}/metrics", stack.url(part))).await.unwrap();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), page).unwrap();
-        let input = std::fs::File::open(file.path()).unwrap();
-        let checked = Command::new(tool("promtool")).args(["check", "metrics"]).stdin(input).output().unwrap();
-        assert!(checked.status.success(), "{}: {}", part.name(), String::from_utf8_lossy(&checked.stderr));
+        promtool_finds_no_fault_in(part.name(), &page);
     }
+}
+
+pub(crate) fn promtool_finds_no_fault_in(name: &str, page: &str) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), page).unwrap();
+    let input = std::fs::File::open(file.path()).unwrap();
+    let checked = Command::new(tool("promtool")).args(["check", "metrics"]).stdin(input).output().unwrap();
+    assert!(checked.status.success(), "{name}: {}", String::from_utf8_lossy(&checked.stderr));
 }
