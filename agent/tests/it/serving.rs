@@ -38,7 +38,9 @@ impl Agent {
     }
 
     pub(crate) async fn get(&self, path: &str, accept: &str) -> (StatusCode, String) {
-        let client = fleet_client(&ClientOptions::new(service::build_info!())).unwrap();
+        // The first answer comes when the log is read, which takes as long as a busy machine lets it.
+        let options = ClientOptions { timeout: Duration::from_secs(60), ..ClientOptions::new(service::build_info!()) };
+        let client = fleet_client(&options).unwrap();
         let response = client.get(format!("{}{path}", self.base)).header("Accept", accept).send().await.unwrap();
         let status = response.status();
         let body = service::http::read_limited(response, 8 << 20).await.unwrap();
@@ -60,7 +62,7 @@ impl Agent {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap()
+        tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap()
     }
 
     fn path(&self, name: &str) -> PathBuf {
