@@ -9,7 +9,8 @@ use crate::world::{Proxy, alert, closed_port, config};
 #[tokio::test]
 async fn the_alert_says_in_words_why_there_is_no_detail() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
-    let limits = "hold: 20s\nfetch: {timeout: 300ms, max_response_bytes: 100000}";
+    let impatient = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 300ms}"));
+    let limits = "hold: 20s\nfetch: {timeout: 20s, max_response_bytes: 100000}";
     let proxy = Proxy::start(&config(&[alertmanager.address], limits));
     for (check, says) in [
         ("hung", "did not answer in time"),
@@ -23,7 +24,8 @@ async fn the_alert_says_in_words_why_there_is_no_detail() {
         ("endless", "answered with more than 100000 bytes"),
         ("bomb", "answered with something else than a check result"),
     ] {
-        proxy.post(&json!([alert(check, node.address)])).await;
+        let asked = if says == "did not answer in time" { &impatient } else { &proxy };
+        asked.post(&json!([alert(check, node.address)])).await;
         let taken = alertmanager.next().await;
         let error = taken["annotations"]["detail_error"].as_str().unwrap();
         assert!(error.contains(says) && error.contains(&node.address.to_string()), "{check}: {error}");
