@@ -1,8 +1,9 @@
 //! Everything the agent tells of itself: each event counts and, where somebody should know, logs, once.
 
 mod losses;
+mod names;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +18,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use self::losses::Losses;
+use self::names::Names;
 use crate::follow::{Polling, Rotation};
 use crate::store::Gone;
 
 type Label = Vec<(&'static str, String)>;
-
-/// So many names of files that have another name are told.
-const MAX_TOLD_SAME: usize = 1000;
 
 /// The agent's counters and gauges. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +67,7 @@ struct Metrics {
     state_written: Gauge,
     /// What was said of each log last, so that it is said once.
     told: Mutex<HashMap<PathBuf, Told>>,
-    told_same: Mutex<HashSet<PathBuf>>,
+    names: Names,
     told_invalid: AtomicBool,
     told_too_long: AtomicBool,
     told_dropped: AtomicBool,
@@ -249,11 +248,6 @@ impl Events {
         tracing::debug!(path = %path.display(), "Log {} was {word}", path.display());
     }
 
-    /// A result was read that is not newer than what is known from another log, or from before a gap.
-    pub(crate) fn line_superseded(&self) {
-        self.count_line(Kind::Superseded);
-    }
-
     /// A result's check is excluded by flags.
     pub(crate) fn line_excluded(&self) {
         self.count_line(Kind::Excluded);
@@ -315,32 +309,6 @@ impl Events {
         self.0.behind.get_or_create(&label).set(behind as i64);
         if let Some(modified) = modified {
             self.0.modified.get_or_create(&label).set(modified);
-        }
-    }
-
-    /// A log that a glob had found has been missing for a while.
-    pub(crate) fn log_gone(&self, path: &Path) {
-        self.stop_telling(path);
-        tracing::info!(path = %path.display(), "Log {} was deleted", path.display());
-    }
-
-    /// A log that a glob had found is a rotated file of another one, and read with that from now on.
-    pub(crate) fn log_taken(&self, path: &Path, by: &Path) {
-        self.stop_telling(path);
-        tracing::info!(path = %path.display(), "Log {} is read with {}, of which it is a rotated file", path.display(), by.display());
-    }
-
-    /// A log is the same file as another one that is followed.
-    pub(crate) fn log_same(&self, path: &Path, followed: &Path) {
-        self.stop_telling(path);
-        let mut told = self.0.told_same.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < MAX_TOLD_SAME && told.insert(path.to_owned()) {
-            tracing::warn!(
-                path = %path.display(),
-                "Log {} is not followed: it is the same file as {}, which is",
-                path.display(),
-                followed.display()
-            );
         }
     }
 

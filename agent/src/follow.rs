@@ -42,6 +42,9 @@ pub trait Sink {
 
     /// The place where `log` was read up to is gone; lines that were read before may follow.
     fn gap(&mut self, log: &Arc<Path>);
+
+    /// `log` is read to its end as it is now.
+    fn caught_up(&mut self, log: &Arc<Path>);
 }
 
 /// Follows every log that its patterns name.
@@ -80,7 +83,11 @@ impl Follower {
                     sink.gap(log);
                 }
             });
-            more |= matches!(&looked, Ok(file::Looked { more: true, .. }));
+            match &looked {
+                Ok(file::Looked { more: true, .. }) => more = true,
+                Ok(_) => sink.caught_up(log),
+                Err(_) => {}
+            }
             report(events, file, looked);
         }
         more
@@ -165,6 +172,8 @@ mod tests {
         fn gap(&mut self, log: &Arc<Path>) {
             self.line(log, b"GAP");
         }
+
+        fn caught_up(&mut self, _: &Arc<Path>) {}
     }
 
     impl World {

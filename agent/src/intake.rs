@@ -8,7 +8,7 @@
 //! is defined may be silent.
 //!
 //! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. A result
-//! from another log than the one before it counts only if it was logged later.
+//! from another log than the one before it counts only if it was logged later, by a clock that was not ahead.
 //!
 //! A check belongs to one client, the first that is seen with it; equally named checks of others are counted and passed over.
 
@@ -51,6 +51,10 @@ impl Sink for Intake {
 
     fn gap(&mut self, log: &Arc<Path>) {
         self.fold.logs.gap(log);
+    }
+
+    fn caught_up(&mut self, log: &Arc<Path>) {
+        self.fold.logs.caught_up(log);
     }
 }
 
@@ -272,6 +276,35 @@ mod tests {
         node.take("b.log", &[100, 101, 102].map(|second| of("web-2", &line("disk", second, "", 2))));
         let disk = node.state("disk");
         assert_eq!((disk.latest().client(), disk.occurrences()), ("web-2", 3));
+    }
+
+    #[test]
+    fn after_a_gap_what_is_appended_to_a_log_that_was_read_counts_whatever_the_clock_did() {
+        let mut node = Node::new(WIDE, Select::default());
+        let log: Arc<Path> = Arc::from(Path::new("log"));
+        node.take("log", &[line("a", 20, "", 1)]);
+        node.intake.gap(&log);
+        node.take("log", &[line("a", 10, "", 1), line("a", 20, "", 1)]);
+        assert_eq!(node.state("a").occurrences(), 1);
+        node.intake.caught_up(&log);
+        node.take("log", &[line("a", 11, "", 1), line("a", 12, "", 1)]);
+        assert_eq!(node.state("a").occurrences(), 3);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_hides_no_result_that_came_after_it() {
+        let now = Timestamp::now().duration_since(at(0)).as_secs();
+        let ahead = now + 9 * 3600;
+        for log in ["log", "other"] {
+            let mut node = Node::new(WIDE, Select::default());
+            node.take("log", &[line("a", ahead, "", 0)]);
+            node.intake.gap(&Arc::from(Path::new("log")));
+            node.take(log, &[line("a", now, "", 2)]);
+            assert_eq!(node.state("a").latest().exit_code(), 2, "{log}");
+            // A copy of the log is one all the same.
+            node.take("log", &[line("b", ahead, "", 1)]).take("copy", &[line("b", ahead, "", 1)]);
+            assert_eq!(node.state("b").occurrences(), 1, "{log}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::batch::{Batch, KeyRef, Pending};
 use super::clients::{self, Clients};
 use super::gone;
-use super::logs::Logs;
+use super::logs::{Logs, is_old};
 use crate::events::Events;
 use crate::select::Select;
 use crate::store::{Limits, Store, Tracked};
@@ -71,7 +71,7 @@ impl Fold {
             return self.events.line_excluded();
         }
         if !self.logs.take(log, run.logged) {
-            return self.events.line_superseded();
+            return self.events.line_superseded(log);
         }
         if !run.mapped {
             run.status = self.select.status(&run.name, run.exit_map.as_ref(), run.status);
@@ -86,8 +86,8 @@ impl Fold {
         if pending.client != run.client && !passes_to(&run, log, tracked, (&self.logs, &limits)) {
             return self.events.line_foreign(&key.owned(), &run.client, &pending.client);
         }
-        if tracked.log != *log && run.logged <= tracked.state.logged() {
-            return self.events.line_superseded();
+        if tracked.log != *log && is_old(run.logged, tracked.state.logged()) {
+            return self.events.line_superseded(log);
         }
         if !Arc::ptr_eq(&tracked.log, log) {
             tracked.log = Arc::clone(log);

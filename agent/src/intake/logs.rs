@@ -1,16 +1,19 @@
 //! When the last result of each log was logged.
 //!
 //! Within a log order is trusted, whatever the clock did. After a gap (the place up to which the log was read is gone) a result
-//! counts only if it was logged later than the last one before.
+//! counts only if it was logged later than the last one before, until the log is read to its end: what comes then is new.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::stretch::Stretch;
 use crate::state_file::SavedLog;
 use crate::store::{Limits, Tracked};
+
+/// What is stamped that much later than now comes from a clock that was ahead.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// The times of all logs. They are few: looking one after the other over is quicker than hashing paths.
 #[derive(Debug)]
@@ -52,11 +55,16 @@ impl Logs {
     /// Notes a result of `log`; false if it is one from before a gap.
     pub(super) fn take(&mut self, log: &Arc<Path>, logged: Timestamp) -> bool {
         let times = self.times(log);
-        if times.gap && times.last.is_some_and(|last| logged <= last) {
+        if times.gap && times.last.is_some_and(|last| is_old(logged, last)) {
             return false;
         }
         (times.last, times.gap) = (Some(logged), false);
         true
+    }
+
+    /// `log` is read to its end: none of what comes now was read before.
+    pub(super) fn caught_up(&mut self, log: &Arc<Path>) {
+        self.times(log).gap = false;
     }
 
     /// Notes that `log` was written to.
@@ -96,4 +104,11 @@ impl Logs {
         });
         &mut self.0[index].1
     }
+}
+
+/// Whether a result logged at `logged` is no newer than one that was logged at `last`. From a clock that was ahead, `last` says nothing
+/// of results that are not: they would be taken for old ones for as long as it was ahead.
+pub(super) fn is_old(logged: Timestamp, last: Timestamp) -> bool {
+    let is_ahead = |time: Timestamp| time.duration_since(Timestamp::now()) > AHEAD;
+    logged <= last && (is_ahead(logged) || !is_ahead(last))
 }

@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bad_lines;
 mod binary;
+mod clocks;
 mod crash;
 mod history;
 mod model;
