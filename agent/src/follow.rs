@@ -271,6 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn numbered_logs_are_followed_each_and_none_that_was_named_is_taken_for_a_rotated_file() {
+        for patterns in [&["web*.log"][..], &["web.log", "web-2.log"]] {
+            let mut world = World::new(patterns);
+            world.append("web.log", "a");
+            world.append("web-2.log", "b");
+            let seen = world.look();
+            assert!(seen.contains("web.log:a") && seen.contains("web-2.log:b"), "{patterns:?}: {seen}");
+            assert_eq!(world.followed().len(), 2);
+        }
+        let mut world = World::new(&["web.2.log", "web*.log"]);
+        for name in ["web.1.log", "web.2.log"] {
+            world.append(name, "a");
+        }
+        world.look();
+        world.append("web.log", "b");
+        world.look();
+        assert_eq!(world.followed(), ["web.2.log", "web.log"]);
+    }
+
+    #[test]
     fn a_log_whose_folder_does_not_exist_yet_is_waited_for() {
         let mut world = World::new(&["new/log", "newer/lo?"]);
         assert_eq!((world.look(), world.look()), (String::new(), String::new()));

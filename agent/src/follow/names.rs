@@ -90,7 +90,8 @@ impl Names {
             let meant = known.filter(|log| self.patterns.iter().any(|pattern| pattern.matches(log)));
             names.extend(meant.map(Path::to_owned));
         }
-        let is_new = |log: &&PathBuf| !self.logs.iter().any(|known| *known.log == ***log) && !is_rotated(log, &names);
+        let is_new =
+            |log: &&PathBuf| !self.logs.iter().any(|known| *known.log == ***log) && !self.is_passed_over(log, &names);
         let mut new: Vec<_> = names.iter().filter(is_new).collect();
         if !new.is_empty() {
             new.sort_by_cached_key(|log| age(log));
@@ -129,7 +130,9 @@ impl Names {
     /// Rotated files of `log` that were followed by themselves, as a glob had found them while the log was missing, are read with
     /// the log from now on.
     fn take_siblings(&mut self, log: &Path, now: Instant) {
-        let taken: Vec<_> = self.logs.extract_if(.., |followed| is_rotated_of(&followed.log, log)).collect();
+        let is_literal = |path: &Path| self.patterns.iter().any(|pattern| pattern.names(path));
+        let is_taken = |followed: &mut Followed| is_rotated_of(&followed.log, log) && !is_literal(&followed.log);
+        let taken: Vec<_> = self.logs.extract_if(.., is_taken).collect();
         if taken.is_empty() {
             return;
         }
@@ -139,6 +142,17 @@ impl Names {
         if let Some(position) = newest_first.iter().find_map(place) {
             self.places.keep(log, position.clone(), now);
         }
+    }
+
+    /// Whether a glob has found a log's rotated sibling beside the log: it is read with the log. A file that was named itself is
+    /// followed, whatever its name looks like.
+    fn is_passed_over(&self, path: &Path, names: &BTreeSet<PathBuf>) -> bool {
+        let Some(log) = names.iter().find(|log| is_rotated_of(path, log)) else { return false };
+        let is_literal = self.patterns.iter().any(|pattern| pattern.names(path));
+        if !is_literal {
+            self.events.log_passed_over(path, log);
+        }
+        !is_literal
     }
 
     /// Of several names of one file follows the first.
@@ -178,11 +192,6 @@ impl Followed {
             self.missing = Some(Missing { since: now, read });
         }
     }
-}
-
-/// Whether a glob has found a log's rotated sibling beside the log: it is read with the log.
-fn is_rotated(path: &Path, names: &BTreeSet<PathBuf>) -> bool {
-    names.iter().any(|other| is_rotated_of(path, other))
 }
 
 fn is_rotated_of(path: &Path, log: &Path) -> bool {

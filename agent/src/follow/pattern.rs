@@ -64,12 +64,17 @@ impl LogPattern {
         found.filter_map(Result::ok).filter(|path| path.is_file()).collect()
     }
 
+    /// Whether it is `path` itself.
+    pub(super) fn names(&self, path: &Path) -> bool {
+        !self.is_glob() && self.as_path() == path
+    }
+
     /// Whether it means `path`, which need not exist.
     pub(super) fn matches(&self, path: &Path) -> bool {
         let walk = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
         match self.is_glob() {
             true => glob::Pattern::new(&self.0).is_ok_and(|pattern| pattern.matches_path_with(path, walk)),
-            false => Path::new(&self.0) == path,
+            false => self.names(path),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The rotated siblings of a log, newest first.
 //!
 //! `LOG.1`, `LOG.2.gz`, `LOG-20261121`, `LOG-20261121-1795228248.gz`, with an extension kept at the end as well
-//! (`LOG-20261121.log`): what logrotate's options and most other rotators make. Names say the order where they can; times of modification
-//! decide only between files of two naming schemes.
+//! (`LOG-20261121.log`): what logrotate's options and most other rotators make. A number behind `-` or `_` that is no date tells
+//! another log: `web-2.log` is none of `web.log`. Names say the order where they can; times of modification decide only between
+//! files of two naming schemes.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use jiff::civil::Date;
 
 /// How many siblings are looked at; a node that keeps more has not been read for that many rotations.
 const MAX: usize = 100;
@@ -86,8 +89,23 @@ fn parse(added: &str) -> Option<Suffix> {
     }
     match rest.parse() {
         Ok(number) if added.starts_with('.') && rest.len() <= 5 => Some(Suffix::Number(number)),
-        _ => Some(Suffix::Date(rest.to_owned())),
+        _ => is_dated(rest).then(|| Suffix::Date(rest.to_owned())),
     }
+}
+
+/// Whether `text` begins with a year, a month and a day, or is an epoch in seconds or milliseconds.
+fn is_dated(text: &str) -> bool {
+    let is_epoch = matches!(text.len(), 10 | 13) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_epoch || year_month_day(text).is_some_and(|date| Date::new(date.0, date.1, date.2).is_ok())
+}
+
+fn year_month_day(text: &str) -> Option<(i16, i8, i8)> {
+    let apart = |text| str::strip_prefix(text, ['-', '_', '.']).unwrap_or(text);
+    let (year, rest) = text.split_at_checked(4)?;
+    let (month, rest) = apart(rest).split_at_checked(2)?;
+    let (day, _) = apart(rest).split_at_checked(2)?;
+    let year = year.parse().ok().filter(|year| (1970..3000).contains(year))?;
+    Some((year, month.parse().ok()?, day.parse().ok()?))
 }
 
 fn modified(path: &Path) -> SystemTime {
@@ -109,6 +127,18 @@ mod tests {
             ("c.log-20261121", date("20261121")),
             ("c-20261121-1795228248.log.xz", date("20261121-1795228248")),
             ("c.log.20261121", date("20261121")),
+            ("c.log.2026-11-21_12-00-00", date("2026-11-21_12-00-00")),
+            ("c-2026.11.21T12Z.log.gz", date("2026.11.21T12Z")),
+            ("c.log-1795228248", date("1795228248")),
+            ("c_1795228248123.log", date("1795228248123")),
+            ("c-2.log", None),
+            ("c_10.log", None),
+            ("c.log-2", None),
+            ("c-2-20261121.log", None),
+            ("c-10.20.30.40.log", None),
+            ("c-20261321.log", None),
+            ("c-20260230.log", None),
+            ("c-12345678.log", None),
             ("c.log", None),
             ("c.log.gz", None),
             ("c.log.bak", None),
