@@ -7,8 +7,9 @@
 //! it was written to), [`clients`] of those who write them; [`gone`] says which checks are to be dropped, [`pause`] how long one that
 //! is defined may be silent.
 //!
-//! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to checkscript-runner. A result
-//! from another log than the one before it counts only if it was logged later, by a clock that was not ahead.
+//! The same result may stand in two logs: copies of a log, or a check that moves from sensu-client to
+//! checkscript-runner. A result from another log than the one before it counts only if it was logged later, by a clock
+//! that was not ahead.
 //!
 //! A check belongs to one client, the first that is seen with it; equally named checks of others are counted and passed over.
 

@@ -76,8 +76,8 @@ impl Events {
         if self.0.names.superseded.is_first(log) {
             tracing::info!(
                 path = %log.display(),
-                "A result in log {} was passed over: one of the same check that is as new was read before, in another log or \
-                 before a gap; further ones are only counted",
+                "A result in log {} was passed over: one of the same check that is as new was read before, in another \
+                 log or before a gap; further ones are only counted",
                 log.display()
             );
         }

@@ -26,6 +26,8 @@ use super::segment::{Identity, Position, Segment};
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
+    /// What the name means, where it is a symbolic link: there, the file is rotated.
+    target: PathBuf,
     /// Oldest first: the file that has the name, behind those that had it before and are not done yet.
     segments: VecDeque<Segment>,
     /// How far everything is done.
@@ -77,6 +79,7 @@ impl LogFile {
     pub(super) fn new(path: &Path, position: Option<Position>) -> Self {
         Self {
             path: path.to_owned(),
+            target: super::target(path),
             segments: VecDeque::new(),
             position,
             first_look: true,
@@ -87,6 +90,11 @@ impl LogFile {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the file is that has the name.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// How far every line is done; reading can go on there after a restart.
@@ -115,6 +123,7 @@ impl LogFile {
 
     /// Looks whether the name means another file now, and puts what was written since behind what is open.
     fn follow_name(&mut self, out: &mut dyn FnMut(Piece<'_>)) -> io::Result<Looked> {
+        self.target = super::target(&self.path);
         let named = search::named(&self.path)?;
         let exists = named.is_some();
         let nothing = || Looked { exists, ..Looked::default() };
@@ -122,13 +131,13 @@ impl LogFile {
             return Ok(nothing());
         }
         let Some(change) = self.change(named)? else { return Ok(nothing()) };
-        let changed = folder_changed(&self.path);
+        let changed = folder_changed(&self.target);
         if !exists && self.searched.is_some() && self.searched == changed {
             return Ok(nothing());
         }
         let place = self.segments.iter().rev().find_map(Segment::place).or_else(|| self.position.clone());
         // While files are being renamed there is no order to be seen: the next look will do.
-        let Some(found) = search::find(&self.path, place.as_ref())? else { return Ok(nothing()) };
+        let Some(found) = search::find(&self.path, &self.target, place.as_ref())? else { return Ok(nothing()) };
         if !exists && self.waits(&found, place.is_some()) {
             self.searched = changed;
             return Ok(nothing());
@@ -146,8 +155,9 @@ impl LogFile {
     fn waits(&self, found: &Found, place_known: bool) -> bool {
         match (&found.place, self.first_look) {
             (Some(_), first_look) => !first_look && found.newer.is_empty(),
-            // Whether the place is lost, or the file that has it will have the name again, shows when there is one. Where nothing
-            // was read yet there is none to be lost: what is there may be a copy of what the open file held before.
+            // Whether the place is lost, or the file that has it will have the name again, shows when there is one.
+            // Where nothing was read yet there is none to be lost: what is there may be a copy of what the open file
+            // held before.
             (None, _) => place_known,
         }
     }

@@ -144,8 +144,8 @@ impl Names {
         }
     }
 
-    /// Whether a glob has found a log's rotated sibling beside the log: it is read with the log. A file that was named itself is
-    /// followed, whatever its name looks like.
+    /// Whether a glob has found a log's rotated sibling beside the log: it is read with the log. A file that was named
+    /// itself is followed, whatever its name looks like.
     fn is_passed_over(&self, path: &Path, names: &BTreeSet<PathBuf>) -> bool {
         let Some(log) = names.iter().find(|log| is_rotated_of(path, log)) else { return false };
         let is_literal = self.patterns.iter().any(|pattern| pattern.names(path));
@@ -178,6 +178,11 @@ impl Names {
 // === impl Followed ===
 
 impl Followed {
+    /// Its name, and where its file is if that is a symbolic link.
+    pub(super) fn paths(&self) -> [&Path; 2] {
+        [&self.log, self.file.target()]
+    }
+
     fn missing_since(&self) -> Option<Instant> {
         self.missing.as_ref().map(|missing| missing.since)
     }

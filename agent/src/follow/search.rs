@@ -24,11 +24,15 @@ pub(super) struct Found {
     pub(super) unreadable: Vec<(PathBuf, io::Error)>,
 }
 
-/// Looks for `place` among the file `path` and its siblings. None: they were rotated again meanwhile.
-pub(super) fn find(path: &Path, place: Option<&Position>) -> io::Result<Option<Found>> {
+/// Looks for `place` among the file `path` and its siblings, beside `target` where it is a link to that. None: they
+/// were rotated again meanwhile.
+pub(super) fn find(path: &Path, target: &Path, place: Option<&Position>) -> io::Result<Option<Found>> {
     for _ in 0..TRIES {
-        let mut paths = siblings::newest_first(path).or_else(none_if_missing)?;
-        paths.insert(0, path.to_owned());
+        let mut paths = vec![path.to_owned()];
+        paths.extend(siblings::newest_first(target).or_else(none_if_missing)?);
+        if target != path {
+            paths.extend(siblings::newest_first(path).or_else(none_if_missing)?);
+        }
         let found = Search::new(place).over(&paths)?;
         if found.is_some() {
             return Ok(found);
@@ -106,9 +110,10 @@ impl<'a> Search<'a> {
             }
             Err(error) => return Err(error),
         };
-        let is_name = self.seen.is_empty();
-        self.seen.push((path.to_owned(), Some(segment::identity(&metadata))));
-        if !is_name && self.rest == 0 {
+        let (is_name, identity) = (self.seen.is_empty(), Some(segment::identity(&metadata)));
+        let is_seen = self.seen.iter().any(|(_, seen)| *seen == identity);
+        self.seen.push((path.to_owned(), identity));
+        if is_seen || !is_name && self.rest == 0 {
             return Ok(None);
         }
         let segment = Segment::open(path)?;

@@ -1,9 +1,9 @@
 //! The rotated siblings of a log, newest first.
 //!
 //! `LOG.1`, `LOG.2.gz`, `LOG-20261121`, `LOG-20261121-1795228248.gz`, with an extension kept at the end as well
-//! (`LOG-20261121.log`): what logrotate's options and most other rotators make. A number behind `-` or `_` that is no date tells
-//! another log: `web-2.log` is none of `web.log`. Names say the order where they can; times of modification decide only between
-//! files of two naming schemes.
+//! (`LOG-20261121.log`): what logrotate's options and most other rotators make. A number behind `-` or `_` that is no
+//! date tells another log: `web-2.log` is none of `web.log`. Names say the order where they can; times of modification
+//! decide only between files of two naming schemes.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! When the last result of each log was logged.
 //!
-//! Within a log order is trusted, whatever the clock did. After a gap (the place up to which the log was read is gone) a result
-//! counts only if it was logged later than the last one before, until the log is read to its end: what comes then is new.
+//! Within a log order is trusted, whatever the clock did. After a gap (the place up to which the log was read is gone)
+//! a result counts only if it was logged later than the last one before, until the log is read to its end: what comes
+//! then is new.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,8 +107,8 @@ impl Logs {
     }
 }
 
-/// Whether a result logged at `logged` is no newer than one that was logged at `last`. From a clock that was ahead, `last` says nothing
-/// of results that are not: they would be taken for old ones for as long as it was ahead.
+/// Whether a result logged at `logged` is no newer than one that was logged at `last`. From a clock that was ahead,
+/// `last` says nothing of results that are not: they would be taken for old ones for as long as it was ahead.
 pub(super) fn is_old(logged: Timestamp, last: Timestamp) -> bool {
     let is_ahead = |time: Timestamp| time.duration_since(Timestamp::now()) > AHEAD;
     logged <= last && (is_ahead(logged) || !is_ahead(last))

@@ -54,7 +54,7 @@ impl World {
 
 fn status(store: &Store) -> (u64, i64) {
     let state = &store.snapshot()[0];
-    (state.occurrences(), i64::from(state.latest().exit_code()))
+    (state.occurrences(), state.latest().exit_code())
 }
 
 #[test]
