@@ -49,6 +49,8 @@ struct Metrics {
     lines: LineCounters,
     last_result: Gauge<i64, AtomicI64>,
     checks: Gauge,
+    output_bytes: Gauge,
+    outputs_cut: Counter,
     dropped: Counter,
     forgotten: Counter,
     losses: Losses,
@@ -71,6 +73,7 @@ struct Metrics {
     told_invalid: AtomicBool,
     told_too_long: AtomicBool,
     told_dropped: AtomicBool,
+    told_outputs_cut: AtomicBool,
     told_foreign: AtomicBool,
     told_perfdata: AtomicBool,
     told_siblings: AtomicBool,
@@ -144,6 +147,9 @@ impl Events {
         let last_result = "When the newest result was logged, in epoch seconds";
         registry.register("last_result_timestamp_seconds", last_result, metrics.last_result.clone());
         registry.register("checks", "Checks whose state is known", metrics.checks.clone());
+        registry.register("output_bytes", "Bytes of output that are kept of all checks", metrics.output_bytes.clone());
+        let cut = "Checks whose outputs were cut because those of all checks held too much";
+        registry.register("outputs_cut", cut, metrics.outputs_cut.clone());
         let dropped = "Results dropped because too many checks are known";
         registry.register("results_dropped", dropped, metrics.dropped.clone());
         let forgotten = "Checks taken for removed after a long time without results";
@@ -213,9 +219,22 @@ impl Events {
         tracing::info!(check = key.check, source = key.source, "Check {} is forgotten: {reason}", key.check);
     }
 
-    /// So many checks are known now.
-    pub(crate) fn checks_known(&self, count: usize) {
+    /// So many checks are known now, and their outputs hold so much.
+    pub(crate) fn checks_known(&self, count: usize, output_bytes: usize) {
         self.0.checks.set(count as i64);
+        self.0.output_bytes.set(output_bytes as i64);
+    }
+
+    /// The outputs of all checks held more than `most`: those of `cut` checks were cut to `longest` bytes.
+    pub(crate) fn outputs_cut(&self, cut: usize, longest: usize, most: usize) {
+        self.0.outputs_cut.inc_by(cut as u64);
+        if first(&self.0.told_outputs_cut) {
+            tracing::warn!(
+                longest,
+                "The outputs of all checks hold more than {most} bytes: the longest are cut to {longest} bytes; raise \
+                 --detail.total-output-bytes, or lower --detail.output-bytes; further ones are only counted"
+            );
+        }
     }
 
     /// A log was looked at.

@@ -113,6 +113,7 @@ impl Flags {
             forget_after: seconds(self.forget_after),
             forget_any_after: self.forget_any_after.map(seconds),
             history: self.detail.history(),
+            output_bytes: self.detail.total_output_bytes(),
         }
     }
 

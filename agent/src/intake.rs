@@ -1,7 +1,8 @@
 //! Log lines to check states.
 //!
 //! One look at the logs is one batch: runs are folded into copies of the states, the definition of each check is read only from
-//! its last line, and [`Intake::publish`] puts the new states into the store at once. A scrape sees the state between two looks.
+//! its last line, and [`Intake::publish`] puts the new states into the store at once. A scrape sees the state between two looks,
+//! unless lines are so long that a batch has to end before.
 //!
 //! [`fold`] does so, [`batch`] holds what one look has changed, [`logs`] what is known of the times of each log ([`stretch`]: when
 //! it was written to), [`clients`] of those who write them; [`gone`] says which checks are to be dropped, [`pause`] how long one that
@@ -70,7 +71,7 @@ impl Intake {
         (logs, clients): (Vec<SavedLog>, Vec<SavedClient>),
     ) -> Self {
         let (logs, clients) = (Logs::from_saved(logs), Clients::from_saved(clients));
-        let fold = Fold { store, select, events, logs, clients, batch: Batch::default() };
+        let fold = Fold { store, select, events, logs, clients, batch: Batch::default(), changed: false };
         Self { skimmer: Skimmer::default(), fold }
     }
 

@@ -1,5 +1,6 @@
 //! What the agent knows: the state of every check, fed by the [`intake`](crate::intake), read by scrapes and the detail API.
 
+mod outputs;
 mod restore;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,8 @@ pub struct Limits {
     pub forget_any_after: Option<i64>,
     /// How much of each check's past is kept.
     pub history: HistoryLimits,
+    /// Bytes of output kept of all checks together.
+    pub output_bytes: usize,
 }
 
 /// The states of all checks. Shared; every read is a snapshot.
@@ -37,6 +40,8 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Known {
     checks: BTreeMap<CheckKey, Tracked>,
+    /// What the outputs of all checks hold.
+    output_bytes: usize,
     /// By the client's name. A log has one client, a few where several logs are followed.
     clients: HashMap<String, Arc<Object>>,
 }
@@ -74,24 +79,34 @@ impl Store {
         self.limits
     }
 
-    /// Puts new states in the place of old ones.
+    /// Puts new states in the place of old ones. Where all outputs together hold too much, the longest are cut.
     pub fn publish(&self, checks: Vec<(CheckKey, Tracked)>) {
         let mut known = self.write();
-        known.checks.extend(checks);
-        self.events.checks_known(known.checks.len());
+        for (key, tracked) in checks {
+            known.put(key, tracked);
+        }
+        let most = self.limits.output_bytes;
+        if known.output_bytes > most {
+            // A bit more than has to be, so that it is not each time one comes.
+            let (longest, cut) = outputs::cut(&mut known.checks, most / 4 * 3, &self.limits.history);
+            known.output_bytes = known.checks.values().map(Tracked::output_bytes).sum();
+            self.events.outputs_cut(cut, longest, most);
+        }
+        self.events.checks_known(known.checks.len(), known.output_bytes);
     }
 
     /// Drops the checks that are `gone`.
     pub fn forget(&self, gone: impl Fn(&Tracked) -> Option<Gone>) {
-        let mut known = self.write();
-        known.checks.retain(|key, tracked| {
+        let Known { checks, output_bytes, .. } = &mut *self.write();
+        checks.retain(|key, tracked| {
             let gone = gone(tracked);
             if let Some(why) = gone {
                 self.events.check_forgotten(key, why);
+                *output_bytes -= tracked.output_bytes();
             }
             gone.is_none()
         });
-        self.events.checks_known(known.checks.len());
+        self.events.checks_known(checks.len(), *output_bytes);
     }
 
     /// The states at this moment, in the order of their keys.
@@ -138,6 +153,25 @@ impl Store {
     }
 }
 
+// === impl Known ===
+
+impl Known {
+    fn put(&mut self, key: CheckKey, tracked: Tracked) {
+        self.output_bytes += tracked.output_bytes();
+        if let Some(old) = self.checks.insert(key, tracked) {
+            self.output_bytes -= old.output_bytes();
+        }
+    }
+}
+
+// === impl Tracked ===
+
+impl Tracked {
+    fn output_bytes(&self) -> usize {
+        self.state.output_bytes(usize::MAX)
+    }
+}
+
 impl Checks for Store {
     async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
         let known = self.read();
@@ -170,11 +204,12 @@ fn labels(result: &CheckResult) -> Labels {
 #[cfg(test)]
 pub(crate) mod tests {
     use check_result::log::{Line, read_line};
+    use prometheus_client::registry::Registry;
 
     use super::*;
 
     pub(crate) const LIMITS: Limits =
-        Limits { checks: 2, forget_after: 1_000_000, forget_any_after: None, history: HISTORY };
+        Limits { checks: 2, forget_after: 1_000_000, forget_any_after: None, history: HISTORY, output_bytes: 1000 };
     const HISTORY: HistoryLimits =
         HistoryLimits { results: 3, changes: 3, output_bytes: 100, latest_output_bytes: 100 };
 
@@ -195,9 +230,13 @@ pub(crate) mod tests {
     }
 
     pub(super) fn tracked(line: &str) -> (CheckKey, Tracked) {
+        tracked_within(line, &HISTORY)
+    }
+
+    fn tracked_within(line: &str, limits: &HistoryLimits) -> (CheckKey, Tracked) {
         let Line::Result(logged) = read_line(line.as_bytes()) else { panic!("no result: {line}") };
         let (key, alive) = (logged.result.key(), logged.logged);
-        let state = Arc::new(CheckState::new(logged, &HISTORY));
+        let state = Arc::new(CheckState::new(logged, limits));
         (key, Tracked { state, log: Arc::from(Path::new("log")), alive })
     }
 
@@ -207,6 +246,40 @@ pub(crate) mod tests {
             checks.iter().map(|(name, more)| tracked(&line(name, 0, more, i64::from(*name == "failing")))).collect(),
         );
         store
+    }
+
+    #[test]
+    fn the_longest_outputs_give_way_where_all_together_are_too_long() {
+        let mut registry = Registry::default();
+        let history = HistoryLimits { latest_output_bytes: 10_000, ..HISTORY };
+        let limits = Limits { checks: 9, output_bytes: 4_000, history, ..LIMITS };
+        let store = Store::new(limits, Events::new(&mut registry));
+        let long = |length: usize| {
+            let output = format!("\"{}\"", "x".repeat(length));
+            tracked_within(&line("long", 0, "", 2).replace("\"x\"", &output), &history)
+        };
+        let others = ["a", "b", "c"].map(|name| tracked(&line(name, 0, "", 0)));
+        store.publish(others.into_iter().chain([long(3_500)]).collect());
+        let shown = |registry: &Registry, names: [&str; 2]| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+            let value =
+                |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<usize>().ok());
+            names.map(|name| value(&format!("checkscript_agent_{name}")).unwrap())
+        };
+        let (held, cut) = ("output_bytes", "outputs_cut_total");
+        // The history has 100 bytes of the long one, and what says that it was cut.
+        let [before, none] = shown(&registry, [held, cut]);
+        assert_eq!((before, none), (3_500 + 100 + "\n[output cut: 100 of 3500 bytes kept]\n".len() + 6, 0));
+        store.publish(vec![long(5_000)]);
+        let long = store.snapshot().into_iter().find(|state| state.latest().name() == "long").unwrap();
+        let output = long.latest().output();
+        assert!(output.ends_with("x\n[output cut: 2500 of 5000 bytes kept]\n"), "{output}");
+        let [after, one] = shown(&registry, [held, cut]);
+        assert_eq!((after, one), (store.snapshot().iter().map(|state| state.output_bytes(usize::MAX)).sum(), 1));
+        assert_eq!(store.snapshot()[0].latest().output(), "x");
+        store.forget(|_| Some(Gone::Silent));
+        assert_eq!(shown(&registry, [held, cut]), [0, 1]);
     }
 
     #[test]

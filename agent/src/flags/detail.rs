@@ -29,6 +29,10 @@ pub struct DetailFlags {
     #[arg(long = "detail.output-bytes", value_name = "BYTES", default_value_t = 1 << 20, value_parser = bytes())]
     output: u64,
 
+    /// Bytes of output kept of all checks together, histories included; where they are more, the longest are cut
+    #[arg(long = "detail.total-output-bytes", value_name = "BYTES", default_value_t = 32 << 20)]
+    total_output: u64,
+
     /// Users of the web config that may read pages and the detail API, and nobody else but --detail.allow-client-names
     /// [default: everybody whom the web config lets in]
     #[arg(long = "detail.allow-users", value_name = "NAME,...", value_delimiter = ',', value_parser = name)]
@@ -46,13 +50,16 @@ pub struct DetailFlags {
 
 impl DetailFlags {
     pub(crate) fn history(&self) -> HistoryLimits {
-        let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
         HistoryLimits {
             results: size(self.results),
             changes: size(self.changes),
             output_bytes: size(self.history_output),
             latest_output_bytes: size(self.output),
         }
+    }
+
+    pub(crate) fn total_output_bytes(&self) -> usize {
+        size(self.total_output)
     }
 
     pub(crate) fn allowed(&self) -> Allowed {
@@ -62,6 +69,10 @@ impl DetailFlags {
     pub(crate) fn max_requests(&self) -> usize {
         usize::from(self.max_requests)
     }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn entries() -> clap::builder::RangedU64ValueParser<u64> {

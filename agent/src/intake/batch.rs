@@ -12,6 +12,8 @@ pub(super) struct Batch {
     checks: IndexMap<CheckKey, Pending, RandomState>,
     /// Those that the store does not know.
     new: usize,
+    /// Bytes, about.
+    held: usize,
 }
 
 /// A check on its way into the store.
@@ -43,6 +45,16 @@ impl Batch {
         self.new
     }
 
+    /// How many bytes of lines and outputs it holds, about.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// It holds so many bytes more.
+    pub(super) fn grew(&mut self, bytes: usize) {
+        self.held += bytes;
+    }
+
     /// The check's entry, from the store if it is not here yet; none if nobody knows the check.
     pub(super) fn pending(&mut self, key: &KeyRef<'_>, store: &Store) -> Option<&mut Pending> {
         let index = match self.checks.get_index_of(key) {
@@ -50,6 +62,8 @@ impl Batch {
             None => {
                 let key = key.owned();
                 let tracked = store.tracked(&key)?;
+                // What is changed is a copy.
+                self.held += tracked.state.latest().output().len();
                 self.checks.insert_full(key, Pending::new(tracked)).0
             }
         };
@@ -58,6 +72,7 @@ impl Batch {
 
     /// Adds a check that nobody knows.
     pub(super) fn insert_new(&mut self, key: CheckKey, tracked: Tracked) {
+        self.held += tracked.state.latest().output().len();
         self.checks.insert(key, Pending::new(tracked));
         self.new += 1;
     }
@@ -74,6 +89,14 @@ impl Pending {
     fn new(tracked: Tracked) -> Self {
         let client = tracked.state.latest().client().to_owned();
         Self { tracked, client, line: Vec::new() }
+    }
+
+    /// Keeps the line of the last run; how many bytes more are held.
+    pub(super) fn hold(&mut self, line: &[u8]) -> usize {
+        let before = self.line.capacity();
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        self.line.capacity() - before
     }
 }
 

@@ -24,7 +24,12 @@ pub(super) struct Fold {
     pub(super) logs: Logs,
     pub(super) clients: Clients,
     pub(super) batch: Batch,
+    /// Whether anything was made visible since somebody asked.
+    pub(super) changed: bool,
 }
+
+/// Bytes of lines and outputs that are held back until a look is over; more are made visible before.
+const MOST_HELD: usize = 8 << 20;
 
 // === impl Fold ===
 
@@ -37,11 +42,19 @@ impl Fold {
             Skimmed::Other => self.events.line_other(),
             Skimmed::Unclear => records(line).for_each(|record| self.take_record(log, record)),
         }
+        if self.batch.held() > MOST_HELD {
+            self.flush();
+        }
     }
 
-    /// Makes the batch visible; true if anything changed.
+    /// Makes the batch visible; true if anything changed since this was last asked.
     pub(super) fn publish(&mut self) -> bool {
-        let changed = !self.batch.is_empty();
+        self.flush();
+        std::mem::take(&mut self.changed)
+    }
+
+    fn flush(&mut self) {
+        self.changed |= !self.batch.is_empty();
         let (limits, select) = (self.store.limits(), &self.select);
         let settled = self.batch.take().map(|(key, Pending { mut tracked, line, .. })| {
             if let Some(result) = read_result(&line, select, &self.events) {
@@ -50,7 +63,6 @@ impl Fold {
             (key, tracked)
         });
         self.store.publish(settled.collect());
-        changed
     }
 
     fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {
@@ -97,8 +109,8 @@ impl Fold {
         if pending.client != run.client {
             pending.client = run.client.clone().into_owned();
         }
-        pending.line.clear();
-        pending.line.extend_from_slice(line);
+        let grown = pending.hold(line);
+        self.batch.grew(grown);
         self.events.line_result(run.logged);
     }
 

@@ -1,14 +1,21 @@
 //! One result of one check.
 
+mod cut;
+
 use std::borrow::Cow;
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::cut::{bounded, bounded_len, truncated};
 use crate::{ExitMap, Object, Status};
 
 /// Where the command's own status is, once another has taken its place.
 const EXIT_STATUS: &str = "exit_status";
+const OUTPUT: &str = "output";
+/// Where sensu-client puts the outcomes of hooks, by what they are for.
+const HOOKS: &str = "hooks";
 /// Sensu's type of checks whose output is measurements.
 pub(crate) const METRIC: &str = "metric";
 /// The `truncate_output_length` of a definition that has none.
@@ -214,12 +221,28 @@ impl CheckResult {
         }
     }
 
-    /// Cuts the output to at most `max` bytes on a character boundary and says so in a last line; true if it did.
+    /// Cuts the output, and those of hooks, to at most `max` bytes each on a character boundary and says so in a last line; true
+    /// if it did.
     pub fn bound_output(&mut self, max: usize) -> bool {
-        let Some(Value::String(output)) = self.check.get_mut("output") else { return false };
-        let Cow::Owned(bounded) = bounded(output, max) else { return false };
-        *output = bounded;
-        true
+        let mut any = false;
+        for (name, value) in &mut self.check {
+            match (&**name, value) {
+                (OUTPUT, output) => any |= bound(output, max),
+                (HOOKS, Value::Object(hooks)) => {
+                    for output in hooks.values_mut().filter_map(|hook| hook.get_mut(OUTPUT)) {
+                        any |= bound(output, max);
+                    }
+                }
+                _ => {}
+            }
+        }
+        any
+    }
+
+    /// The output, and those of hooks.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = &str> {
+        let hooks = self.check.get(HOOKS).and_then(Value::as_object).into_iter().flat_map(Object::values);
+        iter::once(self.output()).chain(hooks.filter_map(|hook| hook.get(OUTPUT)?.as_str()))
     }
 
     /// The length of the first line that sensu-server kept of the output when it stored a result (`truncate_check_output` in
@@ -240,27 +263,17 @@ impl CheckResult {
     }
 }
 
+/// Cuts a string; true if it did.
+fn bound(output: &mut Value, max: usize) -> bool {
+    let Value::String(output) = output else { return false };
+    let Cow::Owned(bounded) = bounded(output, max) else { return false };
+    *output = bounded;
+    true
+}
+
 /// Whether `exit_map` has made `status` of the command's own status.
 pub(crate) fn is_mapped(exit_map: Option<&ExitMap>, own: Option<i64>, status: i64) -> bool {
     exit_map.zip(own).is_some_and(|(exit_map, own)| exit_map.apply(own) == status)
-}
-
-/// `output` cut to at most `max` bytes on a character boundary, with a last line that says so.
-pub(crate) fn bounded(output: &str, max: usize) -> Cow<'_, str> {
-    if output.len() <= max {
-        return Cow::Borrowed(output);
-    }
-    let (kept, whole) = (output.floor_char_boundary(max), output.len());
-    Cow::Owned(format!("{}\n[output cut: {kept} of {whole} bytes kept]\n", &output[..kept]))
-}
-
-/// `output` up to its first line's character `length`, counted from 0 as sensu-server does, with a line `...` if that is not all.
-pub(crate) fn truncated(output: &str, length: u64) -> Cow<'_, str> {
-    let whole = output.trim_end_matches('\n');
-    let line = whole.split('\n').next().unwrap_or_default();
-    let end = usize::try_from(length).ok().and_then(|length| line.char_indices().nth(length.checked_add(1)?));
-    let kept = &line[..end.map_or(line.len(), |(end, _)| end)];
-    if kept.len() < whole.len() { Cow::Owned(format!("{kept}\n...")) } else { Cow::Borrowed(kept) }
 }
 
 #[cfg(test)]
@@ -356,5 +369,19 @@ mod tests {
         assert!(!long.bound_output(9));
         assert!(long.bound_output(8));
         assert_eq!(long.output(), "日本\n[output cut: 6 of 9 bytes kept]\n");
+        // Cut further, and not again where it fits.
+        assert!(!long.bound_output(6));
+        assert!(long.bound_output(5));
+        assert_eq!(long.output(), "日\n[output cut: 3 of 9 bytes kept]\n");
+    }
+
+    #[test]
+    fn outputs_of_hooks_are_outputs() {
+        let mut check = result(json!({"name": "a", "output": "x", "status": 1, "hooks": {
+            "warning": {"command": "ps", "output": "1234", "status": 0}, "odd": 1, "non-zero": {"output": 7}}}));
+        let check = check.as_mut().unwrap();
+        assert_eq!(check.outputs().collect::<Vec<_>>(), ["x", "1234"]);
+        assert!(check.bound_output(3));
+        assert_eq!(check.check()["hooks"]["warning"]["output"], "123\n[output cut: 3 of 4 bytes kept]\n");
     }
 }

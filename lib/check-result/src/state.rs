@@ -13,6 +13,7 @@ use self::history::History;
 use crate::flap::Flap;
 use crate::log::{LoggedResult, Run};
 use crate::perfdata::{self, Measured};
+use crate::result::bounded_len;
 use crate::{CheckResult, Status};
 
 /// How much of a check's past is kept.
@@ -98,6 +99,12 @@ impl CheckState {
     pub fn bound(&mut self, limits: &HistoryLimits) {
         self.history = std::mem::take(&mut self.history).bounded(limits);
         self.bound_latest(limits);
+    }
+
+    /// Bytes of all outputs that are kept, were each at most `most` bytes long.
+    pub fn output_bytes(&self, most: usize) -> usize {
+        let outputs = self.latest.outputs().chain(self.history.outputs());
+        outputs.map(|output| bounded_len(output, most)).sum()
     }
 
     fn bound_latest(&mut self, limits: &HistoryLimits) {
@@ -222,6 +229,19 @@ mod tests {
             [(7, "out\n[output cut: 3 of 8 bytes kept]\n"), (2, "out\n[output cut: 3 of 8 bytes kept]\n")]
         );
         assert_eq!(read.occurrences(), 6);
+    }
+
+    #[test]
+    fn outputs_are_counted_once_as_they_are_kept() {
+        let mut state = fold(&[0, 0]);
+        // "output 1", and in the history that and "output 0".
+        assert_eq!((state.output_bytes(usize::MAX), state.output_bytes(8)), (24, 24));
+        let same = logged(1, 0);
+        state.apply(same, &LIMITS);
+        assert_eq!(state.output_bytes(usize::MAX), 24);
+        let within = state.output_bytes(5);
+        state.bound(&HistoryLimits { output_bytes: 5, latest_output_bytes: 5, ..LIMITS });
+        assert!(state.output_bytes(usize::MAX) > 24 && within <= 24, "what says that it was cut is longer here");
     }
 
     #[test]

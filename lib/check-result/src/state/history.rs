@@ -62,6 +62,16 @@ impl History {
         self.results.iter().chain(&self.changes)
     }
 
+    /// The outputs, each once.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &str> {
+        let before = std::iter::once(None).chain(self.iter().map(Some));
+        let is_shared = |before: Option<&HistoryEntry>, entry: &HistoryEntry| {
+            before.is_some_and(|before| Arc::ptr_eq(&before.output, &entry.output))
+        };
+        let own = move |(entry, before): (_, _)| (!is_shared(before, entry)).then_some(&*entry.output);
+        self.iter().zip(before).filter_map(own)
+    }
+
     fn remember(&mut self, entry: HistoryEntry, limits: &HistoryLimits) {
         self.grow(limits);
         self.results.push_front(entry);
