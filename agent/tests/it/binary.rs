@@ -3,7 +3,9 @@
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::serving::result;
 
 fn agent(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_checkscript-agent"));
@@ -124,9 +126,34 @@ fn a_line_of_100_megabytes_is_passed_over_in_little_memory() {
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.contains("more than 16777216 bytes was skipped")), "it does not say so");
     assert!(lines.any(|line| line.contains("A log line was skipped")), "it does not say so");
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let peak = peak_of(&process);
     process.kill().unwrap();
     process.wait().unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
-    assert!(peak.parse::<u64>().unwrap() < 100 << 10, "{peak} kB");
+    assert!(peak < 100 << 10, "{peak} kB");
+}
+
+/// The most memory that the process had so far, in kB.
+fn peak_of(process: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn long_outputs_of_many_checks_take_no_more_memory_than_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let long = "x".repeat(2 << 20);
+    let results: Vec<_> = (0..48).map(|number| result(&format!("check-{number}"), 2, &long)).collect();
+    std::fs::write(&path, results.concat()).unwrap();
+    let (log, total) = (format!("--check.log={}", path.display()), "--detail.total-output-bytes=8388608");
+    let arguments = [&*log, total, "--state.file=", "--web.listen-address=127.0.0.1:0"];
+    let mut process = agent(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("hold more than 8388608 bytes")), "it does not say so");
+    assert!(lines.any(|line| line.contains("msg=Ready")), "it never is ready");
+    let peak = peak_of(&process);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(peak < 64 << 10, "{peak} kB");
 }
