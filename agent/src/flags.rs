@@ -106,7 +106,8 @@ impl Flags {
         }
     }
 
-    pub(crate) fn limits(&self) -> Limits {
+    /// How much is kept, and for how long.
+    pub fn limits(&self) -> Limits {
         let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         Limits {
             checks: self.limit,

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use check_result::HistoryLimits;
 use checkscript_agent::events::Events;
 use checkscript_agent::flags::Flags;
 use checkscript_agent::reader::Reader;
@@ -30,8 +29,7 @@ impl World {
         let [log, state] = ["log", "state"].map(|name| self.path(name));
         let (log, state) = (log.to_str().unwrap(), state.to_str().unwrap());
         let flags = Flags::try_parse_from(["agent", "--check.log", log, "--state.file", state]).unwrap();
-        let limits =
-            Limits { checks: 10, forget_after: i64::MAX, forget_any_after: None, history: HistoryLimits::default() };
+        let limits = Limits { forget_after: i64::MAX, ..flags.limits() };
         let store = Arc::new(Store::new(limits, Events::default()));
         let mut reader = Reader::new(&flags, Arc::clone(&store), Events::default()).unwrap();
         while reader.look() {}

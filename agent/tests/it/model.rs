@@ -95,8 +95,7 @@ impl World {
         let (log, state) = (log.to_str().unwrap(), state.to_str().unwrap());
         let flags = Flags::try_parse_from(["agent", "--check.log", log, "--state.file", state]).unwrap();
         let history = HistoryLimits { results: 100_000, ..HistoryLimits::default() };
-        let limits =
-            Limits { checks: 10, forget_after: i64::MAX, forget_any_after: None, history, output_bytes: usize::MAX };
+        let limits = Limits { forget_after: i64::MAX, history, ..flags.limits() };
         let store = Arc::new(Store::new(limits, Events::default()));
         self.agent = Some((Reader::new(&flags, Arc::clone(&store), Events::default()).unwrap(), store));
     }
