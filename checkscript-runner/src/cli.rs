@@ -275,6 +275,7 @@ mod tests {
         assert_eq!(levels, want);
     }
 
+    /// A47.
     #[test]
     fn long_names_repetition_and_levels() {
         let given = options("r --config a --config b --config_dir x --validate --print_config --log l");

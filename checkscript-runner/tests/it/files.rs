@@ -25,6 +25,17 @@ fn told(lines: &[Value], file: &str) -> Vec<(String, String)> {
     of_file.map(|line| (text(&line["level"]), text(&line["message"]))).collect()
 }
 
+/// A45.
+#[test]
+fn bytes_that_are_no_utf_8_become_replacement_characters_also_beside_tokens() {
+    let runner = ticking();
+    let definition = b"{\"checks\": {\"tick\": {\"command\": \"echo :::name:::\xff:::none|caf\xe9:::\"}}}";
+    fs::write(runner.file("conf.d/latin.json"), definition).unwrap();
+    let runner = runner.start();
+    assert_eq!(runner.results("tick", 1)[0]["output"], "web-1\u{fffd}caf\u{fffd}\n");
+    runner.message("config file is not valid UTF-8, its bad bytes become U+FFFD");
+}
+
 /// Reloads, and waits for what the reload ends with.
 fn reload(runner: &Runner, ending: &str) {
     let count = |lines: &[Value]| lines.iter().filter(|line| line["message"] == ending).count();

@@ -90,12 +90,13 @@ fn the_environment_is_read_and_told_as_sensu_settings_does() {
     assert_eq!((&printed["api"]["port"], &printed["redis"]["sentinels"]), (&json!(1), &json!(redis)));
 }
 
+/// A50.
 #[test]
 fn files_are_loaded_in_the_order_of_their_paths_and_hidden_ones_are_not() {
     let runner = Runner::new();
     std::fs::create_dir_all(runner.file("conf.d/sub/.hidden")).unwrap();
     for name in ["conf.d/b.json", "conf.d/sub/a.json", "conf.d/a.json", "conf.d/.c.json", "conf.d/sub/.hidden/d.json"] {
-        runner.write(name, "{}");
+        runner.write(name, &json!({"list": [name], "last": name}).to_string());
     }
     runner.write("conf.d/not-json.txt", "no");
     let (_, log) = runner.argument("-P").run();
@@ -104,6 +105,8 @@ fn files_are_loaded_in_the_order_of_their_paths_and_hidden_ones_are_not() {
         lines.filter(|line| line["message"] == "loading config file").map(|line| line["file"].clone()).collect();
     let want = ["config.json", "conf.d/a.json", "conf.d/b.json", "conf.d/sub/a.json"];
     assert_eq!(files, want.map(|name| json!(format!("/etc/sensu/{name}"))));
+    let printed: Value = serde_json::from_str(&log[log.find("\n{\n").unwrap()..]).unwrap();
+    assert_eq!((&printed["list"], &printed["last"]), (&json!(want[1..]), &json!(want[3])));
 }
 
 #[test]
@@ -194,6 +197,16 @@ fn a_check_under_way_stays_so_over_a_reload() {
     runner.message("reloaded configuration");
     let skipped = runner.message("previous check command execution in progress");
     assert_eq!(skipped["check"]["name"], "slow");
+}
+
+/// A26.
+#[test]
+fn standalone_checks_run_by_themselves() {
+    let runner = Runner::with_checks(json!({"tick": every_second("echo WARNING; exit 1")})).start();
+    for result in runner.results("tick", 2) {
+        assert_eq!((&result["output"], &result["status"]), (&json!("WARNING\n"), &json!(1)));
+        assert!(result["issued"].is_i64(), "{result}");
+    }
 }
 
 /// A48.

@@ -213,7 +213,7 @@ fn mend(golden: &Value) -> Value {
     line
 }
 
-/// A4, A8, A19, A26, and what upstream does not test. All at a time, for some of their checks sleep for seconds.
+/// A4, A8, A19, and what upstream does not test. All at a time, for some of their checks sleep for seconds.
 #[tokio::test]
 async fn every_result_is_sensu_clients() {
     let mut replays = JoinSet::new();

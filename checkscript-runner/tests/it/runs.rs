@@ -37,7 +37,7 @@ async fn an_unknown_command_is_the_shells_to_tell() {
     assert!(result["output"].as_str().unwrap().contains("no-such-plugin"), "{result}");
 }
 
-/// A10, A11, A12.
+/// A10, A12.
 #[tokio::test]
 async fn tokens_without_a_value_keep_a_check_from_running() {
     let result = run(json!({
@@ -67,6 +67,8 @@ async fn input_is_read_or_not() {
     let long = "x".repeat(1_000_000);
     let ignored = run(json!({"command": "exec <&-; echo fine", "stdin": true, "padding": long})).await;
     assert_eq!((&ignored["output"], &ignored["status"]), (&json!("fine\n"), &json!(0)));
+    let silent = run(json!({"command": "cat > /dev/null", "stdin": true, "padding": long})).await;
+    assert_eq!((&silent["output"], &silent["status"]), (&json!(""), &json!(0)));
     let counted = run(json!({"command": "wc -c", "stdin": true, "padding": long})).await;
     assert!(counted["output"].as_str().unwrap().trim().parse::<usize>().unwrap() > long.len());
     let read = run(json!({"command": "cat", "stdin": true, "note": ":::name:::"})).await;
@@ -152,6 +154,7 @@ async fn an_empty_source_is_no_source() {
     assert_eq!(result.get("source"), None);
 }
 
+/// A11: the command is published as it is defined.
 #[tokio::test]
 async fn each_run_starts_from_the_definition() {
     let definition = json!({"command": "echo :::name:::", "deep": [{"text": ":::name:::"}]});
@@ -165,6 +168,7 @@ async fn each_run_starts_from_the_definition() {
     }
 }
 
+/// A49.
 #[tokio::test]
 async fn a_timeout_kills_the_whole_group_even_what_ignores_term() {
     let ids = tempfile::tempdir().unwrap();
@@ -203,6 +207,20 @@ async fn a_check_never_runs_twice_at_a_time() {
     bench.result().await;
     bench.executor.finish().await;
     bench.start("slow");
+    bench.result().await;
+}
+
+/// A7.
+#[tokio::test]
+async fn a_check_is_under_way_by_its_name_and_one_of_a_proxy_client_by_its_source_too() {
+    let mut bench =
+        Bench::new(json!({"checks": {"a": {"command": "true"}, "b": {"command": "true", "source": "sw-1"}}}));
+    bench.start("a");
+    bench.start("b");
+    let mut keys = bench.executor.in_progress();
+    keys.sort();
+    assert_eq!(keys, ["a", "sw-1:b"]);
+    bench.result().await;
     bench.result().await;
 }
 
@@ -267,13 +285,13 @@ async fn one_that_hangs_in_the_kernel_is_a_result_at_each_slot() {
     }));
     bench.start("one");
     for _ in 0..2 {
-        // It takes a moment until it hangs, and until that is found out.
+        // It takes a moment until it hangs, and until that is found out. The shell hangs too, until perl has been loaded.
         let result = loop {
             bench.start("one");
             assert_eq!(bench.notice().await.message, "previous check command execution in progress");
             tokio::select! {
                 biased;
-                result = bench.result() => break result,
+                result = bench.result() => if result["output"].as_str().unwrap().contains(": perl,") { break result },
                 () = tokio::task::yield_now() => (),
             }
         };

@@ -30,7 +30,7 @@ fn everything_is_answered_and_logged_as_sensu_client_does_at_info() {
     replay("info");
 }
 
-/// A35, A36, A39.
+/// A35, A39.
 #[test]
 fn everything_is_answered_and_logged_as_sensu_client_does_at_debug() {
     replay("debug");

@@ -16,6 +16,7 @@ fn started() -> (Runner, std::net::Ipv4Addr) {
     (runner, address)
 }
 
+/// A33, A35: what is no UTF-8 is taken with a warning.
 #[test]
 fn documents_that_are_no_results_by_tcp() {
     let (runner, address) = started();
