@@ -50,8 +50,6 @@ struct Metrics {
     last_result: Gauge<i64, AtomicI64>,
     checks: Gauge,
     output_bytes: Gauge,
-    outputs_cut: Counter,
-    dropped: Counter,
     forgotten: Counter,
     losses: Losses,
     rotations: Family<Label, Counter>,
@@ -72,8 +70,6 @@ struct Metrics {
     names: Names,
     told_invalid: AtomicBool,
     told_too_long: AtomicBool,
-    told_dropped: AtomicBool,
-    told_outputs_cut: AtomicBool,
     told_foreign: AtomicBool,
     told_perfdata: AtomicBool,
     told_siblings: AtomicBool,
@@ -148,10 +144,6 @@ impl Events {
         registry.register("last_result_timestamp_seconds", last_result, metrics.last_result.clone());
         registry.register("checks", "Checks whose state is known", metrics.checks.clone());
         registry.register("output_bytes", "Bytes of output that are kept of all checks", metrics.output_bytes.clone());
-        let cut = "Checks whose outputs were cut because those of all checks held too much";
-        registry.register("outputs_cut", cut, metrics.outputs_cut.clone());
-        let dropped = "Results dropped because too many checks are known";
-        registry.register("results_dropped", dropped, metrics.dropped.clone());
         let forgotten = "Checks taken for removed after a long time without results";
         registry.register("checks_forgotten", forgotten, metrics.forgotten.clone());
         metrics.losses.register(registry);
@@ -196,19 +188,6 @@ impl Events {
         }
     }
 
-    /// A result of a new check was dropped.
-    pub(crate) fn check_over_limit(&self, key: &CheckKey, limit: usize) {
-        self.0.dropped.inc();
-        if first(&self.0.told_dropped) {
-            tracing::error!(
-                check = key.check,
-                limit,
-                "Check {} is not exported: {limit} checks are known already; raise --check.limit",
-                key.check
-            );
-        }
-    }
-
     /// A check is taken for removed.
     pub(crate) fn check_forgotten(&self, key: &CheckKey, why: Gone) {
         self.0.forgotten.inc();
@@ -223,18 +202,6 @@ impl Events {
     pub(crate) fn checks_known(&self, count: usize, output_bytes: usize) {
         self.0.checks.set(count as i64);
         self.0.output_bytes.set(output_bytes as i64);
-    }
-
-    /// The outputs of all checks held more than `most`: those of `cut` checks were cut to `longest` bytes.
-    pub(crate) fn outputs_cut(&self, cut: usize, longest: usize, most: usize) {
-        self.0.outputs_cut.inc_by(cut as u64);
-        if first(&self.0.told_outputs_cut) {
-            tracing::warn!(
-                longest,
-                "The outputs of all checks hold more than {most} bytes: the longest are cut to {longest} bytes; raise \
-                 --detail.total-output-bytes, or lower --detail.output-bytes; further ones are only counted"
-            );
-        }
     }
 
     /// A log was looked at.

@@ -1,4 +1,4 @@
-//! What the intake leaves out of a line that it takes.
+//! What is not kept of lines that were taken.
 
 use std::sync::atomic::AtomicBool;
 
@@ -14,6 +14,10 @@ pub(super) struct Losses {
     definitions: Counter,
     told_client: AtomicBool,
     told_definition: AtomicBool,
+    results: Counter,
+    told_result: AtomicBool,
+    outputs: Counter,
+    told_output: AtomicBool,
 }
 
 // === impl Losses ===
@@ -24,12 +28,41 @@ impl Losses {
         registry.register("clients_dropped", clients, self.clients.clone());
         let definitions = "Results taken without their definition, which cannot be read";
         registry.register("definitions_unreadable", definitions, self.definitions.clone());
+        let cut = "Checks whose outputs were cut because those of all checks held too much";
+        registry.register("outputs_cut", cut, self.outputs.clone());
+        let dropped = "Results dropped because too many checks are known";
+        registry.register("results_dropped", dropped, self.results.clone());
     }
 }
 
 // === impl Events ===
 
 impl Events {
+    /// A result of a new check was dropped.
+    pub(crate) fn check_over_limit(&self, key: &CheckKey, limit: usize) {
+        self.0.losses.results.inc();
+        if first(&self.0.losses.told_result) {
+            tracing::error!(
+                check = key.check,
+                limit,
+                "Check {} is not exported: {limit} checks are known already; raise --check.limit",
+                key.check
+            );
+        }
+    }
+
+    /// The outputs of all checks held more than `most`: those of `cut` checks were cut to `longest` bytes.
+    pub(crate) fn outputs_cut(&self, cut: usize, longest: usize, most: usize) {
+        self.0.losses.outputs.inc_by(cut as u64);
+        if first(&self.0.losses.told_output) {
+            tracing::warn!(
+                longest,
+                "The outputs of all checks hold more than {most} bytes: the longest are cut to {longest} bytes; raise \
+                 --detail.total-output-bytes, or lower --detail.output-bytes; further ones are only counted"
+            );
+        }
+    }
+
     /// A client's attributes make room for another one's.
     pub(crate) fn client_dropped(&self, name: &str, limit: usize) {
         self.0.losses.clients.inc();
