@@ -4,12 +4,15 @@
 //! the server answers scrapes and the detail API from snapshots of it. States and places in the logs are saved together
 //! ([`state_file`]), so that a restart goes on exactly where they were; without a state file they are rebuilt from the logs. At a
 //! start the logs are read before the first scrape is answered, so that a scrape never shows a state that is already over.
+//!
+//! [`push`] is another program, `pushgateway-agent`: it runs checks itself and pushes what they say.
 
 pub mod events;
 pub mod flags;
 pub mod follow;
 pub mod intake;
 pub mod last_look;
+pub mod push;
 pub mod reader;
 pub mod select;
 pub mod state_file;

@@ -6,6 +6,7 @@
 mod daemon;
 mod life;
 mod manager;
+mod outlet;
 mod pid_file;
 mod signals;
 
@@ -19,6 +20,7 @@ use check_result::log::Level;
 use serde_json::{Value, json};
 
 use self::life::{Life, Settings};
+pub use self::outlet::{LogOnly, Outlet};
 use self::pid_file::PidFile;
 use self::signals::Signals;
 use crate::cli::Options;
@@ -32,8 +34,9 @@ use crate::{pretty, tools};
 
 const INVALID: u8 = 2;
 
-/// Does what the command line says. Must be called before there are threads: with `-b` the process forks.
-pub fn run(options: Options) -> anyhow::Result<ExitCode> {
+/// Does what the command line says; results go to the log and to `outlet`. Must be called before there are threads: with `-b`
+/// the process forks.
+pub fn run(options: Options, outlet: impl Outlet) -> anyhow::Result<ExitCode> {
     let level = match options.level() {
         Ok(level) => level,
         Err(text) => {
@@ -49,11 +52,11 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.validate_config {
         return print_validity(load(&sources));
     }
-    start(&options, sources, level)
+    start(&options, sources, level, outlet)
 }
 
 /// Runs the checks, or says why not; with `-P` prints the settings instead.
-fn start(options: &Options, sources: Sources, level: Level) -> anyhow::Result<ExitCode> {
+fn start(options: &Options, sources: Sources, level: Level, mut outlet: impl Outlet) -> anyhow::Result<ExitCode> {
     let loaded = load(&sources);
     let runs = loaded.definitions.is_ok() && !options.print_config;
     let pid_file = if runs { check(options) } else { Ok(PidFile::default()) };
@@ -87,16 +90,18 @@ fn start(options: &Options, sources: Sources, level: Level) -> anyhow::Result<Ex
     }
     let status = match loaded.definitions {
         Ok(definitions) => {
-            let mut life = Life::new(sources, Arc::clone(&logger), definitions, settings(options, &*logger));
-            let prepared = pid_file.and_then(|pid_file| runtime.block_on(async { life.prepare(pid_file) }));
-            let prepared = prepared.inspect_err(|notice| {
+            let begun = runtime.block_on(async { outlet.begin(logger.clone(), &definitions) });
+            let started = begun.and_then(|sink| {
+                let mut life = Life::new(sources, Arc::clone(&logger), sink, definitions, settings(options, &*logger));
+                pid_file.and_then(|pid_file| runtime.block_on(async { life.prepare(pid_file) }))?;
+                life.list_files(loaded.files);
+                Ok(life)
+            });
+            let started = started.inspect_err(|notice| {
                 logger.notice(notice);
                 tell(notice);
             });
-            prepared.ok().map(|()| {
-                life.list_files(loaded.files);
-                runtime.block_on(life.run(signals))
-            })
+            started.ok().map(|life| runtime.block_on(life.run(signals, outlet)))
         }
         Err(_) => None,
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use check_result::log::Level;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Parser};
 
 pub use self::tool::{Format, Tool};
 
@@ -103,20 +103,21 @@ pub struct Options {
 
 // === impl Options ===
 
-impl Options {
-    /// Reads a command line, program name first. Options that only the running runner has are refused beside a tool.
-    pub fn read(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
-        let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(line)?;
-        if let Some(tool) = matches.subcommand_name()
-            && let Some(option) = stray_option(&command, &matches)
-        {
-            let text = format!("{option} is an option of the running runner, {tool} does not take it");
-            return Err(command.error(ErrorKind::ArgumentConflict, text));
-        }
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+/// Reads a command line, program name first: [`Options`], or those of a program that has more besides. Options that only the
+/// running runner has are refused beside a tool.
+pub fn read<P: Parser>(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<P, clap::Error> {
+    let mut command = P::command();
+    let matches = command.try_get_matches_from_mut(line)?;
+    if let Some(tool) = matches.subcommand_name()
+        && let Some(option) = stray_option(&command, &matches)
+    {
+        let text = format!("{option} is an option of the running runner, {tool} does not take it");
+        return Err(command.error(ErrorKind::ArgumentConflict, text));
     }
+    P::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
 
+impl Options {
     /// The `-c` file, or the default one if it is there.
     pub fn file(&self) -> Option<PathBuf> {
         self.config.clone().or_else(|| existing(DEFAULT_FILE))
@@ -210,7 +211,7 @@ mod tests {
     use super::*;
 
     fn options(line: &str) -> Options {
-        Options::read(line.split(' ')).unwrap()
+        read(line.split(' ')).unwrap()
     }
 
     /// A47.
@@ -295,7 +296,7 @@ mod tests {
             assert!(matches!(options.tool, Some(Tool::List { format: Format::Text })), "{line}");
             assert_eq!((options.file(), options.directories()), (Some("a".into()), vec!["x".into()]), "{line}");
         }
-        let refusal = Options::read(["r", "-l", "log", "list"]).unwrap_err().to_string();
+        let refusal = read::<Options>(["r", "-l", "log", "list"]).unwrap_err().to_string();
         assert!(refusal.contains("--log is an option of the running runner, list does not take it"), "{refusal}");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use checkscript_runner::app;
-use checkscript_runner::cli::Options;
+use checkscript_runner::app::{self, LogOnly};
+use checkscript_runner::cli;
 
 fn main() -> anyhow::Result<ExitCode> {
-    app::run(Options::read(std::env::args_os()).unwrap_or_else(|error| error.exit()))
+    app::run(cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit()), LogOnly)
 }

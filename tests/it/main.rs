@@ -6,6 +6,7 @@ mod clock;
 mod failing_check;
 mod following;
 mod pair;
+mod pushing;
 mod restarts;
 mod rotation;
 mod scraping;

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::PATIENCE;
 
 /// Of the password `secret`.
-const HASH: &str = "$2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG";
+pub(crate) const HASH: &str = "$2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG";
 
 /// An authority, and what it issued for the node and for the proxy, as files in `folder`.
 fn certificates(folder: &Path) {

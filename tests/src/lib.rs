@@ -15,5 +15,5 @@ pub use http::{get_json, get_text};
 pub use nix::sys::signal::Signal;
 pub use pair::{BRIEF, LATER, Member, Pair, SLOW};
 pub use process::Process;
-pub use stack::{Part, Ports, Stack, program, repository, tool};
+pub use stack::{Part, Ports, Stack, own, program, repository, tool};
 pub use wait::until;

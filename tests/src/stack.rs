@@ -192,14 +192,23 @@ fn flag(name: &str, path: &Path) -> String {
     format!("{name}={}", path.display())
 }
 
-/// The program of a part: ours stand beside (tests: above) the running one; Debian's are tools.
+/// The program of a part.
 pub fn program(part: Part) -> PathBuf {
-    let name = part.name();
-    if matches!(part, Part::Alertmanager | Part::Prometheus) {
-        return tool(name);
+    match part {
+        Part::Alertmanager | Part::Prometheus => tool(part.name()),
+        _ => own(part.name()),
     }
-    let own = std::env::current_exe().unwrap_or_default();
-    own.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file()).unwrap_or_else(|| name.into())
+}
+
+/// A program of ours: they stand beside (tests: above) the running one.
+pub fn own(name: &str) -> PathBuf {
+    let running = std::env::current_exe().unwrap_or_default();
+    running
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| name.into())
 }
 
 /// A program that is not ours: from `target/tools/bin`, else from the path.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::manager::Manager;
+use super::outlet::Outlet;
 use super::pid_file::PidFile;
 use super::report;
 use super::signals::{Request, Signals};
@@ -32,6 +33,8 @@ pub(super) struct Life {
     /// What the configuration in use was read from.
     files: Vec<PathBuf>,
     logger: Arc<Logger>,
+    /// Takes what is produced; the log among others.
+    sink: Arc<dyn Sink>,
     executor: Executor,
     definitions: watch::Sender<Arc<Definitions>>,
     manager: Manager,
@@ -52,13 +55,18 @@ pub(super) struct Settings {
 // === impl Life ===
 
 impl Life {
-    pub(super) fn new(sources: Sources, logger: Arc<Logger>, definitions: Definitions, settings: Settings) -> Self {
+    pub(super) fn new(
+        sources: Sources,
+        logger: Arc<Logger>,
+        sink: Arc<dyn Sink>,
+        definitions: Definitions,
+        settings: Settings,
+    ) -> Self {
         logger.notice(&events::configuring_spawn(definitions.spawn_limit));
-        let sink: Arc<dyn Sink> = logger.clone();
         let executor = Executor::new(definitions.spawn_limit, Arc::clone(&sink));
         let definitions = watch::Sender::new(Arc::new(definitions));
-        let manager = Manager::new(sink, logger.status());
-        Self { sources, files: Vec::new(), logger, executor, definitions, manager, settings }
+        let manager = Manager::new(logger.clone(), logger.status());
+        Self { sources, files: Vec::new(), logger, sink, executor, definitions, manager, settings }
     }
 
     /// What is left to do before checks run: ends what a crash has left, and writes the PID file, which is another
@@ -84,7 +92,7 @@ impl Life {
     }
 
     /// Runs checks until a signal ends it.
-    pub(super) async fn run(mut self, mut signals: Signals) -> ExitCode {
+    pub(super) async fn run(mut self, mut signals: Signals, mut outlet: impl Outlet) -> ExitCode {
         if let Err(error) = self.executor.adopt_orphans() {
             self.logger.notice(&events::orphans_not_adopted(&error));
         }
@@ -93,11 +101,11 @@ impl Life {
         tokio::spawn(self.manager.clone().follow_log());
         tokio::spawn(self.manager.clone().watchdog(scheduler.heartbeat(), stop.clone()));
         let mut scheduling = tokio::spawn(scheduler.run(stop.clone()));
-        let sink: Arc<dyn Sink> = self.logger.clone();
-        let sockets = Sockets::open(sink, self.definitions.subscribe()).await;
+        let sockets = Sockets::open(Arc::clone(&self.sink), self.definitions.subscribe()).await;
         let close = CancellationToken::new();
         let receiving = tokio::spawn(sockets.run(close.clone()));
         self.manager.ready();
+        outlet.running();
         let logger = Arc::clone(&self.logger);
         let signal = tokio::select! {
             signal = self.serve(&mut signals) => signal,
@@ -115,6 +123,7 @@ impl Life {
         self.logger.notice(&events::closing_sockets());
         close.cancel();
         receiving.await.ok();
+        outlet.end().await;
         self.logger.notice(&events::stopped());
         ExitCode::SUCCESS
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use exposition::Family;
-use futures_util::future::join5;
+use futures_util::future::{join, join4};
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,7 @@ pub struct Server {
     reloading: Option<Reloading>,
     readiness: Readiness,
     liveness: Liveness,
+    supervised: bool,
 }
 
 /// Makes the routes of the metrics endpoint.
@@ -104,6 +105,7 @@ impl Server {
             reloading: None,
             readiness: Readiness::default(),
             liveness: Liveness::default(),
+            supervised: true,
         })
     }
 
@@ -198,6 +200,13 @@ impl Server {
         self
     }
 
+    /// Leaves it to the program to tell systemd that it is ready, alive and stopping: for a server that is only a part of it.
+    #[must_use]
+    pub fn supervised_elsewhere(mut self) -> Self {
+        self.supervised = false;
+        self
+    }
+
     /// Replaces the time limits.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
@@ -277,7 +286,7 @@ impl Bound {
     /// When the runtime cannot take the sockets or signals over.
     pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let router = self.server.router();
-        let Server { info, web, http, readiness, liveness, reloading, .. } = self.server;
+        let Server { info, web, http, readiness, liveness, reloading, supervised, .. } = self.server;
         for address in &self.addresses {
             tracing::info!(%address, tls = web.current().tls().is_some(), "Listening on {address}");
         }
@@ -301,7 +310,9 @@ impl Bound {
         let stopping = async {
             stop.cancelled().await;
             tracing::info!("Stopping {}: finishing what is in flight", info.name);
-            systemd::stopping();
+            if supervised {
+                systemd::stopping();
+            }
             std::future::pending::<Infallible>().await
         };
         let reloads = async {
@@ -309,8 +320,12 @@ impl Bound {
                 reload.run().await;
             }
         };
-        let watchdog = systemd::watchdog(move || liveness.check());
-        let background = join5(stopping, web.follow(), readiness.announce(), watchdog, reloads);
+        let told = async {
+            if supervised {
+                join(readiness.announce(), systemd::watchdog(move || liveness.check())).await;
+            }
+        };
+        let background = join4(stopping, web.follow(), told, reloads);
         tokio::select! {
             served = serving.run(self.listeners) => served.context("cannot serve"),
             (never, ..) = background => match never {},

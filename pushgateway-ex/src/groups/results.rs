@@ -72,6 +72,11 @@ fn fold(
     let mut named = Checks::new();
     for result in results {
         let id = result.key();
+        if named.get(&id).or_else(|| known.get(&id)).is_some_and(|state| is_same_run(state.latest(), &result)) {
+            // Somebody who did not hear that it was taken pushes it again: that is no further occurrence.
+            named.extend(known.remove_entry(&id));
+            continue;
+        }
         let next = LoggedResult { logged: at, result };
         let state = match named.remove(&id).or_else(|| known.remove(&id)) {
             Some(state) => {
@@ -87,6 +92,14 @@ fn fold(
         named.extend(known);
     }
     named
+}
+
+/// Whether both tell of one run. Results that do not say when they ran are always another's.
+fn is_same_run(one: &CheckResult, other: &CheckResult) -> bool {
+    let run = |result: &CheckResult| {
+        (result.issued(), result.executed(), result.exit_code(), result.duration().map(f64::to_bits))
+    };
+    one.issued().is_some() && run(one) == run(other)
 }
 
 fn pushed(family: &exposition::Family) -> MetricFamily {

@@ -51,6 +51,23 @@ async fn metrics_and_detail_of_a_result_come_together_and_outlive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_pushed_again_is_no_further_occurrence() {
+    let gateway = Gateway::start(&[]);
+    let run = |issued: i64| {
+        let mut run = result("disk", 2, "DISK CRITICAL");
+        run["issued"] = issued.into();
+        run
+    };
+    for (body, occurrences) in [(json!([run(1), run(1)]), 1), (json!([run(1)]), 1), (json!([run(2), run(2)]), 2)] {
+        for method in [Method::POST, Method::PUT] {
+            assert_eq!(gateway.send(method, "/checks/job/a", body.to_string()).await.0, 200);
+            assert_eq!(detail(&gateway, "/api/v1/checks/disk").await["occurrences"], occurrences);
+        }
+    }
+    gateway.stopped().await;
+}
+
+#[tokio::test]
 async fn results_and_metrics_of_a_group_are_pushed_and_deleted_apart() {
     let gateway = Gateway::start(&[]);
     assert_eq!(gateway.put("/metrics/job/a", "m 1\n").await.0, 200);

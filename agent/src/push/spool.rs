@@ -1,0 +1,374 @@
+//! The queues on the disk: one redb file, one record a result that waits.
+//!
+//! A thread writes what has changed since its last commit; whoever changes a queue only says of which check ([`Marker`]). So nothing
+//! waits for the disk, and what is to be written is bounded by what waits. Results are on the disk a moment after they came, not
+//! before: a crash may lose the last ones.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use check_result::CheckKey;
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition};
+
+use super::config::Kind;
+use super::events::Events;
+use super::gateway::Gateway;
+
+/// Gateway, check and source (empty: none) to the result's number and payload.
+const WAITING: TableDefinition<'_, (&str, &str, &str), (u64, &[u8])> = TableDefinition::new("waiting");
+/// Memory for pages of the file, which is read once.
+const CACHE: usize = 4 << 20;
+/// How long to wait after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The open file, and the thread that writes it.
+#[derive(Debug)]
+pub struct Spool {
+    marker: Marker,
+    thread: JoinHandle<()>,
+}
+
+/// Says what has changed.
+#[derive(Clone, Debug)]
+pub struct Marker {
+    shared: Arc<Shared>,
+    events: Events,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    changes: Mutex<Changes>,
+    changed: Condvar,
+}
+
+/// What is not in the file yet: the checks of gateways, by their index.
+#[derive(Debug, Default)]
+struct Changes {
+    checks: HashSet<(usize, CheckKey)>,
+    closing: bool,
+}
+
+/// The thread.
+struct Writer {
+    path: PathBuf,
+    /// None after a failure: redb wants to be opened again.
+    database: Option<Database>,
+    gateways: Arc<[Gateway]>,
+    shared: Arc<Shared>,
+    events: Events,
+}
+
+// === impl Spool ===
+
+impl Spool {
+    /// Opens the file, or makes it, and puts what is in it into the queues. One that is damaged is moved out of the way, since checks
+    /// have to run.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is in use.
+    pub fn open(path: &Path, gateways: Arc<[Gateway]>, events: Events) -> anyhow::Result<Self> {
+        let (database, kept) = match open(path) {
+            Ok(opened) => opened,
+            Err(Unusable::Refused(reason)) => anyhow::bail!("the queue's file {}: {reason}", path.display()),
+            Err(Unusable::Damaged(reason)) => {
+                let aside = move_aside(path)?;
+                let (file, aside) = (path.display(), aside.display());
+                tracing::error!(
+                    "The queue's file {file} is damaged and is {aside} now, what it held is lost: {reason}"
+                );
+                open(path).map_err(|unusable| anyhow::anyhow!("the queue's file {file}: {unusable:?}"))?
+            }
+        };
+        let shared = Arc::new(Shared::default());
+        let marker = Marker { shared: Arc::clone(&shared), events: events.clone() };
+        restore(&database, kept, &gateways, &marker)
+            .with_context(|| format!("cannot write the queue's file {}", path.display()))?;
+        let writer = Writer { path: path.to_owned(), database: Some(database), gateways, shared, events };
+        let thread = std::thread::Builder::new().name("queue".to_owned()).spawn(move || writer.run());
+        Ok(Self { marker, thread: thread.context("cannot start a thread")? })
+    }
+
+    /// Says what has changed.
+    pub fn marker(&self) -> Marker {
+        self.marker.clone()
+    }
+
+    /// Writes what is left, once, and ends. Blocks.
+    pub fn close(self) {
+        self.marker.shared.changes().closing = true;
+        self.marker.shared.changed.notify_one();
+        if self.thread.join().is_err() {
+            tracing::error!("The thread that writes the queue's file panicked, which is a bug");
+        }
+    }
+}
+
+// === impl Marker ===
+
+impl Marker {
+    /// What waits of this check, for the gateway at `index`, has changed.
+    pub fn mark(&self, index: usize, key: CheckKey) {
+        let mut changes = self.shared.changes();
+        changes.checks.insert((index, key));
+        self.events.unsaved(changes.checks.len());
+        drop(changes);
+        self.shared.changed.notify_one();
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    fn run(mut self) {
+        loop {
+            let idle = |changes: &mut Changes| changes.checks.is_empty() && !changes.closing;
+            let changes = self.shared.changed.wait_while(self.shared.changes(), idle);
+            let changes = changes.unwrap_or_else(PoisonError::into_inner);
+            let (checks, closing) = (changes.checks.clone(), changes.closing);
+            drop(changes);
+            let written = self.write(&checks);
+            match &written {
+                Ok(()) => self.events.saved(),
+                Err(error) => self.events.not_saved(&error.to_string()),
+            }
+            if closing {
+                return;
+            }
+            if written.is_err() {
+                let changes = self.shared.changes();
+                let waited = self.shared.changed.wait_timeout_while(changes, RETRY, |changes| !changes.closing);
+                drop(waited);
+            }
+        }
+    }
+
+    /// Brings these checks' records up to date.
+    fn write(&mut self, checks: &HashSet<(usize, CheckKey)>) -> Result<(), redb::Error> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => create(&self.path)?,
+        };
+        // What changes after this is marked again.
+        let mut changes = self.shared.changes();
+        changes.checks.retain(|check| !checks.contains(check));
+        drop(changes);
+        let written = commit(&database, &self.gateways, checks);
+        let mut changes = self.shared.changes();
+        match &written {
+            Ok(()) => self.database = Some(database),
+            Err(_) => changes.checks.extend(checks.iter().cloned()),
+        }
+        self.events.unsaved(changes.checks.len());
+        written
+    }
+}
+
+fn commit(database: &Database, gateways: &[Gateway], checks: &HashSet<(usize, CheckKey)>) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(WAITING)?;
+        for (index, key) in checks {
+            let gateway = stored_name(&gateways[*index]);
+            let id = (&*gateway, &*key.check, key.source.as_deref().unwrap_or_default());
+            match gateways[*index].queue().get(key) {
+                Some(entry) => drop(table.insert(id, (entry.number, &*entry.payload))?),
+                None => drop(table.remove(id)?),
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Why a file is of no use.
+#[derive(Debug)]
+enum Unusable {
+    /// What is in it is not what was written.
+    Damaged(String),
+    /// Anything else.
+    Refused(String),
+}
+
+/// A record.
+struct Kept {
+    gateway: String,
+    key: CheckKey,
+    number: u64,
+    payload: Bytes,
+}
+
+fn create(path: &Path) -> Result<Database, DatabaseError> {
+    Database::builder().set_cache_size(CACHE).create(path)
+}
+
+fn open(path: &Path) -> Result<(Database, Vec<Kept>), Unusable> {
+    let mut database = create(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => Unusable::Refused("another process has it open".to_owned()),
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() != ErrorKind::InvalidData => {
+            Unusable::Refused(error.to_string())
+        }
+        other => Unusable::Damaged(other.to_string()),
+    })?;
+    database.check_integrity().map_err(|error| Unusable::Damaged(error.to_string()))?;
+    let kept = read(&database).map_err(|error| Unusable::Damaged(error.to_string()))?;
+    Ok((database, kept))
+}
+
+/// All records, in the order in which they came.
+fn read(database: &Database) -> Result<Vec<Kept>, redb::Error> {
+    // There is no table to read in a new file.
+    let transaction = database.begin_write()?;
+    transaction.open_table(WAITING)?;
+    transaction.commit()?;
+    let table = database.begin_read()?.open_table(WAITING)?;
+    let mut kept = Vec::new();
+    for record in table.iter()? {
+        let (id, value) = record?;
+        let ((gateway, check, source), (number, payload)) = (id.value(), value.value());
+        let source = (!source.is_empty()).then(|| source.to_owned());
+        let key = CheckKey { check: check.to_owned(), source };
+        kept.push(Kept { gateway: gateway.to_owned(), key, number, payload: Bytes::copy_from_slice(payload) });
+    }
+    kept.sort_by_key(|record| record.number);
+    Ok(kept)
+}
+
+/// Puts records into the queues; those of gateways that there are no more are deleted.
+fn restore(database: &Database, kept: Vec<Kept>, gateways: &[Gateway], marker: &Marker) -> Result<(), redb::Error> {
+    let names: Vec<_> = gateways.iter().map(stored_name).collect();
+    let mut removed = BTreeMap::new();
+    for Kept { gateway, key, payload, .. } in kept {
+        match names.iter().position(|name| *name == gateway) {
+            Some(index) => {
+                let dropped = gateways[index].queue().push(key.clone(), payload).dropped;
+                marker.events.no_room(&gateways[index], &dropped);
+                // Its number is another now.
+                dropped.into_iter().chain([key]).for_each(|key| marker.mark(index, key));
+            }
+            None => *removed.entry(gateway).or_insert(0) += 1,
+        }
+    }
+    gateways.iter().for_each(|gateway| marker.events.waits(gateway));
+    if !removed.is_empty() {
+        let transaction = database.begin_write()?;
+        transaction.open_table(WAITING)?.retain(|id, _| names.iter().any(|name| name == id.0))?;
+        transaction.commit()?;
+        removed.iter().for_each(|(gateway, results)| marker.events.removed(gateway, *results));
+    }
+    Ok(())
+}
+
+/// Metrics and results are not the same payloads.
+fn stored_name(gateway: &Gateway) -> String {
+    match gateway.kind() {
+        Kind::Results => gateway.name().to_owned(),
+        Kind::Metrics => format!("{} metrics", gateway.name()),
+    }
+}
+
+fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".damaged");
+    let context = || format!("the queue's file {} is damaged and cannot be moved away", path.display());
+    std::fs::rename(path, &aside).with_context(context)?;
+    Ok(aside.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::push::flags::{Flags, PushFlags};
+    use crate::push::group::Group;
+
+    fn gateways(urls: &[&str], events: &Events) -> Arc<[Gateway]> {
+        let flags = urls.iter().map(|url| format!("--push.gateway={url}"));
+        let line = ["a", "--push.queue.bytes=2000"].map(str::to_owned).into_iter().chain(flags);
+        let flags: PushFlags = Flags::try_parse_from(line).unwrap().push;
+        let group = Group::new("j", "i", &[]);
+        let all = flags.gateways().unwrap();
+        all.iter().map(|gateway| Gateway::new(gateway, &group, &flags, events).unwrap()).collect()
+    }
+
+    fn key(check: &str) -> CheckKey {
+        CheckKey { check: check.to_owned(), source: None }
+    }
+
+    fn counted(registry: &Registry) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+        text
+    }
+
+    /// Waits in `file` what waited for gateways a and b.
+    fn fill(file: &Path) {
+        let events = Events::default();
+        let gateways = gateways(&["http://a", "http://b"], &events);
+        let spool = Spool::open(file, Arc::clone(&gateways), events).unwrap();
+        for (index, check) in [(0, "x"), (0, "y"), (0, "x"), (1, "z")] {
+            gateways[index].queue().push(key(check), format!("{check}{index}").into());
+            spool.marker().mark(index, key(check));
+        }
+        let entry = gateways[0].queue().get(&key("y")).unwrap();
+        gateways[0].queue().push(key("done"), "gone".into());
+        spool.marker().mark(0, key("done"));
+        gateways[0].queue().remove(&gateways[0].queue().get(&key("done")).unwrap());
+        spool.marker().mark(0, key("done"));
+        assert_eq!(entry.payload, "y0");
+        spool.close();
+    }
+
+    fn checks(gateway: &Gateway) -> Vec<(String, Bytes)> {
+        gateway.queue().batch().into_iter().map(|entry| (entry.key.check, entry.payload)).collect()
+    }
+
+    #[test]
+    fn what_waits_comes_back_in_its_order_and_only_for_gateways_that_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("queue");
+        fill(&file);
+        let mut registry = Registry::default();
+        let events = Events::new(&mut registry);
+        for _ in 0..2 {
+            let gateways = gateways(&["http://a"], &events);
+            let spool = Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap();
+            let in_use = Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap_err().to_string();
+            assert!(in_use.ends_with("another process has it open"), "{in_use}");
+            let want = [("y", "y0"), ("x", "x0")].map(|(check, payload)| (check.to_owned(), payload.into()));
+            assert_eq!(checks(&gateways[0]), want);
+            spool.close();
+        }
+        let series = "pushgateway_agent_results_dropped_total{gateway=\"http://b\",reason=\"removed\"} 1\n";
+        assert!(counted(&registry).contains(series), "{}", counted(&registry));
+    }
+
+    #[test]
+    fn a_damaged_file_is_moved_away_and_one_that_cannot_be_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("queue");
+        std::fs::write(&file, "this is no queue\n".repeat(1000)).unwrap();
+        let events = Events::default();
+        let gateways = gateways(&["http://a"], &events);
+        Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap().close();
+        assert!(folder.path().join("queue.damaged").exists());
+        let nowhere = folder.path().join("none/queue");
+        let told = Spool::open(&nowhere, gateways, events).unwrap_err().to_string();
+        assert!(told.contains("No such file or directory"), "{told}");
+    }
+}
