@@ -58,7 +58,7 @@ mod tests {
 
     /// The record and the one before.
     fn records(line: &str) -> (Option<PathBuf>, Option<PathBuf>) {
-        let options = Options::read(line.split(' ')).unwrap();
+        let options: Options = crate::cli::read(line.split(' ')).unwrap();
         (options.record(), options.former_record())
     }
 
