@@ -20,6 +20,7 @@ mod alertmanagers;
 mod check;
 mod networks;
 mod ports;
+mod pushed;
 mod template;
 
 pub use alertmanagers::{Alertmanager, Lookup, Record, Targets};

@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use e2e::{Process, Signal, get_json, get_text, own, tool, until};
+use e2e::{Part, Process, Signal, get_json, get_text, own, tool, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::PATIENCE;
 use crate::tls::HASH;
+use crate::{PATIENCE, mail, stack};
 
 /// A node's checks, and the folder with everything.
 struct Node {
@@ -103,7 +103,7 @@ impl Gateway {
 
     /// Waits until the last result of the check has this output.
     async fn shows(&self, check: &str, output: &str) {
-        let url = format!("{}/api/v1/checks/{check}?instance=web-1&job=checkscript", self.url);
+        let url = format!("{}/api/v1/checks/{check}?instance=web-1&job=checkscript-push", self.url);
         let what = format!("{output} of {check}");
         let shown = until(&what, PATIENCE, || async {
             let detail = get_json(&url).await?;
@@ -136,7 +136,6 @@ async fn the_newest_results_survive_a_killed_gateway_and_a_killed_agent() {
     for gateway in [&one, &other] {
         node.metric("pushgateway_agent_results_superseded_total", gateway, |count| count >= 4.0).await;
         node.metric("pushgateway_agent_results_pending{", gateway, |count| count == 2.0).await;
-        node.metric("pushgateway_agent_pushes_total{gateway", gateway, |count| count >= 1.0).await;
     }
     node.metric("pushgateway_agent_queue_file_unsaved", &one, |count| count == 0.0).await;
     agent.kill().await.unwrap();
@@ -212,11 +211,13 @@ async fn a_plain_pushgateway_gets_the_metrics() {
     let mut command = Command::new(tool("pushgateway"));
     command.arg(format!("--web.listen-address={}", url.trim_start_matches("http://")));
     let _gateway = Process::start("pushgateway", command, &node.file("pushgateway.log")).unwrap();
+    let metrics = format!("{url}/metrics");
+    until("the Pushgateway", PATIENCE, || get_text(&metrics)).await.unwrap();
     let flags = [format!("--push.gateway={url}"), "--push.metrics-only".to_owned(), "--push.on-stop=delete".to_owned()];
     let mut agent = node.agent(&flags);
     let shown = until("the metrics", PATIENCE, || async {
-        let page = get_text(&format!("{url}/metrics")).await?;
-        let line = |name, check| format!("{name}{{check=\"{check}\",instance=\"web-1\",job=\"checkscript\"}} 2");
+        let page = get_text(&metrics).await?;
+        let line = |name, check| format!("{name}{{check=\"{check}\",instance=\"web-1\",job=\"checkscript-push\"}} 2");
         anyhow::ensure!(page.contains(&line("checkscript_status", "disk")), "{page}");
         anyhow::ensure!(page.contains(&line("checkscript_status", "load")), "{page}");
         anyhow::ensure!(page.contains(&line("checkscript_occurrences", "disk")), "{page}");
@@ -224,6 +225,36 @@ async fn a_plain_pushgateway_gets_the_metrics() {
     });
     shown.await.unwrap();
     assert!(agent.stop().await.unwrap().success());
-    let page = get_text(&format!("{url}/metrics")).await.unwrap();
+    let page = get_text(&metrics).await.unwrap();
     assert!(!page.contains("web-1"), "{page}");
+}
+
+#[tokio::test]
+async fn the_output_of_a_pushed_check_is_in_the_mail() {
+    let (stack, data) = stack().await;
+    let node = Node::new();
+    let mut gateway = node.gateway("gateway", &[]);
+    gateway.start();
+    let config = |name: &str| data.path().join("config").join(name);
+    let edit = |name: &str, edit: &dyn Fn(String) -> String| {
+        let text = std::fs::read_to_string(config(name)).unwrap();
+        std::fs::write(config(name), edit(text)).unwrap();
+    };
+    let target = gateway.url.trim_start_matches("http://");
+    let job = format!("  - {{job_name: push, honor_labels: true, static_configs: [{{targets: [\"{target}\"]}}]}}\n");
+    edit("prometheus.yml", &|text| text + &job);
+    edit("proxy.yml", &|text| text.replace("sources:\n", &format!("sources:\n  - pushgateway: {}\n", gateway.url)));
+    stack.signal(Part::Proxy, Signal::SIGHUP).unwrap();
+    stack.signal(Part::Prometheus, Signal::SIGHUP).unwrap();
+
+    node.write("output", "PUSHED CRITICAL: <full>\nand a second line\n");
+    let _agent = node.agent(&[gateway.flag(), "--push.interval=50ms".to_owned()]);
+    let mail = mail(&stack, "ALERT - web-1/disk", "PUSHED CRITICAL: <full>\nand a second line\n").await;
+    assert_eq!(mail.subject, "ALERT - web-1/disk: CRITICAL");
+    let query = "query?query=checkscript_status%7Bjob%3D%22checkscript-push%22%7D";
+    let answer = get_json(&format!("{}/api/v1/{query}", stack.url(Part::Prometheus))).await.unwrap();
+    let labels = |series: &Value| (series["metric"]["instance"].clone(), series["metric"]["check"].clone());
+    let mut found: Vec<_> = answer["data"]["result"].as_array().unwrap().iter().map(labels).collect();
+    found.sort_by_key(|(_, check)| check.to_string());
+    assert_eq!(found, [(json!("web-1"), json!("disk")), (json!("web-1"), json!("load"))]);
 }

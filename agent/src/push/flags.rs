@@ -63,8 +63,8 @@ pub struct PushFlags {
     #[arg(long = "push.metrics-only")]
     metrics_only: bool,
 
-    /// The label `job` of what is pushed
-    #[arg(long = "push.job", value_name = "NAME", default_value = "checkscript", value_parser = job)]
+    /// The label `job` of what is pushed; by the default alertmanager-proxy tells it from what is scraped
+    #[arg(long = "push.job", value_name = "NAME", default_value = "checkscript-push", value_parser = job)]
     pub job: String,
 
     /// The label `instance` of what is pushed; empty: none [default: the client's name]

@@ -161,7 +161,7 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// A URL that paths are added to; slashes at its end say nothing.
-fn base_url(text: &str) -> Result<Url, String> {
+pub(super) fn base_url(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         // Not shown: it may hold a password.

@@ -9,7 +9,9 @@ use regex::Regex;
 use service::config::{Fields, Place};
 use service::http::HttpConfig;
 
-use super::{Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, alertmanagers, networks, ports};
+use super::{
+    Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, alertmanagers, networks, ports, pushed,
+};
 use crate::alert::Names;
 use crate::annotate::Templates;
 
@@ -58,9 +60,16 @@ struct Shared<'a> {
 
 fn source(place: &Place<'_>, shared: &Shared<'_>) -> Option<Source> {
     let mut fields = place.fields();
-    let matchers = fields.needed("match", "{check: \".+\"}");
-    let url = fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\"");
-    let allow = fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked");
+    let pushed = fields.place("pushgateway");
+    let target = match &pushed {
+        Some(_) => (fields.place("match"), None, fields.list("allow")),
+        None => (
+            fields.needed("match", "{check: \".+\"}"),
+            fields.needed("url", "\"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}\""),
+            fields.needed_list("allow", "[\"10.0.0.0/8\"], the networks that may be asked"),
+        ),
+    };
+    let (matchers, url, allow) = target;
     let allow_ports = fields.list("allow_ports");
     let http = HttpConfig::read(&mut fields, shared.folder);
     let annotations = match fields.place("annotations") {
@@ -69,11 +78,21 @@ fn source(place: &Place<'_>, shared: &Shared<'_>) -> Option<Source> {
     };
     fields.end();
     let matcher = |(name, place): (&str, Place<'_>)| Some((name.to_owned(), place.value(anchored)?));
-    let matchers = matchers.map(|place| place.fields().all().filter_map(matcher).collect());
-    let allow = allow.iter().filter_map(|place| place.value(networks::parse)).collect();
+    let matchers = match (matchers, &pushed) {
+        (Some(place), _) => place.fields().all().filter_map(matcher).collect(),
+        (None, Some(_)) => pushed::matchers(),
+        (None, None) => Vec::new(),
+    };
+    let allow = match (allow.is_empty(), &pushed) {
+        (true, Some(_)) => pushed::everybody().into_iter().collect(),
+        _ => allow.iter().filter_map(|place| place.value(networks::parse)).collect(),
+    };
     let ports: Vec<_> = allow_ports.iter().filter_map(|place| place.value(ports::parse)).collect();
     let template = |text: &str| UrlTemplate::new(text).map_err(|error| error.to_string());
-    let (matchers, url) = (matchers.unwrap_or_default(), url?.value(template)?);
+    let url = match pushed {
+        Some(place) => pushed::url(&place)?,
+        None => url?.value(template)?,
+    };
     Some(Source { matchers, url, allow, ports: Ports::new(ports), http, annotations })
 }
 
@@ -125,7 +144,7 @@ fn limits(mut fields: Fields<'_>) -> Limits {
 }
 
 /// A regex that must match a label's whole value, as in Prometheus: `.` matches line breaks as well.
-fn anchored(text: &str) -> Result<Regex, String> {
+pub(super) fn anchored(text: &str) -> Result<Regex, String> {
     // The library draws a picture of the place; its last line says what is wrong.
     let told = |error: regex::Error| {
         let error = error.to_string();
