@@ -209,7 +209,7 @@ async fn a_plain_pushgateway_gets_the_metrics() {
     node.write("output", "not for a Pushgateway");
     let url = format!("http://{}", free());
     let mut command = Command::new(tool("pushgateway"));
-    command.arg(format!("--web.listen-address={}", url.trim_start_matches("http://")));
+    command.arg(format!("--web.listen-address={}", url.trim_start_matches("http://"))).arg("--persistence.file=");
     let _gateway = Process::start("pushgateway", command, &node.file("pushgateway.log")).unwrap();
     let metrics = format!("{url}/metrics");
     until("the Pushgateway", PATIENCE, || get_text(&metrics)).await.unwrap();
