@@ -65,6 +65,10 @@ impl FromStr for Cron {
             return Err(invalid());
         }
         fields.truncate(5);
+        if fields == ["@midnight"] {
+            // croner has no such name.
+            fields = vec!["@daily"];
+        }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let parsed = parser.parse(&fields.join(" ")).map_err(|_| invalid())?;
         let cron = Self { expression: Box::new(parsed), zone: None };
@@ -104,7 +108,13 @@ mod tests {
             ("0 9-17/4 * * mon-fri", "2026-03-04T09:00:00"),
             ("30 2 1,15 jan,APR *", "2026-04-01T02:30:00"),
             ("0 0 13 * 7", "2026-03-08T00:00:00"),
+            ("@yearly", "2027-01-01T00:00:00"),
+            ("@annually", "2027-01-01T00:00:00"),
+            ("@monthly", "2026-04-01T00:00:00"),
             ("@weekly", "2026-03-08T00:00:00"),
+            ("@daily", "2026-03-05T00:00:00"),
+            ("@midnight", "2026-03-05T00:00:00"),
+            ("@hourly", "2026-03-04T06:00:00"),
             ("0 6 * * * ignored", "2026-03-04T06:00:00"),
         ] {
             assert_eq!(next(expression, "2026-03-04T05:05:01.5", "Asia/Tokyo"), want, "{expression}");
