@@ -136,9 +136,9 @@ fn report(loaded: &Loaded, sink: &dyn Sink, level: Level) {
 
 /// Fails if another runner runs the same checks, or the PID file cannot be written. Nothing is changed yet.
 fn check(options: &Options) -> Result<PidFile<'_>, Notice> {
-    match options.record() {
-        Some(record) if is_in_use(&record) => Err(events::already_running(&record)),
-        _ => PidFile::check(options.pid_file.as_deref()),
+    match options.record().into_iter().chain(options.lock()).find(|file| is_in_use(file)) {
+        Some(file) => Err(events::already_running(&file)),
+        None => PidFile::check(options.pid_file.as_deref()),
     }
 }
 
@@ -146,7 +146,8 @@ fn settings(options: &Options, sink: &dyn Sink) -> Settings {
     if let Some(directory) = &options.extension_dir {
         sink.notice(&events::extension_directory(directory));
     }
-    Settings { grace: options.grace(), record: options.record(), former_record: options.former_record() }
+    let (record, former_record, lock) = (options.record(), options.former_record(), options.lock());
+    Settings { grace: options.grace(), record, former_record, lock }
 }
 
 /// `--validate_config`: a word, and all failures as JSON.

@@ -1,6 +1,6 @@
 //! The running runner, from the first check to the last.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use crate::console::complain;
 use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, reload, write_loaded_files};
 use crate::events;
 use crate::execute::Executor;
-use crate::execute::record::IN_USE;
+use crate::execute::record::{self, IN_USE};
 use crate::logger::Logger;
 use crate::notice::{Notice, Sink};
 use crate::schedule::Scheduler;
@@ -39,6 +39,8 @@ pub(super) struct Life {
     definitions: watch::Sender<Arc<Definitions>>,
     manager: Manager,
     settings: Settings,
+    /// Keeps other runners off the log.
+    _lock: Option<File>,
 }
 
 /// What the command line says of it.
@@ -50,6 +52,8 @@ pub(super) struct Settings {
     pub(super) record: Option<PathBuf>,
     /// Where they were by the name of an earlier version.
     pub(super) former_record: Option<PathBuf>,
+    /// What is locked besides.
+    pub(super) lock: Option<PathBuf>,
 }
 
 // === impl Life ===
@@ -66,12 +70,19 @@ impl Life {
         let executor = Executor::new(definitions.spawn_limit, Arc::clone(&sink));
         let definitions = watch::Sender::new(Arc::new(definitions));
         let manager = Manager::new(logger.clone(), logger.status());
-        Self { sources, files: Vec::new(), logger, sink, executor, definitions, manager, settings }
+        Self { sources, files: Vec::new(), logger, sink, executor, definitions, manager, settings, _lock: None }
     }
 
     /// What is left to do before checks run: ends what a crash has left, and writes the PID file, which is another
     /// runner's as long as that one has the record. Must be called within a tokio runtime.
-    pub(super) fn prepare(&self, pid_file: PidFile<'_>) -> Result<(), Notice> {
+    pub(super) fn prepare(&mut self, pid_file: PidFile<'_>) -> Result<(), Notice> {
+        if let Some(lock) = &self.settings.lock {
+            // Where no file can be made beside the log there is none: it serves nothing else.
+            self._lock = match record::lock(lock) {
+                Err(error) if error.kind() == IN_USE => return Err(events::already_running(lock)),
+                file => file.ok(),
+            };
+        }
         if let Some(record) = &self.settings.record {
             match self.recover(record) {
                 Err(error) if error.kind() == IN_USE => return Err(events::already_running(record)),

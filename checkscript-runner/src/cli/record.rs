@@ -16,16 +16,26 @@ impl Options {
         if let Some(pid_file) = &self.pid_file {
             return Some(suffixed(pid_file));
         }
-        let log = self.log_with_neighbours()?;
-        let mut name = OsString::from(".");
-        name.push(log.file_name()?);
-        Some(suffixed(&log.with_file_name(name)))
+        self.hidden_beside_the_log()
+    }
+
+    /// What is locked besides, so that two runners with PID files of their own do not share a log: the record of one
+    /// that has no PID file.
+    pub fn lock(&self) -> Option<PathBuf> {
+        self.pid_file.as_ref().and_then(|_| self.hidden_beside_the_log())
     }
 
     /// Where it was before the name was hidden.
     pub fn former_record(&self) -> Option<PathBuf> {
         let log = self.log_with_neighbours().filter(|_| self.pid_file.is_none());
         log.map(suffixed)
+    }
+
+    fn hidden_beside_the_log(&self) -> Option<PathBuf> {
+        let log = self.log_with_neighbours()?;
+        let mut name = OsString::from(".");
+        name.push(log.file_name()?);
+        Some(suffixed(&log.with_file_name(name)))
     }
 
     /// The log, unless it is a pipe or a device: beside that is no place for a file. One that cannot be opened yet has a
@@ -76,6 +86,9 @@ mod tests {
         assert_eq!(records(&line), beside_the_log);
         assert_eq!(records(&format!("{line} -p /run/r.pid")), (Some("/run/r.pid.runs".into()), None));
         assert_eq!(records("r"), (None, None));
+        let lock = |line: &str| crate::cli::read::<Options>(line.split(' ')).unwrap().lock();
+        assert_eq!([lock(&line), lock("r -p /run/r.pid")], [None, None]);
+        assert_eq!(lock(&format!("{line} -p /run/r.pid")), beside_the_log.0);
     }
 
     #[test]

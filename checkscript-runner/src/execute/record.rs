@@ -63,6 +63,16 @@ pub(crate) fn is_in_use(path: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
+/// Opens or creates the record; until it is closed nobody else can. Fails with [`IN_USE`] if another process has it open.
+pub(crate) fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::new(IN_USE, "another process uses it"),
+        TryLockError::Error(error) => error,
+    })?;
+    Ok(file)
+}
+
 /// A group's place in the record. Dropped, it is freed.
 pub(super) struct Entry {
     record: Record,
@@ -76,11 +86,7 @@ impl Record {
     /// Takes over the file, which is created if there is none, with all that its last user has not freed. `sink` is told
     /// if it cannot be written later.
     pub(super) fn open(path: &Path, sink: Arc<dyn Sink>) -> io::Result<(Self, Vec<(Recorded, Entry)>)> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::new(IN_USE, "another process uses it"),
-            TryLockError::Error(error) => error,
-        })?;
+        let mut file = lock(path)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
         let mut bytes = Vec::new();
         (&mut file).take(LONGEST).read_to_end(&mut bytes)?;

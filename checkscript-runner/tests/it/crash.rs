@@ -172,3 +172,23 @@ fn a_second_runner_on_the_same_pid_file_or_log_does_not_run() {
     assert_eq!((&refused["level"], ids(&first, "ids").len()), (&json!("fatal"), 1));
     stop(&mut first);
 }
+
+#[test]
+fn a_second_runner_on_the_same_log_does_not_run_whatever_their_pid_files_are() {
+    for pid_files in [[Some("one"), Some("two")], [Some("one"), None], [None, Some("two")]] {
+        let [first, second] = pid_files.map(|name| name.map(|name| ["-p", name]).into_iter().flatten());
+        let runner = Runner::with_checks(json!({"tick": every_second("echo $$ >> ids; sleep 1000")}));
+        let mut other = runner.command();
+        other.args(["-l", "log"]).args(second);
+        let mut runner = killing(first.fold(runner, |runner, word| runner.argument(word)));
+        runner.spawn();
+        until("a run", || ids(&runner, "ids").first().copied());
+        assert_eq!(ended(&mut other).0, Some(2), "{pid_files:?}");
+        let refused = runner.message(
+            "another runner uses the same pid file or log, stop it or give this one a pid file and log of its own",
+        );
+        assert_eq!(refused["record"], ".log.runs", "{pid_files:?}");
+        assert_eq!(ids(&runner, "ids").len(), 1, "{pid_files:?}");
+        stop(&mut runner);
+    }
+}
