@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs each fuzz target (fuzz/) for FUZZ_SECONDS, 60 where it is not set: from the corpus in the repository, with what earlier runs here
 # came upon (target/fuzz/corpus). An input that fails is told by libFuzzer and kept in fuzz/regressions, where the tests of
-# check-result find it: mend, and commit both.
+# check-result and pushgateway-ex find it: mend, and commit both.
 #
 # usage: scripts/fuzz.sh [TARGET…]        exit 0: nothing failed; exit 1: the text on stderr says what to do
 set -euo pipefail
@@ -9,7 +9,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=${FUZZ_SECONDS:-60}
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(log perfdata)
+[[ ${#targets[@]} -gt 0 ]] || targets=(log perfdata push_text push_protobuf push_path)
 
 say() { printf 'fuzz.sh: %s\n' "$*" >&2; }
 
@@ -27,7 +27,7 @@ cd "$root"
 failed=()
 for target in "${targets[@]}"; do
     grown=target/fuzz/corpus/$target
-    mkdir -p "$grown"
+    mkdir -p "$grown" "fuzz/regressions/$target"
     dict=fuzz/$target.dict
     options=("-max_total_time=$seconds" "-artifact_prefix=fuzz/regressions/$target/" -timeout=10 -max_len=8192 -print_final_stats=1)
     [[ ! -e $dict ]] || options+=("-dict=$dict")
@@ -35,6 +35,6 @@ for target in "${targets[@]}"; do
         "$grown" "fuzz/corpus/$target" "fuzz/regressions/$target" -- "${options[@]}" || failed+=("$target")
 done
 if [[ ${#failed[@]} -gt 0 ]]; then
-    say "${failed[*]}: failed; the inputs are in fuzz/regressions, and cargo nextest run -p check-result fuzzing shows them without the fuzzer"
+    say "${failed[*]}: failed; the inputs are in fuzz/regressions, and cargo nextest run -p check-result -p pushgateway-ex fuzzing shows them without the fuzzer"
     exit 1
 fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compares pushgateway-ex with the real Pushgateway, request by request: scripts/pushgateway_conformance.py has the cases. Both run on
+# Compares pushgateway-ex with the real Pushgateway, request by request: scripts/pushgateway_conformance.py has the cases. Then Prometheus's
+# Python client (from PyPI, in target/tools/python) pushes with each of its functions, and promtool looks at what is shown. All run on
 # loopback, on ports that are free, and keep nothing but what is in a temporary directory.
 #
 # usage: scripts/test-pushgateway.sh [OPTION-OF-THE-CHECKER...]      exit 0: they answer alike
@@ -29,6 +30,15 @@ differs=(
     --differs='GZIP header in upper case'
 )
 
+# A server that asks for a password answers as well.
+ask='
+import sys, urllib.error, urllib.request
+try:
+    urllib.request.urlopen(sys.argv[1])
+except urllib.error.HTTPError as error:
+    sys.exit(error.code != 401)
+'
+
 # start URL-FILE COMMAND...: runs a server on a free port and writes its address once it is ready.
 start() {
     local to=$1 log=$1.log port attempt
@@ -37,7 +47,7 @@ start() {
     "$@" --web.listen-address="127.0.0.1:$port" --web.enable-admin-api >"$log" 2>&1 &
     pids+=($!)
     for ((attempt = 0; attempt < 100; attempt++)); do
-        if python3 -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/-/ready')" 2>/dev/null; then
+        if python3 -c "$ask" "http://127.0.0.1:$port/-/ready" 2>/dev/null; then
             echo "http://127.0.0.1:$port" >"$to"
             return
         fi
@@ -50,4 +60,21 @@ start() {
 
 start "$work/reference" "$reference" --persistence.file= "${own[@]}"
 start "$work/candidate" "$candidate" --persistence.file="$work/store"
+
+python=$root/target/tools/python
+if ! "$python/bin/python" -c 'import prometheus_client' 2>/dev/null; then
+    rm -rf "$python"
+    python3 -m venv "$python" && "$python/bin/pip" install --quiet 'prometheus_client==0.23.1' || {
+        echo "test-pushgateway.sh: no prometheus_client: install Debian's python3-venv, and let pip reach PyPI" >&2
+        exit 1
+    }
+fi
+# Of the password `secret`.
+echo 'basic_auth_users: {python: $2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG}' >"$work/web.yml"
+start "$work/plain" "$candidate" --persistence.file=
+start "$work/locked" "$candidate" --persistence.file= --web.config.file="$work/web.yml"
+"$python/bin/python" "$root/scripts/pushgateway_python.py" "$(<"$work/plain")" "$(<"$work/locked")"
+python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())' "$(<"$work/plain")/metrics" |
+    "$root/target/tools/bin/promtool" check metrics
+
 python3 "$root/scripts/pushgateway_conformance.py" --ref "$(<"$work/reference")" --cand "$(<"$work/candidate")" "${differs[@]}" "$@"

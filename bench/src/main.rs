@@ -1,4 +1,4 @@
-//! Measures the runner and the agent, each beside what it is compared with, and the proxy in a storm, in one run.
+//! Measures the runner, the agent and the gateway, each beside what it is compared with, and the proxy in a storm, in one run.
 //!
 //! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
 //! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
@@ -14,6 +14,7 @@ mod log_lines;
 mod nodes;
 mod program;
 mod proxy;
+mod pushes;
 mod report;
 mod runner;
 mod schedulers;
@@ -27,7 +28,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::report::Report;
 
-/// Measures the runner, the agent and the proxy beside what they are compared with. Prints a table a bench, and writes it as JSON.
+/// Measures the runner, the agent, the proxy and the gateway beside what they are compared with. Prints a table a bench, and writes it as JSON.
 #[derive(Debug, Parser)]
 struct Options {
     /// Benches to run [default: all but soak]
@@ -71,13 +72,14 @@ enum Bench {
     Memory,
     Scrape,
     Storm,
+    Pushgateway,
     Soak,
 }
 
 // === impl Bench ===
 
 impl Bench {
-    const ALL_BUT_SOAK: [Self; 8] = [
+    const ALL_BUT_SOAK: [Self; 9] = [
         Self::Spawn,
         Self::Throughput,
         Self::Lateness,
@@ -86,6 +88,7 @@ impl Bench {
         Self::Memory,
         Self::Scrape,
         Self::Storm,
+        Self::Pushgateway,
     ];
 
     fn run(self, settings: &Settings) -> anyhow::Result<Report> {
@@ -98,6 +101,7 @@ impl Bench {
             Self::Memory => benches::memory::run(settings),
             Self::Scrape => benches::scrape::run(settings),
             Self::Storm => benches::storm::run(settings),
+            Self::Pushgateway => benches::pushgateway::run(settings),
             Self::Soak => benches::soak::run(settings),
         }
     }

@@ -88,6 +88,14 @@ impl Program {
         self.child.stderr.take().context("standard error is not piped")
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGTERM)?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "it ended with {status}");
+        Ok(())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill(pid(&self.child), signal).context("cannot send a signal")
     }

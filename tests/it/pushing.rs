@@ -217,10 +217,11 @@ async fn a_plain_pushgateway_gets_the_metrics() {
     let mut agent = node.agent(&flags);
     let shown = until("the metrics", PATIENCE, || async {
         let page = get_text(&metrics).await?;
-        let line = |name, check| format!("{name}{{check=\"{check}\",instance=\"web-1\",job=\"checkscript-push\"}} 2");
-        anyhow::ensure!(page.contains(&line("checkscript_status", "disk")), "{page}");
-        anyhow::ensure!(page.contains(&line("checkscript_status", "load")), "{page}");
-        anyhow::ensure!(page.contains(&line("checkscript_occurrences", "disk")), "{page}");
+        let labels = |check| format!("{{check=\"{check}\",instance=\"web-1\",job=\"checkscript-push\"}}");
+        for (name, check, value) in [("status", "disk", 2), ("status", "load", 2), ("interval_seconds", "disk", 1)] {
+            let line = format!("checkscript_{name}{} {value}\n", labels(check));
+            anyhow::ensure!(page.contains(&line), "{line} in {page}");
+        }
         Ok(())
     });
     shown.await.unwrap();

@@ -3,9 +3,11 @@
 
 mod checks;
 mod expiry;
+mod fuzzing;
 mod limits;
 mod model;
 mod process;
+mod properties;
 mod pushing;
 mod serving;
 mod world;

@@ -1,0 +1,173 @@
+//! pushgateway-ex beside Debian's Pushgateway: 20,000 groups of 10 gauges, pushed over 16 connections of the loopback; and what
+//! 20,000 and 200,000 groups with 2 KB of detail each cost.
+//!
+//! The client's own part is in the rates, and takes about half of what processors there are: rates say less than the processor
+//! time of a push does.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::Settings;
+use crate::http::Fetcher;
+use crate::pushes::{Gateway, Push, Pusher};
+use crate::report::{Figure, Report};
+use crate::stats::{Samples, ratio};
+
+const GROUPS: usize = 20_000;
+const MANY: usize = 200_000;
+/// The reference takes seconds for one checked push.
+const REFERENCE_TIME: Duration = Duration::from_secs(20);
+const NO_LIMIT: Duration = Duration::from_secs(3_600);
+const UNCHECKED: &str = "--push.disable-consistency-check";
+
+/// A gateway's figures, one a repeat.
+#[derive(Debug, Default)]
+struct Repeats {
+    rate: Vec<f64>,
+    /// Of a push, in microseconds.
+    cpu: Vec<f64>,
+    scrape: Vec<f64>,
+    resident: Vec<f64>,
+}
+
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
+    let mut report = Report::new("pushgateway")?;
+    let (pusher, folder) = (Pusher::new()?, tempfile::tempdir_in(&settings.out)?);
+    checked(&mut report, settings, &pusher, &folder)?;
+    unchecked(&mut report, settings, &pusher)?;
+    detail(&mut report, &pusher, &folder)?;
+    Ok(report)
+}
+
+/// Pushes with the consistency check, ours on the disk before each answer; a scrape beside them.
+fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &TempDir) -> anyhow::Result<()> {
+    let ours = Gateway::ours(Some(&folder.path().join("checked")), &[], pusher)?;
+    let fill = pusher.put(&ours.base, Push::Metrics, (GROUPS, 0), NO_LIMIT)?;
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for round in 1..=settings.repeats {
+        alone.push(pusher.put(&ours.base, Push::Metrics, (GROUPS, 2 * round), NO_LIMIT)?.rate());
+        beside.push(while_scraped(&ours, pusher, 2 * round + 1)?);
+    }
+    report.add(Figure::one("checked, durable: filling an empty store", "pushes/s", fill.rate()));
+    report.add(Figure::new("checked, durable: pushes", "pushes/s", &samples(&alone)).at_least(5_000.0));
+    let share = ratio(&beside, &alone);
+    report
+        .add(Figure::new("checked, durable: rate while scraped", "of the rate alone", &samples(&share)).at_least(0.8));
+    ours.stop()?;
+    // It would take hours to fill it with the check.
+    let store = folder.path().join("theirs");
+    let theirs = Gateway::theirs(settings, Some(&store), &[UNCHECKED], pusher)?;
+    pusher.put(&theirs.base, Push::Metrics, (GROUPS, 0), NO_LIMIT)?;
+    theirs.stop()?;
+    let theirs = Gateway::theirs(settings, Some(&store), &[], pusher)?;
+    let rate = pusher.put(&theirs.base, Push::Metrics, (GROUPS, 1), REFERENCE_TIME)?.rate();
+    report.add(Figure::one("checked: pushes, Pushgateway", "pushes/s", rate));
+    Ok(())
+}
+
+/// The rate of pushes while one scrape follows the other.
+fn while_scraped(gateway: &Gateway, pusher: &Pusher, round: usize) -> anyhow::Result<f64> {
+    let (url, stop) = (format!("{}/metrics", gateway.base), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let scraping = scope.spawn(|| -> anyhow::Result<()> {
+            let fetcher = Fetcher::new()?;
+            while !stop.load(Ordering::Relaxed) {
+                fetcher.get(&url)?;
+            }
+            Ok(())
+        });
+        let pushed = pusher.put(&gateway.base, Push::Metrics, (GROUPS, round), NO_LIMIT);
+        stop.store(true, Ordering::Relaxed);
+        scraping.join().expect("a scrape does not panic")?;
+        Ok(pushed?.rate())
+    })
+}
+
+/// Pushes without the check, both in memory; scrapes and memory of what they leave.
+fn unchecked(report: &mut Report, settings: &Settings, pusher: &Pusher) -> anyhow::Result<()> {
+    let gateways = [Gateway::ours(None, &[UNCHECKED], pusher)?, Gateway::theirs(settings, None, &[UNCHECKED], pusher)?];
+    let (mut repeats, fetcher) = ([Repeats::default(), Repeats::default()], Fetcher::new()?);
+    for gateway in &gateways {
+        pusher.put(&gateway.base, Push::Metrics, (GROUPS, 0), NO_LIMIT)?;
+    }
+    for round in 1..=settings.repeats {
+        for (gateway, repeats) in gateways.iter().zip(&mut repeats) {
+            repeats.add(gateway, pusher, &fetcher, round)?;
+        }
+    }
+    let [ours, theirs] = repeats;
+    for (what, of) in [("", &ours), (", Pushgateway", &theirs)] {
+        let add = |name: &str, unit, values: &[f64]| Figure::new(format!("{name}{what}"), unit, &samples(values));
+        report.add(add("unchecked: pushes", "pushes/s", &of.rate));
+        report.add(add("unchecked: processor time of a push", "µs", &of.cpu));
+        report.add(add("scrape of 20,000 × 10", "s", &of.scrape));
+        report.add(add("resident after it", "MiB", &of.resident));
+    }
+    let add =
+        |name: &str, of: &[f64], to: &[f64]| Figure::new(name, "times the Pushgateway's", &samples(&ratio(of, to)));
+    report.add(add("unchecked: pushes", &ours.rate, &theirs.rate).at_least(1.5));
+    report.add(add("unchecked: processor time of a push", &ours.cpu, &theirs.cpu).at_most(0.5));
+    report.add(add("scrape of 20,000 × 10", &ours.scrape, &theirs.scrape).at_most(0.25));
+    report.add(add("resident after it", &ours.resident, &theirs.resident).at_most(1.0 / 3.0));
+    Ok(())
+}
+
+/// What groups with 2 KB of detail each cost, and ten times as many.
+fn detail(report: &mut Report, pusher: &Pusher, folder: &TempDir) -> anyhow::Result<()> {
+    let few = kept(report, pusher, folder.path(), GROUPS)?;
+    let many = kept(report, pusher, folder.path(), MANY)?;
+    let times = (MANY / GROUPS) as f64;
+    let add = |name: &str, value| Figure::one(format!("200,000 details: {name}"), "times that of 20,000", value);
+    report.add(add("memory of a group", many.resident / few.resident / times).at_most(1.25));
+    report.add(add("restart of a group", many.restart / few.restart / times).at_most(1.25));
+    report.add(add("time of a push", few.rate / many.rate).at_most(1.25));
+    Ok(())
+}
+
+struct Kept {
+    rate: f64,
+    resident: f64,
+    restart: f64,
+}
+
+fn kept(report: &mut Report, pusher: &Pusher, folder: &Path, groups: usize) -> anyhow::Result<Kept> {
+    let store = folder.join(groups.to_string());
+    let gateway = Gateway::ours(Some(&store), &[], pusher)?;
+    let rate = pusher.put(&gateway.base, Push::Result, (groups, 0), NO_LIMIT)?.rate();
+    let resident = gateway.program.memory()?.resident;
+    gateway.stop()?;
+    let gateway = Gateway::ours(Some(&store), &[], pusher)?;
+    let restart = gateway.ready.as_secs_f64();
+    let again = gateway.program.memory()?.resident;
+    gateway.stop()?;
+    let add = |name: &str, unit, value| Figure::one(format!("{groups} details of 2 KB: {name}"), unit, value);
+    report.add(add("pushes, durable", "pushes/s", rate));
+    report.add(add("resident", "MiB", resident));
+    report.add(add("resident after a restart", "MiB", again));
+    let ready = add("restart until ready", "s", restart);
+    report.add(if groups == GROUPS { ready.at_most(2.0) } else { ready });
+    report.add(add("store", "MiB", std::fs::metadata(&store)?.len() as f64 / f64::from(1 << 20)));
+    Ok(Kept { rate, resident, restart })
+}
+
+// === impl Repeats ===
+
+impl Repeats {
+    fn add(&mut self, gateway: &Gateway, pusher: &Pusher, fetcher: &Fetcher, round: usize) -> anyhow::Result<()> {
+        let before = gateway.program.cpu()?;
+        let pushed = pusher.put(&gateway.base, Push::Metrics, (GROUPS, round), NO_LIMIT)?;
+        self.rate.push(pushed.rate());
+        self.cpu.push((gateway.program.cpu()? - before).own * 1e6 / pushed.count as f64);
+        self.scrape.push(fetcher.get(&format!("{}/metrics", gateway.base))?.took.as_secs_f64());
+        self.resident.push(gateway.program.memory()?.resident);
+        Ok(())
+    }
+}
+
+fn samples(values: &[f64]) -> Samples {
+    values.iter().copied().collect()
+}

@@ -1,0 +1,188 @@
+//! pushgateway-ex and Debian's Pushgateway, and a client that pushes to them.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use reqwest::Client;
+use service::http::{ClientOptions, read_limited, upstream_client};
+use tokio::runtime::Runtime;
+
+use crate::Settings;
+use crate::program::{Program, beside, existing, pass};
+
+/// Connections that push at a time.
+const CONNECTIONS: usize = 16;
+/// How long a gateway may take to come up.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(10);
+/// Bytes of an answer to a push.
+const ANSWER: usize = 1 << 16;
+
+/// A gateway under measurement.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) program: Program,
+    pub(crate) base: String,
+    /// From its start until it was ready.
+    pub(crate) ready: Duration,
+}
+
+/// What is pushed: a body for each group, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Push {
+    /// Ten gauges.
+    Metrics,
+    /// A check result with 2 KB of output.
+    Result,
+}
+
+/// How pushes went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pushed {
+    pub(crate) count: usize,
+    pub(crate) took: Duration,
+}
+
+/// A client with a runtime of its own.
+#[derive(Debug)]
+pub(crate) struct Pusher {
+    client: Client,
+    runtime: Runtime,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Ours, with these flags; its store, if it has one, in `store`.
+    pub(crate) fn ours(store: Option<&Path>, flags: &[&str], pusher: &Pusher) -> anyhow::Result<Self> {
+        Self::start(Command::new(beside("pushgateway-ex")?), store, flags, pusher)
+    }
+
+    /// Debian's.
+    pub(crate) fn theirs(
+        settings: &Settings,
+        store: Option<&Path>,
+        flags: &[&str],
+        pusher: &Pusher,
+    ) -> anyhow::Result<Self> {
+        Self::start(Command::new(existing(&settings.tools.join("bin/pushgateway"))?), store, flags, pusher)
+    }
+
+    fn start(mut command: Command, store: Option<&Path>, flags: &[&str], pusher: &Pusher) -> anyhow::Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        command.arg(format!("--web.listen-address={address}")).args(flags);
+        command.arg(format!("--persistence.file={}", store.map_or(String::new(), |file| file.display().to_string())));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let (base, started) = (format!("http://{address}"), Instant::now());
+        let program = Program::start(&mut command)?;
+        let ready = format!("{base}/-/ready");
+        while !pusher.is_ready(&ready) {
+            anyhow::ensure!(started.elapsed() < PATIENCE, "{base} is not ready after {} s", PATIENCE.as_secs());
+            pass(POLL);
+        }
+        Ok(Self { program, base, ready: started.elapsed() })
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        self.program.stop()
+    }
+}
+
+// === impl Push ===
+
+impl Push {
+    fn request(self, group: usize, round: usize) -> (String, String) {
+        match self {
+            Self::Metrics => {
+                let lines =
+                    (0..10).map(|metric| format!("bench_metric_{metric}{{kind=\"gauge\"}} {}.5\n", round + metric));
+                (format!("/metrics/job/bench/instance/node-{group}.example.org:9100"), lines.collect())
+            }
+            Self::Result => {
+                let output = format!("DISK OK: {round} {}", "x".repeat(2_000));
+                let body = serde_json::json!({
+                    "name": "disk", "command": "check-disk.sh -w 80 -c 90", "interval": 60, "handlers": ["mail"],
+                    "issued": 1_795_228_248 + round, "executed": 1_795_228_248 + round, "duration": 0.012, "output": output, "status": 0,
+                });
+                (format!("/checks/job/bench/instance/node-{group}.example.org"), body.to_string())
+            }
+        }
+    }
+}
+
+// === impl Pushed ===
+
+impl Pushed {
+    pub(crate) fn rate(self) -> f64 {
+        self.count as f64 / self.took.as_secs_f64()
+    }
+}
+
+// === impl Pusher ===
+
+impl Pusher {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let options = ClientOptions { timeout: Duration::from_secs(600), ..ClientOptions::new(service::build_info!()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { client: upstream_client(&options)?, runtime })
+    }
+
+    fn is_ready(&self, url: &str) -> bool {
+        let answer = self.runtime.block_on(async { self.client.get(url).send().await });
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Puts each of the first `groups` groups once, over 16 connections, for at most `limit`.
+    pub(crate) fn put(
+        &self,
+        base: &str,
+        push: Push,
+        (groups, round): (usize, usize),
+        limit: Duration,
+    ) -> anyhow::Result<Pushed> {
+        let next = Arc::new(AtomicUsize::new(0));
+        let failure = Arc::new(Mutex::new(None));
+        let (started, done) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+        self.runtime.block_on(async {
+            let mut all = tokio::task::JoinSet::new();
+            for _ in 0..CONNECTIONS.min(groups) {
+                let (client, base, next, done, failure) =
+                    (self.client.clone(), base.to_owned(), Arc::clone(&next), Arc::clone(&done), Arc::clone(&failure));
+                all.spawn(async move {
+                    while started.elapsed() < limit {
+                        let group = next.fetch_add(1, Ordering::Relaxed);
+                        if group >= groups {
+                            return;
+                        }
+                        let (path, body) = push.request(group, round);
+                        if let Err(error) = put(&client, format!("{base}{path}"), body).await {
+                            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                            return;
+                        }
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            while all.join_next().await.is_some() {}
+        });
+        let took = started.elapsed();
+        match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(Pushed { count: done.load(Ordering::Relaxed), took }),
+        }
+    }
+}
+
+async fn put(client: &Client, url: String, body: String) -> anyhow::Result<()> {
+    let answer = client.put(&url).body(body).send().await.with_context(|| format!("cannot push to {url}"))?;
+    let status = answer.status();
+    let body = read_limited(answer, ANSWER).await.with_context(|| format!("cannot read {url}"))?;
+    anyhow::ensure!(status.is_success(), "{url} answered {status}: {}", String::from_utf8_lossy(&body));
+    Ok(())
+}

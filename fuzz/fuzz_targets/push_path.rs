@@ -1,0 +1,8 @@
+//! The grouping key in the path of pushes: what is taken says the same when it is written and read again.
+#![no_main]
+#![expect(dead_code, reason = "each target asserts one of the properties")]
+
+#[path = "../../pushgateway-ex/tests/it/properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::path(bytes));
