@@ -22,20 +22,34 @@ pub struct Options {
 
 /// An attribute's name that cannot be a label of `checkscript_info`.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` cannot be a label: expected letters, digits and `_`, no `__` at the start, and neither check, source, handlers \
-     nor type"
-)]
-pub struct NotALabel(String);
+pub enum NotALabel {
+    /// Prometheus does not take it, or `checkscript_info` has such a label already.
+    #[error(
+        "`{0}` cannot be a label: expected letters, digits and `_`, no `__` at the start, and neither check, source, handlers \
+         nor type"
+    )]
+    Name(String),
+    /// It is not the definition's: each run writes it anew, so that each would be another time series.
+    #[error("`{0}` cannot be a label: it is what a run says, not an attribute of the definition")]
+    OfRun(String),
+}
+
+/// What a run writes beside its definition. The text of an output never becomes a label.
+const OF_RUN: [&str; 6] = ["output", "status", "exit_status", "issued", "executed", "duration"];
 
 /// Checks a name for [`Options::info_attributes`]; for use as a flag's parser.
+///
+/// # Errors
+/// A name that Prometheus does not take, that is taken, or that is not the definition's.
 pub fn info_attribute(name: &str) -> Result<String, NotALabel> {
     let taken = ["check", "source", "handlers", "type"].contains(&name);
     // Prometheus keeps names with two underscores for itself.
-    if is_label_name(name) && !name.starts_with("__") && !taken {
-        Ok(name.to_owned())
-    } else {
-        Err(NotALabel(name.to_owned()))
+    if !is_label_name(name) || name.starts_with("__") || taken {
+        return Err(NotALabel::Name(name.to_owned()));
+    }
+    match OF_RUN.contains(&name) {
+        true => Err(NotALabel::OfRun(name.to_owned())),
+        false => Ok(name.to_owned()),
     }
 }
 
@@ -251,7 +265,10 @@ checkscript_perfdata_skipped{check="disk",source="router-a"} 0
     fn labels_that_are_taken_or_malformed_are_refused() {
         assert_eq!(info_attribute("playbook").unwrap(), "playbook");
         for name in ["check", "source", "a-b", "", "__name__"] {
-            assert!(info_attribute(name).is_err(), "{name}");
+            assert!(matches!(info_attribute(name), Err(NotALabel::Name(_))), "{name}");
+        }
+        for name in ["output", "issued"] {
+            assert!(matches!(info_attribute(name), Err(NotALabel::OfRun(_))), "{name}");
         }
     }
 }
