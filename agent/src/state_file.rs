@@ -161,10 +161,13 @@ pub(crate) fn check(path: &Path) -> Result<(), ConfigError> {
              file out with --state.file="
         )));
     }
-    if path.is_dir() {
-        return Err(ConfigError::new(format_args!("--state.file={shown}: this is a directory; name a file in it")));
-    }
-    Ok(())
+    let what = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => "a directory; name a file in it",
+        // Saving would put a file in the place of what may be the machine's /dev/null.
+        Ok(found) if !found.is_file() => "no regular file; name one, or keep no state with --state.file=",
+        _ => return Ok(()),
+    };
+    Err(ConfigError::new(format_args!("--state.file={shown}: this is {what}")))
 }
 
 /// Where a state file is.

@@ -23,10 +23,13 @@ fn bad_flags_are_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let web_config = folder.path().join("web.yml");
     std::fs::write(&web_config, "tls_sever_config: {}\n").unwrap();
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     for (flag, reason) in [
         ("--check.log=[", "`[` is no file or glob"),
         ("--check.log=", "is no file or glob: it is empty"),
         ("--check.info-attributes=a-b", "`a-b` cannot be a label"),
+        ("--check.info-attributes=team,output", "`output` cannot be a label: it is what a run says"),
         ("--check.forget-after=soon", "not a duration"),
         ("--web.listen-address=nonsense", "nonsense"),
         ("--history.results=1001", "1001 is not in 0..=1000"),
@@ -37,6 +40,7 @@ fn bad_flags_are_refused_with_a_reason() {
         ("--web.max-requests=0", "0 is not in 1..=65535"),
         (&format!("--state.file={}/none/state", folder.path().display()), "/none; make it (systemd: StateDirectory=)"),
         (&format!("--state.file={}", folder.path().display()), "this is a directory; name a file in it"),
+        (&format!("--state.file={}", fifo.display()), "this is no regular file; name one"),
         (&format!("--web.config.file={}", web_config.display()), "tls_sever_config"),
     ] {
         let (code, stderr) = refused(&[flag]);
