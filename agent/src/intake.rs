@@ -4,7 +4,7 @@
 //! its last line, and [`Intake::publish`] puts the new states into the store at once. A scrape sees the state between two looks,
 //! unless lines are so long that a batch has to end before.
 //!
-//! [`fold`] does so, [`batch`] holds what one look has changed, [`logs`] what is known of the times of each log ([`stretch`]: when
+//! [`fold`] does so, [`batch`] holds what one look has changed, [`definition`] reads the last line, [`logs`] what is known of the times of each log ([`stretch`]: when
 //! it was written to), [`clients`] of those who write them; [`gone`] says which checks are to be dropped, [`pause`] how long one that
 //! is defined may be silent.
 //!
@@ -16,6 +16,7 @@
 
 mod batch;
 mod clients;
+mod definition;
 mod fold;
 mod gone;
 mod logs;
@@ -204,6 +205,25 @@ mod tests {
         assert_eq!(node.intake.fold.events.losses(), (0, 2));
         node.take("log", &[line("a", 3, r#""interval":60,"#, 1)]);
         assert_eq!((node.state("a").latest().interval(), node.intake.fold.events.losses()), (Some(60.0), (0, 2)));
+    }
+
+    #[test]
+    fn a_definition_that_is_too_long_to_be_kept_is_counted_and_the_run_taken() {
+        let mut node = Node::new(WIDE, Select::default());
+        let of = |long: &str| {
+            format!(r#""interval":60,"long":"{long}","hooks":{{"ok":{{"output":"{}"}}}},"#, "h\\n".repeat(40_000))
+        };
+        node.take("log", &[line("a", 0, &of(&"x".repeat(60_000)), 1)]);
+        assert_eq!((node.state("a").latest().interval(), node.intake.fold.events.losses()), (Some(60.0), (0, 0)));
+        node.take("log", &[line("a", 1, &of(&"x".repeat(70_000)), 1), line("b", 1, &of(&"x".repeat(70_000)), 2)]);
+        for (name, occurrences) in [("a", 2), ("b", 1)] {
+            let state = node.state(name);
+            assert_eq!(
+                (state.occurrences(), state.latest().interval(), state.latest().output()),
+                (occurrences, None, "x")
+            );
+        }
+        assert_eq!(node.intake.fold.events.losses(), (0, 2));
     }
 
     #[test]

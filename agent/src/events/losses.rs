@@ -26,7 +26,7 @@ impl Losses {
     pub(super) fn register(&self, registry: &mut Registry) {
         let clients = "Clients whose attributes were dropped because too many clients are known";
         registry.register("clients_dropped", clients, self.clients.clone());
-        let definitions = "Results taken without their definition, which cannot be read";
+        let definitions = "Results taken without their definition, which is nested too deep or too long";
         registry.register("definitions_unreadable", definitions, self.definitions.clone());
         let cut = "Checks whose outputs were cut because those of all checks held too much";
         registry.register("outputs_cut", cut, self.outputs.clone());
@@ -76,15 +76,15 @@ impl Events {
         }
     }
 
-    /// A result's definition cannot be read.
-    pub(crate) fn definition_unreadable(&self, key: &CheckKey) {
+    /// A result's definition cannot be read, or has more than `longest` bytes.
+    pub(crate) fn definition_unreadable(&self, key: &CheckKey, longest: usize) {
         self.0.losses.definitions.inc();
         if first(&self.0.losses.told_definition) {
             tracing::error!(
                 check = key.check,
                 source = key.source,
-                "A result of check {} is taken without its definition (interval, handlers, other attributes), which \
-                 cannot be read: it is nested too deep; further ones are only counted",
+                "A result of check {} is taken without its definition (interval, handlers, other attributes): it is nested \
+                 too deep, or has more than {longest} bytes besides the outputs; further ones are only counted",
                 key.check
             );
         }

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use check_result::log::{Line, LoggedResult, Run, Skimmed, read_line, records, skim};
-use check_result::{CheckKey, CheckResult, CheckState, Object};
+use check_result::log::{Line, LoggedResult, Run, Skimmed, read_line, records};
+use check_result::{CheckKey, CheckState, Object};
 use jiff::Timestamp;
 
 use super::batch::{Batch, KeyRef, Pending};
 use super::clients::{self, Clients};
+use super::definition::read_result;
 use super::gone;
 use super::logs::{Logs, is_old};
 use crate::events::Events;
@@ -152,23 +153,4 @@ fn passes_to(run: &Run<'_>, log: &Path, tracked: &Tracked, (logs, limits): (&Log
     let renamed = *tracked.log == *log && logs.client_of(log) == Some(&*run.client);
     renamed
         || run.logged.as_second() - tracked.state.logged().as_second() > gone::silence(limits, tracked.state.latest())
-}
-
-/// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
-/// (nested too deep), the run remains.
-fn read_result(line: &[u8], select: &Select, events: &Events) -> Option<CheckResult> {
-    let mut result = match (read_line(line), skim(line)) {
-        (Line::Result(logged), _) => logged.result,
-        (_, Skimmed::Run(run)) => {
-            let result = run.to_result();
-            events.definition_unreadable(&result.key());
-            result
-        }
-        _ => return None,
-    };
-    if !result.is_mapped() {
-        let status = select.status(result.name(), result.exit_map().as_ref(), result.exit_code());
-        result.map_status(status);
-    }
-    Some(result)
 }
