@@ -32,7 +32,7 @@ pub use extras::{Account, Extras};
 pub use failure::Failure;
 pub use features::{Attribute, Features};
 pub use host::Host;
-pub(crate) use load::{FILE_MISSING, FILE_NOT_UTF8, load_tree};
+pub(crate) use load::{DIRECTORY_UNREADABLE, FILE_MISSING, FILE_NOT_UTF8, load_tree};
 pub use load::{Loaded, Sources, load, reload};
 pub(crate) use loaded_files::write_loaded_files_in;
 pub use loaded_files::{LOADED_FILES_VARIABLE, write_loaded_files};

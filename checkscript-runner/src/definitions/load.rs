@@ -21,7 +21,7 @@ use crate::notice::Notice;
 pub struct Sources {
     /// The `-c` file. Its absence is only a warning, as that of a directory's file that cannot be read is.
     pub file: Option<PathBuf>,
-    /// The `-d` directories in the order given. One that cannot be read is a failure.
+    /// The `-d` directories in the order given. One that cannot be read is a failure; of one below it there is a warning.
     pub directories: Vec<PathBuf>,
     /// The environment; only sensu-client's variables are looked at.
     pub environment: BTreeMap<String, String>,
@@ -84,6 +84,7 @@ fn read_sources(sources: &Sources, present: &[PathBuf]) -> (Loaded, Tree) {
 }
 
 pub(crate) const FILE_MISSING: &str = "config file does not exist or is not readable";
+pub(crate) const DIRECTORY_UNREADABLE: &str = "config directory is not readable, ignoring its files";
 pub(crate) const FILE_NOT_UTF8: &str = "config file is not valid UTF-8, its bad bytes become U+FFFD";
 
 struct Loader<'a> {
@@ -146,13 +147,19 @@ impl<'a> Loader<'a> {
 
     fn directory(&mut self, directory: &Path) {
         self.warn("loading config files from directory", "directory", directory);
-        let mut files = Vec::new();
-        if let Err(error) = definition_files(directory, FOLLOWED_LINKS, &mut files) {
-            let failure = Failure::load("insufficient permissions for loading").with("directory", shown(directory));
-            self.failures.push(failure.with("error", error.to_string()));
+        let mut found = Found::default();
+        if let Err(error) = found.search(directory, FOLLOWED_LINKS) {
+            self.failures.push(forbidden(directory, &error));
         }
-        files.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-        for file in files {
+        for (directory, error) in found.unreadable {
+            if self.present.iter().any(|present| present.starts_with(&directory)) {
+                self.failures.push(forbidden(&directory, &error));
+            } else {
+                self.warn(DIRECTORY_UNREADABLE, "directory", &directory);
+            }
+        }
+        found.files.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+        for file in found.files {
             self.file(&file);
         }
     }
@@ -260,25 +267,40 @@ fn unreadable(file: &Path, error: &io::Error) -> Failure {
     Failure::load(FILE_MISSING).with("file", shown(file)).with("error", error.to_string())
 }
 
+fn forbidden(directory: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::load("insufficient permissions for loading").with("directory", shown(directory));
+    failure.with("error", error.to_string())
+}
+
 /// Every `*.json` under a directory; hidden files and directories are left out.
-fn definition_files(directory: &Path, links: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
-    for entry in fs::read_dir(directory).map_err(named)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if path.is_dir() {
-            match links.checked_sub(usize::from(entry.file_type()?.is_symlink())) {
-                Some(links) => definition_files(&path, links, files)?,
-                None => continue,
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    /// Directories under the one that was searched. sensu-client's glob passes over them without a word.
+    unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+// === impl Found ===
+
+impl Found {
+    fn search(&mut self, directory: &Path, links: usize) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
             }
-        } else if path.extension().is_some_and(|extension| extension == "json") {
-            files.push(path);
+            if path.is_dir() {
+                let Some(links) = links.checked_sub(usize::from(entry.file_type()?.is_symlink())) else { continue };
+                if let Err(error) = self.search(&path, links) {
+                    self.unreadable.push((path, error));
+                }
+            } else if path.extension().is_some_and(|extension| extension == "json") {
+                self.files.push(path);
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn shown(path: &Path) -> String {

@@ -24,7 +24,8 @@ use self::subject::Builder;
 use crate::cli::Format;
 use crate::console::print;
 use crate::definitions::{
-    API, Absence, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, TRANSPORT, Tree, load_tree,
+    API, Absence, DIRECTORY_UNREADABLE, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, TRANSPORT,
+    Tree, load_tree,
 };
 
 /// Exit status 0 where nothing needs attention.
@@ -68,9 +69,9 @@ impl Examination<'_> {
             subject.add_failure(failure);
         }
         for notice in &loaded.notices {
-            if [FILE_MISSING, FILE_NOT_UTF8].contains(&notice.message.as_ref()) {
-                let file = notice.fields.get("file").and_then(Value::as_str).unwrap_or_default();
-                subject.add(Verdict::Attention, &[], format!("{}: {file}", notice.message));
+            if [DIRECTORY_UNREADABLE, FILE_MISSING, FILE_NOT_UTF8].contains(&notice.message.as_ref()) {
+                let path = notice.fields.values().find_map(Value::as_str).unwrap_or_default();
+                subject.add(Verdict::Attention, &[], format!("{}: {path}", notice.message));
             }
         }
         let runs = |key: &String| self.tree.check(key).is_some();

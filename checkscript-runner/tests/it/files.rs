@@ -1,17 +1,18 @@
 //! Definition files that cannot be read: at the start they are left out, as sensu-client does; once they are in use, a
 //! reload does not go on without them.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{geteuid, mkfifo};
 use serde_json::{Value, json};
 
 use crate::harness::{Runner, results_of};
 
 const FAILED: &str = "failed to reload configuration, the previous one stays in use";
+const UNREADABLE: &str = "config directory is not readable, ignoring its files";
 const MISSING: &str = "config file does not exist or is not readable";
 
 fn ticking() -> Runner {
@@ -96,5 +97,45 @@ fn a_file_that_is_gone_from_its_directory_was_taken_away() {
     let runner = runner.start();
     runner.results("tick", 1);
     fs::remove_file(runner.file("conf.d/more.json")).unwrap();
+    reload(&runner, "reloaded configuration");
+}
+
+/// Root may read everything: then the runner is started as somebody else.
+fn without_rights(runner: Runner) -> Runner {
+    if !geteuid().is_root() {
+        return runner;
+    }
+    chown(runner.file(""), Some(65534), Some(65534)).unwrap();
+    runner.before("exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$0\" \"$@\"")
+}
+
+#[test]
+fn a_directory_in_a_directory_is_left_out_where_it_cannot_be_read_unless_files_of_it_are_in_use() {
+    let directory = |runner: &Runner| runner.file("conf.d/more");
+    let allow = |runner: &Runner, mode| fs::set_permissions(directory(runner), Permissions::from_mode(mode)).unwrap();
+    let with_directory = || {
+        let runner = without_rights(ticking());
+        fs::create_dir(directory(&runner)).unwrap();
+        runner.write("conf.d/more/checks.json", &json!({"checks": {}}).to_string());
+        allow(&runner, 0);
+        runner
+    };
+    let examined = with_directory().argument("check-config");
+    let (status, report) = examined.run();
+    allow(&examined, 0o755);
+    assert_eq!(status, Some(1), "{report}");
+    assert!(report.contains(&format!("attention  {UNREADABLE}: /etc/sensu/conf.d/more")), "{report}");
+
+    let runner = with_directory();
+    let runner = runner.start();
+    runner.results("tick", 1);
+    assert_eq!(runner.message(UNREADABLE)["level"], "warn");
+    allow(&runner, 0o755);
+    reload(&runner, "reloaded configuration");
+    allow(&runner, 0);
+    reload(&runner, FAILED);
+    let failure = runner.message("insufficient permissions for loading");
+    assert_eq!((&failure["level"], &failure["directory"]), (&json!("error"), &json!(directory(&runner))));
+    allow(&runner, 0o755);
     reload(&runner, "reloaded configuration");
 }
