@@ -126,7 +126,7 @@ impl Options {
     /// The `-d` directories, or the default one if it is there.
     pub fn directories(&self) -> Vec<PathBuf> {
         match &self.config_dir {
-            Some(list) => list.split(',').map(PathBuf::from).collect(),
+            Some(list) => listed(list).map(PathBuf::from).collect(),
             None => existing(DEFAULT_DIRECTORY).into_iter().collect(),
         }
     }
@@ -138,7 +138,7 @@ impl Options {
             *path = absolute(&*path)?;
         }
         if let Some(list) = &self.config_dir {
-            let directories: io::Result<Vec<_>> = list.split(',').map(absolute).collect();
+            let directories: io::Result<Vec<_>> = listed(list).map(absolute).collect();
             let directories = directories?.into_iter().map(|directory| directory.to_string_lossy().into_owned());
             self.config_dir = Some(directories.collect::<Vec<_>>().join(","));
         }
@@ -172,6 +172,11 @@ impl Options {
             None => Ok(Level::Info),
         }
     }
+}
+
+/// The items of a comma-delimited list; what ends in a comma has no empty one there, as Ruby splits.
+fn listed(list: &str) -> impl Iterator<Item = &str> {
+    list.trim_end_matches(',').split_terminator(',')
 }
 
 /// A number of bytes, with a binary unit.
@@ -224,6 +229,17 @@ mod tests {
         assert_eq!(options.directories(), [PathBuf::from("/etc/sensu/conf.d"), "/srv/d".into()]);
         assert_eq!(options.level().unwrap(), Level::Warn);
         assert_eq!(options.pid_file, Some("/var/run/sensu/sensu-client.pid".into()));
+    }
+
+    /// A47.
+    #[test]
+    fn a_list_of_directories_may_end_in_a_comma() {
+        let directories =
+            |list: &str| Options::try_parse_from(["r", "-d", list]).unwrap().absolute().unwrap().directories();
+        assert_eq!(directories("/a,/b,"), [PathBuf::from("/a"), "/b".into()]);
+        for list in ["", ",,"] {
+            assert!(directories(list).is_empty(), "{list}");
+        }
     }
 
     #[test]
