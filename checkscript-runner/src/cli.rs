@@ -57,11 +57,11 @@ pub struct Options {
     pub log: Option<PathBuf>,
 
     /// Log severity LEVEL: debug, info, warn, error or fatal
-    #[arg(short = 'L', long = "log_level", value_name = "LEVEL")]
+    #[arg(short = 'L', long = "log_level", value_name = "LEVEL", overrides_with = "verbose")]
     log_level: Option<String>,
 
     /// Enable verbose logging
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "log_level")]
     verbose: bool,
 
     /// Rotate the log before it is longer than SIZE bytes (or 512K, 100M, 1G). Default: never
@@ -164,7 +164,7 @@ impl Options {
         }
     }
 
-    /// The level of `-v` and `-L`, info without; an error is sensu-client's text.
+    /// The level of `-v` or `-L`, whichever comes last, info without; an error is sensu-client's text.
     pub fn level(&self) -> Result<Level, String> {
         match &self.log_level {
             Some(word) => word.parse().map_err(|_| format!("Unknown log level: {word}")),
@@ -299,7 +299,8 @@ mod tests {
         assert_eq!(given.file(), Some("b".into()));
         assert!(given.validate_config && given.print_config);
         assert_eq!(given.level().unwrap(), Level::Info);
-        assert_eq!(options("r -v").level().unwrap(), Level::Debug);
+        let levels = ["r -v", "r -L warn -v", "r -v -L warn"].map(|line| options(line).level());
+        assert_eq!(levels, [Level::Debug, Level::Debug, Level::Warn].map(Ok), "the last one holds");
         assert!(options("r -b").background && options("r --background").background);
         assert!(given.tool.is_none());
         assert_eq!(options("r -L chatty").level().unwrap_err(), "Unknown log level: chatty");
