@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use check_result::Object;
 use check_result::log::Level;
+use nix::unistd::{AccessFlags, access};
 use serde_json::{Value, json};
 
 use super::document::Document;
@@ -148,7 +149,9 @@ impl<'a> Loader<'a> {
     fn directory(&mut self, directory: &Path) {
         self.warn("loading config files from directory", "directory", directory);
         let mut found = Found::default();
-        if let Err(error) = found.search(directory, FOLLOWED_LINKS) {
+        // Without leave to search it no file can be looked at: all would be left out.
+        let searchable = access(directory, AccessFlags::R_OK | AccessFlags::X_OK).map_err(io::Error::from);
+        if let Err(error) = searchable.and_then(|()| found.search(directory, FOLLOWED_LINKS)) {
             self.failures.push(forbidden(directory, &error));
         }
         for (directory, error) in found.unreadable {

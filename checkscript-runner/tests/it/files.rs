@@ -139,3 +139,14 @@ fn a_directory_in_a_directory_is_left_out_where_it_cannot_be_read_unless_files_o
     allow(&runner, 0o755);
     reload(&runner, "reloaded configuration");
 }
+
+#[test]
+fn a_directory_that_may_be_listed_and_not_searched_is_none() {
+    let runner = without_rights(ticking());
+    let allow = |mode| fs::set_permissions(runner.file("conf.d"), Permissions::from_mode(mode)).unwrap();
+    allow(0o444);
+    let (status, log) = runner.run();
+    allow(0o755);
+    assert_eq!(status, Some(2), "{log}");
+    assert!(log.contains("\"insufficient permissions for loading\",\"directory\":\"/etc/sensu/conf.d\""), "{log}");
+}
