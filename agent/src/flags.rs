@@ -62,11 +62,11 @@ pub struct Flags {
 
     /// How long a check that is OK may be without results, while its log is written to, before it is taken for removed (three
     /// of its intervals where those are longer; failing checks and those with a `ttl` stay)
-    #[arg(long = "check.forget-after", value_name = "DURATION", default_value = "48h", value_parser = service::duration)]
+    #[arg(long = "check.forget-after", value_name = "DURATION", default_value = "48h", value_parser = patience)]
     forget_after: Duration,
 
     /// The same for every check: its alerts end with it [default: never]
-    #[arg(long = "check.forget-any-after", value_name = "DURATION", value_parser = service::duration)]
+    #[arg(long = "check.forget-any-after", value_name = "DURATION", value_parser = patience)]
     forget_any_after: Option<Duration>,
 
     /// Checks known at a time, those of proxy clients included; results of others are dropped and counted
@@ -121,6 +121,15 @@ impl Flags {
     pub(crate) fn metrics_options(&self) -> metrics::Options {
         metrics::Options { info_attributes: self.info_attributes.clone(), perfdata: self.perfdata }
     }
+}
+
+/// No time at all, by which somebody may mean "never", would drop every check at the next one's result.
+fn patience(text: &str) -> Result<Duration, String> {
+    let patience = service::duration(text)?;
+    if patience < Duration::from_secs(1) {
+        return Err("every check would be dropped at once; give a long time where none shall be".to_owned());
+    }
+    Ok(patience)
 }
 
 #[cfg(test)]

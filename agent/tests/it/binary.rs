@@ -31,6 +31,8 @@ fn bad_flags_are_refused_with_a_reason() {
         ("--check.info-attributes=a-b", "`a-b` cannot be a label"),
         ("--check.info-attributes=team,output", "`output` cannot be a label: it is what a run says"),
         ("--check.forget-after=soon", "not a duration"),
+        ("--check.forget-after=0s", "every check would be dropped at once"),
+        ("--check.forget-any-after=500ms", "every check would be dropped at once"),
         ("--web.listen-address=nonsense", "nonsense"),
         ("--history.results=1001", "1001 is not in 0..=1000"),
         ("--detail.output-bytes=1MiB", "invalid digit"),
