@@ -3,24 +3,20 @@
 //! The object stays as it was posted, unknown fields and their order included; what the proxy needs of it (labels, times,
 //! fingerprint) is read once. Labels are never changed, and an annotation that the rule set is never overwritten.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 
 mod fingerprint;
+mod object;
+mod texts;
 mod time;
 mod validate;
 
 pub use fingerprint::Fingerprint;
+use object::Object;
+pub use texts::Texts;
 pub use validate::{Names, Refusal, Unreadable, read_batch};
-
-/// Names and texts that the proxy adds to an alert. Most names are the defaults, which take no memory.
-pub type Annotations = IndexMap<Cow<'static, str>, String>;
 
 /// How long Prometheus goes on sending a resolved alert, and so how long a resolved message is worth delivering
 /// (`resolvedRetention` in Prometheus's `rules/alerting.go`).
@@ -32,23 +28,22 @@ const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
 /// An alert that Alertmanager would take.
 #[derive(Clone, Debug)]
 pub struct Alert {
-    object: Map<String, Value>,
-    labels: Arc<BTreeMap<String, String>>,
+    object: Object,
+    labels: Arc<Texts>,
     fingerprint: Fingerprint,
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     received: Timestamp,
 }
 
-/// An alert as it goes to every Alertmanager: serialised once, shared by all senders.
-#[derive(Debug)]
+/// An alert as it goes to every Alertmanager: what was posted and what is added to it, each shared with whoever else has
+/// it, and put together only to be sent.
+#[derive(Clone, Debug)]
 pub struct Outgoing {
     /// Alertmanager's identity of the alert.
     pub fingerprint: Fingerprint,
-    /// The JSON object.
-    pub json: Bytes,
-    /// The same as it was posted, where annotations were added to it.
-    pub bare: Option<Bytes>,
+    object: Object,
+    added: Arc<Texts>,
     /// From when on delivering it would say something else than what was posted, or nothing any more.
     pub stale_at: Timestamp,
 }
@@ -62,7 +57,7 @@ impl Alert {
     }
 
     /// The labels; one with an empty value is none, as in Alertmanager.
-    pub fn labels(&self) -> &Arc<BTreeMap<String, String>> {
+    pub fn labels(&self) -> &Arc<Texts> {
         &self.labels
     }
 
@@ -77,25 +72,10 @@ impl Alert {
         change.unwrap_or(self.received)
     }
 
-    /// Adds `annotations`, but none that the rule has set, and serialises.
-    pub fn into_outgoing(mut self, annotations: &Annotations) -> Outgoing {
-        let bare = (!annotations.is_empty()).then(|| self.json());
-        if !annotations.is_empty() {
-            let present = self.object.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
-            if present.is_null() {
-                *present = Value::Object(Map::new());
-            }
-            if let Value::Object(present) = present {
-                for (name, text) in annotations {
-                    present.entry(&**name).or_insert_with(|| Value::String(text.clone()));
-                }
-            }
-        }
-        Outgoing { fingerprint: self.fingerprint, json: self.json(), bare, stale_at: self.stale_at() }
-    }
-
-    fn json(&self) -> Bytes {
-        serde_json::to_vec(&self.object).expect("a JSON object always serialises").into()
+    /// With `annotations`, but none that the rule has set.
+    pub fn into_outgoing(self, annotations: Arc<Texts>) -> Outgoing {
+        let stale_at = self.stale_at();
+        Outgoing { fingerprint: self.fingerprint, object: self.object, added: annotations, stale_at }
     }
 
     /// A firing alert delivered after its end would be a resolved one, which nobody posted; a resolved one is worth
@@ -115,36 +95,84 @@ impl Alert {
 impl Outgoing {
     /// The alert without what was added to it; none where nothing was.
     pub fn bare(&self) -> Option<Self> {
-        let json = self.bare.clone()?;
-        Some(Self { fingerprint: self.fingerprint, json, bare: None, stale_at: self.stale_at })
+        (!self.added.is_empty()).then(|| Self { added: Arc::default(), ..self.clone() })
+    }
+
+    /// Bytes of its JSON, roughly.
+    pub fn size(&self) -> usize {
+        self.object.len() + self.added.size()
+    }
+
+    /// Writes its JSON object.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        self.object.write(&self.added, to);
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn alert(json: &str, now: &str) -> Alert {
+    /// An alert that is `json`, with a fingerprint of its own for each `name`.
+    pub(crate) fn outgoing(name: &str, json: &str, stale_at: Timestamp) -> Outgoing {
+        let fingerprint = Fingerprint::of(&[("alertname", name)].into_iter().collect());
+        Outgoing { fingerprint, object: Object::new(json, None), added: Arc::default(), stale_at }
+    }
+
+    pub(crate) fn json(alert: &Outgoing) -> String {
+        let mut json = Vec::new();
+        alert.write(&mut json);
+        String::from_utf8(json).unwrap()
+    }
+
+    fn alert(json: &str, now: &str) -> Alert {
         let batch = read_batch(format!("[{json}]").as_bytes(), Names::Utf8, now.parse().unwrap()).unwrap();
         batch.0.into_iter().next().unwrap()
+    }
+
+    fn texts(texts: &[(&str, &str)]) -> Arc<Texts> {
+        Arc::new(texts.iter().copied().collect())
     }
 
     #[test]
     fn annotations_are_added_and_everything_else_stays_as_it_was() {
         let posted = r#"{"x":{"b":1.50,"a":[]},"labels":{"z":"","alertname":"T"},"annotations":{"output":"rule's"}}"#;
-        let added = Annotations::from([("output".into(), "ours".to_owned()), ("client".into(), "web-1".to_owned())]);
-        let out = alert(posted, "2026-01-01T00:00:00Z").into_outgoing(&added);
+        let added = texts(&[("output", "ours"), ("client", "web-1")]);
+        let out = alert(posted, "2026-01-01T00:00:00Z").into_outgoing(added);
         assert_eq!(
-            out.json,
+            json(&out),
             r#"{"x":{"b":1.50,"a":[]},"labels":{"z":"","alertname":"T"},"annotations":{"output":"rule's","client":"web-1"}}"#
         );
-        assert_eq!(out.bare().unwrap().json, posted);
+        assert_eq!(json(&out.bare().unwrap()), posted);
         assert!(out.bare().unwrap().bare().is_none());
-        let bare = alert(r#"{"labels":{"a":"b"}}"#, "2026-01-01T00:00:00Z").into_outgoing(&Annotations::new());
-        assert_eq!((bare.json, bare.bare), (r#"{"labels":{"a":"b"}}"#.into(), None));
-        let null = alert(r#"{"labels":{"a":"b"},"annotations":null}"#, "2026-01-01T00:00:00Z");
-        let added = Annotations::from([("client".into(), "web-1".to_owned())]);
-        assert_eq!(null.into_outgoing(&added).json, r#"{"labels":{"a":"b"},"annotations":{"client":"web-1"}}"#);
+    }
+
+    #[test]
+    fn annotations_find_their_place_wherever_it_is() {
+        let more = texts(&[("a", "\"1\""), ("b", "2\n")]);
+        for (posted, sent) in [
+            (r#"{"labels":{"x":"y"}}"#, r#"{"labels":{"x":"y"},"annotations":{"a":"\"1\"","b":"2\n"}}"#),
+            (
+                r#"{"annotations":null,"labels":{"x":"y"}}"#,
+                r#"{"annotations":{"a":"\"1\"","b":"2\n"},"labels":{"x":"y"}}"#,
+            ),
+            (
+                r#"{"annotations": { } ,"labels":{"x":"}"}}"#,
+                r#"{"annotations": { "a":"\"1\"","b":"2\n"} ,"labels":{"x":"}"}}"#,
+            ),
+            (
+                r#"{"annotations":{"b":"}"} ,"labels":{"x":"y"}}"#,
+                r#"{"annotations":{"b":"}","a":"\"1\""} ,"labels":{"x":"y"}}"#,
+            ),
+            (
+                r#"{"annotations":{"\u0061":"","b":""},"labels":{"x":"y"}}"#,
+                r#"{"annotations":{"\u0061":"","b":""},"labels":{"x":"y"}}"#,
+            ),
+        ] {
+            let alert = alert(posted, "2026-01-01T00:00:00Z");
+            assert_eq!(json(&alert.clone().into_outgoing(Arc::clone(&more))), sent);
+            assert_eq!(json(&alert.into_outgoing(Arc::default())), posted);
+        }
     }
 
     #[test]
@@ -158,7 +186,7 @@ mod tests {
         ] {
             let alert = alert(&format!(r#"{{"labels":{{"a":"b"}},{times}}}"#), now);
             assert_eq!(alert.is_resolved(), resolved, "{times}");
-            assert_eq!(alert.into_outgoing(&Annotations::new()).stale_at.to_string(), stale_at, "{times}");
+            assert_eq!(alert.into_outgoing(Arc::default()).stale_at.to_string(), stale_at, "{times}");
         }
     }
 }

@@ -5,16 +5,17 @@
 //! is bounded: annotations travel with each resend, and Alertmanager has no limit of its own. A configuration may
 //! replace them and add others by templates, whose parts they are: see `annotate/template.rs`.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use check_result::api::Detail;
 use check_result::{CheckResult, Object};
+use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
 
-use crate::alert::Annotations;
+use crate::alert::Texts;
 
 mod template;
 mod text;
@@ -66,12 +67,15 @@ pub struct Context<'a> {
     /// The zone of `issued`.
     pub zone: &'a TimeZone,
     /// The alert's labels.
-    pub labels: &'a BTreeMap<String, String>,
+    pub labels: &'a Texts,
     /// When the alert last changed.
     pub last_change: Timestamp,
     /// The time to count ages from.
     pub now: Timestamp,
 }
+
+/// Names and texts that the proxy adds to an alert, while they are made. Most names are the defaults, which take no memory.
+pub type Annotations = IndexMap<Cow<'static, str>, String>;
 
 /// What a detail became.
 #[derive(Debug)]
@@ -187,7 +191,7 @@ mod tests {
         let context = Context {
             url: &"http://10.0.0.1:9780/api/v1/checks/disk".parse().unwrap(),
             zone: &TimeZone::fixed(jiff::tz::offset(9)),
-            labels: &BTreeMap::new(),
+            labels: &Texts::default(),
             last_change: Timestamp::from_second(last_change).unwrap(),
             now: Timestamp::from_second(last_change + 1).unwrap(),
         };

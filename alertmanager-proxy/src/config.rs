@@ -3,7 +3,7 @@
 //! This module's types are checked, and the rest of the program sees only them. All failures of a file are found in one
 //! go, each with its line and field: see [`service::config`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use regex::Regex;
 use service::ConfigError;
 use service::http::HttpConfig;
 
-use crate::alert::Names;
+use crate::alert::{Names, Texts};
 use crate::annotate::Templates;
 
 mod alertmanagers;
@@ -150,7 +150,7 @@ impl Config {
     }
 
     /// The first source for an alert with `labels`, and its place in the list.
-    pub fn source_for(&self, labels: &BTreeMap<String, String>) -> Option<(usize, &Source)> {
+    pub fn source_for(&self, labels: &Texts) -> Option<(usize, &Source)> {
         self.sources.iter().enumerate().find(|(_, source)| source.matches(labels))
     }
 }
@@ -159,8 +159,8 @@ impl Config {
 
 impl Source {
     /// Whether every matcher matches; a label that the alert lacks counts as empty, as in Prometheus.
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.matchers.iter().all(|(name, regex)| regex.is_match(labels.get(name).map_or("", String::as_str)))
+    fn matches(&self, labels: &Texts) -> bool {
+        self.matchers.iter().all(|(name, regex)| regex.is_match(labels.get(name).unwrap_or_default()))
     }
 }
 

@@ -7,7 +7,6 @@
 //!
 //! What may be asked is decided by the address that is connected to, not by the name: see `detail/address.rs`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,7 @@ use service::http::{ClientError, ClientOptions, fleet_client_resolving};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::alert::Texts;
 use crate::config::{Config, Fetch, Networks, Ports, RenderError, Source};
 use crate::dns::Dns;
 use crate::events::Events;
@@ -205,7 +205,7 @@ fn weigh(target: &Target, answer: &Answer) -> u32 {
 
 impl Target {
     /// Where the detail of an alert with `labels` is; none where no source matches it.
-    pub fn find(config: &Config, labels: &BTreeMap<String, String>) -> Option<Result<Self, RenderError>> {
+    pub fn find(config: &Config, labels: &Texts) -> Option<Result<Self, RenderError>> {
         let (index, source) = config.source_for(labels)?;
         Some(source.url.render(labels).map(|url| Self { source: index, url }))
     }

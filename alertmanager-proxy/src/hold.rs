@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::alert::{Alert, Annotations, Fingerprint};
+use crate::alert::{Alert, Fingerprint, Texts};
 use crate::annotate;
 use crate::detail::{Answer, Failure, Target};
 use crate::events::{Enrichment, Events};
@@ -94,21 +94,21 @@ impl Hold {
             return waiting.replace(alert, now);
         }
         match target {
-            None => self.send(alert, &Annotations::new(), Enrichment::None),
+            None => self.send(alert, Arc::default(), Enrichment::None),
             Some(Err(error)) => {
                 let known = Known::failure(&alert, &Failure::from(error), None, Timestamp::now());
                 let annotations = known.annotations();
                 self.memory.put(alert.fingerprint(), known);
-                self.send(alert, &annotations, Enrichment::Failed);
+                self.send(alert, annotations, Enrichment::Failed);
             }
             Some(Ok(target)) => match self.memory.known_of(&alert) {
                 Some(known) => {
                     self.refresh(&alert, &known, target, setup);
-                    self.send(alert, &known.annotations(), Enrichment::Remembered);
+                    self.send(alert, known.annotations(), Enrichment::Remembered);
                 }
                 None if held.len() >= setup.config.limits.held_alerts => {
                     let known = self.learn(&alert, &target, Err(Failure::crowded()), &setup);
-                    self.send(alert, &known.annotations(), Enrichment::Crowded);
+                    self.send(alert, known.annotations(), Enrichment::Crowded);
                 }
                 None => {
                     let fingerprint = alert.fingerprint();
@@ -177,7 +177,7 @@ impl Hold {
         self.events.waited(since.elapsed());
         let annotations = known.annotations();
         self.memory.put(alert.fingerprint(), known);
-        self.send(alert, &annotations, enrichment);
+        self.send(alert, annotations, enrichment);
     }
 
     /// Asks anew for what an alert was given, if that is old and not too many others are being refreshed.
@@ -231,7 +231,7 @@ impl Hold {
         }
     }
 
-    fn send(&self, alert: Alert, annotations: &Annotations, enrichment: Enrichment) {
+    fn send(&self, alert: Alert, annotations: Arc<Texts>, enrichment: Enrichment) {
         self.events.enriched(enrichment);
         self.forwarder.send(alert.into_outgoing(annotations));
     }

@@ -1,7 +1,8 @@
 //! Alertmanager's identity of an alert.
 
-use std::collections::BTreeMap;
 use std::fmt;
+
+use super::Texts;
 
 /// FNV-1a, 64 bits, over all labels sorted by name, each name and value followed by the byte 255
 /// (`labelSetToFingerprint` in Prometheus's `common/model/signature.go`).
@@ -14,7 +15,7 @@ const SEPARATOR: u8 = 255;
 
 impl Fingerprint {
     /// The fingerprint of a set of labels.
-    pub fn of(labels: &BTreeMap<String, String>) -> Self {
+    pub fn of(labels: &Texts) -> Self {
         let hash = labels
             .iter()
             .flat_map(|(name, value)| [name, value])
@@ -43,8 +44,7 @@ mod tests {
             ("instance", "10.0.0.1:9780"),
             ("severity", "critical"),
         ];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         // What Alertmanager 0.25 answered for these labels.
-        assert_eq!(Fingerprint::of(&labels).to_string(), "7774d8d12e9325a0");
+        assert_eq!(Fingerprint::of(&labels.into_iter().collect()).to_string(), "7774d8d12e9325a0");
     }
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use super::{Alert, Fingerprint, time};
+use super::object::Object;
+use super::{Alert, Fingerprint, Texts, time};
 
 /// Which label and annotation names are valid; Prometheus's words for its `metric_name_validation_scheme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +65,13 @@ pub fn read_batch(body: &[u8], names: Names, now: Timestamp) -> Result<(Vec<Aler
     if text.trim_ascii().is_empty() {
         return Err(Unreadable::Empty);
     }
-    let parsed = Option::<Vec<Value>>::deserialize(&mut serde_json::Deserializer::from_str(&text));
-    let values = parsed.map_err(malformed)?.unwrap_or_default();
-    let (mut alerts, mut refused) = (Vec::with_capacity(values.len()), Vec::new());
-    for (index, value) in values.into_iter().enumerate() {
-        match read(index, value, now)?.ok_or(Refusal::Null).and_then(|alert| alert.valid(names)) {
+    let parsed = Option::<Vec<&RawValue>>::deserialize(&mut serde_json::Deserializer::from_str(&text));
+    let objects = parsed.map_err(malformed)?.unwrap_or_default();
+    let (mut alerts, mut refused) = (Vec::with_capacity(objects.len()), Vec::new());
+    for (index, json) in objects.into_iter().map(RawValue::get).enumerate() {
+        let read =
+            if json == "null" { Err(Refusal::Null) } else { Posted::read(index, json)?.alert(json, names, now)? };
+        match read {
             Ok(alert) => alerts.push(alert),
             Err(refusal) => refused.push(refusal),
         }
@@ -76,79 +79,69 @@ pub fn read_batch(body: &[u8], names: Names, now: Timestamp) -> Result<(Vec<Aler
     Ok((alerts, refused))
 }
 
-/// The alert at `index`, none for a `null`; an error where it breaks the schema.
-fn read(index: usize, value: Value, now: Timestamp) -> Result<Option<Alert>, Unreadable> {
-    let object = match value {
-        Value::Null => return Ok(None),
-        Value::Object(object) => object,
-        _ => return Err(malformed(format!("alert {index} is not an object"))),
-    };
-    let labels = texts(&object, "labels")?.ok_or(Unreadable::NoLabels(index))?;
-    texts(&object, "annotations")?;
-    let labels: BTreeMap<_, _> =
-        labels.filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.clone(), value.to_owned())).collect();
-    let (starts_at, ends_at) = (instant(&object, "startsAt")?, instant(&object, "endsAt")?);
-    if !matches!(object.get("generatorURL"), None | Some(Value::Null | Value::String(_))) {
-        return Err(malformed("generatorURL is not a string"));
-    }
-    Ok(Some(Alert {
-        fingerprint: Fingerprint::of(&labels),
-        object,
-        labels: Arc::new(labels),
-        starts_at,
-        ends_at,
-        received: now,
-    }))
+/// What is read of an alert; that it has no other types is Alertmanager's schema.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Posted<'a> {
+    labels: Option<BTreeMap<String, String>>,
+    #[serde(borrow, default, deserialize_with = "also_null")]
+    annotations: Option<&'a RawValue>,
+    starts_at: Option<String>,
+    ends_at: Option<String>,
+    #[serde(rename = "generatorURL")]
+    _generator_url: Option<String>,
 }
 
-/// A map of strings; none where the field is absent or null.
-fn texts<'a>(
-    object: &'a Map<String, Value>,
-    field: &str,
-) -> Result<Option<impl Iterator<Item = (&'a String, &'a str)>>, Unreadable> {
-    let map = match object.get(field) {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Object(map)) => map,
-        Some(_) => return Err(malformed(format!("{field} is not an object"))),
-    };
-    if let Some((name, _)) = map.iter().find(|(_, value)| !value.is_string()) {
-        return Err(malformed(format!("the value of {name:?} in {field} is not a string")));
-    }
-    Ok(Some(map.iter().filter_map(|(name, value)| Some((name, value.as_str()?)))))
+fn also_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
 }
 
-fn instant(object: &Map<String, Value>, field: &str) -> Result<Option<Timestamp>, Unreadable> {
-    match object.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => time::parse(text).map_err(|error| malformed(format!("{field}: {error}"))),
-        Some(_) => Err(malformed(format!("{field} is not a string"))),
+impl<'a> Posted<'a> {
+    /// Reads the alert at `index`.
+    fn read(index: usize, json: &'a str) -> Result<Self, Unreadable> {
+        // A struct may be written as an array, but not an alert.
+        if !json.starts_with('{') {
+            return Err(malformed(format!("alert {index} is not an object")));
+        }
+        let posted: Self = serde_json::from_str(json).map_err(|error| malformed(format!("alert {index}: {error}")))?;
+        if posted.labels.is_none() { Err(Unreadable::NoLabels(index)) } else { Ok(posted) }
     }
+
+    /// The alert that is `json`, after Alertmanager's checks of one alert, in its order.
+    fn alert(self, json: &str, names: Names, now: Timestamp) -> Result<Result<Alert, Refusal>, Unreadable> {
+        let annotations = self.annotations.map(RawValue::get);
+        let annotated: Option<BTreeMap<String, String>> = serde_json::from_str(annotations.unwrap_or("null"))
+            .map_err(|error| malformed(format!("annotations: {error}")))?;
+        let labels: Texts = self.labels.into_iter().flatten().filter(|(_, value)| !value.is_empty()).collect();
+        let (starts_at, ends_at) = (instant("startsAt", self.starts_at)?, instant("endsAt", self.ends_at)?);
+        let mut label_names = labels.iter().map(|(name, _)| name);
+        let refusal = if starts_at.zip(ends_at).is_some_and(|(start, end)| end < start) {
+            Some(Refusal::EndsBeforeStart)
+        } else if let Some(name) = label_names.find(|name| !names.allow(name)) {
+            Some(Refusal::LabelName(name.to_owned()))
+        } else if labels.is_empty() {
+            Some(Refusal::NoLabels)
+        } else {
+            let name = annotated.into_iter().flatten().map(|(name, _)| name).find(|name| !names.allow(name));
+            name.map(Refusal::AnnotationName)
+        };
+        drop(label_names);
+        Ok(refusal.map_or_else(
+            || {
+                let (fingerprint, object) = (Fingerprint::of(&labels), Object::new(json, annotations));
+                Ok(Alert { object, labels: Arc::new(labels), fingerprint, starts_at, ends_at, received: now })
+            },
+            Err,
+        ))
+    }
+}
+
+fn instant(field: &str, text: Option<String>) -> Result<Option<Timestamp>, Unreadable> {
+    text.map_or(Ok(None), |text| time::parse(&text).map_err(|error| malformed(format!("{field}: {error}"))))
 }
 
 fn malformed(reason: impl ToString) -> Unreadable {
     Unreadable::Malformed(reason.to_string())
-}
-
-impl Alert {
-    /// Alertmanager's checks of one alert, in its order.
-    fn valid(self, names: Names) -> Result<Self, Refusal> {
-        if let (Some(start), Some(end)) = (self.starts_at, self.ends_at)
-            && end < start
-        {
-            return Err(Refusal::EndsBeforeStart);
-        }
-        if let Some(name) = self.labels.keys().find(|name| !names.allow(name)) {
-            return Err(Refusal::LabelName(name.clone()));
-        }
-        if self.labels.is_empty() {
-            return Err(Refusal::NoLabels);
-        }
-        let annotations = self.object.get("annotations").and_then(Value::as_object);
-        match annotations.and_then(|annotations| annotations.keys().find(|name| !names.allow(name))) {
-            Some(name) => Err(Refusal::AnnotationName(name.clone())),
-            None => Ok(self),
-        }
-    }
 }
 
 impl Names {
@@ -204,7 +197,7 @@ mod tests {
         }
         let (alerts, _) =
             read_batch(b"[{\"labels\":{\"a\":\"\xff\",\"e\":\"\"}}]", Names::Legacy, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(**alerts[0].labels(), BTreeMap::from([("a".to_owned(), "\u{fffd}".to_owned())]));
+        assert_eq!(alerts[0].labels().iter().collect::<Vec<_>>(), [("a", "\u{fffd}")]);
     }
 
     #[test]
@@ -215,7 +208,7 @@ mod tests {
                 {"labels":{"a":"b"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]"#,
         )
         .unwrap();
-        assert_eq!(alerts.iter().map(|alert| alert.labels()["a"].as_str()).collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(alerts.iter().filter_map(|alert| alert.labels().get("a")).collect::<Vec<_>>(), ["1", "2"]);
         let words: Vec<_> = refused.iter().map(Refusal::to_string).collect();
         assert_eq!(
             words,

@@ -10,6 +10,8 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::alert::Texts;
+
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'[').remove(b']');
 
@@ -82,8 +84,9 @@ impl UrlTemplate {
     }
 
     /// The URL for an alert with `labels`. A `source` label goes along as the query parameter of that name.
-    pub fn render(&self, labels: &BTreeMap<String, String>) -> Result<Url, RenderError> {
-        let context = context! { labels => Value::from(labels.clone()) };
+    pub fn render(&self, labels: &Texts) -> Result<Url, RenderError> {
+        let map: BTreeMap<_, _> = labels.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        let context = context! { labels => Value::from(map) };
         let template = self.environment.get_template(NAME).expect("every template's environment has one");
         let text = template.render(context).map_err(|error| self.explain(&error, labels))?;
         let mut url = parse(&text).map_err(|reason| RenderError::Url { url: text, reason })?;
@@ -93,8 +96,8 @@ impl UrlTemplate {
         Ok(url)
     }
 
-    fn explain(&self, error: &minijinja::Error, labels: &BTreeMap<String, String>) -> RenderError {
-        let mut missing: Vec<_> = self.labels.iter().filter(|name| !labels.contains_key(*name)).cloned().collect();
+    fn explain(&self, error: &minijinja::Error, labels: &Texts) -> RenderError {
+        let mut missing: Vec<_> = self.labels.iter().filter(|name| labels.get(name).is_none()).cloned().collect();
         if error.kind() != ErrorKind::UndefinedError || missing.is_empty() {
             return RenderError::Template(error.to_string());
         }

@@ -256,14 +256,12 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use futures_util::FutureExt as _;
     use prometheus_client::registry::Registry;
     use service::http::{ClientOptions, upstream_client};
 
     use super::*;
-    use crate::alert::Fingerprint;
+    use crate::alert::tests::outgoing;
 
     fn peer() -> Peer {
         let client = upstream_client(&ClientOptions::new(service::build_info!())).unwrap();
@@ -289,8 +287,7 @@ mod tests {
         let config = crate::Config::parse("alertmanagers: [{url: \"http://127.0.0.1:1\"}]").unwrap();
         let options = ClientOptions::new(service::build_info!());
         let setup = crate::setup::Setup::new(config, &options, Arc::clone(&events)).unwrap();
-        let fingerprint = Fingerprint::of(&BTreeMap::from([("alertname".to_owned(), "a".to_owned())]));
-        peer.push(Arc::new(Outgoing { fingerprint, json: "{}".into(), bare: None, stale_at: Timestamp::MAX }), 9);
+        peer.push(Arc::new(outgoing("a", "{}", Timestamp::MAX)), 9);
         peer.retire(Duration::from_millis(1));
         run(Arc::clone(&peer), Parts { setup: Arc::new(ArcSwap::from_pointee(setup)), events }).await;
         let mut text = String::new();
@@ -302,10 +299,7 @@ mod tests {
     #[test]
     fn an_alertmanager_that_nothing_waits_for_is_not_known_to_be_down() {
         let (peer, events) = (peer(), Events::new(&mut Registry::default()));
-        let alert = |name: &str, stale_at| {
-            let fingerprint = Fingerprint::of(&BTreeMap::from([("alertname".to_owned(), name.to_owned())]));
-            Arc::new(Outgoing { fingerprint, json: "{}".into(), bare: None, stale_at })
-        };
+        let alert = |name: &str, stale_at| Arc::new(outgoing(name, "{}", stale_at));
         peer.set_down(true);
         peer.push(alert("old", Timestamp::UNIX_EPOCH), 9);
         peer.push(alert("new", Timestamp::MAX), 9);

@@ -87,7 +87,7 @@ impl Pending {
                 None => break,
                 Some(Waiting { alert, .. }) if alert.stale_at <= now => stale += 1,
                 Some(Waiting { alert, since }) => {
-                    bytes += alert.json.len();
+                    bytes += alert.size();
                     batch.push(alert);
                     queue.taken = Some(queue.taken.map_or(since, |oldest| oldest.min(since)));
                 }
@@ -137,25 +137,18 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::alert::tests::{json, outgoing};
 
-    fn alert(name: &str, json: &'static str) -> Arc<Outgoing> {
-        let labels = BTreeMap::from([("alertname".to_owned(), name.to_owned())]);
-        Arc::new(Outgoing {
-            fingerprint: Fingerprint::of(&labels),
-            json: json.into(),
-            bare: None,
-            stale_at: Timestamp::MAX,
-        })
+    fn alert(name: &str, json: &str) -> Arc<Outgoing> {
+        Arc::new(outgoing(name, json, Timestamp::MAX))
     }
 
     fn taken(pending: &Pending) -> Vec<String> {
         let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
-        batch.iter().map(|alert| String::from_utf8(alert.json.to_vec()).unwrap()).collect()
+        batch.iter().map(|alert| json(alert)).collect()
     }
 
     #[test]
@@ -216,8 +209,7 @@ mod tests {
             pending.push(alert(&number.to_string(), "x"), 999);
         }
         assert_eq!(taken(&pending).len(), BATCH);
-        let old = Outgoing { stale_at: Timestamp::UNIX_EPOCH, ..Arc::into_inner(alert("old", "x")).unwrap() };
-        pending.push(Arc::new(old), 999);
+        pending.push(Arc::new(outgoing("old", "x", Timestamp::UNIX_EPOCH)), 999);
         let (batch, stale) = pending.take(Timestamp::UNIX_EPOCH);
         assert_eq!((batch.len(), stale), (1, 1));
         assert!(pending.filled().now_or_never().is_none());

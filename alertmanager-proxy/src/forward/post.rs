@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use reqwest::Client;
@@ -57,12 +56,12 @@ pub(super) async fn post(
 }
 
 /// The JSON array of the batch.
-fn array(batch: &[Arc<Outgoing>]) -> Bytes {
-    let mut body = BytesMut::with_capacity(2 + batch.iter().map(|alert| alert.json.len() + 1).sum::<usize>());
+fn array(batch: &[Arc<Outgoing>]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(2 + batch.iter().map(|alert| alert.size() + 1).sum::<usize>());
     for (index, alert) in batch.iter().enumerate() {
-        body.put_u8(if index == 0 { b'[' } else { b',' });
-        body.put_slice(&alert.json);
+        body.push(if index == 0 { b'[' } else { b',' });
+        alert.write(&mut body);
     }
-    body.put_u8(b']');
-    body.freeze()
+    body.push(b']');
+    body
 }

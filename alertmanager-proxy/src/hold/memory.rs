@@ -1,13 +1,12 @@
 //! What alerts were given, for their resends.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use moka::sync::Cache;
 
-use crate::alert::{Alert, Annotations, Fingerprint};
+use crate::alert::{Alert, Fingerprint, Texts};
 use crate::annotate::{self, Annotated};
 use crate::detail::{Failure, Fetched};
 use crate::overview::{Row, State};
@@ -16,7 +15,7 @@ use crate::overview::{Row, State};
 const IDLE: Duration = Duration::from_secs(20 * 60);
 
 /// What an entry takes beside its texts, in bytes, roughly.
-const OVERHEAD: usize = 1_024;
+const OVERHEAD: usize = 768;
 
 /// The annotations of all alerts, bounded in bytes; an alert that falls out is treated as a new one.
 #[derive(Debug)]
@@ -26,19 +25,17 @@ pub(super) struct Memory(Cache<Fingerprint, Known>);
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     /// Which alert it is.
-    labels: Arc<BTreeMap<String, String>>,
+    labels: Arc<Texts>,
     /// Host and port that were asked; empty where the labels gave none.
     node: Arc<str>,
     /// How often it was tried to learn of the alert, as long as it is remembered.
     attempts: u32,
     /// When the alert last changed.
     changed: Timestamp,
-    /// From the last detail; empty where there never was one.
-    detail: Arc<Annotations>,
+    /// What it was given: from the last detail, if there ever was one, and why there is no newer one, or not all of it.
+    annotations: Arc<Texts>,
     /// When the result of that detail was executed.
     executed: Option<Timestamp>,
-    /// Why there is no newer detail, or not all of it.
-    error: Option<Arc<str>>,
     /// Whether the node answered when it was last asked.
     answered: bool,
     /// Whether the alert was resolved then.
@@ -85,14 +82,14 @@ impl Known {
     /// A detail.
     pub(super) fn detail(alert: &Alert, fetched: &Fetched, annotated: Annotated) -> Self {
         let executed = fetched.detail.result.executed();
+        let error = annotated.error.map(|error| (annotate::ERROR.into(), annotate::explain(&error)));
         Self {
             labels: Arc::clone(alert.labels()),
             node: "".into(),
             attempts: 1,
             changed: alert.last_change(),
-            detail: Arc::new(annotated.annotations),
+            annotations: Arc::new(annotated.annotations.into_iter().chain(error).collect()),
             executed: executed.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-            error: annotated.error.as_deref().map(|error| annotate::explain(error).into()),
             answered: true,
             resolved: alert.is_resolved(),
             asked: fetched.asked,
@@ -103,25 +100,22 @@ impl Known {
     /// No detail. What was known `before` is kept: an output is never taken away, but its age is told.
     pub(super) fn failure(alert: &Alert, failure: &Failure, before: Option<Self>, now: Timestamp) -> Self {
         let executed = before.as_ref().and_then(|known| known.executed);
-        let mut detail = before.map(|known| known.detail).unwrap_or_default();
-        if let Some(executed) = executed {
-            Arc::make_mut(&mut detail).insert(annotate::AGE.into(), annotate::age(executed, now));
-        }
-        let error = Some(annotate::explain(&failure.reason).into());
-        let (resolved, tried) = (alert.is_resolved(), Instant::now());
-        let (labels, node, changed) = (Arc::clone(alert.labels()), "".into(), alert.last_change());
+        let error = (annotate::ERROR, annotate::explain(&failure.reason));
+        let added = executed.map(|executed| (annotate::AGE, annotate::age(executed, now))).into_iter().chain([error]);
+        let added: Vec<_> = added.collect();
+        let kept = before.as_ref().map(|known| &known.annotations).into_iter().flat_map(|kept| kept.iter());
+        let annotations = kept.chain(added.iter().map(|(name, text)| (*name, text.as_str()))).collect();
         Self {
-            labels,
-            node,
+            labels: Arc::clone(alert.labels()),
+            node: "".into(),
             attempts: 1,
-            changed,
-            detail,
+            changed: alert.last_change(),
+            annotations: Arc::new(annotations),
             executed,
-            error,
             answered: false,
-            resolved,
+            resolved: alert.is_resolved(),
             asked: now,
-            tried,
+            tried: Instant::now(),
         }
     }
 
@@ -136,19 +130,21 @@ impl Known {
 
     /// As the overview shows it.
     pub(super) fn row(&self, fingerprint: Fingerprint) -> Row {
-        let state = match (self.answered, &self.error, self.detail.is_empty()) {
+        let error = self.annotations.get(annotate::ERROR);
+        let has_detail = self.annotations.iter().any(|(name, _)| name != annotate::ERROR);
+        let state = match (self.answered, error, has_detail) {
             (true, None, _) => State::Enriched,
             (true, Some(_), _) => State::Incomplete,
-            (false, _, false) => State::Outdated,
-            (false, _, true) => State::Failed,
+            (false, _, true) => State::Outdated,
+            (false, _, false) => State::Failed,
         };
         Row {
             fingerprint,
             labels: Arc::clone(&self.labels),
             node: Arc::clone(&self.node),
             state,
-            error: self.error.clone(),
-            output: self.detail.get("output").cloned(),
+            error: error.map(str::to_owned),
+            output: self.annotations.get("output").map(str::to_owned),
             resolved: self.resolved,
             changed: self.changed,
             asked: Some(self.asked),
@@ -157,10 +153,8 @@ impl Known {
     }
 
     /// The alert's annotations.
-    pub(super) fn annotations(&self) -> Annotations {
-        let mut annotations = Annotations::clone(&self.detail);
-        annotations.extend(self.error.as_deref().map(|error| (annotate::ERROR.into(), error.to_owned())));
-        annotations
+    pub(super) fn annotations(&self) -> Arc<Texts> {
+        Arc::clone(&self.annotations)
     }
 
     /// Since when nobody tried to learn more.
@@ -179,8 +173,6 @@ impl Known {
     }
 
     fn weight(&self) -> u32 {
-        let labels: usize = self.labels.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let texts: usize = self.detail.iter().map(|(name, text)| name.len() + text.len()).sum();
-        u32::try_from(OVERHEAD + labels + texts).unwrap_or(u32::MAX)
+        u32::try_from(OVERHEAD + self.labels.size() + self.annotations.size()).unwrap_or(u32::MAX)
     }
 }

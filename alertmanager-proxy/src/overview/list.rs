@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
-use crate::alert::Fingerprint;
+use crate::alert::{Fingerprint, Texts};
 
 /// Alerts of a page where nobody says another number, and at most.
 const PAGE: usize = 100;
@@ -36,13 +36,13 @@ pub struct Row {
     #[serde(serialize_with = "shown")]
     pub fingerprint: Fingerprint,
     /// Its labels.
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Arc<Texts>,
     /// Host and port that were asked; empty where the labels give none.
     pub node: Arc<str>,
     /// How it stands.
     pub state: State,
     /// Why there is no detail, or not all of it.
-    pub error: Option<Arc<str>>,
+    pub error: Option<String>,
     /// The first line of the check's output.
     pub output: Option<String>,
     /// Whether it is resolved.
@@ -101,7 +101,7 @@ impl State {
 impl Row {
     /// A label's value; empty where there is none.
     pub fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
+        self.labels.get(name).unwrap_or_default()
     }
 
     /// What there is to read: the error where there is one.
@@ -110,7 +110,7 @@ impl Row {
     }
 
     fn has(&self, text: &str) -> bool {
-        let labels = self.labels.values().map(String::as_str);
+        let labels = self.labels.iter().map(|(_, value)| value);
         let mut texts = labels.chain([&*self.node, self.text()]).chain(self.output.as_deref());
         text.is_empty() || texts.any(|have| have.to_lowercase().contains(text))
     }
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     fn row(check: &str, state: State, changed: i64) -> Row {
-        let labels = BTreeMap::from([("check".to_owned(), check.to_owned())]);
+        let labels: Texts = [("check", check)].into_iter().collect();
         Row {
             fingerprint: Fingerprint::of(&labels),
             labels: Arc::new(labels),

@@ -10,8 +10,8 @@ use minijinja::Value;
 use serde_json::Value as Json;
 use url::Url;
 
-use crate::alert::Annotations;
-use crate::annotate::{Context, annotate, fit, text};
+use crate::alert::Texts;
+use crate::annotate::{Annotations, Context, annotate, fit, text};
 
 /// What there is besides the default annotations.
 pub(super) const OBJECTS: [&str; 3] = ["labels", "check", "client_attributes"];
@@ -23,7 +23,7 @@ const PART: usize = 32 << 10;
 pub(super) fn parts(detail: &Detail, context: &Context<'_>, defaults: &Annotations) -> Value {
     let mut parts: BTreeMap<String, Value> =
         defaults.iter().map(|(name, text)| (name.to_string(), Value::from(text.as_str()))).collect();
-    let labels: BTreeMap<_, _> = context.labels.iter().map(|(name, value)| (name.clone(), fit(value))).collect();
+    let labels: BTreeMap<_, _> = context.labels.iter().map(|(name, value)| (name.to_owned(), fit(value))).collect();
     parts.insert("labels".to_owned(), Value::from(labels));
     parts.insert("check".to_owned(), object(detail.result.check()));
     parts.insert("client_attributes".to_owned(), object(&detail.client_attributes));
@@ -62,7 +62,7 @@ pub(super) static EVERYTHING: LazyLock<Value> = LazyLock::new(|| {
 pub(super) struct Sample {
     pub(super) detail: Detail,
     pub(super) url: Url,
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: Texts,
 }
 
 // === impl Sample ===
@@ -86,7 +86,7 @@ impl Sample {
         Self {
             detail: serde_json::from_value(body).expect("the sample is a detail"),
             url: Url::parse("http://web-1:9780/api/v1/checks/disk").expect("the sample's URL is one"),
-            labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            labels: labels.into_iter().collect(),
         }
     }
 }
