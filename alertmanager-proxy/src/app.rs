@@ -49,7 +49,7 @@ impl App {
         registry.register_collector(Box::new(OpenCircuits(Arc::clone(&setup))));
         let forwarder = Forwarder::start(Arc::clone(&setup), Arc::clone(&events));
         let discovery = Discovery::start(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
-        let hold = Hold::new(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
+        let hold = Hold::start(Arc::clone(&setup), Arc::clone(&forwarder), Arc::clone(&events));
         registry.register_collector(Box::new(Waiting {
             setup: Arc::clone(&setup),
             hold: Arc::clone(&hold),

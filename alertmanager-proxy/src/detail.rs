@@ -14,6 +14,7 @@ use check_result::api::Detail;
 use jiff::Timestamp;
 use moka::Expiry;
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use reqwest::Client;
 use service::http::{ClientError, ClientOptions, fleet_client_resolving};
 use tokio::sync::Semaphore;
@@ -27,7 +28,6 @@ use crate::events::Events;
 mod address;
 mod breaker;
 mod nodes;
-mod workers;
 
 use address::{Denied, Resolver};
 use breaker::{Breakers, Change};
@@ -35,9 +35,9 @@ use nodes::Nodes;
 
 pub use breaker::OpenCircuit;
 
-/// Outputs kept in the cache, in bytes. It only has to last from one alert of a check to the next; what the alerts
-/// themselves need for longer is remembered elsewhere, cut to size.
-const CACHE_BYTES: u64 = 32 << 20;
+/// Answers kept in the cache, in bytes. It only has to last from one alert of a check to the next, which come together; what
+/// the alerts themselves need for longer is remembered elsewhere, cut to size.
+const CACHE_BYTES: u64 = 4 << 20;
 
 /// What an answer takes beside its texts, in bytes, roughly.
 const OVERHEAD: usize = 2_048;
@@ -121,7 +121,13 @@ impl Details {
         Ok(Self {
             sources: config.sources.iter().map(source).collect::<Result<_, _>>()?,
             limits,
-            cache: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).expire_after(lifetime).build(),
+            cache: Cache::builder()
+                .max_capacity(CACHE_BYTES)
+                .weigher(weigh)
+                // What came last is what the next alert asks for.
+                .eviction_policy(EvictionPolicy::lru())
+                .expire_after(lifetime)
+                .build(),
             slots: Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS)),
             nodes: Nodes::new(limits.concurrency_per_node.min(Semaphore::MAX_PERMITS)),
             breakers: Breakers::new(limits.breaker),
@@ -164,8 +170,7 @@ impl Details {
         // It may have failed for those that were before us in its queue.
         let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());
-        let (client, asked_url, limit) = (client.clone(), url.clone(), self.limits.max_response_bytes);
-        let result = workers::run(async move { check_result::api::fetch(&client, asked_url, limit).await }).await;
+        let result = check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes).await;
         let answer = result
             .map(|detail| Arc::new(Fetched { detail, asked, started }))
             .map_err(|error| Failure { kind: error.kind(), reason: error.to_string().into() });

@@ -10,7 +10,8 @@
 //!   place and keeps its deadline. Where too many are held, it goes on at once and says so; its resend has another try.
 //! - Something is known: it goes on with that, and what is old is refreshed behind its back.
 //!
-//! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one.
+//! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one. All of it is
+//! done in the background ([`background`]), and what is posted comes there by `hold/inbox.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -26,14 +27,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::alert::{Alert, Fingerprint, Texts};
 use crate::annotate;
+use crate::background;
+use crate::body;
 use crate::detail::{Answer, Failure, Target};
 use crate::events::{Enrichment, Events};
 use crate::forward::Forwarder;
 use crate::overview::{Row, State};
 use crate::setup::{Setup, Shared};
 
+mod inbox;
 mod memory;
 
+use inbox::{Batch, Inbox};
 use memory::{Known, Memory};
 
 /// Details that are refreshed at a time for alerts which went on already; beyond it the old ones serve longer.
@@ -43,6 +48,7 @@ const REFRESHES: usize = 64;
 #[derive(Debug)]
 pub struct Hold {
     setup: Shared,
+    inbox: Inbox,
     held: Mutex<HashMap<Fingerprint, Held>>,
     memory: Memory,
     refreshes: Arc<Semaphore>,
@@ -69,11 +75,12 @@ struct Held {
 // === impl Hold ===
 
 impl Hold {
-    /// A hold without alerts.
-    pub fn new(setup: Shared, forwarder: Arc<Forwarder>, events: Arc<Events>) -> Arc<Self> {
+    /// A hold without alerts; needs a runtime.
+    pub fn start(setup: Shared, forwarder: Arc<Forwarder>, events: Arc<Events>) -> Arc<Self> {
         let memory = Memory::new(setup.load().config.limits.memory_bytes);
-        Arc::new(Self {
+        let hold = Arc::new(Self {
             setup,
+            inbox: Inbox::new(),
             held: Mutex::default(),
             memory,
             refreshes: Arc::new(Semaphore::new(REFRESHES)),
@@ -82,11 +89,29 @@ impl Hold {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             zone: TimeZone::system(),
-        })
+        });
+        hold.spawn(Arc::clone(&hold).work_off());
+        hold
     }
 
-    /// Takes an alert that was posted `now`, which is the same for all of a batch: one answer serves them. Does not wait.
-    pub fn accept(self: &Arc<Self>, alert: Alert, now: Instant) {
+    /// Takes the alerts of a `body`; waits only where very many bodies wait already.
+    pub async fn take(&self, alerts: Vec<Alert>, body: body::Held) {
+        self.inbox.put(alerts, body).await;
+    }
+
+    /// Looks at what is taken, until nothing more is.
+    async fn work_off(self: Arc<Self>) {
+        while let Some(Batch { alerts, posted, .. }) = self.inbox.next(&self.stop).await {
+            alerts.into_iter().for_each(|alert| self.accept(alert, posted));
+        }
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn_on(work, &background::handle());
+    }
+
+    /// Lets an alert go on or holds it. When it was posted is the same for all of a batch: one answer serves them.
+    fn accept(self: &Arc<Self>, alert: Alert, now: Instant) {
         let setup = self.setup.load_full();
         let target = Target::find(&setup.config, alert.labels());
         let mut held = self.lock();
@@ -114,7 +139,7 @@ impl Hold {
                     let fingerprint = alert.fingerprint();
                     held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
                     let hold = Arc::clone(self);
-                    self.tracker.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
+                    self.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
                 }
             },
         }
@@ -122,9 +147,10 @@ impl Hold {
 
     /// How many alerts are held, and for how long the oldest has been.
     pub fn held_alerts(&self) -> (usize, Duration) {
+        let (taken, first) = self.inbox.waiting();
         let held = self.lock();
-        let oldest = held.values().map(|held| held.since.elapsed()).max();
-        (held.len(), oldest.unwrap_or_default())
+        let oldest = held.values().map(|held| held.since).chain(first).min();
+        (taken + held.len(), oldest.map(|since| since.elapsed()).unwrap_or_default())
     }
 
     /// The alerts that wait, and those that were sent within the last 20 minutes and that a source matches.
@@ -190,7 +216,7 @@ impl Hold {
         let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() else { return };
         self.memory.put(alert.fingerprint(), known.clone().renewed());
         let (hold, alert) = (Arc::clone(self), alert.clone());
-        self.tracker.spawn(async move {
+        self.spawn(async move {
             let _permit = permit;
             let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
             let answer = timeout(fetch.timeout, setup.details.get(&target, not_before.into_std()));

@@ -24,10 +24,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
-use crate::body::Bodies;
+use crate::body::{Bodies, Held};
 use crate::events::Events;
 use crate::hold::Hold;
 use crate::passthrough::{self, Passthrough};
@@ -35,6 +34,10 @@ use crate::setup::{Setup, Shared};
 
 /// go-openapi's code for a required value that is missing (`errors.RequiredFailCode`).
 const REQUIRED: u16 = 602;
+
+/// Bytes of JSON that are read within a millisecond or two: Prometheus's own batches. Handing them to another thread would
+/// take longer when the processors are busy; some megabytes are too much work for a thread that serves others.
+const SMALL: usize = 256 << 10;
 
 /// Takes posted alerts.
 #[derive(Debug)]
@@ -93,11 +96,16 @@ impl Intake {
             let own = self.refuse("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, &message);
             return self.passthrough.everywhere(parts, body).await.unwrap_or(own);
         }
-        let (copy, names) = (body.clone(), setup.config.names);
-        // Some megabytes of JSON are too much work for a thread that serves others.
-        let batch = tokio::task::spawn_blocking(move || read_batch(&copy, names, Timestamp::now())).await;
-        match batch.expect("reading a batch does not panic") {
-            Ok((alerts, refused)) => self.take(alerts, &refused, &setup),
+        let (names, now) = (setup.config.names, Timestamp::now());
+        let batch = if body.len() <= SMALL {
+            read_batch(body, names, now)
+        } else {
+            let body = body.clone();
+            let batch = tokio::task::spawn_blocking(move || read_batch(&body, names, now)).await;
+            batch.expect("reading a batch does not panic")
+        };
+        match batch {
+            Ok((alerts, refused)) => self.take((alerts, held), &refused, &setup).await,
             Err(unreadable) => {
                 let own = self.unreadable(&unreadable);
                 self.passthrough.everywhere(parts, body).await.unwrap_or(own)
@@ -105,14 +113,11 @@ impl Intake {
         }
     }
 
-    fn take(&self, alerts: Vec<Alert>, refused: &[Refusal], setup: &Setup) -> Response {
+    async fn take(&self, (alerts, body): (Vec<Alert>, Held), refused: &[Refusal], setup: &Setup) -> Response {
         // Asked first: an alert that is queued now cannot have been delivered when it is answered.
         let unreachable = self.passthrough.forwarder.unreachable_for();
         self.events.received(alerts.len());
-        let now = Instant::now();
-        for alert in alerts {
-            self.hold.accept(alert, now);
-        }
+        self.hold.take(alerts, body).await;
         if unreachable >= setup.config.forward.unreachable_after {
             let message = format!("no Alertmanager could be reached for {}s; alerts are kept", unreachable.as_secs());
             return error(StatusCode::SERVICE_UNAVAILABLE, 503, &message);

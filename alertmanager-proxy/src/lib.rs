@@ -10,6 +10,7 @@
 pub mod alert;
 pub mod annotate;
 mod app;
+mod background;
 pub mod body;
 mod check_config;
 pub mod config;
