@@ -140,7 +140,7 @@ impl Details {
     pub async fn get(&self, target: &Target, not_before: Instant) -> Answer {
         let outdated = |answer: &Answer| answer.as_ref().is_ok_and(|fetched| fetched.started < not_before);
         loop {
-            let entry = self.cache.entry_by_ref(target).or_insert_with_if(self.fetch(target), outdated).await;
+            let entry = self.cache.entry_by_ref(target).or_insert_with_if(Box::pin(self.fetch(target)), outdated).await;
             let answer = entry.into_value();
             // Who waits for a flight that is under way is given its value as it is. The next one begins later.
             if !outdated(&answer) {
@@ -170,7 +170,8 @@ impl Details {
         // It may have failed for those that were before us in its queue.
         let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());
-        let result = check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes).await;
+        // Apart, for alerts that wait for a slot have no memory of it: it takes several kilobytes.
+        let result = Box::pin(check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes)).await;
         let answer = result
             .map(|detail| Arc::new(Fetched { detail, asked, started }))
             .map_err(|error| Failure { kind: error.kind(), reason: error.to_string().into() });

@@ -15,6 +15,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Hold {
     setup: Shared,
     inbox: Inbox,
     held: Mutex<HashMap<Fingerprint, Held>>,
+    /// How many that are, for those who must not wait for the lock.
+    holding: AtomicUsize,
     memory: Memory,
     refreshes: Arc<Semaphore>,
     forwarder: Arc<Forwarder>,
@@ -82,6 +85,7 @@ impl Hold {
             setup,
             inbox: Inbox::new(),
             held: Mutex::default(),
+            holding: AtomicUsize::new(0),
             memory,
             refreshes: Arc::new(Semaphore::new(REFRESHES)),
             forwarder,
@@ -138,11 +142,18 @@ impl Hold {
                 None => {
                     let fingerprint = alert.fingerprint();
                     held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
+                    self.holding.store(held.len(), Ordering::Relaxed);
                     let hold = Arc::clone(self);
                     self.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
                 }
             },
         }
+    }
+
+    /// Whether more alerts wait for their details than can be asked for at a time.
+    pub fn is_crowded(&self) -> bool {
+        let (taken, _) = self.inbox.waiting();
+        taken + self.holding.load(Ordering::Relaxed) > self.setup.load().config.fetch.concurrency
     }
 
     /// How many alerts are held, and for how long the oldest has been.
@@ -200,6 +211,7 @@ impl Hold {
     fn release(&self, alert: &Alert, known: Known, enrichment: Enrichment) {
         let mut held = self.lock();
         let Some(Held { alert, since, .. }) = held.remove(&alert.fingerprint()) else { return };
+        self.holding.store(held.len(), Ordering::Relaxed);
         self.events.waited(since.elapsed());
         let annotations = known.annotations();
         self.memory.put(alert.fingerprint(), known);

@@ -15,6 +15,7 @@
 //! stood in for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -24,6 +25,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
 use crate::body::{Bodies, Held};
@@ -38,6 +40,10 @@ const REQUIRED: u16 = 602;
 /// Bytes of JSON that are read within a millisecond or two: Prometheus's own batches. Handing them to another thread would
 /// take longer when the processors are busy; some megabytes are too much work for a thread that serves others.
 const SMALL: usize = 256 << 10;
+
+/// How much later an answer comes while more alerts wait than can be asked for at a time. Prometheus keeps its next batch as
+/// long, whose alerts would only use up their hold here.
+const PACE: Duration = Duration::from_millis(10);
 
 /// Takes posted alerts.
 #[derive(Debug)]
@@ -118,6 +124,9 @@ impl Intake {
         let unreachable = self.passthrough.forwarder.unreachable_for();
         self.events.received(alerts.len());
         self.hold.take(alerts, body).await;
+        if self.hold.is_crowded() {
+            sleep(PACE).await;
+        }
         if unreachable >= setup.config.forward.unreachable_after {
             let message = format!("no Alertmanager could be reached for {}s; alerts are kept", unreachable.as_secs());
             return error(StatusCode::SERVICE_UNAVAILABLE, 503, &message);

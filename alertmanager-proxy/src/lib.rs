@@ -2,7 +2,12 @@
 //!
 //! To Prometheus it is an Alertmanager, and so it is to amtool and to Alertmanager's own page. The way of an alert:
 //!
-//!    knows.
+//! 1. [`intake`] judges a posted batch as Alertmanager does and answers at once.
+//! 2. [`hold`] keeps each alert until its detail is there or its deadline has passed.
+//! 3. [`detail`] asks the node that ran the check, within the bounds and the networks that [`config`] sets.
+//! 4. [`annotate`] turns the detail into annotations.
+//! 5. [`forward`] delivers the alert to every Alertmanager, each by a sender of its own; [`discover`] finds those that only
+//!    DNS knows.
 //!
 //! Every other request takes the way of [`passthrough`]. An alert is never lost because its detail is: what cannot be
 //! fetched is said in an annotation.

@@ -35,17 +35,16 @@ pub(super) fn everybody() -> Vec<IpNet> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use crate::Config;
+    use crate::alert::Texts;
 
     fn config(source: &str) -> Result<Config, String> {
         let text = format!("alertmanagers: [{{url: \"http://a\"}}]\nsources:\n  - {source}\n");
         Config::parse(&text).map_err(|error| error.to_string())
     }
 
-    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    fn labels(pairs: &[(&str, &str)]) -> Texts {
+        pairs.iter().copied().collect()
     }
 
     #[test]

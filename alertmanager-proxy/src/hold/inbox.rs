@@ -81,3 +81,60 @@ impl Inbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use futures_util::FutureExt as _;
+    use http::HeaderMap;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::alert::{Names, read_batch};
+    use crate::body::Bodies;
+
+    async fn put(inbox: &Inbox, names: &[&str]) {
+        let alerts: Vec<_> = names.iter().map(|name| format!(r#"{{"labels":{{"alertname":"{name}"}}}}"#)).collect();
+        let batch = read_batch(format!("[{}]", alerts.join(",")).as_bytes(), Names::Utf8, Timestamp::UNIX_EPOCH);
+        let body = Bodies::new(1).read(&HeaderMap::new(), Body::empty(), 1).await.unwrap();
+        inbox.put(batch.unwrap().0, body).await;
+    }
+
+    #[tokio::test]
+    async fn batches_come_in_their_order_also_after_a_stop() {
+        let (inbox, stop) = (Inbox::new(), CancellationToken::new());
+        assert!(inbox.next(&stop).now_or_never().is_none(), "there is none yet");
+        for names in [&["a", "b"][..], &["c"]] {
+            put(&inbox, names).await;
+        }
+        stop.cancel();
+        let mut names = Vec::new();
+        while let Some(batch) = inbox.next(&stop).await {
+            names.push(batch.alerts.iter().filter_map(|alert| alert.labels().get("alertname")).collect::<String>());
+        }
+        assert_eq!(names, ["ab", "c"]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_told_until_the_next_is_asked_for() {
+        let (inbox, stop) = (Inbox::new(), CancellationToken::new());
+        assert_eq!(inbox.waiting(), (0, None));
+        put(&inbox, &["a", "b"]).await;
+        let (count, since) = inbox.waiting();
+        assert!(count == 2 && since.is_some());
+        assert!(inbox.next(&stop).await.is_some());
+        assert_eq!(inbox.waiting(), (0, since), "it is being looked at");
+        assert!(inbox.next(&stop).now_or_never().is_none());
+        assert_eq!(inbox.waiting(), (0, None));
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_for_one() {
+        let (inbox, stop) = (Inbox { places: Arc::new(Semaphore::new(1)), ..Inbox::new() }, CancellationToken::new());
+        put(&inbox, &["a"]).await;
+        let mut waiting = Box::pin(put(&inbox, &["b"]));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(inbox.next(&stop).await);
+        assert!(waiting.now_or_never().is_some());
+    }
+}

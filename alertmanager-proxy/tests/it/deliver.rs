@@ -151,7 +151,7 @@ async fn what_waits_is_told_also_while_a_delivery_hangs() {
     proxy.post(&json!([plain("a")])).await;
     alertmanager.posted(1).await;
     proxy.post(&json!([plain("b"), plain("c")])).await;
-    assert_eq!(proxy.metric(&pending).await, Some(2.0));
+    proxy.until_metric(&pending, 2.0).await;
     assert!(proxy.metric(&age).await > Some(0.0));
     assert_eq!(proxy.metric("alertmanager_proxy_held_alerts_limit").await, Some(7.0));
     assert_eq!(proxy.metric("alertmanager_proxy_pending_alerts_limit").await, Some(9.0));
@@ -168,7 +168,7 @@ async fn what_is_held_is_told() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 20s}"));
     proxy.post(&json!([alert("gated", node.address)])).await;
-    assert_eq!(proxy.metric("alertmanager_proxy_held_alerts ").await, Some(1.0));
+    proxy.until_metric("alertmanager_proxy_held_alerts ", 1.0).await;
     let age = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds";
     let age = format!("{age}{{alertmanager=\"http://{}\"}}", alertmanager.address);
     assert!(proxy.metric(&age).await > Some(0.0));
