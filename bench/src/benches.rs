@@ -4,6 +4,7 @@ pub(crate) mod catch_up;
 pub(crate) mod lateness;
 pub(crate) mod memory;
 pub(crate) mod pushgateway;
+pub(crate) mod resends;
 pub(crate) mod schedulers;
 pub(crate) mod scrape;
 pub(crate) mod soak;

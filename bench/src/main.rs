@@ -2,17 +2,19 @@
 //!
 //! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
 //! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
-//! median counts, and ratios are made within a repeat. A target that is missed is told, and is no failure: machines differ. The soak is one, since
-//! growth is growth on any machine.
+//! median counts, and ratios are made within a repeat. A target that is missed is told, and is no failure: machines differ. The soak and
+//! the resends are ones, since growth is growth on any machine.
 
 mod agent;
 mod bare;
 mod benches;
 mod grid;
 mod http;
+mod idle;
 mod log_lines;
 mod nodes;
 mod program;
+mod prometheus;
 mod proxy;
 mod pushes;
 mod report;
@@ -31,7 +33,7 @@ use crate::report::Report;
 /// Measures the runner, the agent, the proxy and the gateway beside what they are compared with. Prints a table a bench, and writes it as JSON.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Benches to run [default: all but soak]
+    /// Benches to run [default: all but those that take minutes: soak, resends]
     benches: Vec<Bench>,
 
     #[command(flatten)]
@@ -57,7 +59,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BYTES", default_value_t = 1_000_000_000)]
     log_bytes: u64,
 
-    /// How long the soak takes; at least 3
+    /// How long the soak and the resends take; at least 3
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     minutes: usize,
 }
@@ -74,12 +76,13 @@ enum Bench {
     Storm,
     Pushgateway,
     Soak,
+    Resends,
 }
 
 // === impl Bench ===
 
 impl Bench {
-    const ALL_BUT_SOAK: [Self; 9] = [
+    const SHORT: [Self; 9] = [
         Self::Spawn,
         Self::Throughput,
         Self::Lateness,
@@ -103,19 +106,20 @@ impl Bench {
             Self::Storm => benches::storm::run(settings),
             Self::Pushgateway => benches::pushgateway::run(settings),
             Self::Soak => benches::soak::run(settings),
+            Self::Resends => benches::resends::run(settings),
         }
     }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let Options { benches, settings } = Options::parse();
-    let benches = if benches.is_empty() { Bench::ALL_BUT_SOAK.to_vec() } else { benches };
+    let benches = if benches.is_empty() { Bench::SHORT.to_vec() } else { benches };
     std::fs::create_dir_all(&settings.out).with_context(|| format!("cannot make {}", settings.out.display()))?;
     let mut grown = false;
     for bench in benches {
         let report = bench.run(&settings).with_context(|| format!("{bench:?}"))?;
         report.publish(&settings.out)?;
-        grown |= bench == Bench::Soak && !report.is_met();
+        grown |= !Bench::SHORT.contains(&bench) && !report.is_met();
     }
     Ok(if grown { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -20,40 +20,52 @@ const POLL: Duration = Duration::from_millis(20);
 /// Alerts wait for their group, and are told to nobody.
 const ALERTMANAGER: &str = "route: {receiver: none, group_wait: 30s}\nreceivers: [{name: none}]\n";
 
+/// An Alertmanager without alerts.
+#[derive(Debug)]
+pub(crate) struct Alertmanager {
+    pub(crate) base: String,
+    address: String,
+    _program: Program,
+    folder: TempDir,
+}
+
 /// A proxy and its Alertmanager, both without alerts.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) program: Program,
     pub(crate) base: String,
-    alertmanager: String,
-    _alertmanager: Program,
-    _folder: TempDir,
+    alertmanager: Alertmanager,
+}
+
+// === impl Alertmanager ===
+
+impl Alertmanager {
+    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Self> {
+        let (folder, address) = (tempfile::tempdir()?, free_address()?);
+        let file = |name: &str| folder.path().join(name);
+        std::fs::write(file("alertmanager.yml"), ALERTMANAGER)?;
+        let mut command = Command::new(existing(&settings.tools.join("bin/alertmanager"))?);
+        command.arg("--config.file").arg(file("alertmanager.yml")).arg("--storage.path").arg(file("data"));
+        command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
+        command.stdout(Stdio::null()).stderr(File::create(file("alertmanager.log"))?);
+        let program = Program::start(&mut command)?;
+        Ok(Self { base: ready(&address, fetcher)?, address, _program: program, folder })
+    }
 }
 
 // === impl Proxy ===
 
 impl Proxy {
-    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let (alertmanager, proxy) = (free_address()?, free_address()?);
-        let file = |name: &str| folder.path().join(name);
-        std::fs::write(file("alertmanager.yml"), ALERTMANAGER)?;
-        let mut command = Command::new(existing(&settings.tools.join("bin/alertmanager"))?);
-        command.arg("--config.file").arg(file("alertmanager.yml")).arg("--storage.path").arg(file("data"));
-        command.arg(format!("--web.listen-address={alertmanager}")).arg("--cluster.listen-address=");
-        command.stdout(Stdio::null()).stderr(File::create(file("alertmanager.log"))?);
-        let alertmanager_program = Program::start(&mut command)?;
-        std::fs::write(file("proxy.yml"), config(&alertmanager))?;
+    /// With the default configuration and `more`.
+    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher, more: &str) -> anyhow::Result<Self> {
+        let (alertmanager, address) = (Alertmanager::start(settings, fetcher)?, free_address()?);
+        let file = alertmanager.folder.path().join("proxy.yml");
+        std::fs::write(&file, config(&alertmanager.address, more))?;
         let mut command = Command::new(beside("alertmanager-proxy")?);
-        command.arg("--config.file").arg(file("proxy.yml")).arg(format!("--web.listen-address={proxy}"));
+        command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
         command.stderr(File::create(settings.out.join("storm-proxy.log"))?);
         let program = Program::start(&mut command)?;
-        let urls = [&alertmanager, &proxy].map(|address| format!("http://{address}"));
-        for url in &urls {
-            until(&format!("{url}/-/ready"), || Ok(fetcher.get(&format!("{url}/-/ready")).is_ok()))?;
-        }
-        let [alertmanager, base] = urls;
-        Ok(Self { program, base, alertmanager, _alertmanager: alertmanager_program, _folder: folder })
+        Ok(Self { program, base: ready(&address, fetcher)?, alertmanager })
     }
 
     /// The sum of a family of the proxy's, of the series that have `label`.
@@ -75,24 +87,30 @@ impl Proxy {
 
     /// What Alertmanager has: how many alerts, and how many of them with their check's output.
     pub(crate) fn arrived(&self, fetcher: &Fetcher) -> anyhow::Result<(u32, u32)> {
-        let body = fetcher.get(&format!("{}/api/v2/alerts", self.alertmanager))?.body;
+        let body = fetcher.get(&format!("{}/api/v2/alerts", self.alertmanager.base))?.body;
         let alerts: Vec<Value> = serde_json::from_str(&body).context("Alertmanager's alerts are not JSON")?;
         let detailed = alerts.iter().filter(|alert| alert["annotations"]["output"] == "CRITICAL: / 93%");
         Ok((u32::try_from(alerts.len())?, u32::try_from(detailed.count())?))
     }
 }
 
-/// Everything by default, but details that the bench does not fetch anew while it measures resends.
-fn config(alertmanager: &str) -> String {
+fn config(alertmanager: &str, more: &str) -> String {
     format!(
         r#"alertmanagers: [{{url: "http://{alertmanager}"}}]
 sources:
   - match: {{check: ".+"}}
     url: "http://{{{{ labels.instance }}}}/api/v1/checks/{{{{ labels.check }}}}"
     allow: ["127.0.0.0/8"]
-fetch: {{cache: 30m, failure_cache: 30m}}
+{more}
 "#
     )
+}
+
+/// Waits until the server is ready; its base URL.
+fn ready(address: &str, fetcher: &Fetcher) -> anyhow::Result<String> {
+    let base = format!("http://{address}");
+    until(&format!("{base}/-/ready"), || Ok(fetcher.get(&format!("{base}/-/ready")).is_ok()))?;
+    Ok(base)
 }
 
 fn until(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {

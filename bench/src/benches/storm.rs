@@ -5,17 +5,24 @@
 //! over one connection, 64 alerts each (2.x) or 256 (3.x), by both replicas at once. After that everything is known,
 //! and what resends cost is measured: by the processor time of the proxy, since Alertmanager and the senders take the
 //! rest of the machine.
+//!
+//! The nodes, Alertmanager and the senders are on this machine too, and answers wait for a processor whoever gives them. So beside
+//! those of the proxy stand the answers that a server which does nothing gives to the same posts meanwhile, and those of an
+//! Alertmanager without a proxy, to which the same is sent alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use jiff::Timestamp;
 
 use crate::Settings;
 use crate::http::Fetcher;
+use crate::idle::Idle;
 use crate::nodes::{NODES, Nodes};
 use crate::program::pass;
-use crate::proxy::Proxy;
+use crate::prometheus::{batches, send};
+use crate::proxy::{Alertmanager, Proxy};
 use crate::report::{Figure, Report};
 use crate::stats::Samples;
 
@@ -30,9 +37,14 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("storm")?;
     let (fetcher, nodes) = (Fetcher::new()?, Nodes::start()?);
     for size in [64, 256] {
-        let proxy = Proxy::start(settings, &fetcher)?;
-        let batches = batches(&nodes, size);
+        let batches = batches(&nodes, size, Timestamp::now());
+        let bare = Alertmanager::start(settings, &fetcher)?;
+        let alone = replicas(&bare.base, &batches)?;
+        drop(bare);
+        let proxy = Proxy::start(settings, &fetcher, "fetch: {cache: 30m, failure_cache: 30m}")?;
         burst(&mut report, &proxy, &fetcher, &batches)?;
+        let name = format!("batches of {size}: an Alertmanager without a proxy, alone: answered p99");
+        report.add(Figure::one(name, "ms", alone.quantile(0.99)));
         if size == 256 {
             resends(&mut report, &proxy, &fetcher, &batches)?;
         }
@@ -43,16 +55,18 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 /// Both replicas send every alert for the first time.
 fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<()> {
     let name = |what: &str| format!("batches of {}: {what}", if batches.len() > 100 { 64 } else { 256 });
+    let (idle, sent_all) = (Idle::start()?, AtomicBool::new(false));
     let started = Instant::now();
-    let took = thread::scope(|scope| {
-        let replicas = [(); 2].map(|()| scope.spawn(|| send(&proxy.base, batches)));
-        let took = replicas.map(|replica| replica.join().expect("a replica does not panic"));
-        took.into_iter().collect::<anyhow::Result<Vec<_>>>()
+    let (took, meanwhile) = thread::scope(|scope| {
+        let meanwhile = scope.spawn(|| idle.posts(batches, &sent_all));
+        let took = replicas(&proxy.base, batches);
+        sent_all.store(true, Ordering::Relaxed);
+        let meanwhile = meanwhile.join().expect("a sender does not panic")?;
+        anyhow::Ok((took?, meanwhile))
     })?;
     let sent = started.elapsed();
     proxy.until_quiet(fetcher)?;
     let arrived = started.elapsed() - sent;
-    let took: Samples = took.concat().into_iter().collect();
     let first = proxy.metric(fetcher, "alertmanager_proxy_enrichments_total", "outcome=\"fetched\"")?;
     let (alerts, detailed) = proxy.arrived(fetcher)?;
     let add = |what: &str, unit, value| Figure::one(name(what), unit, value);
@@ -62,6 +76,7 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
         Figure::new(name("answered p50"), "ms", &Samples::from_iter([took.median()])),
         add("answered p99", "ms", took.quantile(0.99)).at_most(20.0),
         add("slowest answer", "ms", took.highest()),
+        add("a server that does nothing, meanwhile: answered p99", "ms", meanwhile.quantile(0.99)),
         add("all in Alertmanager after the last answer", "s", arrived.as_secs_f64()).at_most(HOLD + 5.0),
         add("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0),
         add("answering nodes without their detail in the first post", "", answering - first).at_most(0.0),
@@ -70,6 +85,16 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
     ];
     figures.into_iter().for_each(|figure| report.add(figure));
     Ok(())
+}
+
+/// Two replicas send the batches at the same time; how many milliseconds each answer took.
+fn replicas(base: &str, batches: &[String]) -> anyhow::Result<Samples> {
+    let took = thread::scope(|scope| {
+        let replicas = [(); 2].map(|()| scope.spawn(|| send(base, batches)));
+        let took = replicas.map(|replica| replica.join().expect("a replica does not panic"));
+        took.into_iter().collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    Ok(took.concat().into_iter().collect())
 }
 
 /// Everything is known.
@@ -93,30 +118,4 @@ fn resends(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Str
     report.add(Figure::one("resends: resident", "MiB", late.median()).at_most(150.0));
     report.add(Figure::one("resends: resident, growth", "MiB", late.median() - early.median()).at_most(5.0));
     Ok(())
-}
-
-/// Posts one batch after the other; how many milliseconds each answer took.
-fn send(base: &str, batches: &[String]) -> anyhow::Result<Vec<f64>> {
-    let (client, url) = (Fetcher::new()?, format!("{base}/api/v2/alerts"));
-    let took = batches.iter().map(|batch| Ok(client.post(&url, batch.clone())?.as_secs_f64() * 1000.0));
-    took.collect()
-}
-
-/// Bodies as Prometheus posts them.
-fn batches(nodes: &Nodes, size: usize) -> Vec<String> {
-    let now = jiff::Timestamp::now();
-    let (start, end) = (now.to_string(), (now + jiff::SignedDuration::from_hours(1)).to_string());
-    let alert = |node: u32| {
-        json!({
-            "annotations": {"summary": format!("check-disk on {} is CRITICAL", nodes.instance(node))},
-            "endsAt": end, "startsAt": start,
-            "generatorURL": "http://prometheus.example:9090/graph?g0.expr=check%3Astatus+%3D%3D+2&g0.tab=1",
-            "labels": {
-                "alertname": "CheckCritical", "check": "check-disk", "env": "production", "handlers": ",mail,slack,",
-                "instance": nodes.instance(node), "job": "checkscript", "severity": "critical"
-            }
-        })
-    };
-    let alerts: Vec<Value> = (0..NODES).map(alert).collect();
-    alerts.chunks(size).map(|batch| Value::from(batch).to_string()).collect()
 }
