@@ -2,7 +2,7 @@
 //! once and with what its check said.
 
 use e2e::sinks::Told;
-use e2e::{BRIEF, LATER, Member, Pair, SLOW, Signal, get_json, until};
+use e2e::{BRIEF, LATER, Member, Pair, Part, SLOW, Signal, get_json, program, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -177,5 +177,51 @@ async fn two_proxies_side_by_side_tell_each_alert_once() {
     for (check, text) in [("disk", "disk on 0: fine"), ("memory", "memory on 1: fine")] {
         assert_eq!(output(&told(&pair, check, false).await), text);
         assert_eq!((times(&pair, check, true), times(&pair, check, false)), (1, 1), "{:#?}", pair.told.all());
+    }
+}
+
+#[tokio::test]
+async fn mail_and_slack_say_of_each_alert_what_the_proxy_added() {
+    let (pair, _data) = pair().await;
+    let checks = ["disk", "memory"];
+    for (status, text, word) in [(2, "it\nis <bad>", "CRITICAL"), (0, "it is fine", "OK")] {
+        let firing = status != 0;
+        for node in [0, 1] {
+            pair.log(node, &checks, status, text).await.unwrap();
+        }
+        for (node, check) in [0, 1].into_iter().flat_map(|node| checks.map(|check| (node, check))) {
+            let output = format!("{check} on {node}: {text}");
+            let what = format!("the webhook, mail and Slack message of {check} on {node}, firing: {firing}");
+            let ours = |told: &Told| is(told, check, firing) && told.annotations["client"] == format!("node-{node}");
+            let told = pair.told.first(&what, PATIENCE, ours).await.unwrap();
+            assert_eq!(told.annotations["output_detail"], output);
+
+            let subject = format!("{} - node-{node}/{check}: {word}", if firing { "ALERT" } else { "RESOLVED" });
+            let mail = pair.mails.first(&what, PATIENCE, |mail| mail.subject == subject).await.unwrap();
+            let issued = format!("Timestamp: {}\n", told.annotations["issued"]);
+            assert!(mail.body.starts_with(&format!("{output}\n")) && mail.body.contains(&issued), "{}", mail.body);
+
+            let escaped = output.replace('<', "&lt;").replace('>', "&gt;");
+            let message = pair.slack.first(&what, PATIENCE, |message| message.text.contains(&escaped)).await.unwrap();
+            assert_eq!(message.title, format!("{} - {word}", pair.address(Member::Agent(node))));
+        }
+    }
+    assert_eq!((pair.told.all().len(), pair.mails.all().len(), pair.slack.all().len()), (8, 8, 8));
+}
+
+#[tokio::test]
+async fn check_config_reads_the_group_wait_of_a_real_alertmanager() {
+    let (pair, data) = pair().await;
+    let url = pair.url(Member::Alertmanager(0));
+    for (hold, says) in [
+        ("2s", format!("{url}: every group_wait is longer than the hold")),
+        ("3s", format!("{url}: WARNING: route (receiver sensu) has a group_wait of 3s, which must be longer than")),
+    ] {
+        let file = data.path().join("checked.yml");
+        std::fs::write(&file, format!("alertmanagers: [{{url: '{url}'}}]\nhold: {hold}\n")).unwrap();
+        let mut command = tokio::process::Command::new(program(Part::Proxy));
+        let output = command.arg("check-config").arg(&file).output().await.unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && told.contains(&says), "{told}");
     }
 }

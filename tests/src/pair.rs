@@ -1,9 +1,11 @@
 //! Everything twice, as it is run where alerts must not get lost: two Prometheus with the same rules, two
-//! Alertmanagers that gossip, two nodes, and one proxy in the middle. A webhook receives what Alertmanager tells.
+//! Alertmanagers that gossip, two nodes, and one proxy in the middle. What Alertmanager tells comes by webhook, by mail and
+//! to Slack.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::sinks::{Received, Told, start_webhook};
-use crate::{Part, Process, get_text, program, until};
+use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
+use crate::{Part, Ports, Process, get_text, program, repository, until};
 
 /// How long a part may take until it is ready.
 const START: Duration = Duration::from_secs(30);
@@ -60,6 +62,10 @@ pub enum Member {
 pub struct Pair {
     /// What Alertmanager told, alert by alert.
     pub told: Received<Told>,
+    /// Mails with the same.
+    pub mails: Received<Mail>,
+    /// Slack messages with the same.
+    pub slack: Received<Attachment>,
     data: PathBuf,
     ports: BTreeMap<Member, u16>,
     gossip: [u16; 2],
@@ -96,20 +102,25 @@ impl Member {
 impl Pair {
     /// Starts everything with its data in `data`, which must be empty, and waits until every server is ready.
     pub async fn start(data: &Path) -> anyhow::Result<Self> {
-        let sink = TcpListener::bind("127.0.0.1:0").await?;
+        let sink = || TcpListener::bind("127.0.0.1:0");
+        let (webhook, smtp, slack) = tokio::try_join!(sink(), sink(), sink())?;
         // All are held while they are chosen, so that none comes twice.
         let held = (0..10).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
         drop(held);
         let mut pair = Self {
             told: Received::default(),
+            mails: Received::default(),
+            slack: Received::default(),
             data: data.to_owned(),
             ports: Member::ALL.into_iter().zip(ports.iter().copied()).collect(),
             gossip: [ports[8], ports[9]],
             processes: BTreeMap::new(),
         };
-        pair.configure(sink.local_addr()?.port())?;
-        pair.told = start_webhook(sink);
+        pair.configure()?;
+        let [told, mails, messages] = [&webhook, &smtp, &slack].map(TcpListener::local_addr);
+        pair.write("alertmanager.yml", &alertmanager(told?, mails?, messages?)?)?;
+        (pair.told, pair.mails, pair.slack) = (start_webhook(webhook), start_smtp(smtp), start_slack(slack));
         for member in Member::ALL.into_iter().filter(|member| *member != Member::Proxy(1)) {
             pair.spawn(member).await?;
         }
@@ -176,7 +187,7 @@ impl Pair {
         self.data.join(format!("checks-{node}.log"))
     }
 
-    fn configure(&self, sink: u16) -> anyhow::Result<()> {
+    fn configure(&self) -> anyhow::Result<()> {
         let alertmanagers = [0, 1].map(|number| format!("- url: {}\n", self.url(Member::Alertmanager(number))));
         let source = r#"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}"#;
         let proxy = format!(
@@ -184,14 +195,7 @@ impl Pair {
              hold: 2s\nfetch: {{cache: 1s, failure_cache: 1s, breaker: {{rest: 1s}}}}\n",
             alertmanagers.concat()
         );
-        let alertmanager = format!(
-            "receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{sink}/'}}]}}]\n\
-             route:\n  receiver: hook\n  group_by: [instance, check]\n  group_wait: 3s\n  group_interval: 3s\n  \
-             repeat_interval: 1h\n  routes:\n  - {{matchers: [check = {BRIEF}], group_wait: 15s}}\n  \
-             - {{matchers: [check = {LATER}], group_wait: 20s}}\n"
-        );
         self.write("proxy.yml", &proxy)?;
-        self.write("alertmanager.yml", &alertmanager)?;
         self.write("rules.yml", RULES)?;
         for number in [0, 1] {
             self.write(&format!("prometheus-{number}.yml"), &self.prometheus(number))?;
@@ -239,4 +243,24 @@ impl Pair {
         };
         command
     }
+}
+
+/// The quickstart's configuration, its mail and Slack text with it, but with a webhook, other groups and other waits.
+fn alertmanager(webhook: SocketAddr, smtp: SocketAddr, slack: SocketAddr) -> anyhow::Result<String> {
+    let path = repository().join("examples/quickstart/alertmanager.yml");
+    let example = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let (global, rest) = example.split_once("\nroute:").context("the example has a route")?;
+    let (_, receivers) = rest.split_once("\nreceivers:").context("the example has receivers")?;
+    let host = |port: u16| format!("127.0.0.1:{port}");
+    let global = global
+        .replace(&host(Ports::QUICKSTART.smtp), &smtp.to_string())
+        .replace(&host(Ports::QUICKSTART.slack), &slack.to_string())
+        .replace("../alertmanager", &repository().join("examples/alertmanager").display().to_string());
+    let route = format!(
+        "route:\n  receiver: sensu\n  group_by: [instance, check]\n  group_wait: 3s\n  group_interval: 3s\n  \
+         repeat_interval: 1h\n  routes:\n  - {{matchers: [check = {BRIEF}], group_wait: 15s}}\n  \
+         - {{matchers: [check = {LATER}], group_wait: 20s}}\n"
+    );
+    let hook = format!("    webhook_configs: [{{url: 'http://{webhook}/'}}]\n");
+    Ok(format!("{global}\n{route}receivers:{receivers}{hook}"))
 }
