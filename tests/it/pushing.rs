@@ -126,7 +126,7 @@ async fn the_newest_results_survive_a_killed_gateway_and_a_killed_agent() {
     one.start();
     node.write("output", "first");
     let queue = format!("--push.queue.file={}", node.file("queue").display());
-    let flags = [one.flag(), other.flag(), queue, "--push.interval=50ms".to_owned()];
+    let flags = [one.flag(), other.flag(), queue, "--push.interval=50ms".to_owned(), "--push.ttl=2h".to_owned()];
     let mut agent = node.agent(&flags);
     // The other one has never been there; that holds nothing up.
     one.shows("disk", "first").await;

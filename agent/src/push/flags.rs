@@ -22,7 +22,7 @@ Examples:
 ///
 /// It is checkscript-runner, with the same definitions, log, signals and tools, for hosts that cannot be scraped.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "pushgateway-agent", version, infer_long_args = true, args_override_self = false)]
+#[command(name = "pushgateway-agent", version, infer_long_args = true, args_override_self = true)]
 #[command(subcommand_help_heading = "Tools", after_help = EXAMPLES)]
 pub struct Flags {
     /// Flags of the runner.
@@ -160,8 +160,20 @@ mod tests {
 
     #[test]
     fn the_runners_command_line_is_taken_as_it_is_and_the_server_only_where_it_is_asked_for() {
-        let line = ["-c", "a.json", "-d", "b", "-l", "log", "-L", "warn", "--push.gateway", "http://gw:9091/"];
+        let line = [
+            "-c",
+            "b",
+            "-c",
+            "a.json",
+            "-d",
+            "b",
+            "-l",
+            "log",
+            "--push.gateway=http://gw:9091/",
+            "--push.gateway=http://b",
+        ];
         let flags = flags(&line).unwrap();
+        assert_eq!(flags.push.gateways().unwrap().len(), 2);
         assert_eq!((flags.runner.file(), flags.runner.log), (Some("a.json".into()), Some("log".into())));
         assert!(flags.web.is_none());
         assert_eq!(flags.push.gateways().unwrap()[0].url.as_str(), "http://gw:9091/");
