@@ -35,7 +35,7 @@ pub(crate) struct Gateway {
 /// What is pushed: a body for each group, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Push {
-    /// Ten gauges.
+    /// Ten gauges with help and type, about 1 kB.
     Metrics,
     /// A check result with 2 KB of output.
     Result,
@@ -100,8 +100,12 @@ impl Push {
     fn request(self, group: usize, round: usize) -> (String, String) {
         match self {
             Self::Metrics => {
-                let lines =
-                    (0..10).map(|metric| format!("bench_metric_{metric}{{kind=\"gauge\"}} {}.5\n", round + metric));
+                let family = |metric: usize| {
+                    let name = format!("bench_metric_{metric}");
+                    let head = format!("# HELP {name} A metric of the bench\n# TYPE {name} gauge\n");
+                    format!("{head}{name}{{kind=\"gauge\"}} {}.5\n", round + metric)
+                };
+                let lines = (0..10).map(family);
                 (format!("/metrics/job/bench/instance/node-{group}.example.org:9100"), lines.collect())
             }
             Self::Result => {
