@@ -17,6 +17,13 @@ async fn logged(stack: &Stack, text: &str) {
     .unwrap();
 }
 
+/// Waits until the mail and the Slack message have come: Alertmanager sends each by itself.
+async fn told(stack: &Stack, kind: &str, text: &str) {
+    mail(stack, kind, text).await;
+    let slack = format!("the Slack message of {kind}: {text}");
+    stack.slack.first(&slack, PATIENCE, |message| message.text.contains(text)).await.unwrap();
+}
+
 /// How often each message about the demo check came, mail and Slack, by its head and first line.
 fn messages(stack: &Stack) -> BTreeMap<String, u32> {
     let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
@@ -62,9 +69,9 @@ async fn a_part_that_is_killed_neither_loses_nor_doubles_the_alert() {
         logged(&stack, &failing).await;
         stack.kill(part).await.unwrap();
         stack.spawn(part).await.unwrap();
-        mail(&stack, "ALERT", &failing).await;
+        told(&stack, "ALERT", &failing).await;
         stack.set_demo_check(0, &fine).unwrap();
-        mail(&stack, "RESOLVED", &fine).await;
+        told(&stack, "RESOLVED", &fine).await;
     }
     // What would have come twice has had the time of the rounds behind it to come.
     assert_each_came_once(&stack, Part::ALL.len());
@@ -81,9 +88,9 @@ async fn a_part_that_is_away_for_a_while_delays_the_alert_only() {
         logged(&stack, &failing).await;
         resent(&stack, 3.0).await;
         stack.spawn(part).await.unwrap();
-        mail(&stack, "ALERT", &failing).await;
+        told(&stack, "ALERT", &failing).await;
         stack.set_demo_check(0, &fine).unwrap();
-        mail(&stack, "RESOLVED", &fine).await;
+        told(&stack, "RESOLVED", &fine).await;
     }
     assert_each_came_once(&stack, away.len());
 }
@@ -92,7 +99,7 @@ async fn a_part_that_is_away_for_a_while_delays_the_alert_only() {
 async fn a_part_that_is_restarted_after_the_alert_was_told_does_not_tell_it_again() {
     let (mut stack, _data) = stack().await;
     stack.set_demo_check(2, "failing all the time").unwrap();
-    mail(&stack, "ALERT", "failing all the time").await;
+    told(&stack, "ALERT", "failing all the time").await;
     // Alertmanager notes that a mail was sent a moment after it has come.
     resent(&stack, 2.0).await;
     for part in Part::ALL {
@@ -105,10 +112,7 @@ async fn a_part_that_is_restarted_after_the_alert_was_told_does_not_tell_it_agai
         resent(&stack, 2.0).await;
     }
     stack.set_demo_check(0, "fine at last").unwrap();
-    mail(&stack, "RESOLVED", "fine at last").await;
-    let slack =
-        stack.slack.first("the resolved Slack message", PATIENCE, |message| message.text.contains("fine at last"));
-    slack.await.unwrap();
+    told(&stack, "RESOLVED", "fine at last").await;
     assert_each_came_once(&stack, 1);
 }
 
