@@ -1,6 +1,8 @@
 //! Two Prometheus, two gossiping Alertmanagers, two nodes, one proxy: whatever fails between them, each alert is told
 //! once and with what its check said.
 
+use std::time::Duration;
+
 use e2e::sinks::Told;
 use e2e::{BRIEF, LATER, Member, Pair, Part, SLOW, Signal, get_json, program, until};
 use serde_json::Value;
@@ -8,9 +10,19 @@ use tempfile::TempDir;
 
 use crate::PATIENCE;
 
+/// For tests in which nothing is lost that a resend would make good.
 async fn pair() -> (Pair, TempDir) {
+    started(Duration::from_secs(3600)).await
+}
+
+/// For tests that wait for resends, and count no messages after an end.
+async fn resending_pair() -> (Pair, TempDir) {
+    started(Duration::from_secs(5)).await
+}
+
+async fn started(resend: Duration) -> (Pair, TempDir) {
     let data = tempfile::tempdir().unwrap();
-    let pair = Pair::start(data.path()).await.unwrap();
+    let pair = Pair::start(data.path(), resend).await.unwrap();
     (pair, data)
 }
 
@@ -87,7 +99,7 @@ async fn each_alert_is_told_once_by_the_pair_also_while_one_of_it_is_down() {
 
 #[tokio::test]
 async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
-    let (mut pair, _data) = pair().await;
+    let (mut pair, _data) = resending_pair().await;
     let checks: Vec<_> = (0..200).map(|number| format!("check-{number}")).collect();
     let names: Vec<_> = checks.iter().map(String::as_str).collect();
     pair.log(0, &names, 2, "bad").await.unwrap();
@@ -109,7 +121,7 @@ async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
 
 #[tokio::test]
 async fn a_node_that_hangs_costs_its_own_output_alone() {
-    let (pair, _data) = pair().await;
+    let (pair, _data) = resending_pair().await;
     pair.log(0, &[SLOW], 2, "unseen").await.unwrap();
     knows(&pair, "checkscript_status%7Bcheck%3D%22slow%22%7D%3D%3D2").await;
     pair.signal(Member::Agent(0), Signal::SIGSTOP).unwrap();
@@ -126,7 +138,7 @@ async fn a_node_that_hangs_costs_its_own_output_alone() {
 
 #[tokio::test]
 async fn an_alert_older_than_the_group_wait_has_its_output_at_once() {
-    let (mut pair, _data) = pair().await;
+    let (mut pair, _data) = resending_pair().await;
     for member in BOTH.into_iter().chain([Member::Proxy(0)]) {
         pair.kill(member).await.unwrap();
     }
@@ -206,7 +218,8 @@ async fn mail_and_slack_say_of_each_alert_what_the_proxy_added() {
             assert_eq!(message.title, format!("{} - {word}", pair.address(Member::Agent(node))));
         }
     }
-    assert_eq!((pair.told.all().len(), pair.mails.all().len(), pair.slack.all().len()), (8, 8, 8));
+    let count = (pair.told.all().len(), pair.mails.all().len(), pair.slack.all().len());
+    assert_eq!(count, (8, 8, 8), "{:#?}", pair.told.all());
 }
 
 #[tokio::test]
