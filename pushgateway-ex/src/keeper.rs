@@ -2,6 +2,10 @@
 //!
 //! Since there is one, pushes to a group are in one order, and what a client was told of is what everybody sees. Since it takes all that
 //! waits at a time, the cost of making a change durable is shared by all who wait for it.
+//!
+//! - [`own`]: the groups are this process's, in memory or in a file.
+
+mod own;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,23 +57,21 @@ pub enum Failure {
     Stopping,
 }
 
-type Told = oneshot::Sender<Result<(), Failure>>;
+/// What the thread is asked for.
+struct Order {
+    /// None: nothing but to see what was acknowledged.
+    change: Option<Change>,
+    /// Is told when it is made, and shown.
+    tell: oneshot::Sender<Result<(), Failure>>,
+}
 
 /// Where changes are handed in, and what came of them. Clones are of the same groups.
 #[derive(Clone, Debug)]
 pub struct Keeper {
-    orders: mpsc::Sender<(Change, Told)>,
+    orders: mpsc::Sender<Order>,
     shown: Arc<ArcSwap<Groups>>,
-}
-
-/// The thread's own part.
-struct Work {
-    groups: Groups,
-    shown: Arc<ArcSwap<Groups>>,
-    store: Option<Store>,
-    events: Events,
-    /// Groups of batches that could not be stored: what the file has of them is not known.
-    unsure: BTreeSet<Key>,
+    /// Whether others change the groups as well.
+    shared: bool,
 }
 
 // === impl Keeper ===
@@ -80,12 +82,11 @@ impl Keeper {
     /// # Errors
     /// When no thread can be started.
     pub fn start(groups: Groups, store: Option<Store>, events: Events) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (orders, waiting) = mpsc::channel(WAITING);
         events.shown(&groups);
         let shown = Arc::new(ArcSwap::from_pointee(groups.clone()));
-        let work = Work { groups, shown: Arc::clone(&shown), store, events, unsure: BTreeSet::new() };
-        let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || work.run(waiting))?;
-        Ok((Self { orders, shown }, thread))
+        let work = own::Work::new(groups, Arc::clone(&shown), store, events);
+        let (orders, thread) = spawn(|waiting| work.run(waiting))?;
+        Ok((Self { orders, shown, shared: false }, thread))
     }
 
     /// Has a change made. What waits for this to return may go away: the change is made all the same.
@@ -93,12 +94,27 @@ impl Keeper {
     /// # Errors
     /// See [`Failure`].
     pub async fn change(&self, change: Change) -> Result<(), Failure> {
+        self.order(Some(change)).await
+    }
+
+    /// The groups, with everything in them that was acknowledged to anybody before this was asked.
+    ///
+    /// # Errors
+    /// When others may have changed them, and what they changed cannot be read.
+    pub async fn current(&self) -> Result<Arc<Groups>, Failure> {
+        if self.shared {
+            self.order(None).await?;
+        }
+        Ok(self.groups())
+    }
+
+    async fn order(&self, change: Option<Change>) -> Result<(), Failure> {
         let (tell, told) = oneshot::channel();
-        self.orders.send((change, tell)).await.map_err(|_| Failure::Stopping)?;
+        self.orders.send(Order { change, tell }).await.map_err(|_| Failure::Stopping)?;
         told.await.unwrap_or(Err(Failure::Stopping))
     }
 
-    /// The groups as they are now.
+    /// The groups as they were last seen here.
     pub fn groups(&self) -> Arc<Groups> {
         self.shown.load_full()
     }
@@ -109,53 +125,16 @@ impl Keeper {
     }
 }
 
-// === impl Work ===
-
-impl Work {
-    fn run(mut self, mut waiting: mpsc::Receiver<(Change, Told)>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
-            self.make(std::mem::take(&mut batch));
-        }
-        if let Some(store) = self.store
-            && let Err(error) = store.close()
-        {
-            tracing::error!(%error, "Could not finish the storage: {error}");
-        }
-    }
-
-    fn make(&mut self, batch: Vec<(Change, Told)>) {
-        let mut next = self.groups.clone();
-        let mut touched = BTreeSet::new();
-        let made: Vec<_> =
-            batch.into_iter().map(|(change, tell)| (apply(&mut next, change, &mut touched), tell)).collect();
-        let stored = self.save(&next, touched);
-        match &stored {
-            Ok(()) => {
-                self.groups = next;
-                self.events.shown(&self.groups);
-                self.shown.store(Arc::new(self.groups.clone()));
-            }
-            Err(error) => self.events.not_stored(error),
-        }
-        for (outcome, tell) in made {
-            // A client that has gone away does not want to know.
-            let _ = tell.send(stored.clone().map_err(Failure::Store).and(outcome));
-        }
-    }
-
-    /// Stores the groups that were touched, and those that the file may have otherwise than they are.
-    fn save(&mut self, next: &Groups, touched: BTreeSet<Key>) -> Result<(), Arc<StoreError>> {
-        let Some(store) = &mut self.store else { return Ok(()) };
-        self.unsure.extend(touched);
-        if !self.unsure.is_empty() {
-            store.save(self.unsure.iter().map(|key| (key, next.get(key).map(|group| &**group))))?;
-            self.unsure.clear();
-        }
-        Ok(())
-    }
+/// Starts the thread, which takes orders up to [`BATCH`] at a time.
+fn spawn(
+    run: impl FnOnce(mpsc::Receiver<Order>) + Send + 'static,
+) -> std::io::Result<(mpsc::Sender<Order>, JoinHandle<()>)> {
+    let (orders, waiting) = mpsc::channel(WAITING);
+    let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || run(waiting))?;
+    Ok((orders, thread))
 }
 
+/// Makes a change, and notes the groups that it touched.
 fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Result<(), Failure> {
     match change {
         Change::Push(push) => {

@@ -74,7 +74,10 @@ pub fn metrics(gateway: Arc<Gateway>, scrape: Scrape, path: &str) -> Router {
     let compression = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let scrape = Arc::new(scrape);
     let answer = async move |request: Request| match route(&gateway.paths, request.method(), request.uri().path()) {
-        Route::To(Target::Scrape) => named("metrics", scrape.answer(&gateway.keeper.groups(), request.headers())),
+        Route::To(Target::Scrape) => match gateway.keeper.current().await {
+            Ok(groups) => named("metrics", scrape.answer(&groups, request.headers())),
+            Err(error) => named("metrics", reply::unavailable(error)),
+        },
         other => named("metrics", elsewhere(&other, &request)),
     };
     Router::new().route(path, any(answer).layer(compression))
@@ -101,12 +104,12 @@ impl Gateway {
         match target {
             Target::Group(path) if request.method() == Method::DELETE => ("delete", self.delete(&path).await),
             Target::Group(path) => ("push", self.push(&path, request).await),
-            Target::Page => ("status", self.page(&request)),
+            Target::Page => ("status", self.page(request.uri().query().unwrap_or_default()).await),
             Target::Healthy => ("healthy", self.healthy()),
-            Target::Ready => ("ready", self.healthy()),
+            Target::Ready => ("ready", self.ready().await),
             Target::Quit => ("quit", self.quit(request.method())),
             Target::Status => ("api/v1/status", self.status.answer()),
-            Target::Metrics => ("api/v1/metrics", api::metrics(&self.keeper.groups())),
+            Target::Metrics => ("api/v1/metrics", self.metrics().await),
             Target::Wipe => ("wipe", self.wipe().await),
             Target::Preflight => ("api/v1/options", api::preflight()),
             Target::Scrape => ("metrics", reply::not_found()),

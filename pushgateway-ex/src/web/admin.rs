@@ -20,6 +20,14 @@ impl Gateway {
         reply::text(StatusCode::OK, "OK")
     }
 
+    /// Whether pushes can be taken and shown.
+    pub(super) async fn ready(&self) -> Response {
+        match self.keeper.current().await {
+            Ok(_) => self.healthy(),
+            Err(error) => reply::unavailable(error),
+        }
+    }
+
     pub(super) fn quit(&self, method: &Method) -> Response {
         if *method == Method::GET {
             return reply::text(StatusCode::METHOD_NOT_ALLOWED, "Only POST or PUT requests allowed.");
@@ -36,7 +44,7 @@ impl Gateway {
     pub(super) async fn wipe(&self) -> Response {
         match self.keeper.change(Change::Wipe).await {
             Ok(()) => reply::empty(StatusCode::ACCEPTED),
-            Err(error) => reply::error(StatusCode::SERVICE_UNAVAILABLE, error),
+            Err(error) => reply::unavailable(error),
         }
     }
 }

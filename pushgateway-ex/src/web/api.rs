@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use service::BuildInfo;
 
-use super::reply;
+use super::{Gateway, reply};
 use crate::groups::{Block, Group, Groups};
 
 /// Groups that are written at a time.
@@ -55,8 +55,17 @@ impl Status {
     }
 }
 
+impl Gateway {
+    pub(super) async fn metrics(&self) -> Response {
+        match self.keeper.current().await {
+            Ok(groups) => metrics(&groups),
+            Err(error) => reply::unavailable(error),
+        }
+    }
+}
+
 /// All groups, written as they are read.
-pub(super) fn metrics(groups: &Groups) -> Response {
+fn metrics(groups: &Groups) -> Response {
     // What a grouping key holds stands side by side.
     let groups: Vec<_> = groups.iter().map(Arc::clone).collect();
     let groups: Vec<_> = groups.chunk_by(|one, other| one.key.labels == other.key.labels).map(<[_]>::to_vec).collect();

@@ -54,7 +54,7 @@ struct Kept(Keeper);
 
 impl Checks for Kept {
     async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
-        let groups = self.0.groups();
+        let groups = self.0.current().await.map_err(|error| Unavailable(error.to_string()))?;
         let meant = groups.iter().filter(|group| group.key.checks && may_hold(filter, &group.key.labels));
         Ok(meant.flat_map(|group| entries(filter, group)).collect())
     }

@@ -9,7 +9,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
@@ -20,7 +19,7 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Gateway, reply};
-use crate::groups::{Group, is_stamp};
+use crate::groups::{Group, Groups, is_stamp};
 use crate::labels::{Key, Labels};
 
 /// Groups on a page.
@@ -68,9 +67,16 @@ struct ShownFamily {
 }
 
 impl Gateway {
-    pub(super) fn page(&self, request: &Request) -> Response {
-        let (query, number) = asked(request.uri().query().unwrap_or_default());
-        let groups = self.keeper.groups();
+    pub(super) async fn page(&self, query: &str) -> Response {
+        let groups = match self.keeper.current().await {
+            Ok(groups) => groups,
+            Err(error) => return reply::unavailable(error),
+        };
+        self.page_of(&groups, query)
+    }
+
+    fn page_of(&self, groups: &Groups, query: &str) -> Response {
+        let (query, number) = asked(query);
         let wanted = query.to_lowercase();
         let found: Vec<_> =
             groups.iter().filter(|group| group.key.labels.to_string().to_lowercase().contains(&wanted)).collect();

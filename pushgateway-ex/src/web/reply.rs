@@ -28,6 +28,11 @@ pub(super) fn error(status: StatusCode, words: impl std::fmt::Display) -> Respon
     text(status, format!("{words}\n"))
 }
 
+/// What was pushed cannot be shown or changed now.
+pub(super) fn unavailable(words: impl std::fmt::Display) -> Response {
+    error(StatusCode::SERVICE_UNAVAILABLE, words)
+}
+
 pub(super) fn not_found() -> Response {
     error(StatusCode::NOT_FOUND, "404 page not found")
 }

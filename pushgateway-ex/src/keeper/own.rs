@@ -1,0 +1,77 @@
+//! The keeper of groups that are this process's own, and of their file.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
+
+use super::{BATCH, Failure, Order, apply};
+use crate::events::Events;
+use crate::groups::Groups;
+use crate::labels::Key;
+use crate::store::{Store, StoreError};
+
+/// The thread's part.
+pub(super) struct Work {
+    groups: Groups,
+    shown: Arc<ArcSwap<Groups>>,
+    store: Option<Store>,
+    events: Events,
+    /// Groups of batches that could not be stored: what the file has of them is not known.
+    unsure: BTreeSet<Key>,
+}
+
+// === impl Work ===
+
+impl Work {
+    pub(super) fn new(groups: Groups, shown: Arc<ArcSwap<Groups>>, store: Option<Store>, events: Events) -> Self {
+        Self { groups, shown, store, events, unsure: BTreeSet::new() }
+    }
+
+    pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Order>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.make(std::mem::take(&mut batch));
+        }
+        if let Some(store) = self.store
+            && let Err(error) = store.close()
+        {
+            tracing::error!(%error, "Could not finish the storage: {error}");
+        }
+    }
+
+    fn make(&mut self, batch: Vec<Order>) {
+        let mut next = self.groups.clone();
+        let mut touched = BTreeSet::new();
+        let mut made = Vec::with_capacity(batch.len());
+        for Order { change, tell } in batch {
+            let outcome = change.map_or(Ok(()), |change| apply(&mut next, change, &mut touched));
+            made.push((outcome, tell));
+        }
+        let stored = self.save(&next, touched);
+        match &stored {
+            Ok(()) => {
+                self.groups = next;
+                self.events.shown(&self.groups);
+                self.shown.store(Arc::new(self.groups.clone()));
+            }
+            Err(error) => self.events.not_stored(error),
+        }
+        for (outcome, tell) in made {
+            // A client that has gone away does not want to know.
+            let _ = tell.send(stored.clone().map_err(Failure::Store).and(outcome));
+        }
+    }
+
+    /// Stores the groups that were touched, and those that the file may have otherwise than they are.
+    fn save(&mut self, next: &Groups, touched: BTreeSet<Key>) -> Result<(), Arc<StoreError>> {
+        let Some(store) = &mut self.store else { return Ok(()) };
+        self.unsure.extend(touched);
+        if !self.unsure.is_empty() {
+            store.save(self.unsure.iter().map(|key| (key, next.get(key).map(|group| &**group))))?;
+            self.unsure.clear();
+        }
+        Ok(())
+    }
+}
