@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the real Prometheus, Alertmanager and Pushgateway, with promtool and amtool, and logrotate within reach: target/tools/bin; and
-# libfaketime, which sets the clock of one process: target/tools/lib.
+# Puts the real Prometheus, Alertmanager and Pushgateway, with promtool and amtool, logrotate and the name server nsd within reach:
+# target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
 # installed: no root is needed, no service is enabled, started or left behind. Also checks for the Rust toolchain and a
@@ -16,10 +16,14 @@ packages=()
 
 say() { printf 'tools.sh: %s\n' "$*" >&2; }
 
-# Of the libraries that these programs need, minimal systems lack logrotate's libpopt0, which is unpacked beside it.
+# Of the libraries that these programs need, minimal systems lack some, which are unpacked beside them.
 libraries() { printf '%s:' "$tools"/root/usr/lib/*-linux-gnu*; }
 
-works() { LD_LIBRARY_PATH=$(libraries) "$1" --version >/dev/null 2>&1; }
+works() {
+    local version=--version
+    [[ ${1##*/} == nsd ]] && version=-v
+    LD_LIBRARY_PATH=$(libraries) "$1" "$version" >/dev/null 2>&1
+}
 
 # Every missing part of the toolchain at once, each with what to do.
 check_toolchain() {
@@ -77,13 +81,13 @@ place() {
     if [[ $found == */prometheus-alertmanager && $found == "$tools"/* ]]; then
         at_home "$found" >"$bin/$name"
         chmod +x "$bin/$name"
-    elif [[ $found == */logrotate && $found == "$tools"/* ]]; then
+    elif [[ $found == */@(logrotate|nsd) && $found == "$tools"/* ]]; then
         printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(libraries)" "$found" >"$bin/$name"
         chmod +x "$bin/$name"
     else
         ln -s "$found" "$bin/$name"
     fi
-    "$bin/$name" --version >/dev/null
+    works "$bin/$name"
 }
 
 # place_library PATH: makes target/tools/lib/NAME a link to the system's library, or else to the one that was unpacked.
@@ -136,6 +140,7 @@ place_all() {
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
     place pushgateway prometheus-pushgateway pushgateway || packages+=(prometheus-pushgateway)
     place logrotate logrotate || packages+=(logrotate libpopt0)
+    place nsd nsd || packages+=(nsd libevent-2.1-7 libfstrm0 libprotobuf-c1)
     place_library faketime/libfaketime.so.1 || packages+=(libfaketime)
     [[ ${#packages[@]} -eq 0 ]]
 }
@@ -171,7 +176,7 @@ download_with_fresh_lists() {
 
 fetch() {
     local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
-    prometheus-pushgateway) and logrotate on PATH:
+    prometheus-pushgateway), logrotate and nsd on PATH:
     Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         say "no apt-get and dpkg-deb here to fetch them with; $by_hand"

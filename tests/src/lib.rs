@@ -5,6 +5,7 @@
 //! ends: each process is the leader of a group that is killed when its [`Process`] is dropped.
 
 mod http;
+mod names;
 mod pair;
 mod process;
 pub mod sinks;
@@ -12,6 +13,7 @@ mod stack;
 mod wait;
 
 pub use http::{get_json, get_text};
+pub use names::NameServer;
 pub use nix::sys::signal::Signal;
 pub use pair::{BRIEF, LATER, Member, Pair, SLOW};
 pub use process::Process;

@@ -1,6 +1,6 @@
 //! Everything twice, as it is run where alerts must not get lost: two Prometheus with the same rules, two
-//! Alertmanagers that gossip, two nodes, and one proxy in the middle. What Alertmanager tells comes by webhook, by mail and
-//! to Slack.
+//! Alertmanagers that gossip, two nodes that are known by name, and one proxy in the middle. What Alertmanager tells comes
+//! by webhook, by mail and to Slack.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
-use crate::{Part, Ports, Process, get_text, program, repository, until};
+use crate::{NameServer, Part, Ports, Process, get_text, program, repository, until};
 
 /// How long a part may take until it is ready.
 const START: Duration = Duration::from_secs(30);
@@ -66,6 +66,8 @@ pub struct Pair {
     pub mails: Received<Mail>,
     /// Slack messages with the same.
     pub slack: Received<Attachment>,
+    /// What the proxy asks for the addresses of the nodes.
+    pub names: NameServer,
     data: PathBuf,
     ports: BTreeMap<Member, u16>,
     gossip: [u16; 2],
@@ -105,19 +107,21 @@ impl Pair {
         let sink = || TcpListener::bind("127.0.0.1:0");
         let (webhook, smtp, slack) = tokio::try_join!(sink(), sink(), sink())?;
         // All are held while they are chosen, so that none comes twice.
-        let held = (0..10).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let held = (0..11).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
         drop(held);
+        let name_server = SocketAddr::from(([127, 0, 0, 1], ports[10]));
         let mut pair = Self {
             told: Received::default(),
             mails: Received::default(),
             slack: Received::default(),
+            names: NameServer::start(data, name_server).await?,
             data: data.to_owned(),
             ports: Member::ALL.into_iter().zip(ports.iter().copied()).collect(),
             gossip: [ports[8], ports[9]],
             processes: BTreeMap::new(),
         };
-        pair.configure()?;
+        pair.configure(name_server)?;
         let [told, mails, messages] = [&webhook, &smtp, &slack].map(TcpListener::local_addr);
         pair.write("alertmanager.yml", &alertmanager(told?, mails?, messages?)?)?;
         (pair.told, pair.mails, pair.slack) = (start_webhook(webhook), start_smtp(smtp), start_slack(slack));
@@ -159,7 +163,12 @@ impl Pair {
         format!("http://{}", self.address(member))
     }
 
-    /// Its host and port: the `instance` of an agent.
+    /// The `instance` of a node's checks.
+    pub fn instance(&self, node: usize) -> String {
+        format!("{}:{}", NameServer::name(node), self.ports[&Member::Agent(node)])
+    }
+
+    /// Its host and port.
     pub fn address(&self, member: Member) -> String {
         format!("127.0.0.1:{}", self.ports[&member])
     }
@@ -187,12 +196,12 @@ impl Pair {
         self.data.join(format!("checks-{node}.log"))
     }
 
-    fn configure(&self) -> anyhow::Result<()> {
+    fn configure(&self, name_server: SocketAddr) -> anyhow::Result<()> {
         let alertmanagers = [0, 1].map(|number| format!("- url: {}\n", self.url(Member::Alertmanager(number))));
         let source = r#"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}"#;
         let proxy = format!(
             "alertmanagers:\n{}sources: [{{match: {{check: '.+'}}, url: '{source}', allow: [127.0.0.1]}}]\n\
-             hold: 2s\nfetch: {{cache: 1s, failure_cache: 1s, breaker: {{rest: 1s}}}}\n",
+             nameservers: ['{name_server}']\nhold: 2s\nfetch: {{cache: 1s, failure_cache: 1s, breaker: {{rest: 1s}}}}\n",
             alertmanagers.concat()
         );
         self.write("proxy.yml", &proxy)?;
@@ -205,14 +214,18 @@ impl Pair {
     }
 
     fn prometheus(&self, number: usize) -> String {
-        let nodes = [0, 1].map(|node| self.address(Member::Agent(node))).join(", ");
+        let nodes = [0, 1].map(|node| {
+            let (address, instance) = (self.address(Member::Agent(node)), self.instance(node));
+            format!("{{targets: ['{address}'], labels: {{instance: '{instance}'}}}}")
+        });
+        let nodes = nodes.join(", ");
         let proxies = [0, 1].map(|proxy| self.address(Member::Proxy(proxy))).join(", ");
         format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s, external_labels: {{replica: '{number}'}}}}\n\
              rule_files: [rules.yml]\n\
              alerting:\n  alert_relabel_configs: [{{action: labeldrop, regex: replica}}]\n  \
              alertmanagers: [{{static_configs: [{{targets: [{proxies}]}}]}}]\n\
-             scrape_configs: [{{job_name: checkscript, static_configs: [{{targets: [{nodes}]}}]}}]\n"
+             scrape_configs: [{{job_name: checkscript, static_configs: [{nodes}]}}]\n"
         )
     }
 

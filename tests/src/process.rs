@@ -34,6 +34,11 @@ impl Process {
         nix::sys::signal::kill(self.group, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 
+    /// Sends `signal` to the process and those that it started.
+    pub fn signal_all(&self, signal: Signal) -> anyhow::Result<()> {
+        killpg(self.group, signal).with_context(|| format!("cannot signal {}", self.name))
+    }
+
     /// Waits for the end of the process.
     pub async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
         Ok(self.child.wait().await?)
@@ -63,7 +68,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // The children of the process are in its group; those of a check are in groups of their own and end by themselves.
-        let _ = killpg(self.group, Signal::SIGKILL);
+        let _ = self.signal_all(Signal::SIGKILL);
     }
 }
 
