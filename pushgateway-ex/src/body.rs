@@ -1,5 +1,6 @@
 //! The body of a push: bytes to families.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use exposition::pushed::{DecodeError, MetricFamily, ParseError, decode_delimited, parse_text};
@@ -34,18 +35,23 @@ pub enum BadBody {
 /// # Errors
 /// See [`BadBody`].
 pub fn read(body: &[u8], content_type: &str, encoding: &str, limit: usize) -> Result<Vec<MetricFamily>, BadBody> {
+    let body = unpacked(body, encoding, limit)?;
+    Ok(if is_protobuf(content_type) { decode_delimited(&body)? } else { parse_text(&body)? })
+}
+
+/// A body of at most `limit` bytes, decompressed by its `Content-Encoding`.
+///
+/// # Errors
+/// When it is not what the encoding says, or too large.
+pub fn unpacked<'a>(body: &'a [u8], encoding: &str, limit: usize) -> Result<Cow<'a, [u8]>, BadBody> {
     let unpacked = if encoding.eq_ignore_ascii_case("gzip") {
-        Some(unpack(flate2::read::MultiGzDecoder::new(body), "gzip", limit)?)
+        unpack(flate2::read::MultiGzDecoder::new(body), "gzip", limit)?.into()
     } else if encoding.eq_ignore_ascii_case("snappy") {
-        Some(unpack(snap::read::FrameDecoder::new(body), "snappy", limit)?)
+        unpack(snap::read::FrameDecoder::new(body), "snappy", limit)?.into()
     } else {
-        None
+        Cow::Borrowed(body)
     };
-    let body = unpacked.as_deref().unwrap_or(body);
-    if body.len() > limit {
-        return Err(BadBody::TooLarge(limit));
-    }
-    Ok(if is_protobuf(content_type) { decode_delimited(body)? } else { parse_text(body)? })
+    if unpacked.len() > limit { Err(BadBody::TooLarge(limit)) } else { Ok(unpacked) }
 }
 
 fn unpack(packed: impl Read, encoding: &'static str, limit: usize) -> Result<Vec<u8>, BadBody> {

@@ -50,6 +50,8 @@ pub enum Reason {
     BodySize,
     /// A label is too long.
     LabelSize,
+    /// A check result is too large.
+    DetailSize,
     /// Too many series in the group.
     Series,
     /// Too many groups.
@@ -76,12 +78,13 @@ struct Metrics {
 }
 
 impl Reason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Path,
         Self::Body,
         Self::Inconsistent,
         Self::BodySize,
         Self::LabelSize,
+        Self::DetailSize,
         Self::Series,
         Self::Groups,
         Self::Storage,
@@ -94,6 +97,7 @@ impl Reason {
             Self::Inconsistent => "inconsistent",
             Self::BodySize => "body_size",
             Self::LabelSize => "label_size",
+            Self::DetailSize => "detail_size",
             Self::Series => "series",
             Self::Groups => "groups",
             Self::Storage => "storage",

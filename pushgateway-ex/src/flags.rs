@@ -97,6 +97,10 @@ pub struct DetailFlags {
     #[arg(long = "detail.output-bytes", value_name = "BYTES", default_value_t = 1 << 20)]
     pub(crate) output: usize,
 
+    /// Bytes of a check result, its outputs cut; a larger one gets 413
+    #[arg(long = "detail.max-bytes", value_name = "BYTES", default_value_t = 4 << 20)]
+    pub(crate) most: usize,
+
     /// Users of the web config that may read the detail API, and nobody else but --detail.allow-client-names [default: everybody
     /// whom the web config lets in]
     #[arg(long = "detail.allow-users", value_name = "NAME,...", value_delimiter = ',', value_parser = name)]
@@ -163,6 +167,8 @@ impl Flags {
             ("push.max-groups", self.limits.max_groups.to_string()),
             ("push.max-series", self.limits.max_series.to_string()),
             ("push.max-label-bytes", self.limits.max_label.to_string()),
+            ("detail.output-bytes", self.detail.output.to_string()),
+            ("detail.max-bytes", self.detail.most.to_string()),
             ("persistence.file", storage.file.display().to_string()),
             ("persistence.interval", format!("{:?}", storage.interval)),
             ("storage.sync", format!("{:?}", storage.sync).to_lowercase()),

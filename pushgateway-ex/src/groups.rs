@@ -11,6 +11,7 @@
 mod block;
 mod check;
 mod expiry;
+mod lookup;
 mod results;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 pub use self::block::{Block, Inconsistent, Prepared, prepare, stamps};
 pub use self::check::Refused;
 pub use self::expiry::Expired;
+use self::lookup::Lookup;
 pub use self::results::Results;
 pub(crate) use self::results::made;
 use crate::labels::Key;
@@ -100,6 +102,8 @@ pub struct Groups {
     series: HashMap<u64, Key>,
     /// The groups whose time ends, by when it does.
     expiring: OrdSet<(Timestamp, Key)>,
+    /// The groups of check results.
+    lookup: Lookup,
     /// The types of the gateway's own metrics.
     reserved: Arc<BTreeMap<String, MetricType>>,
     limits: Limits,
@@ -119,7 +123,8 @@ impl Groups {
     /// No groups yet. A pushed family may not have another type than `reserved` says of its name.
     pub fn new(reserved: BTreeMap<String, MetricType>, limits: Limits) -> Self {
         let (groups, families, series) = (OrdMap::new(), OrdMap::new(), HashMap::new());
-        Self { groups, families, series, expiring: OrdSet::new(), reserved: Arc::new(reserved), limits }
+        let (expiring, lookup, reserved) = (OrdSet::new(), Lookup::default(), Arc::new(reserved));
+        Self { groups, families, series, expiring, lookup, reserved, limits }
     }
 
     /// Takes a push, whole or not at all.
@@ -156,6 +161,7 @@ impl Groups {
     pub fn delete(&mut self, key: &Key) -> bool {
         let Some(group) = self.groups.remove(key) else { return false };
         self.no_longer_expiring(&group);
+        self.lookup.forget(&group);
         for (name, block) in &group.families {
             self.unlink(name, key);
             self.forget_series(block);
@@ -172,6 +178,7 @@ impl Groups {
         if let Some(expires) = group.expires.filter(|_| !group.expired) {
             self.expiring.insert((expires, group.key.clone()));
         }
+        self.lookup.note(&group, before.as_deref());
         let before = before.as_ref().map(|group| &group.families);
         if !group.key.checks {
             group.families.extend(stamps(&group));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use check_result::HistoryLimits;
+use check_result::{CheckKey, HistoryLimits};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,6 +37,8 @@ pub enum Change {
     Fail(Labels, Timestamp),
     /// The metrics or the check results of a group go.
     Delete(Key),
+    /// One check of a group goes.
+    Forget(Labels, CheckKey),
     /// Every group goes.
     Wipe,
     /// What becomes of the groups whose time is over.
@@ -161,6 +163,11 @@ fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Re
         Change::Delete(key) => {
             if groups.delete(&key) {
                 touched.insert(key);
+            }
+        }
+        Change::Forget(labels, check) => {
+            if groups.forget(labels.clone(), &check)? {
+                touched.insert(Key::checks(labels));
             }
         }
         Change::Expire(now, how) => touched.extend(groups.expire(now, how)),

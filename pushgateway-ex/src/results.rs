@@ -23,6 +23,82 @@ pub enum BadResults {
         /// What it lacks.
         reason: InvalidResult,
     },
+    /// A label of its metrics that is too long.
+    #[error(
+        "result {number}: label {label} would have {length} bytes, more than the {limit} of --push.max-label-bytes"
+    )]
+    Label {
+        /// Which one, counted from 1.
+        number: usize,
+        /// The label.
+        label: &'static str,
+        /// How long it is, name and value.
+        length: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// More than is kept of one check.
+    #[error("result {number} has {length} bytes with its outputs cut, more than the {limit} of --detail.max-bytes")]
+    Size {
+        /// Which one, counted from 1.
+        number: usize,
+        /// How large it is, its outputs cut.
+        length: usize,
+        /// How large it may be.
+        limit: usize,
+    },
+}
+
+/// How much there may be of a result, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Of each output; the rest is cut.
+    pub output: usize,
+    /// Of everything, once that is cut.
+    pub detail: usize,
+    /// Of a label's name and value.
+    pub label: usize,
+}
+
+impl Bounds {
+    /// Cuts the outputs of results.
+    ///
+    /// # Errors
+    /// When one is too large all the same.
+    pub fn keep(&self, results: &mut [CheckResult]) -> Result<(), BadResults> {
+        for (index, result) in results.iter_mut().enumerate() {
+            let number = index + 1;
+            let handlers: usize = result.handlers().iter().map(|handler| handler.len() + 1).sum();
+            let source = result.source().map_or(0, str::len);
+            let kind = result.text("type").map_or(0, str::len);
+            let labels = [("check", result.name().len()), ("source", source), ("handlers", handlers), ("type", kind)];
+            let lengths = labels.map(|(label, length)| (label, label.len() + length));
+            if let Some(&(label, length)) = lengths.iter().find(|(_, length)| *length > self.label) {
+                return Err(BadResults::Label { number, label, length, limit: self.label });
+            }
+            result.bound_output(self.output);
+            let (length, limit) = (members(result.check()), self.detail);
+            if length > limit {
+                return Err(BadResults::Size { number, length, limit });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How large a value is, about: the bytes of its texts, and some for each of its parts.
+fn size(value: &Value) -> usize {
+    const PART: usize = 16;
+    PART + match value {
+        Value::String(text) => text.len(),
+        Value::Array(parts) => parts.iter().map(size).sum(),
+        Value::Object(object) => members(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+fn members(object: &Object) -> usize {
+    object.iter().map(|(name, value)| name.len() + size(value)).sum()
 }
 
 /// Reads results; those without a client are from `client`.

@@ -56,6 +56,7 @@ impl Gateway {
                 max_body: flags.limits.max_body,
                 max_label: flags.limits.max_label,
                 max_output: flags.detail.output,
+                max_detail: flags.detail.most,
                 ttl: flags.ttl,
                 checked: !flags.disable_consistency_check,
             },
@@ -102,7 +103,10 @@ impl Gateway {
     /// Answers a request, and names the route as the reference does.
     async fn to(&self, target: Target, request: Request) -> (&'static str, Response) {
         match target {
-            Target::Group(path) if request.method() == Method::DELETE => ("delete", self.delete(&path).await),
+            Target::Group(path) if request.method() == Method::DELETE => {
+                ("delete", self.delete(&path, request.uri()).await)
+            }
+            Target::Group(path) if request.method() == Method::GET => ("checks", self.listed(&path).await),
             Target::Group(path) => ("push", self.push(&path, request).await),
             Target::Page => ("status", self.page(request.uri().query().unwrap_or_default()).await),
             Target::Healthy => ("healthy", self.healthy()),

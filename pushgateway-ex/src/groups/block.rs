@@ -94,7 +94,7 @@ pub enum Inconsistent {
 pub struct Prepared(Vec<(Arc<str>, Arc<Block>)>);
 
 /// The key of the hashes: another one each time the program runs, so that nobody can choose series that collide.
-static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+pub(super) static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Puts the group's labels on all metrics, checks them and renders them. Families of the names that the gateway fills itself are left
 /// out, as in the reference.

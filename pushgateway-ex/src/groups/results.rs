@@ -48,6 +48,23 @@ impl Groups {
         self.put(group);
         Ok(())
     }
+
+    /// Removes one check of a group; the group goes with its last one. Says whether there was such a check.
+    ///
+    /// # Errors
+    /// When the metrics of those that are left do not fit.
+    pub fn forget(&mut self, labels: Labels, check: &CheckKey) -> Result<bool, Inconsistent> {
+        let key = Key::checks(labels);
+        let Some(group) = self.get(&key).filter(|group| group.checks.contains_key(check)) else { return Ok(false) };
+        let Group { pushed, expires, expired, mut checks, .. } = Group::clone(group);
+        checks.remove(check);
+        if checks.is_empty() {
+            return Ok(self.delete(&key));
+        }
+        let left = made(key, checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
+        self.put(Group { expires, expired, ..left });
+        Ok(true)
+    }
 }
 
 /// The group of these checks, with its metrics.

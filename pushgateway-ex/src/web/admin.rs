@@ -9,6 +9,7 @@
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
+use super::push::NotPushed;
 use super::{Gateway, reply};
 use crate::keeper::Change;
 
@@ -44,7 +45,10 @@ impl Gateway {
     pub(super) async fn wipe(&self) -> Response {
         match self.keeper.change(Change::Wipe).await {
             Ok(()) => reply::empty(StatusCode::ACCEPTED),
-            Err(error) => reply::unavailable(error),
+            Err(error) => {
+                let error = NotPushed::from(error);
+                reply::error(error.meaning().0, error)
+            }
         }
     }
 }

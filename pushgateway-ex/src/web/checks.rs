@@ -3,7 +3,8 @@
 //! ```text
 //! PUT     /checks/job/NAME{/LABEL/VALUE}     the group has these results and no others
 //! POST    /checks/job/NAME{/LABEL/VALUE}     the group has these results besides those of its other checks
-//! DELETE  /checks/job/NAME{/LABEL/VALUE}     the group has no check results any more
+//! DELETE  /checks/job/NAME{/LABEL/VALUE}     the group has no check results any more; ?check=NAME{&source=NAME}: none of that check
+//! GET     /checks/job/NAME{/LABEL/VALUE}     the names of the group's checks
 //! GET     /api/v1/checks{/CHECK{/history}}   what they say; filters by any label
 //! ```
 //!
@@ -11,19 +12,24 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::HeaderMap;
+use axum::extract::Query;
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
 use bytes::Bytes;
-use check_result::HistoryLimits;
 use check_result::api::{self, Checks, Entry, Filter, Labels as Shown, Unavailable};
+use check_result::{CheckKey, CheckState, HistoryLimits};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::Gateway;
-use super::push::NotPushed;
+use super::push::{NotPushed, text};
+use super::route::GroupPath;
+use super::{Gateway, reply};
 use crate::groups::{Group, Results};
 use crate::keeper::{Change, Keeper};
-use crate::labels::Labels;
-use crate::results;
+use crate::labels::{Key, Labels};
+use crate::{body, results};
 
 /// The detail API over what the keeper shows.
 pub fn detail(prefix: &str, keeper: Keeper) -> Router {
@@ -42,10 +48,60 @@ impl Gateway {
         let (headers, body) = body;
         let expires = self.expires(headers, at)?;
         let client = labels.get("instance").or(labels.get("job")).unwrap_or_default();
-        let results = results::read(&body, client)?;
+        let body = body::unpacked(&body, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
+        let mut results = results::read(&body, client)?;
+        self.rules.bounds().keep(&mut results)?;
         let pushed = Results { labels: labels.clone(), results, replace, at, expires };
         let limits = HistoryLimits { latest_output_bytes: self.rules.max_output, ..HistoryLimits::default() };
         Ok(self.keeper.change(Change::Results(pushed, limits)).await?)
+    }
+}
+
+impl Gateway {
+    /// The checks of a group, so that who pushes them can find out which of them are no longer its own.
+    pub(super) async fn listed(&self, path: &GroupPath) -> Response {
+        let labels = match self.key(path) {
+            Ok(labels) => labels,
+            Err(error) => return reply::error(StatusCode::BAD_REQUEST, error),
+        };
+        let groups = match self.keeper.current().await {
+            Ok(groups) => groups,
+            Err(error) => return reply::unavailable(error),
+        };
+        let checks = groups.get(&Key::checks(labels)).into_iter().flat_map(|group| &group.checks);
+        let checks: Vec<_> = checks.map(|(key, state)| listed(key, state)).collect();
+        Json(checks).into_response()
+    }
+}
+
+fn listed(key: &CheckKey, state: &CheckState) -> Value {
+    // The command itself may hold what is not for everybody.
+    let command = state.latest().check().contains_key("command");
+    let mut listed = json!({"check": key.check, "has_command": command});
+    if let Some(source) = &key.source {
+        listed["source"] = source.as_str().into();
+    }
+    listed
+}
+
+/// The one check that a query names, if it does: anything else in it is refused, lest a misspelt name cost the whole group.
+pub(super) fn one(uri: &Uri) -> Result<Option<CheckKey>, String> {
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|error| error.body_text())?;
+    let (mut check, mut source) = (None, None);
+    for (name, value) in query {
+        let place = match &*name {
+            "check" => &mut check,
+            "source" => &mut source,
+            _ => return Err(format!("`{name}` is no parameter of this request; it takes `check` and `source`")),
+        };
+        if value.is_empty() || place.replace(value).is_some() {
+            return Err(format!("`{name}` needs one name"));
+        }
+    }
+    match check {
+        Some(check) => Ok(Some(CheckKey { check, source })),
+        None if source.is_some() => Err("`source` needs a `check` beside it".to_owned()),
+        None => Ok(None),
     }
 }
 
@@ -55,7 +111,8 @@ struct Kept(Keeper);
 impl Checks for Kept {
     async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
         let groups = self.0.current().await.map_err(|error| Unavailable(error.to_string()))?;
-        let meant = groups.iter().filter(|group| group.key.checks && may_hold(filter, &group.key.labels));
+        let labels = filter.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let meant = groups.with_checks(labels).into_iter().filter(|group| may_hold(filter, &group.key.labels));
         Ok(meant.flat_map(|group| entries(filter, group)).collect())
     }
 }
@@ -69,7 +126,9 @@ fn may_hold(filter: &Filter, labels: &Labels) -> bool {
 }
 
 fn entries(filter: &Filter, group: &Group) -> Vec<Entry> {
-    let entries = group.checks.values().filter_map(|state| {
+    // Where the group has a label of that name it hides the checks' own.
+    let named = filter.labels.get("check").filter(|_| group.key.labels.get("check").is_none());
+    let entries = group.checks_named(named.map(String::as_str)).filter_map(|state| {
         let result = state.latest();
         let own = [("check", Some(result.name())), ("source", result.source())];
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use exposition::pushed::MetricFamily;
@@ -21,14 +21,14 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 
 use super::route::GroupPath;
-use super::{Gateway, method, reply};
+use super::{Gateway, checks, method, reply};
 use crate::body::{self, BadBody};
 use crate::events::Reason;
 use crate::groups::{Inconsistent, Push, Refused, prepare};
 use crate::keeper::{Change, Failure};
 use crate::labels::{Key, Labels};
 use crate::path::{BadPath, grouping_key};
-use crate::results::BadResults;
+use crate::results::{BadResults, Bounds};
 use crate::store::StoreError;
 
 /// How long a group stays that is not pushed again: `90s`, `1h`; `0s`: for ever.
@@ -41,10 +41,19 @@ pub(super) struct Rules {
     pub(super) max_label: usize,
     /// Bytes of output that are kept of a check's last result.
     pub(super) max_output: usize,
+    /// Bytes of a result, its outputs cut.
+    pub(super) max_detail: usize,
     /// How long a group stays whose push does not say; zero: for ever.
     pub(super) ttl: Duration,
     /// Whether a client is told that its push does not fit.
     pub(super) checked: bool,
+}
+
+impl Rules {
+    /// What may be of a check result.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds { output: self.max_output, detail: self.max_detail, label: self.max_label }
+    }
 }
 
 /// Why a push was not taken.
@@ -56,6 +65,8 @@ pub(super) enum NotPushed {
     Unread(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Body(#[from] BadBody),
+    #[error("query: {0}")]
+    Query(String),
     #[error("header {TTL}: {0}")]
     Ttl(String),
     #[error(transparent)]
@@ -98,21 +109,24 @@ impl Gateway {
         response
     }
 
-    pub(super) async fn delete(&self, path: &GroupPath) -> Response {
-        let labels = match self.key(path) {
-            Ok(labels) => labels,
-            Err(error) => return reply::error(StatusCode::BAD_REQUEST, error),
-        };
-        match self.keeper.change(Change::Delete(Key { labels, checks: path.checks })).await {
+    pub(super) async fn delete(&self, path: &GroupPath, uri: &Uri) -> Response {
+        match self.remove(path, uri).await {
             Ok(()) => reply::empty(StatusCode::ACCEPTED),
-            Err(error) => {
-                let error = NotPushed::Failed(error);
-                reply::error(error.meaning().0, error)
-            }
+            Err(error) => reply::error(error.meaning().0, error),
         }
     }
 
-    fn key(&self, path: &GroupPath) -> Result<Labels, BadPath> {
+    async fn remove(&self, path: &GroupPath, uri: &Uri) -> Result<(), NotPushed> {
+        let labels = self.key(path)?;
+        let one = if path.checks { checks::one(uri).map_err(NotPushed::Query)? } else { None };
+        let change = match one {
+            Some(check) => Change::Forget(labels, check),
+            None => Change::Delete(Key { labels, checks: path.checks }),
+        };
+        Ok(self.keeper.change(change).await?)
+    }
+
+    pub(super) fn key(&self, path: &GroupPath) -> Result<Labels, BadPath> {
         let labels = grouping_key(&path.job, path.encoded, &path.labels)?;
         let limit = self.rules.max_label;
         if let Some((name, value)) = labels.iter().find(|(name, value)| name.len() + value.len() > limit) {
@@ -172,10 +186,12 @@ impl Gateway {
 
 impl NotPushed {
     /// The status to answer with, and what it is counted as.
-    fn meaning(&self) -> (StatusCode, Reason) {
+    pub(super) fn meaning(&self) -> (StatusCode, Reason) {
         match self {
             Self::Path(BadPath::TooLong { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::LabelSize),
-            Self::Path(_) => (StatusCode::BAD_REQUEST, Reason::Path),
+            Self::Results(BadResults::Label { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::LabelSize),
+            Self::Results(BadResults::Size { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::DetailSize),
+            Self::Path(_) | Self::Query(_) => (StatusCode::BAD_REQUEST, Reason::Path),
             Self::Body(BadBody::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::BodySize),
             Self::Unread(_) | Self::Body(_) | Self::Ttl(_) | Self::Results(_) => {
                 (StatusCode::BAD_REQUEST, Reason::Body)
@@ -196,7 +212,7 @@ fn unread(error: Box<dyn std::error::Error + Send + Sync>, limit: usize) -> NotP
     if error.is::<LengthLimitError>() { BadBody::TooLarge(limit).into() } else { NotPushed::Unread(error) }
 }
 
-fn text(headers: &HeaderMap, name: impl AsHeaderName) -> &str {
+pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! GET     /metrics (--web.telemetry-path)
 //! PUT     POST  DELETE  /metrics/job/NAME{/LABEL/VALUE}   and  /metrics/job@base64/…
+//! GET     PUT   POST  DELETE  /checks/job/NAME{/LABEL/VALUE}   and  /checks/job@base64/…
 //! GET     /   /status   /-/healthy   /-/ready   /api/v1/status   /api/v1/metrics
 //! PUT     POST  /-/quit
 //! PUT     /api/v1/admin/wipe         with --web.enable-admin-api
@@ -87,6 +88,7 @@ pub struct Paths {
 }
 
 const GROUP: &str = "DELETE, OPTIONS, POST, PUT";
+const CHECKS: &str = "DELETE, GET, OPTIONS, POST, PUT";
 const GET: &str = "GET, OPTIONS";
 const QUIT: &str = "GET, OPTIONS, POST, PUT";
 const WIPE: &str = "OPTIONS, PUT";
@@ -167,7 +169,7 @@ fn find(paths: &Paths, path: &[u8]) -> Option<(Target, &'static str)> {
     let end = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
     let (job, labels) = rest.split_at(end);
     let group = GroupPath { checks, job: job.to_vec(), encoded, labels: labels.to_vec() };
-    (!job.is_empty()).then_some((Target::Group(group), GROUP))
+    (!job.is_empty()).then_some((Target::Group(group), if checks { CHECKS } else { GROUP }))
 }
 
 /// The path without a slash at its end, or with its fixed part as it should be, if that changes it.

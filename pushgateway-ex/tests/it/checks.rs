@@ -1,9 +1,11 @@
 //! Check results: metrics and detail appear, change and go together.
 
+use std::io::Write as _;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Gateway, client};
+use crate::world::{Gateway, answer, client};
 
 fn result(name: &str, status: i64, output: &str) -> Value {
     json!({"name": name, "interval": 60, "executed": 1_795_228_248, "output": output, "status": status})
@@ -128,5 +130,98 @@ async fn outputs_may_be_kept_to_some() {
     assert_eq!(status(Method::GET, "/metrics", "batch").await, 200);
     assert_eq!(status(Method::GET, "/api/v1/checks/disk", "batch").await, 403);
     assert_eq!(status(Method::GET, "/api/v1/checks/disk", "ops").await, 200);
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn one_check_of_a_group_is_deleted_and_the_others_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("--persistence.file={}", folder.path().join("store").display());
+    let gateway = Gateway::start(&[&file]);
+    let path = "/checks/job/backup/instance/db-1";
+    let mut router = result("disk", 2, "router full");
+    router["source"] = "router a/b".into();
+    let mut run = result("load", 1, "WARNING");
+    run["command"] = "check-load.sh --password=x".into();
+    let all = json!([result("disk", 2, "full"), router, run]).to_string();
+    assert_eq!(gateway.put(path, all).await.0, 200);
+    let own = json!({"check": "disk", "has_command": false});
+    let load = json!({"check": "load", "has_command": true});
+    let proxied = json!({"check": "disk", "source": "router a/b", "has_command": false});
+    assert_eq!(detail(&gateway, path).await, json!([own, proxied, load]), "names, and no commands");
+    assert_eq!(detail(&gateway, "/checks/job/none").await, json!([]));
+    assert_eq!(gateway.send(Method::GET, "/metrics/job/backup", "").await.0, 405);
+
+    let delete = async |query: &str| gateway.send(Method::DELETE, &format!("{path}?{query}"), "").await;
+    for (query, says) in [
+        ("chekc=disk", "query: `chekc` is no parameter of this request"),
+        ("check=disk&check=load", "query: `check` needs one name"),
+        ("check=", "query: `check` needs one name"),
+        ("source=router", "query: `source` needs a `check` beside it"),
+    ] {
+        let (status, text) = delete(query).await;
+        assert!(status == 400 && text.starts_with(says), "{query}: {status} {text}");
+    }
+    assert_eq!(delete("check=none").await.0, 202);
+    assert_eq!(gateway.send(Method::DELETE, "/checks/job/none?check=disk", "").await.0, 202);
+    assert_eq!(detail(&gateway, path).await.as_array().unwrap().len(), 3, "nothing was deleted yet");
+    assert_eq!(delete("check=disk&source=router%20a%2Fb").await.0, 202);
+    assert_eq!(detail(&gateway, path).await, json!([own, load]));
+    assert!(!gateway.get("/metrics").await.contains("router"));
+    assert_eq!(delete("check=disk").await.0, 202);
+    gateway.stopped().await;
+
+    let gateway = Gateway::start(&[&file]);
+    assert_eq!(detail(&gateway, path).await, json!([load]));
+    assert_eq!(
+        gateway.get("/api/v1/checks/disk").await,
+        "{\"error\":\"no result of a check with check=disk is known here\"}"
+    );
+    assert_eq!(gateway.send(Method::DELETE, &format!("{path}?check=load"), "").await.0, 202);
+    assert_eq!(gateway.pushed().await, [""; 0], "the group went with its last check");
+    assert_eq!(detail(&gateway, "/api/v1/metrics").await["data"], json!([]));
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn results_come_compressed_too() {
+    let gateway = Gateway::start(&[]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(result("disk", 2, "packed").to_string().as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let url = format!("{}/checks/job/a", gateway.base);
+    let push = async |body: Vec<u8>| {
+        answer(client().put(&url).header("Content-Encoding", "gzip").body(body).send().await.unwrap()).await
+    };
+    assert_eq!(push(packed.clone()).await, (200, String::new()));
+    assert_eq!(detail(&gateway, "/api/v1/checks/disk").await["check"]["output"], "packed");
+    let (status, text) = push(packed[..20].to_vec()).await;
+    assert!(status == 400 && text.starts_with("cannot decompress the body as gzip"), "{text}");
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn details_are_found_by_any_label_whatever_its_value() {
+    let gateway = Gateway::start(&[]);
+    for (path, output) in [
+        ("/checks/job@base64/YS9i/path@base64/L3Zhci9sb2c/env/%E9%81%8B%E7%94%A8", "one"),
+        ("/checks/job/b/empty@base64/=", "two"),
+        ("/checks/job/c/U__dotted_2e_name/x/check/hides", "three"),
+    ] {
+        assert_eq!(gateway.put(path, result("disk", 0, output).to_string()).await.0, 200, "{path}");
+    }
+    for (query, output) in [
+        ("disk?path=%2Fvar%2Flog", Some("one")),
+        ("disk?job=a%2Fb&env=%E9%81%8B%E7%94%A8", Some("one")),
+        ("disk?job=b&empty=", Some("two")),
+        ("disk?empty=&path=&source=", Some("two")),
+        ("hides?U__dotted_2e_name=x", Some("three")),
+        ("hides", Some("three")),
+        ("disk?job=c", None),
+        ("disk?job=a", None),
+    ] {
+        let found = detail(&gateway, &format!("/api/v1/checks/{query}")).await;
+        assert_eq!(found["check"]["output"].as_str(), output, "{query}: {found}");
+    }
     gateway.stopped().await;
 }

@@ -1,5 +1,7 @@
 //! What is too much gets a clear answer, is counted, and leaves nothing behind.
 
+use serde_json::{Value, json};
+
 use crate::world::Gateway;
 
 #[tokio::test]
@@ -33,6 +35,44 @@ async fn every_limit_says_which_it_is() {
     assert_eq!(gateway.get("/api/v1/metrics").await, before);
     let page = gateway.get("/metrics").await;
     for (reason, count) in [("body_size", 1), ("groups", 2), ("series", 2), ("label_size", 2)] {
+        let line = format!("pushgateway_pushes_refused_total{{reason=\"{reason}\"}} {count}");
+        assert!(page.lines().any(|own| own == line), "{line}\n{page}");
+    }
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn a_check_result_has_bounds_of_its_own() {
+    let limits = ["--push.max-label-bytes=50", "--detail.output-bytes=10", "--detail.max-bytes=300"];
+    let gateway = Gateway::start(&limits);
+    let (long, large) = ("x".repeat(60), "x".repeat(400));
+    let result = |more: Value| {
+        let mut result = json!({"name": "disk", "output": large, "status": 0, "hooks": {"ok": {"output": large}}});
+        result.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        result.to_string()
+    };
+    assert_eq!(gateway.put("/checks/job/a", result(json!({}))).await, (200, String::new()), "outputs are cut");
+    let before = gateway.get("/api/v1/checks/disk").await;
+    assert!(before.contains("10 of 400 bytes kept") && before.len() < 600, "{before}");
+    for (more, says) in [
+        (
+            json!({"name": long}),
+            "result 1: label check would have 65 bytes, more than the 50 of --push.max-label-bytes",
+        ),
+        (json!({"source": long}), "result 1: label source would have 66 bytes"),
+        (json!({"handlers": [long, "b"]}), "result 1: label handlers would have 71 bytes"),
+        (json!({"type": long}), "result 1: label type would have 64 bytes"),
+        (
+            json!({"notes": [{"a": large}]}),
+            "result 1 has 675 bytes with its outputs cut, more than the 300 of --detail.max-bytes",
+        ),
+    ] {
+        let (status, text) = gateway.put("/checks/job/a", result(more)).await;
+        assert!(status == 413 && text.starts_with(says), "{status} {text}");
+    }
+    assert_eq!(gateway.get("/api/v1/checks/disk").await, before);
+    let page = gateway.get("/metrics").await;
+    for (reason, count) in [("label_size", 4), ("detail_size", 1)] {
         let line = format!("pushgateway_pushes_refused_total{{reason=\"{reason}\"}} {count}");
         assert!(page.lines().any(|own| own == line), "{line}\n{page}");
     }

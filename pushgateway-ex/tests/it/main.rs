@@ -5,6 +5,7 @@ mod checks;
 mod expiry;
 mod fuzzing;
 mod limits;
+mod lookup;
 mod model;
 mod process;
 mod properties;
