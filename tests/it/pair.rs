@@ -117,8 +117,24 @@ async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
     pair.spawn(Member::Proxy(0)).await.unwrap();
     for check in names {
         let told = told(&pair, check, true).await;
-        assert_eq!(output(&told), format!("{check} on 0: bad"), "{told:?}");
+        // On a slow machine the hold may be over for some of so many on one node; a resend makes that good.
+        assert!(
+            output(&told) == format!("{check} on 0: bad") || told.annotations.contains_key("detail_error"),
+            "{told:?}"
+        );
         assert_eq!(times(&pair, check, true), 1, "{check}");
+    }
+    for member in BOTH {
+        let url = format!("{}/api/v2/alerts", pair.url(member));
+        until("every alert to have its output", PATIENCE, || async {
+            let alerts = get_json(&url).await?;
+            let alerts = alerts.as_array().map_or(&[][..], Vec::as_slice);
+            let enriched = alerts.iter().filter(|alert| alert["annotations"]["output"].is_string()).count();
+            anyhow::ensure!(enriched == checks.len(), "{enriched} have");
+            Ok(())
+        })
+        .await
+        .unwrap();
     }
 }
 
