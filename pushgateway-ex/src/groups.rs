@@ -1,17 +1,20 @@
 //! All groups, as one value: what was pushed, indexed so that a push costs what it brings, not what is there.
 //!
-//! - A group holds a [`Block`] a family: its samples, rendered for every format when they are pushed. A scrape copies blocks.
-//! - `families` has the blocks of a family together, since an exposition must, and answers which type a name has.
-//! - `series` says which group has a series. With both, the [check](Groups::push) of a push looks at the push alone, where the
-//!   reference gathers everything for each.
+//! - A group holds its [`Families`], rendered when they are pushed. A scrape puts the parts of one name together, from all groups.
+//! - `families` says which type a name has, and in how many groups it is.
+//! - `series` are those that there are. With both, the [check](Groups::push) of a push looks at the push alone, where the reference
+//!   gathers everything for each.
+//!
+//! The usual push has the series that its group had before, with new values: it is known to fit, and changes nothing of the indexes.
 //!
 //! The maps are persistent: a clone costs nothing and never changes, so that a scrape reads one while pushes make the next, and a
 //! change that cannot be stored is forgotten by forgetting the clone it was made in.
 
-mod block;
 mod check;
 mod expiry;
+mod families;
 mod lookup;
+mod prepare;
 mod results;
 
 use std::collections::BTreeMap;
@@ -19,13 +22,15 @@ use std::sync::Arc;
 
 use check_result::{CheckKey, CheckState};
 use exposition::pushed::MetricType;
-use imbl::{HashMap, OrdMap, OrdSet};
+use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 
-pub use self::block::{Block, Inconsistent, Prepared, prepare, stamps};
 pub use self::check::Refused;
 pub use self::expiry::Expired;
+pub(crate) use self::families::Renderer;
+pub use self::families::{Block, Families, Head};
 use self::lookup::Lookup;
+pub use self::prepare::{Inconsistent, prepare, stamps};
 pub use self::results::Results;
 pub(crate) use self::results::made;
 use crate::labels::Key;
@@ -57,7 +62,7 @@ pub struct Push {
     /// The group.
     pub key: Key,
     /// What to put there.
-    pub families: Prepared,
+    pub families: Families,
     /// Whether the families that are not named go (PUT) or stay (POST).
     pub replace: bool,
     /// When it came.
@@ -71,8 +76,8 @@ pub struct Push {
 pub struct Group {
     /// What it is.
     pub key: Key,
-    /// The families by name, the two of [`stamps`] among them.
-    pub families: BTreeMap<Arc<str>, Arc<Block>>,
+    /// The families, the two of [`stamps`] among them.
+    pub families: Families,
     /// When a push was last taken.
     pub pushed: Option<Timestamp>,
     /// When a push was last refused.
@@ -85,13 +90,13 @@ pub struct Group {
     pub checks: BTreeMap<CheckKey, Arc<CheckState>>,
 }
 
-/// The blocks of one name.
+/// A family as all groups together have it.
 #[derive(Clone, Debug)]
 pub struct Family {
-    /// The type of all of them.
-    pub kind: MetricType,
-    /// By group.
-    pub blocks: OrdMap<Key, Arc<Block>>,
+    /// The type, and what it is in the group that was last to say something else.
+    pub head: Arc<Head>,
+    /// In how many groups it is.
+    pub groups: usize,
 }
 
 /// All groups.
@@ -99,7 +104,8 @@ pub struct Family {
 pub struct Groups {
     groups: OrdMap<Key, Arc<Group>>,
     families: OrdMap<Arc<str>, Family>,
-    series: HashMap<u64, Key>,
+    /// Their hashes.
+    series: OrdSet<u64>,
     /// The groups whose time ends, by when it does.
     expiring: OrdSet<(Timestamp, Key)>,
     /// The groups of check results.
@@ -112,7 +118,7 @@ pub struct Groups {
 impl Group {
     /// A group that was never pushed.
     pub fn new(key: Key) -> Self {
-        let (families, checks) = (BTreeMap::new(), BTreeMap::new());
+        let (families, checks) = (Families::default(), BTreeMap::new());
         Self { key, families, pushed: None, failed: None, expires: None, expired: false, checks }
     }
 }
@@ -122,7 +128,7 @@ impl Group {
 impl Groups {
     /// No groups yet. A pushed family may not have another type than `reserved` says of its name.
     pub fn new(reserved: BTreeMap<String, MetricType>, limits: Limits) -> Self {
-        let (groups, families, series) = (OrdMap::new(), OrdMap::new(), HashMap::new());
+        let (groups, families, series) = (OrdMap::new(), OrdMap::new(), OrdSet::new());
         let (expiring, lookup, reserved) = (OrdSet::new(), Lookup::default(), Arc::new(reserved));
         Self { groups, families, series, expiring, lookup, reserved, limits }
     }
@@ -132,15 +138,15 @@ impl Groups {
     /// # Errors
     /// When it contradicts itself or what is there, or goes over a limit. Nothing has changed then.
     pub fn push(&mut self, push: Push) -> Result<(), Refused> {
-        self.check(&push)?;
-        let Push { key, families: pushed, replace, at, expires } = push;
-        let (mut families, failed) = match self.groups.get(&key) {
-            Some(group) if replace => (BTreeMap::new(), group.failed),
-            Some(group) => (group.families.clone(), group.failed),
-            None => (BTreeMap::new(), None),
+        let before = self.groups.get(&push.key).map(|group| &**group);
+        self.check(before, &push.families, push.replace)?;
+        let failed = before.and_then(|group| group.failed);
+        let kept = before.filter(|_| !push.replace).map(|group| &group.families);
+        let Push { key, families: pushed, at, expires, .. } = push;
+        let families = match kept {
+            Some(kept) => kept.iter().filter(|block| block.name() != PUSH_EXPIRED).chain(pushed.iter()).collect(),
+            None => pushed,
         };
-        families.extend(pushed.into_inner());
-        families.remove(PUSH_EXPIRED);
         self.put(Group { families, pushed: Some(at), failed, expires, ..Group::new(key) });
         Ok(())
     }
@@ -150,8 +156,9 @@ impl Groups {
     /// # Errors
     /// When there would be more groups than allowed.
     pub fn fail(&mut self, key: &Key, at: Timestamp) -> Result<(), Refused> {
-        self.check_room(key)?;
-        let group = self.groups.get(key).map(|group| Group::clone(group));
+        let before = self.groups.get(key).map(|group| &**group);
+        self.check_room(before)?;
+        let group = before.cloned();
         let new = || Group::new(key.clone());
         self.put(Group { failed: Some(at), ..group.unwrap_or_else(new) });
         Ok(())
@@ -162,9 +169,8 @@ impl Groups {
         let Some(group) = self.groups.remove(key) else { return false };
         self.no_longer_expiring(&group);
         self.lookup.forget(&group);
-        for (name, block) in &group.families {
-            self.unlink(name, key);
-            self.forget_series(block);
+        for block in group.families.iter() {
+            self.unlink(block);
         }
         true
     }
@@ -179,22 +185,16 @@ impl Groups {
             self.expiring.insert((expires, group.key.clone()));
         }
         self.lookup.note(&group, before.as_deref());
-        let before = before.as_ref().map(|group| &group.families);
         if !group.key.checks {
-            group.families.extend(stamps(&group));
+            let own = group.families.iter().filter(|block| !is_stamp(block.name()));
+            group.families = own.chain(stamps(&group).iter()).collect();
         }
-        for (name, old) in before.into_iter().flatten() {
-            if !group.families.contains_key(name) {
-                self.unlink(name, &group.key);
-                self.forget_series(old);
-            }
-        }
-        let mut linked = BTreeMap::new();
-        for (name, block) in std::mem::take(&mut group.families) {
-            let old = before.and_then(|families| families.get(&name));
-            linked.insert(self.link(name, &group.key, (&block, old)), block);
-        }
-        group.families = linked;
+        let before = before.as_ref().map(|group| &group.families);
+        group.families.share(|head| {
+            let own = before.and_then(|before| before.get(&head.name)).map(|block| block.head());
+            own.filter(|own| ***own == *head).or_else(|| self.head(&head.name))
+        });
+        self.index(before, &group.families);
         self.groups.insert(group.key.clone(), Arc::new(group));
     }
 
@@ -224,42 +224,66 @@ impl Groups {
     }
 
     /// All families in the order of their names.
-    pub fn families(&self) -> impl Iterator<Item = (&Arc<str>, &Family)> {
+    pub fn families(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Family)> {
         self.families.iter()
     }
 
-    /// Puts a block, in the place of an old one if there is one, and gives the name as the index has it: one copy for all groups.
-    fn link(&mut self, name: Arc<str>, key: &Key, (block, old): (&Arc<Block>, Option<&Arc<Block>>)) -> Arc<str> {
-        if old.is_some_and(|old| Arc::ptr_eq(old, block)) {
-            return name;
-        }
-        if old.is_none_or(|old| old.series() != block.series()) {
-            if let Some(old) = old {
-                self.forget_series(old);
+    /// Gives up what families have for themselves of what groups share. A push that did so costs the thread less that takes it.
+    pub fn share(&self, families: &mut Families) {
+        families.share(|head| self.head(&head.name));
+    }
+
+    fn head(&self, name: &str) -> Option<&Arc<Head>> {
+        self.families.get(name).map(|family| &family.head)
+    }
+
+    /// Brings the indexes from what a group had to what it has.
+    fn index(&mut self, before: Option<&Families>, after: &Families) {
+        for old in before.into_iter().flat_map(Families::iter) {
+            if after.get(old.name()).is_none() {
+                self.unlink(old);
             }
-            for &series in block.series() {
-                self.series.insert(series, key.clone());
+        }
+        for block in after.iter() {
+            match before.and_then(|before| before.get(block.name())) {
+                Some(old) => self.relink(old, block),
+                None => self.link(block),
             }
         }
-        let known = self.families.get_key_value(&name).map(|(known, _)| Arc::clone(known));
-        let name = known.unwrap_or(name);
-        let empty = || Family { kind: block.kind(), blocks: OrdMap::new() };
-        let family = self.families.entry(Arc::clone(&name)).or_insert_with(empty);
+    }
+
+    fn link(&mut self, block: Block<'_>) {
+        self.series.extend(block.series().iter().copied());
+        let new = || Family { head: Arc::clone(block.head()), groups: 0 };
+        let family = self.families.entry(Arc::clone(&block.head().name)).or_insert_with(new);
+        family.head = Arc::clone(block.head());
+        family.groups += 1;
+    }
+
+    /// Links a block in the place of an old one of its group.
+    fn relink(&mut self, old: Block<'_>, block: Block<'_>) {
+        if old.series() != block.series() {
+            self.forget_series(old);
+            self.series.extend(block.series().iter().copied());
+        }
         // The last owner of a name may change its type.
-        family.kind = block.kind();
-        family.blocks.insert(key.clone(), Arc::clone(block));
-        name
-    }
-
-    fn unlink(&mut self, name: &Arc<str>, key: &Key) {
-        let Some(family) = self.families.get_mut(name) else { return };
-        family.blocks.remove(key);
-        if family.blocks.is_empty() {
-            self.families.remove(name);
+        if !Arc::ptr_eq(old.head(), block.head())
+            && let Some(family) = self.families.get_mut(block.name())
+        {
+            family.head = Arc::clone(block.head());
         }
     }
 
-    fn forget_series(&mut self, block: &Block) {
+    fn unlink(&mut self, block: Block<'_>) {
+        self.forget_series(block);
+        let Some(family) = self.families.get_mut(block.name()) else { return };
+        family.groups -= 1;
+        if family.groups == 0 {
+            self.families.remove(block.name());
+        }
+    }
+
+    fn forget_series(&mut self, block: Block<'_>) {
         for series in block.series() {
             self.series.remove(series);
         }

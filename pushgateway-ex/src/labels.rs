@@ -51,13 +51,15 @@ impl Labels {
 
     /// What every metric of the group carries: these labels, in the place of the metric's own of the same name, and an empty
     /// `instance` where neither names one, so that Prometheus does not put the gateway's own address there.
-    pub fn on(&self, own: Vec<(String, String)>) -> Vec<(String, String)> {
-        let mut labels: Vec<_> = own.into_iter().filter(|(name, _)| self.get(name).is_none()).collect();
-        labels.extend(self.0.iter().cloned());
-        if !labels.iter().any(|(name, _)| name == "instance") {
-            labels.push(("instance".to_owned(), String::new()));
+    pub fn on<'a>(&'a self, own: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+        let mut labels = Vec::with_capacity(own.len() + self.0.len() + 1);
+        let own = own.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        labels.extend(own.filter(|(name, _)| self.get(name).is_none()));
+        labels.extend(self.iter());
+        if !labels.iter().any(|(name, _)| *name == "instance") {
+            labels.push(("instance", ""));
         }
-        labels.sort();
+        labels.sort_unstable();
         labels
     }
 }

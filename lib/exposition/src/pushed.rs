@@ -14,7 +14,7 @@ mod wire;
 pub use number::go_float;
 pub use open_metrics::write_open_metrics;
 pub use parse::{ParseError, parse_text};
-pub use text::{write_header, write_metrics};
+pub use text::{write_header, write_metric, write_metrics};
 pub use wire::{
     Bucket, DecodeError, Histogram, Quantile, Summary, decode_delimited, decode_metrics, encode_family_head,
     encode_metrics,

@@ -1,12 +1,11 @@
 //! Whether a push fits what is there. Costs as much as the push is large.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use exposition::pushed::MetricType;
 
-use super::block::shown;
-use super::{Block, Groups, Inconsistent, Push, is_stamp};
-use crate::labels::Key;
+use super::prepare::shown;
+use super::{Block, Families, Group, Groups, Inconsistent, is_stamp};
 
 /// Why a push is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,42 +29,53 @@ pub enum Refused {
 /// The push and what is there, as it would be together.
 struct After<'a> {
     groups: &'a Groups,
-    push: &'a Push,
     pushed: HashMap<&'a str, MetricType>,
+    /// What the group has, and whether that stays where the push leaves it alone.
+    before: Option<&'a Families>,
+    stays: bool,
 }
 
 impl Groups {
-    pub(super) fn check(&self, push: &Push) -> Result<(), Refused> {
-        self.check_room(&push.key)?;
-        self.check_size(push)?;
-        let pushed = push.families.iter().map(|(name, block)| (&**name, block.kind())).collect();
-        let after = After { groups: self, push, pushed };
-        for (name, block) in push.families.iter() {
-            after.check_type(name, block.kind())?;
-            after.check_suffixes(name, block.kind())?;
-            after.check_series(name, block)?;
+    /// Whether a push of these families fits, `before` being the group of that key.
+    pub(super) fn check(&self, before: Option<&Group>, families: &Families, replace: bool) -> Result<(), Refused> {
+        self.check_room(before)?;
+        let before = before.map(|group| &group.families);
+        self.check_size(before.filter(|_| !replace), families)?;
+        // What is as it was fits what it fitted before, and what changes is looked at itself.
+        let as_before = |block: &Block<'_>| {
+            let old = before.and_then(|before| before.get(block.name()));
+            old.is_some_and(|old| old.kind() == block.kind() && old.series() == block.series())
+        };
+        let mut changed = families.iter().filter(|block| !as_before(block)).peekable();
+        if changed.peek().is_none() {
+            return Ok(());
         }
-        Ok(())
+        let pushed = families.iter().map(|block| (block.name(), block.kind())).collect();
+        let after = After { groups: self, pushed, before, stays: !replace };
+        changed.try_for_each(|block| after.check(block)).map_err(Refused::from)
     }
 
-    pub(super) fn check_room(&self, key: &Key) -> Result<(), Refused> {
-        let full = self.groups.len() >= self.limits.groups && !self.groups.contains_key(key);
+    pub(super) fn check_room(&self, before: Option<&Group>) -> Result<(), Refused> {
+        let full = before.is_none() && self.groups.len() >= self.limits.groups;
         if full { Err(Refused::Groups(self.groups.len())) } else { Ok(()) }
     }
 
-    fn check_size(&self, push: &Push) -> Result<(), Refused> {
-        let pushed: usize = push.families.iter().map(|(_, block)| block.series().len()).sum();
-        let staying = self.groups.get(&push.key).filter(|_| !push.replace).map_or(0, |group| {
-            let named = |name: &str| push.families.iter().any(|(pushed, _)| **pushed == *name);
-            let others = group.families.iter().filter(|(name, _)| !named(name) && !is_stamp(name));
-            others.map(|(_, block)| block.series().len()).sum()
-        });
-        let (series, limit) = (pushed + staying, self.limits.series);
+    fn check_size(&self, staying: Option<&Families>, pushed: &Families) -> Result<(), Refused> {
+        let others = staying.into_iter().flat_map(Families::iter);
+        let others = others.filter(|block| pushed.get(block.name()).is_none() && !is_stamp(block.name()));
+        let series = pushed.iter().chain(others).map(|block| block.series().len()).sum();
+        let limit = self.limits.series;
         if series > limit { Err(Refused::Series { series, limit }) } else { Ok(()) }
     }
 }
 
 impl After<'_> {
+    fn check(&self, block: Block<'_>) -> Result<(), Inconsistent> {
+        self.check_type(block.name(), block.kind())?;
+        self.check_suffixes(block.name(), block.kind())?;
+        self.check_series(block)
+    }
+
     /// All metrics of a name have one type, in all groups and in the gateway's own metrics.
     fn check_type(&self, name: &str, kind: MetricType) -> Result<(), Inconsistent> {
         let capitals = |kind: MetricType| kind.word().to_uppercase();
@@ -100,10 +110,12 @@ impl After<'_> {
     }
 
     /// No series is in two groups.
-    fn check_series(&self, name: &str, block: &Block) -> Result<(), Inconsistent> {
-        let taken = |series| self.groups.series.get(series).is_some_and(|owner| *owner != self.push.key);
+    fn check_series(&self, block: Block<'_>) -> Result<(), Inconsistent> {
+        let own = self.before.and_then(|before| before.get(block.name()));
+        let own: HashSet<_> = own.into_iter().flat_map(|own| own.series()).collect();
+        let taken = |series| self.groups.series.contains(series) && !own.contains(series);
         match block.series().iter().position(taken) {
-            Some(at) => Err(Inconsistent::Duplicate(shown(name, &block.metrics(name)[at].labels))),
+            Some(at) => Err(Inconsistent::Duplicate(shown(block.name(), &block.metrics()[at].labels))),
             None => Ok(()),
         }
     }
@@ -117,13 +129,12 @@ impl After<'_> {
     /// The type that a name has in other groups.
     fn elsewhere(&self, name: &str) -> Option<MetricType> {
         let family = self.groups.families.get(name)?;
-        let ours = usize::from(family.blocks.contains_key(&self.push.key));
-        (family.blocks.len() > ours).then_some(family.kind)
+        let ours = usize::from(self.before.is_some_and(|before| before.get(name).is_some()));
+        (family.groups > ours).then_some(family.head.kind)
     }
 
     /// The type that a name has in the group itself, where the push leaves it alone.
     fn staying(&self, name: &str) -> Option<MetricType> {
-        let group = self.groups.groups.get(&self.push.key).filter(|_| !self.push.replace)?;
-        group.families.get(name).map(|block| block.kind())
+        self.before.filter(|_| self.stays)?.get(name).map(|block| block.kind())
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use check_result::{CheckKey, CheckState};
 use imbl::OrdSet;
 
-use super::block::KEY;
+use super::families::KEY;
 use super::{Group, Groups};
 use crate::labels::{Key, Labels};
 

@@ -8,7 +8,7 @@ use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, metrics};
 use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 
-use super::{Group, Groups, Inconsistent, Prepared, Push, Refused, prepare};
+use super::{Group, Groups, Inconsistent, Refused, prepare};
 use crate::labels::{Key, Labels};
 
 /// Check results that are pushed together.
@@ -43,8 +43,7 @@ impl Groups {
             return Ok(());
         }
         let group = Group { expires, ..made(key, checks, at)? };
-        let families = Prepared::from_blocks(&group.families);
-        self.check(&Push { key: group.key.clone(), families, replace: true, at, expires })?;
+        self.check(self.get(&group.key).map(|before| &**before), &group.families, true)?;
         self.put(group);
         Ok(())
     }
@@ -75,7 +74,7 @@ pub(crate) fn made(key: Key, checks: Checks, at: Timestamp) -> Result<Group, Inc
     let states = checks.values().map(|state| (&[][..], &**state));
     let families = metrics::families(states, &metrics::Options::default());
     let families = families.iter().filter(|family| !family.samples().is_empty()).map(pushed).collect();
-    let families = prepare(&key.labels, families, at)?.into_inner();
+    let families = prepare(&key.labels, families, at)?;
     Ok(Group { families, pushed: Some(at), checks, ..Group::new(key) })
 }
 

@@ -1,14 +1,13 @@
 //! A group as bytes: a protobuf message, whose fields may be added to.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use check_result::CheckState;
-use exposition::pushed::MetricType;
+use exposition::pushed::{Metric, MetricType, decode_metrics, parse_text};
 use jiff::Timestamp;
 use prost::Message;
 
-use crate::groups::{Block, Group, is_stamp, made};
+use crate::groups::{Families, Group, Head, Renderer, is_stamp, made};
 use crate::labels::{Key, Labels};
 
 /// A record that cannot be read.
@@ -58,9 +57,12 @@ struct Family {
     help: Option<String>,
     #[prost(int64, tag = "4")]
     pushed: i64,
-    /// The metrics as a part of the family's message.
+    /// The metrics as a part of the family's message, if there may be more in it than in the text.
     #[prost(bytes = "vec", tag = "5")]
     message: Vec<u8>,
+    /// The metrics' lines in the text format, if there is no message.
+    #[prost(string, tag = "6")]
+    text: String,
 }
 
 /// The key of a group: its labels, each with its length, so that no two are alike.
@@ -70,13 +72,17 @@ pub(super) fn key(key: &Key) -> Vec<u8> {
 
 /// The stamps are left out: they follow from the times.
 pub(super) fn encode(group: &Group) -> Vec<u8> {
-    let pushed = group.families.iter().filter(|(name, _)| !group.key.checks && !is_stamp(name));
-    let families = pushed.map(|(name, block)| Family {
-        name: name.to_string(),
-        kind: block.kind().word().to_owned(),
-        help: block.help().map(str::to_owned),
-        pushed: nanoseconds(block.pushed()),
-        message: block.message().to_vec(),
+    let pushed = group.families.iter().filter(|block| !group.key.checks && !is_stamp(block.name()));
+    let families = pushed.map(|block| {
+        let message = block.kept_message();
+        Family {
+            name: block.name().to_owned(),
+            kind: block.kind().word().to_owned(),
+            help: block.help().map(str::to_owned),
+            pushed: nanoseconds(block.pushed()),
+            text: if message.is_none() { block.text().to_owned() } else { String::new() },
+            message: message.unwrap_or_default().to_vec(),
+        }
     });
     let states =
         group.checks.values().map(|state| serde_json::to_vec(&**state).expect("the keys of a state are strings"));
@@ -96,14 +102,7 @@ pub(super) fn encode(group: &Group) -> Vec<u8> {
 pub(super) fn decode(bytes: &[u8]) -> Result<Group, BadRecord> {
     let record = Record::decode(bytes).map_err(|error| BadRecord(error.to_string()))?;
     let labels = Labels::new(record.labels.into_iter().map(|label| (label.name, label.value)));
-    let families = record.families.into_iter().map(|family| {
-        let known = MetricType::ALL.into_iter().find(|kind| kind.word() == family.kind);
-        let kind = known.ok_or_else(|| BadRecord(format!("unknown type {:?}", family.kind)))?;
-        let about = (family.help.map(Arc::from), time(family.pushed)?);
-        let block = Block::restore(&family.name, kind, &family.message, about);
-        Ok((Arc::from(&*family.name), Arc::new(block.map_err(|error| BadRecord(error.to_string()))?)))
-    });
-    let families = families.collect::<Result<BTreeMap<_, _>, BadRecord>>()?;
+    let families = families(record.families)?;
     let (pushed, failed) = (record.pushed.map(time).transpose()?, record.failed.map(time).transpose()?);
     let key = Key { labels, checks: record.of_checks };
     let (expires, expired) = (record.expires.map(time).transpose()?, record.expired);
@@ -112,6 +111,32 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Group, BadRecord> {
         return Ok(Group { expires, expired, ..group });
     }
     Ok(Group { families, pushed, failed, expires, expired, ..Group::new(key) })
+}
+
+fn families(kept: Vec<Family>) -> Result<Families, BadRecord> {
+    let mut rendered = Renderer::default();
+    for family in kept {
+        let known = MetricType::ALL.into_iter().find(|kind| kind.word() == family.kind);
+        let kind = known.ok_or_else(|| BadRecord(format!("unknown type {:?}", family.kind)))?;
+        for metric in metrics(&family, kind)? {
+            let Some(value) = &metric.value else {
+                return Err(BadRecord(format!("{} has no value", family.name)));
+            };
+            let labels: Vec<_> = metric.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            rendered.metric(&family.name, kind, &labels, value);
+        }
+        let head = Head { name: family.name.into(), kind, help: family.help.map(Into::into) };
+        rendered.end(Arc::new(head), time(family.pushed)?);
+    }
+    Ok(rendered.finish())
+}
+
+fn metrics(family: &Family, kind: MetricType) -> Result<Vec<Metric>, BadRecord> {
+    if family.text.is_empty() {
+        return decode_metrics(&family.name, kind, &family.message).map_err(|error| BadRecord(error.to_string()));
+    }
+    let families = parse_text(family.text.as_bytes()).map_err(|error| BadRecord(error.to_string()))?;
+    Ok(families.into_iter().flat_map(|family| family.metrics).collect())
 }
 
 fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<Group, BadRecord> {

@@ -112,20 +112,20 @@ fn shown(parts: &[Arc<Group>]) -> Value {
     shown.insert("labels".to_owned(), labels(parts[0].key.labels.iter()));
     let successful = parts.iter().all(|part| part.pushed.is_some() && part.pushed > part.failed);
     shown.insert("last_push_successful".to_owned(), successful.into());
-    for (name, block) in parts.iter().flat_map(|part| &part.families) {
-        shown.insert(name.to_string(), family(name, block));
+    for block in parts.iter().flat_map(|part| part.families.iter()) {
+        shown.insert(block.name().to_owned(), family(block));
     }
     Value::Object(shown)
 }
 
-fn family(name: &str, block: &Block) -> Value {
+fn family(block: Block<'_>) -> Value {
     let mut family = Map::new();
     family.insert("time_stamp".to_owned(), block.pushed().to_string().into());
     family.insert("type".to_owned(), block.kind().word().to_uppercase().into());
     if let Some(help) = block.help().filter(|help| !help.is_empty()) {
         family.insert("help".to_owned(), help.into());
     }
-    let metrics: Vec<_> = block.metrics(name).iter().map(metric).collect();
+    let metrics: Vec<_> = block.metrics().iter().map(metric).collect();
     family.insert("metrics".to_owned(), metrics.into());
     Value::Object(family)
 }

@@ -123,7 +123,7 @@ fn asked(query: &str) -> (String, usize) {
 
 fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
     let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.strftime("%F %T UTC").to_string());
-    let own = group.families.iter().filter(|(name, _)| !is_stamp(name));
+    let own = group.families.iter().filter(|block| !is_stamp(block.name()));
     let samples = own.clone().filter(|_| !group.key.checks);
     Shown {
         labels: group.key.labels.to_string(),
@@ -131,10 +131,10 @@ fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
         pushed: time(group.pushed),
         failed: time(group.failed),
         failing: group.failed > group.pushed,
-        series: own.clone().map(|(_, block)| block.series().len()).sum(),
+        series: own.clone().map(|block| block.series().len()).sum(),
         families: samples
-            .map(|(name, block)| ShownFamily {
-                name: name.to_string(),
+            .map(|block| ShownFamily {
+                name: block.name().to_owned(),
                 kind: block.kind().word(),
                 help: block.help().unwrap_or_default().to_owned(),
                 samples: beginning(block.text()),

@@ -150,7 +150,8 @@ impl Gateway {
             Err(error) => return Err(error.into()),
         };
         match prepared {
-            Ok(families) => {
+            Ok(mut families) => {
+                self.keeper.groups().share(&mut families);
                 let push = Push { key: Key::metrics(labels.clone()), families, replace, at, expires };
                 Ok(self.keeper.change(Change::Push(push)).await?)
             }

@@ -4,8 +4,8 @@
 //! GET /metrics (--web.telemetry-path)
 //! ```
 //!
-//! The page is copied together from the blocks of a snapshot, piece by piece as the client takes it, so that it is never whole in
-//! memory and no push waits for it.
+//! The page is copied together from what the groups of a snapshot have rendered, piece by piece as the client takes it, so that it is
+//! never whole in memory and no push waits for it. The formats that are not kept are made family by family.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use futures_util::stream;
 use prometheus_client::registry::Registry;
 
 use super::negotiate::Format;
-use crate::groups::{Block, Family, Groups};
+use crate::groups::{Block, Group, Groups, Head};
 
 /// A piece of a page is at least this long, in bytes, if it is not the last one of a family.
 const PIECE: usize = 64 << 10;
@@ -47,7 +47,16 @@ pub struct Scrape {
 struct Section {
     name: Arc<str>,
     own: Option<MetricFamily>,
-    pushed: Option<Family>,
+    pushed: Option<Arc<Head>>,
+    blocks: Blocks,
+}
+
+/// What the groups have of one family.
+#[derive(Clone, Default)]
+struct Blocks {
+    groups: Arc<[Arc<Group>]>,
+    /// Which group, and where in it.
+    places: Vec<(u32, u32)>,
 }
 
 impl Scrape {
@@ -86,28 +95,59 @@ impl Scrape {
             let Some(name) = own_name(&family.name) else { continue };
             family.name.clone_from(&name);
             let name: Arc<str> = name.into();
-            sections.insert(Arc::clone(&name), Section { name, own: Some(family), pushed: None });
+            sections.insert(
+                Arc::clone(&name),
+                Section { name, own: Some(family), pushed: None, blocks: Blocks::default() },
+            );
         }
-        for (name, family) in groups.families() {
-            let empty = || Section { name: Arc::clone(name), own: None, pushed: None };
-            sections.entry(Arc::clone(name)).or_insert_with(empty).pushed = Some(family.clone());
+        for ((name, family), blocks) in groups.families().zip(Blocks::of(groups)) {
+            let empty = || Section { name: Arc::clone(name), own: None, pushed: None, blocks: Blocks::default() };
+            let section = sections.entry(Arc::clone(name)).or_insert_with(empty);
+            (section.pushed, section.blocks) = (Some(Arc::clone(&family.head)), blocks);
         }
         sections.into_values().collect()
     }
 }
 
+// === impl Blocks ===
+
+impl Blocks {
+    /// Those of each family, in the order of names.
+    fn of(groups: &Groups) -> Vec<Self> {
+        let all: Arc<[_]> = groups.iter().map(Arc::clone).collect();
+        let (names, mut places): (Vec<&str>, Vec<Vec<_>>) =
+            groups.families().map(|(name, family)| (&**name, Vec::with_capacity(family.groups))).unzip();
+        for (group, at) in all.iter().zip(0..) {
+            // Most groups have the families that others have: the next one is the next one here.
+            let mut next = 0;
+            for (block, family) in group.families.iter().zip(0..) {
+                if names.get(next) != Some(&block.name()) {
+                    next = names.binary_search(&block.name()).expect("the index has every family of every group");
+                }
+                places[next].push((at, family));
+                next += 1;
+            }
+        }
+        places.into_iter().map(|places| Self { groups: Arc::clone(&all), places }).collect()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Block<'_>> {
+        self.from(0)
+    }
+
+    fn from(&self, start: usize) -> impl Iterator<Item = Block<'_>> {
+        self.places[start..].iter().map(|&(group, at)| self.groups[group as usize].families.block(at as usize))
+    }
+}
+
+// === impl Section ===
+
 impl Section {
     fn pieces(self, format: Format) -> Box<dyn Iterator<Item = Bytes> + Send> {
-        let blocks: Vec<Arc<Block>> =
-            self.pushed.iter().flat_map(|family| family.blocks.values().map(Arc::clone)).collect();
         match format {
-            Format::Text => {
-                Box::new(Pieces { start: self.text_start(&blocks), blocks: blocks.into_iter(), part: text })
-            }
-            Format::Protobuf => {
-                Box::new(Pieces { start: self.message_start(&blocks), blocks: blocks.into_iter(), part: message })
-            }
-            Format::OpenMetrics => Box::new(std::iter::once(self.open_metrics(&blocks))),
+            Format::Text => Box::new(Pieces { start: self.text_start(), blocks: self.blocks, next: 0 }),
+            Format::Protobuf => Box::new(std::iter::once(self.protobuf())),
+            Format::OpenMetrics => Box::new(std::iter::once(self.open_metrics())),
         }
     }
 
@@ -117,45 +157,47 @@ impl Section {
     }
 
     /// The gateway's own help, else that of one of the groups.
-    fn help<'a>(&'a self, blocks: &'a [Arc<Block>]) -> Option<&'a str> {
+    fn help(&self) -> Option<&str> {
         let own = self.own.as_ref().and_then(|own| own.help.as_deref());
-        own.or_else(|| blocks.iter().find_map(|block| block.help()))
+        own.or_else(|| self.blocks.iter().find_map(|block| block.help()))
     }
 
     fn own_metrics(&self) -> &[Metric] {
         self.own.as_ref().map_or(&[], |own| &own.metrics)
     }
 
-    fn text_start(&self, blocks: &[Arc<Block>]) -> Vec<u8> {
+    fn text_start(&self) -> Vec<u8> {
         let mut text = String::new();
-        write_header(&self.name, self.help(blocks), self.kind(), &mut text);
+        write_header(&self.name, self.help(), self.kind(), &mut text);
         write_metrics(&self.name, self.own_metrics(), &mut text);
         text.into_bytes()
     }
 
-    fn message_start(&self, blocks: &[Arc<Block>]) -> Vec<u8> {
-        let own = encode_metrics(self.kind(), self.own_metrics());
-        let length = own.len() + blocks.iter().map(|block| block.message().len()).sum::<usize>();
-        let mut start = Vec::new();
-        encode_family_head(&self.name, self.help(blocks), self.kind(), length, &mut start);
-        start.extend(own);
-        start
+    fn protobuf(&self) -> Bytes {
+        let mut metrics = encode_metrics(self.kind(), self.own_metrics());
+        for block in self.blocks.iter() {
+            metrics.extend_from_slice(&block.message());
+        }
+        let mut message = Vec::new();
+        encode_family_head(&self.name, self.help(), self.kind(), metrics.len(), &mut message);
+        message.extend(metrics);
+        message.into()
     }
 
-    fn open_metrics(&self, blocks: &[Arc<Block>]) -> Bytes {
-        let pushed: Vec<_> = blocks.iter().flat_map(|block| block.metrics(&self.name)).collect();
+    fn open_metrics(&self) -> Bytes {
+        let pushed: Vec<_> = self.blocks.iter().flat_map(|block| block.metrics()).collect();
         let mut text = String::new();
         let metrics = self.own_metrics().iter().chain(&pushed);
-        write_open_metrics(&self.name, self.help(blocks), self.kind(), metrics, &mut text);
+        write_open_metrics(&self.name, self.help(), self.kind(), metrics, &mut text);
         text.into()
     }
 }
 
-/// A family in pieces: its start, then its blocks.
+/// A family as text in pieces: its start, then its blocks.
 struct Pieces {
     start: Vec<u8>,
-    blocks: std::vec::IntoIter<Arc<Block>>,
-    part: fn(&Block) -> &[u8],
+    blocks: Blocks,
+    next: usize,
 }
 
 impl Iterator for Pieces {
@@ -163,21 +205,15 @@ impl Iterator for Pieces {
 
     fn next(&mut self) -> Option<Bytes> {
         let mut piece = std::mem::take(&mut self.start);
-        while piece.len() < PIECE
-            && let Some(block) = self.blocks.next()
-        {
-            piece.extend_from_slice((self.part)(&block));
+        for block in self.blocks.from(self.next) {
+            if piece.len() >= PIECE {
+                break;
+            }
+            piece.extend_from_slice(block.text().as_bytes());
+            self.next += 1;
         }
         (!piece.is_empty()).then(|| piece.into())
     }
-}
-
-fn text(block: &Block) -> &[u8] {
-    block.text().as_bytes()
-}
-
-fn message(block: &Block) -> &[u8] {
-    block.message()
 }
 
 fn own_text(registry: &Registry) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use jiff::{SignedDuration, Timestamp};
-use pushgateway_ex::groups::{Expired, Groups, Limits, PUSH_EXPIRED, Prepared, Push};
+use pushgateway_ex::groups::{Expired, Families, Groups, Limits, PUSH_EXPIRED, Push};
 use pushgateway_ex::labels::{Key, Labels};
 
 use crate::world::{Gateway, answer, client};
@@ -16,7 +16,7 @@ fn at(second: i64) -> Timestamp {
 
 fn pushed(groups: &mut Groups, job: &str, second: i64, expires: Option<i64>) -> Key {
     let key = Key::metrics(Labels::new([("job".to_owned(), job.to_owned())]));
-    let families = Prepared::default();
+    let families = Families::default();
     groups.push(Push { key: key.clone(), families, replace: false, at: at(second), expires: expires.map(at) }).unwrap();
     key
 }
@@ -36,9 +36,9 @@ fn the_last_push_says_when_the_time_is_over() {
         assert!(!groups.expires_by(at(1_000_000)), "once is enough");
         assert!(groups.get(&ever).is_some_and(|group| !group.expired));
         if how == Expired::Mark {
-            assert!(groups.get(&short).unwrap().families.contains_key(PUSH_EXPIRED));
+            assert!(groups.get(&short).unwrap().families.get(PUSH_EXPIRED).is_some());
             pushed(&mut groups, "short", 20, Some(30));
-            assert!(!groups.get(&short).unwrap().families.contains_key(PUSH_EXPIRED), "it lives again");
+            assert!(groups.get(&short).unwrap().families.get(PUSH_EXPIRED).is_none(), "it lives again");
             assert!(groups.delete(&short) && !groups.expires_by(at(30)));
         }
     }

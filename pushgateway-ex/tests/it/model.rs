@@ -1,7 +1,6 @@
 //! The incremental check answers as one does that looks at everything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
@@ -26,7 +25,8 @@ fn taken(content: &Content, labels: &Labels, families: &[MetricFamily], replace:
     }
     for mut family in families.iter().cloned() {
         for metric in &mut family.metrics {
-            metric.labels = labels.on(std::mem::take(&mut metric.labels));
+            let own = std::mem::take(&mut metric.labels);
+            metric.labels = labels.on(&own).into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         }
         group.insert(family.name.clone(), family);
     }
@@ -121,15 +121,20 @@ proptest! {
     }
 }
 
-/// Name, group and number of series of every block, read from the index of families, which must say what the groups say.
+/// Name, group and number of series of every block; the index of families must say what the groups say.
 fn shown(groups: &Groups) -> BTreeSet<(String, Labels, usize)> {
-    let mut shown = BTreeSet::new();
-    for (name, family) in groups.families().filter(|(name, _)| !is_stamp(name)) {
-        for (key, block) in family.blocks.iter() {
-            assert!(Arc::ptr_eq(block, &groups.get(key).unwrap().families[name]));
-            assert_eq!(block.kind(), family.kind);
-            shown.insert((name.to_string(), key.labels.clone(), block.series().len()));
+    let (mut shown, mut indexed) = (BTreeSet::new(), BTreeMap::new());
+    for group in groups.iter() {
+        for block in group.families.iter() {
+            let (kind, groups) = indexed.entry(block.name().to_owned()).or_insert((block.kind(), 0));
+            assert_eq!(block.kind(), *kind);
+            *groups += 1;
+            if !is_stamp(block.name()) {
+                shown.insert((block.name().to_owned(), group.key.labels.clone(), block.series().len()));
+            }
         }
     }
+    let families = groups.families().map(|(name, family)| (name.to_string(), (family.head.kind, family.groups)));
+    assert_eq!(families.collect::<BTreeMap<_, _>>(), indexed);
     shown
 }

@@ -56,8 +56,8 @@ fn group_can_be_read(families: Vec<MetricFamily>) {
         return;
     }
     let mut page = String::new();
-    for (name, block) in &groups.get(&key).expect("it was just pushed").families {
-        write_header(name, block.help(), block.kind(), &mut page);
+    for block in groups.get(&key).expect("it was just pushed").families.iter() {
+        write_header(block.name(), block.help(), block.kind(), &mut page);
         page.push_str(block.text());
     }
     if let Err(error) = parse_text(page.as_bytes()) {

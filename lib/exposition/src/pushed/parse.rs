@@ -44,7 +44,7 @@ struct Parser<'a> {
     input: &'a [u8],
     at: usize,
     families: Vec<Pending>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<&'a str, usize>,
     /// Which metric of a family the lines of a summary or histogram with these labels belong to.
     composites: HashMap<(usize, Vec<(String, String)>), usize>,
 }
@@ -134,14 +134,14 @@ impl<'a> Parser<'a> {
     }
 
     fn kind(&mut self, family: usize) -> Result<(), Wrong> {
-        let word = lossy(self.rest()?);
+        let word = self.rest()?;
         let pending = &mut self.families[family];
         if pending.kind.is_some() {
             let name = &pending.name;
             return Err(format!("second TYPE line for metric name {name:?}, or TYPE reported after samples"));
         }
-        let kind = MetricType::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(&word));
-        pending.kind = Some(kind.ok_or_else(|| format!("unknown metric type {word:?}"))?);
+        let kind = MetricType::ALL.into_iter().find(|kind| kind.word().as_bytes().eq_ignore_ascii_case(word));
+        pending.kind = Some(kind.ok_or_else(|| format!("unknown metric type {:?}", lossy(word)))?);
         Ok(())
     }
 
@@ -186,20 +186,24 @@ impl<'a> Parser<'a> {
             if name.is_empty() {
                 return Err(format!("invalid label name for metric {:?}", self.families[sample.family].name));
             }
-            let value = self.label_value(&name, sample)?;
+            let value = self.label_value(name, sample)?;
             if name == bounding {
                 let bound = float(value.as_bytes());
                 let wrong = || format!("expected float as value for '{bounding}' label, got {value:?}");
                 sample.bound = Some(bound.ok_or_else(wrong)?);
-            } else {
-                sample.labels.push((name, value.clone()));
             }
             self.skip_blanks();
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => break,
-                _ => return Err(format!("unexpected end of label value {value:?}")),
+            let next = self.peek()?;
+            if !matches!(next, b',' | b'}') {
+                return Err(format!("unexpected end of label value {value:?}"));
             }
+            if name != bounding {
+                sample.labels.push((name.to_owned(), value));
+            }
+            if next == b'}' {
+                break;
+            }
+            self.at += 1;
         }
         self.at += 1;
         self.skip_blanks();
@@ -286,8 +290,11 @@ impl<'a> Parser<'a> {
     }
 
     /// The family that a line of this name belongs to: its own, or the summary or histogram whose sum, count or bucket it is.
-    fn family(&mut self, name: String) -> (usize, Part) {
-        if let Some(&family) = self.by_name.get(&name) {
+    fn family(&mut self, name: &'a str) -> (usize, Part) {
+        if let Some(last) = self.families.len().checked_sub(1).filter(|&last| self.families[last].name == name) {
+            return (last, Part::Plain);
+        }
+        if let Some(&family) = self.by_name.get(name) {
             return (family, Part::Plain);
         }
         let composite = |base: &str, kind| {
@@ -301,7 +308,7 @@ impl<'a> Parser<'a> {
             }
         }
         let family = self.families.len();
-        self.families.push(Pending { name: name.clone(), help: None, kind: None, metrics: Vec::new() });
+        self.families.push(Pending { name: name.to_owned(), help: None, kind: None, metrics: Vec::new() });
         self.by_name.insert(name, family);
         (family, Part::Plain)
     }
@@ -317,7 +324,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A name as far as it goes; empty where none starts here. Only metrics' names may have colons.
-    fn name(&mut self, colons: bool) -> String {
+    fn name(&mut self, colons: bool) -> &'a str {
         let start = self.at;
         while let Some(&byte) = self.input.get(self.at) {
             let digit = byte.is_ascii_digit() && self.at > start;
@@ -326,7 +333,7 @@ impl<'a> Parser<'a> {
             }
             self.at += 1;
         }
-        lossy(&self.input[start..self.at])
+        std::str::from_utf8(&self.input[start..self.at]).expect("these are ASCII characters")
     }
 
     /// Everything up to a blank or the line's end, which must come.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::number::write_go_float;
 use super::{Histogram, Metric, MetricType, Value, go_float};
 use crate::text::escape;
 
@@ -22,17 +23,26 @@ pub fn write_metrics(name: &str, metrics: &[Metric], out: &mut String) {
     }
 }
 
-/// What the lines of one metric share.
-pub(super) struct Line<'a> {
-    pub(super) name: &'a str,
-    pub(super) labels: &'a [(String, String)],
+/// Appends the sample lines of one metric, given its labels and value.
+pub fn write_metric(name: &str, labels: &[(&str, &str)], value: &Value, out: &mut String) {
+    Line { name, labels }.write_value(Some(value), "", go_float, out);
 }
 
-impl Line<'_> {
+/// What the lines of one metric share.
+pub(super) struct Line<'a, S> {
+    pub(super) name: &'a str,
+    pub(super) labels: &'a [(S, S)],
+}
+
+impl<S: AsRef<str>> Line<'_, S> {
     /// The lines of a value: a number under the name with `suffix`, quantiles and buckets with their `bound` as label.
     pub(super) fn write_value(&self, value: Option<&Value>, suffix: &str, bound: fn(f64) -> String, out: &mut String) {
         match value {
-            Some(Value::Number(value)) => self.write(suffix, None, &go_float(*value), out),
+            Some(Value::Number(value)) => {
+                self.write_series(suffix, None, out);
+                write_go_float(*value, out);
+                out.push('\n');
+            }
             Some(Value::Summary(summary)) => {
                 for quantile in &summary.quantiles {
                     let label = bound(quantile.quantile.unwrap_or_default());
@@ -61,9 +71,16 @@ impl Line<'_> {
     }
 
     fn write(&self, suffix: &str, more: Option<(&str, &str)>, value: &str, out: &mut String) {
+        self.write_series(suffix, more, out);
+        out.push_str(value);
+        out.push('\n');
+    }
+
+    /// A line up to its value.
+    fn write_series(&self, suffix: &str, more: Option<(&str, &str)>, out: &mut String) {
         out.push_str(self.name);
         out.push_str(suffix);
-        let labels = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(more);
+        let labels = self.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(more);
         let mut before = '{';
         for (name, value) in labels {
             out.push(before);
@@ -77,8 +94,6 @@ impl Line<'_> {
             out.push('}');
         }
         out.push(' ');
-        out.push_str(value);
-        out.push('\n');
     }
 
     fn write_sum_and_count(&self, sum: Option<f64>, count: Option<u64>, out: &mut String) {
