@@ -17,8 +17,7 @@ const START: Duration = Duration::from_secs(30);
 /// The domain of the nodes; none of this name is in the Internet.
 const DOMAIN: &str = "pair.test";
 
-/// No answer is kept by who asked.
-const ZONE: &str = "@ 0 SOA ns hostmaster 1 3600 600 86400 0\n@ 0 NS ns\nns 0 A 127.0.0.1\nnode-0 0 A 127.0.0.1\nnode-1 0 A 127.0.0.1\n";
+const ZONE: &str = "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\nnode-0 A 127.0.0.1\nnode-1 A 127.0.0.1\n";
 
 /// The running name server.
 #[derive(Debug)]

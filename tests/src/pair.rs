@@ -247,8 +247,8 @@ impl Pair {
                 .arg(format!("--storage.path={}", self.data.join(member.name()).display()))
                 .arg(format!("--cluster.listen-address=127.0.0.1:{}", self.gossip[number]))
                 .arg(format!("--cluster.peer=127.0.0.1:{}", self.gossip[1 - number]))
-                // How long the second waits for the word of the first that it has told.
-                .arg("--cluster.peer-timeout=3s"),
+                // How long the second waits for the word of the first that it has told: also on a busy machine.
+                .arg("--cluster.peer-timeout=8s"),
             Member::Prometheus(number) => command
                 .arg(format!("--config.file=prometheus-{number}.yml"))
                 .arg(format!("--storage.tsdb.path={}", self.data.join(member.name()).display()))
