@@ -2,7 +2,7 @@
 //! and pushes their results to pushgateway-ex (contract C6), or their metrics to a plain Pushgateway, beside logging them.
 //!
 //! A [`sink`] puts each result into the [`queue`] of every gateway, which holds the newest of each check. A [`sender`] a gateway
-//! empties it, by [`post`], with growing waits while the gateway is away; the [`spool`] keeps the queues on the disk where that is
+//! empties it, by [`post`], with growing waits while the gateway is away, and deletes what was [`removed`]; the [`spool`] keeps the queues on the disk where that is
 //! asked for. What the parts tell with `tracing` goes to the runner's log ([`logging`]).
 
 pub mod config;
@@ -13,13 +13,14 @@ pub mod group;
 pub mod logging;
 pub mod post;
 pub mod queue;
+pub mod removed;
 pub mod sender;
 pub mod sink;
 pub mod spool;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -35,9 +36,11 @@ use self::events::Events;
 use self::flags::{Flags, OnStop, PushFlags, WebFlags};
 use self::gateway::Gateway;
 use self::group::Group;
+use self::queue::Entry;
+use self::removed::Defined;
 use self::sender::Sender;
 use self::sink::Pushing;
-use self::spool::Spool;
+use self::spool::{Marker, Spool};
 
 /// The program: from the command line to the exit status.
 ///
@@ -79,6 +82,7 @@ struct Running {
     senders: JoinSet<()>,
     spool: Option<Spool>,
     events: Events,
+    defined: Arc<Defined>,
     /// Nothing is published any more.
     stop: CancellationToken,
     /// There is no more time.
@@ -103,18 +107,31 @@ impl Push {
         let gateways: Arc<[Gateway]> = gateways.collect::<Result<Vec<_>, _>>()?.into();
         let spool = self.flags.queue_file.as_deref();
         let spool = spool.map(|file| Spool::open(file, Arc::clone(&gateways), events.clone())).transpose()?;
+        let defined = Arc::new(Defined::new(&definitions.client.name, definitions.keys().collect()));
+        let marker = spool.as_ref().map(Spool::marker);
+        for (index, gateway) in gateways.iter().enumerate() {
+            discard(gateway, (index, marker.as_ref()), &events, |entry| defined.is_outdated(gateway.kind(), entry));
+        }
         let server = server.map(|server| server.supervised_elsewhere().bind()).transpose()?;
         let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
         let mut senders = JoinSet::new();
         for index in 0..gateways.len() {
-            let marker = spool.as_ref().map(Spool::marker);
-            let sender = Sender { gateways: Arc::clone(&gateways), index, marker, events: events.clone() };
+            let (gateways, marker, events) = (Arc::clone(&gateways), marker.clone(), events.clone());
+            let sender = Sender { gateways, index, marker, events, defined: Arc::clone(&defined) };
             senders.spawn(sender.run(self.flags.interval, stop.clone(), abandon.clone()));
         }
-        let marker = spool.as_ref().map(Spool::marker);
-        let sink = Pushing::new(log, Arc::clone(&gateways), marker, events.clone(), self.flags.output_bytes);
+        let sink = Pushing {
+            log,
+            gateways: Arc::clone(&gateways),
+            marker,
+            events: events.clone(),
+            output_bytes: self.flags.output_bytes,
+            defined: Arc::clone(&defined),
+            states: Mutex::default(),
+        };
         let (serving, served) = (None, CancellationToken::new());
-        let running = Running { gateways, senders, spool, events, stop, abandon, server, readiness, serving, served };
+        let running =
+            Running { gateways, senders, spool, events, defined, stop, abandon, server, readiness, serving, served };
         Ok((running, Arc::new(sink)))
     }
 }
@@ -142,6 +159,12 @@ impl Outlet for Push {
         }));
     }
 
+    fn reloaded(&mut self, definitions: &Definitions) {
+        if let Some(running) = &self.running {
+            running.redefine(definitions);
+        }
+    }
+
     async fn end(self) {
         if let Some(running) = self.running {
             running.end(self.flags.on_stop, self.flags.stop_timeout).await;
@@ -152,6 +175,16 @@ impl Outlet for Push {
 // === impl Running ===
 
 impl Running {
+    /// Has the gateways forget the checks that there are no more.
+    fn redefine(&self, definitions: &Definitions) {
+        let gone = self.defined.replace(definitions.keys().collect());
+        let marker = self.spool.as_ref().map(Spool::marker);
+        for (index, gateway) in self.gateways.iter().enumerate() {
+            discard(gateway, (index, marker.as_ref()), &self.events, |entry| gone.contains(&entry.key));
+            gateway.leftovers().add(gone.iter().cloned());
+        }
+    }
+
     async fn end(mut self, how: OnStop, limit: Duration) {
         match how {
             OnStop::Push => self.deliver(limit).await,
@@ -201,5 +234,19 @@ impl Running {
             });
         }
         while self.senders.join_next().await.is_some() {}
+    }
+}
+
+/// Takes what waits for a gateway and is of no use any more out of its queue.
+fn discard(
+    gateway: &Gateway,
+    (index, marker): (usize, Option<&Marker>),
+    events: &Events,
+    what: impl Fn(&Entry) -> bool,
+) {
+    let discarded = gateway.queue().discard(what);
+    events.undefined(gateway, discarded.len());
+    for key in discarded {
+        marker.iter().for_each(|marker| marker.mark(index, key.clone()));
     }
 }

@@ -21,9 +21,10 @@ mod without_effect;
 
 use std::sync::Arc;
 
-use check_result::Object;
+use check_result::{CheckKey, Object};
 use serde_json::Value;
 
+use crate::execute::published_key;
 pub(crate) use check::Absence;
 pub use check::Check;
 pub(crate) use document::{SyntaxError, lenient_json};
@@ -82,6 +83,13 @@ impl Definitions {
         let may_be_asked = client.attributes.get("http_socket").is_some_and(|socket| socket["password"].is_string());
         let settings = may_be_asked.then(|| Arc::new(settings.clone()));
         Self { client, checks, spawn_limit, settings }
+    }
+}
+
+impl Definitions {
+    /// What results of the checks are known by: names and sources with their tokens replaced.
+    pub fn keys(&self) -> impl Iterator<Item = CheckKey> {
+        self.checks.iter().map(|check| published_key(check, &self.client))
     }
 }
 

@@ -12,6 +12,7 @@ mod leftover;
 mod overdue;
 mod process;
 mod published;
+pub(crate) use published::key as published_key;
 pub(crate) mod record;
 mod run;
 mod running;

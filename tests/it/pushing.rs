@@ -1,5 +1,8 @@
 //! pushgateway-agent pushes to pushgateway-ex, through every crash, and to the real Pushgateway.
 
+mod removed;
+mod secured;
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 
@@ -139,9 +142,10 @@ async fn the_newest_results_survive_a_killed_gateway_and_a_killed_agent() {
     }
     node.metric("pushgateway_agent_queue_file_unsaved", &one, |count| count == 0.0).await;
     agent.kill().await.unwrap();
-    // From now on there are no checks: what arrives is what was kept.
+    // From now on the checks do not run: what arrives is what was kept.
     let client = json!({"name": "web-1", "socket": {"enabled": false}, "http_socket": {"enabled": false}});
-    node.write("config.json", &json!({"client": client}).to_string());
+    let seldom = json!({"command": "false", "standalone": true, "cron": "0 0 29 2 *"});
+    node.write("config.json", &json!({"client": client, "checks": {"disk": seldom, "load": seldom}}).to_string());
     let mut agent = node.agent(&flags);
     one.start();
     other.start();

@@ -12,16 +12,16 @@ use crate::PATIENCE;
 /// Of the password `secret`.
 pub(crate) const HASH: &str = "$2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG";
 
-/// An authority, and what it issued for the node and for the proxy, as files in `folder`.
-fn certificates(folder: &Path) {
+/// An authority, and what it issued to servers and clients of these names, as files in `folder`.
+pub(crate) fn certificates(folder: &Path, names: &[&str]) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     std::fs::write(folder.join("ca.crt"), authority.self_signed(&key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(authority, key);
-    for name in ["node", "proxy"] {
+    for name in names {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
+        params.subject_alt_names = vec![SanType::DnsName((*name).try_into().unwrap())];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();
         std::fs::write(folder.join(format!("{name}.crt")), certificate.pem()).unwrap();
@@ -30,7 +30,7 @@ fn certificates(folder: &Path) {
 }
 
 fn write(folder: &Path, [agent, alertmanager]: [u16; 2]) {
-    certificates(folder);
+    certificates(folder, &["node", "proxy"]);
     let check = json!({"name": "disk", "issued": 1, "executed": 1, "duration": 0.1, "output": "full\n", "status": 2});
     let result = json!({
         "timestamp": "2026-01-01T00:00:00.000000+0000", "level": "info", "message": "publishing check result",

@@ -26,6 +26,8 @@ pub enum Loss {
     Stopped,
     /// It was kept for a gateway that there is no more.
     Removed,
+    /// Its check is defined no more.
+    Undefined,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,6 +56,7 @@ struct Metrics {
     pushes: Family<OutcomeLabels, Counter>,
     pushed: Family<GatewayLabel, Counter>,
     superseded: Family<GatewayLabel, Counter>,
+    deleted: Family<GatewayLabel, Counter>,
     dropped: Family<LossLabels, Counter>,
     pending: Family<GatewayLabel, Gauge>,
     bytes: Family<GatewayLabel, Gauge>,
@@ -72,7 +75,7 @@ enum Said {
 }
 
 impl Loss {
-    const ALL: [Self; 5] = [Self::Refused, Self::Room, Self::Checks, Self::Stopped, Self::Removed];
+    const ALL: [Self; 6] = [Self::Refused, Self::Room, Self::Checks, Self::Stopped, Self::Removed, Self::Undefined];
 
     fn label(self) -> &'static str {
         match self {
@@ -81,6 +84,7 @@ impl Loss {
             Self::Checks => "checks",
             Self::Stopped => "stopped",
             Self::Removed => "removed",
+            Self::Undefined => "undefined",
         }
     }
 }
@@ -97,6 +101,8 @@ impl Events {
         registry.register(name("results_pushed"), "Results that a gateway has taken", metrics.pushed.clone());
         let help = "Results in whose place a newer one of the same check came before they were pushed";
         registry.register(name("results_superseded"), help, metrics.superseded.clone());
+        let help = "Checks that were deleted from a gateway since they are defined no more";
+        registry.register(name("checks_deleted"), help, metrics.deleted.clone());
         registry.register(
             name("results_dropped"),
             "Results that are pushed no more, by reason",
@@ -121,6 +127,7 @@ impl Events {
         }
         drop(self.0.pushed.get_or_create(&label()));
         drop(self.0.superseded.get_or_create(&label()));
+        drop(self.0.deleted.get_or_create(&label()));
         for loss in Loss::ALL {
             drop(self.losses(gateway, loss));
         }
@@ -208,6 +215,35 @@ impl Events {
             gateway,
             results,
             "Dropped {results} results for {gateway}, to which nothing is pushed any more"
+        );
+    }
+
+    /// So many results that waited are of checks that are defined no more.
+    pub fn undefined(&self, gateway: &Gateway, results: usize) {
+        if results > 0 {
+            let name = gateway.name();
+            self.losses(name, Loss::Undefined).inc_by(results as u64);
+            tracing::info!(
+                gateway = name,
+                results,
+                "Dropped {results} results for {name}: their checks are defined no more"
+            );
+        }
+        self.waits(gateway);
+    }
+
+    /// A check that is defined no more was deleted.
+    pub fn forgotten(&self, gateway: &str, check: &str) {
+        self.0.deleted.get_or_create(&GatewayLabel { gateway: gateway.to_owned() }).inc();
+        tracing::info!(gateway, check, "Deleted the check {check} from {gateway}: it is defined no more");
+    }
+
+    /// The gateway cannot be rid of checks that are defined no more.
+    pub fn left_behind(&self, gateway: &str, error: &str) {
+        tracing::warn!(
+            gateway,
+            error,
+            "Could not delete from {gateway} what is defined no more, it stays there: {error}"
         );
     }
 

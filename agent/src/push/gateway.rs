@@ -11,8 +11,9 @@ use service::http::{ClientError, ClientOptions, upstream_client};
 use super::config::{self, Kind};
 use super::events::Events;
 use super::flags::PushFlags;
-use super::group::Group;
+use super::group::{Group, escaped};
 use super::queue::{Entry, Queue};
+use super::removed::Leftovers;
 
 /// A gateway.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Gateway {
     group: Group,
     ttl: Duration,
     queue: Queue,
+    leftovers: Leftovers,
     /// The checks whose metrics it may have: each is a group of its own, to be deleted one by one.
     shown: Mutex<HashSet<CheckKey>>,
 }
@@ -43,7 +45,8 @@ impl Gateway {
         let name = gateway.url.as_str().trim_end_matches('/').to_owned();
         events.known(&name);
         let (kind, group, ttl) = (gateway.kind, group.clone(), flags.ttl);
-        Ok(Self { name, kind, client, group, ttl, queue: Queue::new(flags.queue_bytes), shown: Mutex::default() })
+        let (queue, leftovers) = (Queue::new(flags.queue_bytes), Leftovers::new(kind == Kind::Results));
+        Ok(Self { name, kind, client, group, ttl, queue, leftovers, shown: Mutex::default() })
     }
 
     /// Its base URL, without a slash at the end.
@@ -71,6 +74,11 @@ impl Gateway {
         &self.queue
     }
 
+    /// What it has of checks that are defined no more.
+    pub fn leftovers(&self) -> &Leftovers {
+        &self.leftovers
+    }
+
     /// What is pushed next, in one request: metrics are a group each.
     pub fn batch(&self) -> Vec<Entry> {
         let mut batch = self.queue.batch();
@@ -95,6 +103,18 @@ impl Gateway {
         format!("{}/metrics{}", self.name, group.path())
     }
 
+    /// What is deleted so that nothing is left of one check.
+    pub fn check_url(&self, key: &CheckKey) -> String {
+        match self.kind {
+            Kind::Results => {
+                let own = [("check", Some(&key.check)), ("source", key.source.as_ref())];
+                let own = own.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value?))));
+                format!("{}?{}", self.results_url(), own.collect::<Vec<_>>().join("&"))
+            }
+            Kind::Metrics => self.metrics_url(key),
+        }
+    }
+
     /// What is deleted so that nothing is left.
     pub fn urls(&self) -> Vec<String> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,6 +122,11 @@ impl Gateway {
             Kind::Results => vec![self.results_url()],
             Kind::Metrics => shown.iter().map(|key| self.metrics_url(key)).collect(),
         }
+    }
+
+    /// Notes that it shows this check no more.
+    pub fn forgets(&self, key: &CheckKey) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Notes that it may show this check.

@@ -1,5 +1,7 @@
 //! Where in a gateway results go: the grouping key.
 
+use std::fmt::Display;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -39,8 +41,13 @@ fn component(name: &str, value: &str) -> String {
         "" => format!("/{name}@base64/="),
         "." | ".." => format!("/{name}@base64/{}", BASE64_URL_SAFE_NO_PAD.encode(value)),
         _ if value.contains('/') => format!("/{name}@base64/{}", BASE64_URL_SAFE_NO_PAD.encode(value)),
-        _ => format!("/{name}/{}", utf8_percent_encode(value, ESCAPED)),
+        _ => format!("/{name}/{}", escaped(value)),
     }
+}
+
+/// A value in a path or a query.
+pub fn escaped(value: &str) -> impl Display {
+    utf8_percent_encode(value, ESCAPED)
 }
 
 #[cfg(test)]

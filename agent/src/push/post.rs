@@ -8,9 +8,12 @@ use service::http::{innermost, read_limited};
 use super::config::Kind;
 use super::gateway::Gateway;
 use super::queue::Entry;
+use super::removed::Listed;
 
 /// Bytes that are read of a gateway's reason.
 const REASON_BYTES: usize = 4_096;
+/// Bytes of the list of a gateway's checks.
+const LIST_BYTES: usize = 8 << 20;
 /// How pushgateway-ex is told how long to keep a push.
 const TTL: &str = "Pushgateway-TTL";
 
@@ -25,6 +28,9 @@ pub enum PostError {
         /// The gateway's own words.
         reason: String,
     },
+    /// It does not do that, at least not for us: 403, 404 or 405.
+    #[error("{0}")]
+    Denied(String),
     /// It could not be reached, or answered what says nothing about the results.
     #[error("{0}")]
     Failed(String),
@@ -59,23 +65,40 @@ pub async fn delete(gateway: &Gateway, url: &str) -> Result<(), PostError> {
     send(gateway.client().delete(url)).await
 }
 
+/// Asks the gateway which checks it has.
+///
+/// # Errors
+/// See [`PostError`].
+pub async fn listed(gateway: &Gateway) -> Result<Vec<Listed>, PostError> {
+    let response = gateway.client().get(gateway.results_url()).send().await;
+    let response = response.map_err(|error| PostError::Failed(innermost(&error)))?;
+    let status = response.status();
+    let body = read_limited(response, LIST_BYTES).await.map_err(|error| PostError::Failed(error.to_string()))?;
+    if !status.is_success() {
+        return Err(refusal(status, &body));
+    }
+    serde_json::from_slice(&body).map_err(|error| PostError::Refused { status, reason: error.to_string() })
+}
+
 async fn send(request: RequestBuilder) -> Result<(), PostError> {
     let response = request.send().await.map_err(|error| PostError::Failed(innermost(&error)))?;
     let status = response.status();
     // Read to its end so that the connection can be used again.
     let body = read_limited(response, REASON_BYTES).await.unwrap_or_default();
-    if status.is_success() {
-        return Ok(());
-    }
-    let reason = String::from_utf8_lossy(&body).trim().to_owned();
+    if status.is_success() { Ok(()) } else { Err(refusal(status, &body)) }
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> PostError {
+    let reason = String::from_utf8_lossy(body).trim().to_owned();
     match status {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-            Err(PostError::Refused { status, reason })
+            PostError::Refused { status, reason }
         }
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Err(PostError::Failed(format!(
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => PostError::Denied(format!(
             "answered {status}; is it a pushgateway-ex? A plain Pushgateway takes metrics only (metrics_only)"
-        ))),
-        _ => Err(PostError::Failed(format!("answered {status} {reason}").trim_end().to_owned())),
+        )),
+        StatusCode::FORBIDDEN => PostError::Denied(format!("answered {status} {reason}").trim_end().to_owned()),
+        _ => PostError::Failed(format!("answered {status} {reason}").trim_end().to_owned()),
     }
 }
 

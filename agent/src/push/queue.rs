@@ -96,6 +96,15 @@ impl Queue {
         current
     }
 
+    /// Takes out what is of no use any more; the checks that it was of.
+    pub fn discard(&self, useless: impl Fn(&Entry) -> bool) -> Vec<CheckKey> {
+        let mut waiting = self.waiting();
+        let keys: Vec<_> =
+            waiting.entries.values().filter(|entry| useless(entry)).map(|entry| entry.key.clone()).collect();
+        keys.iter().for_each(|key| drop(waiting.remove(key)));
+        keys
+    }
+
     /// Empties it; the checks of which something was there.
     pub fn clear(&self) -> Vec<CheckKey> {
         let cleared = Waiting { next: self.waiting().next, ..Waiting::default() };

@@ -10,6 +10,7 @@ use super::events::{Events, Loss};
 use super::gateway::Gateway;
 use super::post::{self, PostError};
 use super::queue::Entry;
+use super::removed::{Defined, Task};
 use super::spool::Marker;
 
 /// Waits between tries. A fleet that finds its gateway back comes within the longest one, not at once.
@@ -27,6 +28,8 @@ pub struct Sender {
     pub marker: Option<Marker>,
     /// Counts and logs.
     pub events: Events,
+    /// The checks that run here.
+    pub defined: Arc<Defined>,
 }
 
 /// Has the gateway forget what was pushed, however often it takes.
@@ -56,6 +59,7 @@ impl Sender {
             tokio::select! {
                 biased;
                 () = self.gateway().queue().filled() => {}
+                () = self.gateway().leftovers().wanted(stop.is_cancelled()) => {}
                 () = stop.cancelled() => return,
             }
             let _ = stop.run_until_cancelled(tokio::time::sleep(interval)).await;
@@ -63,15 +67,17 @@ impl Sender {
         }
     }
 
-    /// Pushes until nothing waits.
+    /// Pushes until nothing waits, and then deletes what is to be deleted.
     async fn empty(&self, stop: &CancellationToken) {
         let (mut growing, mut hurried) = (waits(), stop.is_cancelled());
         loop {
             let batch = self.gateway().batch();
-            if batch.is_empty() {
-                return;
-            }
-            match self.push(batch).await {
+            let done = match batch.is_empty() {
+                true => self.tidy(stop).await,
+                false => self.push(batch).await,
+            };
+            match done {
+                Ok(()) if self.gateway().queue().is_empty() => return,
                 Ok(()) => growing = waits(),
                 Err(error) => {
                     self.events.failed(self.gateway().name(), &error);
@@ -106,7 +112,34 @@ impl Sender {
                     self.events.dropped(gateway.name(), Loss::Refused, &format!("check {check}: it {refused}"));
                     self.done(&batch);
                 }
+                Err(PostError::Failed(error) | PostError::Denied(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what is defined no more. What the gateway does not do is told and left.
+    async fn tidy(&self, stop: &CancellationToken) -> Result<(), String> {
+        let gateway = self.gateway();
+        while let Some(task) = gateway.leftovers().next(stop.is_cancelled()) {
+            match self.perform(&task).await {
+                Ok(()) => {}
                 Err(PostError::Failed(error)) => return Err(error),
+                Err(left) => self.events.left_behind(gateway.name(), &left.to_string()),
+            }
+            gateway.leftovers().done(&task);
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, task: &Task) -> Result<(), PostError> {
+        let gateway = self.gateway();
+        match task {
+            Task::Ask => gateway.leftovers().add(self.defined.outdated(post::listed(gateway).await?)),
+            Task::Delete(key) => {
+                post::delete(gateway, &gateway.check_url(key)).await?;
+                gateway.forgets(key);
+                self.events.forgotten(gateway.name(), &key.check);
             }
         }
         Ok(())

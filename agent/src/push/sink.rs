@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::config::Kind;
 use super::events::{Events, Loss};
 use super::gateway::Gateway;
+use super::removed::Defined;
 use super::spool::Marker;
 
 /// Checks whose metrics are made here. Applications can push results of any name.
@@ -23,29 +24,25 @@ const NO_OUTPUTS: HistoryLimits = HistoryLimits { results: 0, changes: 0, output
 
 /// The sink.
 pub struct Pushing {
-    log: Arc<dyn Sink>,
-    gateways: Arc<[Gateway]>,
-    marker: Option<Marker>,
-    events: Events,
-    output_bytes: usize,
+    /// Gets everything.
+    pub log: Arc<dyn Sink>,
+    /// Get the results.
+    pub gateways: Arc<[Gateway]>,
+    /// Told what is to be delivered, where queues are kept on the disk.
+    pub marker: Option<Marker>,
+    /// Counts and logs.
+    pub events: Events,
+    /// How much is kept of each output.
+    pub output_bytes: usize,
+    /// The checks that run here.
+    pub defined: Arc<Defined>,
     /// Only where a gateway takes metrics.
-    states: Mutex<HashMap<CheckKey, CheckState>>,
+    pub states: Mutex<HashMap<CheckKey, CheckState>>,
 }
 
 // === impl Pushing ===
 
 impl Pushing {
-    /// A sink in front of `log` that keeps `output_bytes` of each output.
-    pub fn new(
-        log: Arc<dyn Sink>,
-        gateways: Arc<[Gateway]>,
-        marker: Option<Marker>,
-        events: Events,
-        output_bytes: usize,
-    ) -> Self {
-        Self { log, gateways, marker, events, output_bytes, states: Mutex::default() }
-    }
-
     fn results(&self, result: &CheckResult) -> Bytes {
         let mut bounded = result.clone();
         bounded.bound_output(self.output_bytes);
@@ -74,6 +71,9 @@ impl Pushing {
 impl Sink for Pushing {
     fn publish(&self, result: &CheckResult) {
         self.log.publish(result);
+        if self.defined.is_late(result) {
+            return;
+        }
         let (mut results, mut metrics) = (None, None);
         for (index, gateway) in self.gateways.iter().enumerate() {
             let payload = match gateway.kind() {
@@ -85,6 +85,7 @@ impl Sink for Pushing {
                 self.events.dropped(gateway.name(), Loss::Checks, &most);
                 continue;
             };
+            gateway.leftovers().keep(&result.key());
             let displaced = gateway.queue().push(result.key(), payload);
             if displaced.superseded {
                 self.events.superseded(gateway.name());

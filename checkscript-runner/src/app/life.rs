@@ -119,7 +119,7 @@ impl Life {
         outlet.running();
         let logger = Arc::clone(&self.logger);
         let signal = tokio::select! {
-            signal = self.serve(&mut signals) => signal,
+            signal = self.serve(&mut signals, &mut outlet) => signal,
             _ = &mut scheduling => return self.fail(&events::scheduler_ended()).await,
             () = logger.ended() => return self.fail(&events::log_ended()).await,
         };
@@ -157,7 +157,7 @@ impl Life {
     }
 
     /// Does what signals ask for, until one asks to stop: that one comes through even if a reload hangs on a file.
-    async fn serve(&mut self, signals: &mut Signals) -> &'static str {
+    async fn serve(&mut self, signals: &mut Signals, outlet: &mut impl Outlet) -> &'static str {
         let mut loading = JoinSet::new();
         let mut again = false;
         loop {
@@ -170,7 +170,7 @@ impl Life {
                     Request::ToggleDebug => self.logger.toggle_debug(),
                 },
                 Some(Ok(loaded)) = loading.join_next() => {
-                    self.take(loaded);
+                    self.take(loaded, outlet);
                     if std::mem::take(&mut again) {
                         self.load(&mut loading);
                     }
@@ -214,7 +214,7 @@ impl Life {
     }
 
     /// Takes a new configuration if it is valid; else the present one stays. Nothing is touched that has not changed.
-    fn take(&mut self, loaded: Loaded) {
+    fn take(&mut self, loaded: Loaded, outlet: &mut impl Outlet) {
         report(&loaded, &*self.logger, Level::Error);
         match loaded.definitions {
             Ok(definitions) => {
@@ -225,6 +225,7 @@ impl Life {
                     self.executor.set_limit(definitions.spawn_limit);
                 }
                 if definitions != *present {
+                    outlet.reloaded(&definitions);
                     self.definitions.send_replace(Arc::new(definitions));
                 }
             }

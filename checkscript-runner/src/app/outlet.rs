@@ -17,6 +17,9 @@ pub trait Outlet {
     /// Checks run from now on.
     fn running(&mut self) {}
 
+    /// The configuration in use is another one now.
+    fn reloaded(&mut self, _definitions: &Definitions) {}
+
     /// Ends: nothing is published any more, the log is still open. Not called where the runner fails.
     fn end(self) -> impl Future<Output = ()>;
 }

@@ -77,7 +77,7 @@ impl Gateway {
 fn listed(key: &CheckKey, state: &CheckState) -> Value {
     // The command itself may hold what is not for everybody.
     let command = state.latest().check().contains_key("command");
-    let mut listed = json!({"check": key.check, "has_command": command});
+    let mut listed = json!({"check": key.check, "client": state.latest().client(), "has_command": command});
     if let Some(source) = &key.source {
         listed["source"] = source.as_str().into();
     }

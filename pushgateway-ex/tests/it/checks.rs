@@ -145,9 +145,9 @@ async fn one_check_of_a_group_is_deleted_and_the_others_stay() {
     run["command"] = "check-load.sh --password=x".into();
     let all = json!([result("disk", 2, "full"), router, run]).to_string();
     assert_eq!(gateway.put(path, all).await.0, 200);
-    let own = json!({"check": "disk", "has_command": false});
-    let load = json!({"check": "load", "has_command": true});
-    let proxied = json!({"check": "disk", "source": "router a/b", "has_command": false});
+    let own = json!({"check": "disk", "client": "db-1", "has_command": false});
+    let load = json!({"check": "load", "client": "db-1", "has_command": true});
+    let proxied = json!({"check": "disk", "source": "router a/b", "client": "db-1", "has_command": false});
     assert_eq!(detail(&gateway, path).await, json!([own, proxied, load]), "names, and no commands");
     assert_eq!(detail(&gateway, "/checks/job/none").await, json!([]));
     assert_eq!(gateway.send(Method::GET, "/metrics/job/backup", "").await.0, 405);
