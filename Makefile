@@ -5,7 +5,7 @@
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
 # make soak            ten minutes of 500 checks a second, ten of 20,000 alerts that are sent again and again; fails if anything grows
 #
-# Debian's Prometheus, Alertmanager and Pushgateway are unpacked into target/tools where they are not on the path; no service is installed.
+# Debian's Prometheus, Alertmanager, Pushgateway and Redis are unpacked into target/tools where they are not on the path; no service is installed.
 
 CARGO ?= cargo
 # nextest runs each test in a process of its own; plain `cargo test` does as well where it is missing. Each end-to-end test runs
@@ -30,7 +30,7 @@ lint: tools
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --all-features --locked --quiet
 
-unit:
+unit: tools
 	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e
 
 e2e: tools build

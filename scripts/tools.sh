@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the real Prometheus, Alertmanager and Pushgateway, with promtool and amtool, logrotate and the name server nsd within reach:
+# Puts the real Prometheus, Alertmanager, Pushgateway and Redis, with promtool and amtool, logrotate and the name server nsd within reach:
 # target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
@@ -81,7 +81,7 @@ place() {
     if [[ $found == */prometheus-alertmanager && $found == "$tools"/* ]]; then
         at_home "$found" >"$bin/$name"
         chmod +x "$bin/$name"
-    elif [[ $found == */@(logrotate|nsd) && $found == "$tools"/* ]]; then
+    elif [[ $found == */@(logrotate|nsd|redis-server) && $found == "$tools"/* ]]; then
         printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(libraries)" "$found" >"$bin/$name"
         chmod +x "$bin/$name"
     else
@@ -141,6 +141,8 @@ place_all() {
     place pushgateway prometheus-pushgateway pushgateway || packages+=(prometheus-pushgateway)
     place logrotate logrotate || packages+=(logrotate libpopt0)
     place nsd nsd || packages+=(nsd libevent-2.1-7 libfstrm0 libprotobuf-c1)
+    # Debian's redis-server is a link to a program of redis-tools. Valkey does as well.
+    place redis-server redis-server valkey-server || packages+=(redis-server redis-tools libjemalloc2 liblzf1 libatomic1)
     place_library faketime/libfaketime.so.1 || packages+=(libfaketime)
     [[ ${#packages[@]} -eq 0 ]]
 }
@@ -176,7 +178,7 @@ download_with_fresh_lists() {
 
 fetch() {
     local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
-    prometheus-pushgateway), logrotate and nsd on PATH:
+    prometheus-pushgateway), logrotate, nsd and redis-server (or valkey-server) on PATH:
     Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
@@ -213,6 +215,7 @@ main() {
     fi
     "$bin/promtool" --version 2>&1 | sed -n '1s/^promtool, version \([^ ]*\).*/tools.sh: Prometheus \1/p' >&2
     "$bin/pushgateway" --version 2>&1 | sed -n '1s/^pushgateway, version \([^ ]*\).*/tools.sh: Pushgateway \1/p' >&2
+    "$bin/redis-server" --version 2>&1 | sed -n '1s/^.* v=\([^ ]*\).*/tools.sh: Redis \1/p' >&2
     "$bin/amtool" --version 2>&1 | sed -n '1s/^amtool, version \([^ ]*\).*/tools.sh: Alertmanager \1/p' >&2
 }
 
