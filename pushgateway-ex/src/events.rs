@@ -1,5 +1,7 @@
 //! What the gateway counts and logs of itself.
 
+pub mod shared;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The command line: the reference's flags, and those of what it does not have.
 
+mod shared;
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use clap::{Args, Parser, ValueEnum};
 
 use service::Allowed;
 
+pub use self::shared::SharedFlags;
 use crate::groups::{Expired, Limits};
 use crate::store::Sync;
 
@@ -127,6 +130,10 @@ pub struct StorageFlags {
     /// When a push is on the disk: before it is answered, or at the latest after --persistence.interval
     #[arg(long = "storage.sync", value_name = "WHEN", value_enum, default_value_t = SyncFlag::Always)]
     sync: SyncFlag,
+
+    /// Flags of a store for several gateways.
+    #[command(flatten)]
+    pub(crate) shared: SharedFlags,
 }
 
 /// The words of `--storage.sync`.
@@ -172,6 +179,7 @@ impl Flags {
             ("persistence.file", storage.file.display().to_string()),
             ("persistence.interval", format!("{:?}", storage.interval)),
             ("storage.sync", format!("{:?}", storage.sync).to_lowercase()),
+            ("storage", storage.shared.shown()),
         ]
     }
 }

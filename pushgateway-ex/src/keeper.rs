@@ -4,8 +4,10 @@
 //! waits at a time, the cost of making a change durable is shared by all who wait for it.
 //!
 //! - [`own`]: the groups are this process's, in memory or in a file.
+//! - [`mod@shared`]: they are those of several gateways, in a store that all of them use.
 
 mod own;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,8 +19,10 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::events::Events;
+use crate::events::shared::SharedEvents;
 use crate::groups::{Expired, Groups, Inconsistent, Push, Refused, Results};
 use crate::labels::{Key, Labels};
+use crate::store::shared::{Shared, SharedError};
 use crate::store::{Store, StoreError};
 
 /// Changes that may wait, as in the reference. When they are as many, the gateway is not healthy.
@@ -27,7 +31,7 @@ const WAITING: usize = 1000;
 const BATCH: usize = 512;
 
 /// A change that is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Change {
     /// A push.
     Push(Push),
@@ -54,6 +58,9 @@ pub enum Failure {
     /// It could not be stored.
     #[error("{0}; nothing was changed, push again later")]
     Store(#[from] Arc<StoreError>),
+    /// The store that several gateways share did not take it, or cannot be asked.
+    #[error(transparent)]
+    Shared(Arc<SharedError>),
     /// The gateway stops.
     #[error("the gateway is stopping")]
     Stopping,
@@ -91,6 +98,21 @@ impl Keeper {
         Ok((Self { orders, shown, shared: false }, thread))
     }
 
+    /// The same for groups that other gateways change as well: what there is comes from the store. `groups` is an empty one.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn share(
+        groups: Groups,
+        store: Shared,
+        events: (Events, SharedEvents),
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let shown = Arc::new(ArcSwap::from_pointee(groups.clone()));
+        let work = shared::Work::new(store, groups, Arc::clone(&shown), events);
+        let (orders, thread) = spawn(|waiting| work.run(waiting))?;
+        Ok((Self { orders, shown, shared: true }, thread))
+    }
+
     /// Has a change made. What waits for this to return may go away: the change is made all the same.
     ///
     /// # Errors
@@ -121,9 +143,15 @@ impl Keeper {
         self.shown.load_full()
     }
 
-    /// Whether a further change would have to wait for its place.
+    /// Whether others change the groups as well.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Whether a further change would have to wait for its place. With a shared store that says how the store is, not this
+    /// process: whoever restarts it for that makes nothing better.
     pub fn is_full(&self) -> bool {
-        self.orders.capacity() == 0
+        self.orders.capacity() == 0 && !self.shared
     }
 }
 

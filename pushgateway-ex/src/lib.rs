@@ -28,9 +28,11 @@ use service::{Bound, BuildInfo, Readiness, Server};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
+use crate::events::shared::SharedEvents;
 use crate::flags::Flags;
 use crate::groups::{Expired, Groups};
 use crate::keeper::{Change, Keeper};
+use crate::store::shared::Shared;
 use crate::store::{Store, StoreError};
 use crate::web::{Gateway, Scrape};
 
@@ -52,15 +54,23 @@ impl App {
     /// A web config that cannot be honoured, a storage that cannot be read, an address that cannot be bound.
     pub fn new(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
         let mut server = Server::new(info, &flags.web)?;
+        let shared = flags.storage.shared.access()?;
         let readiness = server.readiness();
         let events = Events::new(server.registry());
         let scrape = Scrape::default();
         let mut groups = Groups::new(scrape.reserved(server.registry()), flags.limits.kept());
-        let store = match flags.storage.file() {
-            Some(file) => Some(restore(file, flags, &mut groups)?),
-            None => None,
+        let started = match (shared, flags.storage.file()) {
+            (Some((access, prefix)), _) => {
+                let shared = SharedEvents::new(server.registry());
+                Keeper::share(groups, Shared::new(access, prefix), (events.clone(), shared))
+            }
+            (None, Some(file)) => {
+                let store = restore(file, flags, &mut groups)?;
+                Keeper::start(groups, Some(store), events.clone())
+            }
+            (None, None) => Keeper::start(groups, None, events.clone()),
         };
-        let (keeper, thread) = Keeper::start(groups, store, events.clone()).context("cannot start a thread")?;
+        let (keeper, thread) = started.context("cannot start a thread")?;
         let quit = CancellationToken::new();
         let gateway = Arc::new(Gateway::new(info, flags, (keeper.clone(), events), quit.clone()));
         let (scraped, telemetry) = (Arc::clone(&gateway), gateway.telemetry_path());
@@ -127,6 +137,9 @@ async fn expire(how: Expired, keeper: Keeper) {
         // A change that could not be stored is made the next time; the keeper has logged it.
         if keeper.groups().expires_by(now) {
             let _ = keeper.change(Change::Expire(now, how)).await;
+        } else {
+            // What others pushed is learned while it is little, and that the store is away before somebody asks.
+            let _ = keeper.current().await;
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The groups on disk: one redb file, one record a group.
+//! The groups on disk: one redb file, one record a group. [`shared`] is the other place where they may be.
 //!
 //! A commit is atomic and, with [`Sync::Always`], on the disk before it returns. The file is checked whole when it is opened, and one
 //! that is damaged is refused: starting empty would silently lose what clients were promised. Beside it a copy is made now and then
 //! ([`copy`]), which is what to go back to.
 
 mod record;
+pub mod shared;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

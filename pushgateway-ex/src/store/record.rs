@@ -70,6 +70,13 @@ pub(super) fn key(key: &Key) -> Vec<u8> {
     Record { labels: wire_labels(&key.labels), of_checks: key.checks, ..Record::default() }.encode_to_vec()
 }
 
+/// The group that a key is of.
+pub(super) fn key_of(bytes: &[u8]) -> Option<Key> {
+    let record = Record::decode(bytes).ok()?;
+    let labels = Labels::new(record.labels.into_iter().map(|label| (label.name, label.value)));
+    Some(Key { labels, checks: record.of_checks })
+}
+
 /// The stamps are left out: they follow from the times.
 pub(super) fn encode(group: &Group) -> Vec<u8> {
     let pushed = group.families.iter().filter(|block| !group.key.checks && !is_stamp(block.name()));

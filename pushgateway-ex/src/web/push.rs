@@ -30,6 +30,7 @@ use crate::labels::{Key, Labels};
 use crate::path::{BadPath, grouping_key};
 use crate::results::{BadResults, Bounds};
 use crate::store::StoreError;
+use crate::store::shared::SharedError;
 
 /// How long a group stays that is not pushed again: `90s`, `1h`; `0s`: for ever.
 const TTL: &str = "pushgateway-ttl";
@@ -202,6 +203,10 @@ impl NotPushed {
             Self::Failed(Failure::Refused(Refused::Series { .. })) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::Series),
             Self::Failed(Failure::Store(error)) => match &**error {
                 StoreError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Reason::Storage),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, Reason::Storage),
+            },
+            Self::Failed(Failure::Shared(error)) => match &**error {
+                SharedError::ReadOnly { full: true, .. } => (StatusCode::INSUFFICIENT_STORAGE, Reason::Storage),
                 _ => (StatusCode::SERVICE_UNAVAILABLE, Reason::Storage),
             },
             Self::Failed(Failure::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, Reason::Storage),

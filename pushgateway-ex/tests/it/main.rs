@@ -11,4 +11,5 @@ mod process;
 mod properties;
 mod pushing;
 mod serving;
+mod shared;
 mod world;

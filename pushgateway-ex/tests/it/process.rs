@@ -8,17 +8,22 @@ use std::process::{Child, Command, Stdio};
 use crate::world::{answer, client};
 
 /// A gateway in a process of its own, killed when it goes.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    base: String,
+    pub(crate) base: String,
 }
 
 impl Process {
     /// Runs it under `shell`, such as `ulimit -f 100;`.
     fn start(file: &Path, shell: &str) -> Self {
+        Self::run(&format!("--persistence.file={}", file.display()), shell)
+    }
+
+    /// Runs it with one more flag.
+    pub(crate) fn run(flag: &str, shell: &str) -> Self {
         let program = env!("CARGO_BIN_EXE_pushgateway-ex");
-        let script = format!("{shell} exec {program} --web.listen-address=127.0.0.1:0 --persistence.file=\"$0\"");
-        let mut child = Command::new("sh").args(["-c", &script]).arg(file).stderr(Stdio::piped()).spawn().unwrap();
+        let script = format!("{shell} exec {program} --web.listen-address=127.0.0.1:0 \"$0\"");
+        let mut child = Command::new("sh").args(["-c", &script]).arg(flag).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = log.by_ref().map(Result::unwrap).find(|line| line.contains("Listening on")).unwrap();
         let base = format!("http://{}", line.split("address=").nth(1).unwrap().split(' ').next().unwrap());

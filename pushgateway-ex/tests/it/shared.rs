@@ -1,0 +1,7 @@
+//! Gateways that share a Redis: a real one, from `target/tools` or the path.
+
+mod faults;
+mod kinds;
+mod redis;
+mod replicas;
+mod store;
