@@ -25,6 +25,10 @@ pub const RESOLVED_RETENTION: SignedDuration = SignedDuration::from_mins(15);
 /// When Alertmanager resolves an alert without `endsAt`: its default `resolve_timeout`.
 const RESOLVE_TIMEOUT: SignedDuration = SignedDuration::from_mins(5);
 
+/// How far the clock of who posts may be ahead. The end that Prometheus gives a firing alert is at least four seconds
+/// away (`resendDelay` and the interval, whichever is longer, four times), by default four minutes.
+const SKEW: SignedDuration = SignedDuration::from_secs(2);
+
 /// An alert that Alertmanager would take.
 #[derive(Clone, Debug)]
 pub struct Alert {
@@ -61,15 +65,15 @@ impl Alert {
         &self.labels
     }
 
-    /// Whether it was resolved already when it was posted.
+    /// Whether it was resolved already when it was posted, by a clock that may be a little ahead.
     pub fn is_resolved(&self) -> bool {
-        self.ends_at.is_some_and(|end| end <= self.received)
+        self.ends_at.is_some_and(|end| end.duration_since(self.received) <= SKEW)
     }
 
-    /// When the alert last changed: its end where it is resolved, its start otherwise.
+    /// When the alert last changed: its end where it is resolved, its start otherwise; not after it was posted.
     pub fn last_change(&self) -> Timestamp {
         let change = if self.is_resolved() { self.ends_at } else { self.starts_at };
-        change.unwrap_or(self.received)
+        change.map_or(self.received, |change| change.min(self.received))
     }
 
     /// With `annotations`, but none that the rule has set.
@@ -176,11 +180,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_alert_has_not_changed_after_it_was_posted() {
+        let now = "2026-01-01T12:00:00Z";
+        for (times, changed) in [
+            (r#""endsAt":"2026-01-01T12:00:01Z""#, now),
+            (r#""endsAt":"2026-01-01T11:59:59Z""#, "2026-01-01T11:59:59Z"),
+            (r#""startsAt":"2026-01-01T12:00:01Z""#, now),
+            (r#""startsAt":"2026-01-01T11:00:00Z""#, "2026-01-01T11:00:00Z"),
+        ] {
+            let alert = alert(&format!(r#"{{"labels":{{"a":"b"}},{times}}}"#), now);
+            assert_eq!(alert.last_change().to_string(), changed, "{times}");
+        }
+    }
+
+    #[test]
     fn an_alert_is_stale_when_it_would_say_something_else() {
         let now = "2026-01-01T12:00:00Z";
         for (times, resolved, stale_at) in [
             (r#""endsAt":"2026-01-01T12:04:00Z""#, false, "2026-01-01T12:04:00Z"),
             (r#""endsAt":"2026-01-01T11:59:00Z""#, true, "2026-01-01T12:14:00Z"),
+            (r#""endsAt":"2026-01-01T12:00:02Z""#, true, "2026-01-01T12:15:02Z"),
+            (r#""endsAt":"2026-01-01T12:00:03Z""#, false, "2026-01-01T12:00:03Z"),
             (r#""startsAt":"2026-01-01T11:00:00Z""#, false, "2026-01-01T12:05:00Z"),
             (r#""endsAt":"0001-01-01T00:00:00.000Z""#, false, "2026-01-01T12:05:00Z"),
         ] {

@@ -103,10 +103,11 @@ impl App {
         Ok(())
     }
 
-    /// Lets every alert that was taken go on, and delivers what can be delivered within `timeout`.
+    /// Lets every alert that was taken go on, within half of the `timeout`, and delivers what can be delivered in the rest.
     pub async fn drain(&self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
-        self.hold.drain().await;
+        let now = Instant::now();
+        let deadline = now + timeout;
+        self.hold.drain(now + timeout / 2).await;
         self.discovery.stop();
         self.forwarder.drain(deadline).await;
     }

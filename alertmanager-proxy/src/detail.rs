@@ -236,6 +236,12 @@ impl Failure {
         Self { kind: "late", reason: reason.into() }
     }
 
+    /// The node has not answered when the proxy had to stop.
+    pub fn stopping(target: &Target) -> Self {
+        let reason = format!("{} did not answer before the proxy was stopped", target.url.authority());
+        Self { kind: "late", reason: reason.into() }
+    }
+
     /// The node is not asked: too many other alerts wait for their detail.
     pub fn crowded() -> Self {
         Self { kind: "crowded", reason: "too many alerts wait for their detail".into() }

@@ -60,6 +60,8 @@ pub struct Hold {
     tracker: TaskTracker,
     /// Cancelled when only what is held still matters.
     stop: CancellationToken,
+    /// Cancelled when what is held has to go on as it is.
+    hurry: CancellationToken,
     zone: TimeZone,
 }
 
@@ -92,6 +94,7 @@ impl Hold {
             events,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
+            hurry: CancellationToken::new(),
             zone: TimeZone::system(),
         });
         hold.spawn(Arc::clone(&hold).work_off());
@@ -172,11 +175,14 @@ impl Hold {
         rows
     }
 
-    /// Waits until every held alert has gone on. None is accepted any more.
-    pub async fn drain(&self) {
+    /// Waits until every held alert has gone on, at `deadline` without its detail. None is accepted any more.
+    pub async fn drain(&self, deadline: Instant) {
         self.stop.cancel();
         self.tracker.close();
-        self.tracker.wait().await;
+        if timeout_at(deadline, self.tracker.wait()).await.is_err() {
+            self.hurry.cancel();
+            self.tracker.wait().await;
+        }
     }
 
     /// Waits for the detail of a held alert, and lets the alert go on.
@@ -185,10 +191,13 @@ impl Hold {
         let deadline = not_before + setup.config.hold;
         loop {
             let mut fetch = pin!(setup.details.get(target, not_before.into_std()));
-            let in_time = timeout_at(deadline, fetch.as_mut()).await;
+            let in_time = self.hurry.run_until_cancelled(timeout_at(deadline, fetch.as_mut())).await;
             let Some((alert, changed)) = self.held(fingerprint) else { return };
-            let Ok(answer) = in_time else {
-                let late = Failure::late(target, setup.config.hold);
+            let Some(Ok(answer)) = in_time else {
+                let late = match in_time {
+                    Some(_) => Failure::late(target, setup.config.hold),
+                    None => Failure::stopping(target),
+                };
                 self.release(&alert, self.learn(&alert, target, Err(late), setup), Enrichment::Failed);
                 // The next resend takes along what comes too late for this post.
                 let rest = timeout(setup.config.fetch.timeout, fetch);

@@ -6,7 +6,7 @@
 //! Silences are gossiped among Alertmanagers, so one of them is enough. Bodies are streamed both ways. A request is tried at
 //! the next Alertmanager where that can do no harm: when no connection came about, and after other failures when its
 //! method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it. What is larger
-//! than a posted body may be is answered with 413.
+//! than a posted body may be is answered with 413, a path that climbs (`..`) with 400.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
+use percent_encoding::percent_decode_str;
 use service::http::innermost;
 
 use crate::body::{self, Bodies, Held, Unread};
@@ -72,6 +73,9 @@ enum Content {
 /// Passes `request` on to the first Alertmanager that can be reached.
 pub async fn pass(State(passthrough): State<Arc<Passthrough>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if climbs(parts.uri.path()) {
+        return error(StatusCode::BAD_REQUEST, 400, "the path has a segment `.` or `..`");
+    }
     match passthrough.content(&parts.headers, body).await {
         Ok(content) => passthrough.anywhere(&parts, content).await,
         Err(why) => unread(&why),
@@ -150,6 +154,13 @@ impl Passthrough {
         let bodiless = !parts.headers.contains_key(CONTENT_LENGTH) && !parts.headers.contains_key(TRANSFER_ENCODING);
         if bodiless && parts.method != Method::POST { request.send().await } else { request.body(body).send().await }
     }
+}
+
+/// Whether a path would leave the Alertmanager's own prefix, behind which others may stand that know its credentials;
+/// also where it is decoded only there.
+fn climbs(path: &str) -> bool {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 }
 
 /// Alertmanager's answer as ours.

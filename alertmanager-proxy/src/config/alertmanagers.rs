@@ -162,13 +162,14 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
 
 /// A URL that paths are added to; slashes at its end say nothing.
 pub(super) fn base_url(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    // What has an `@` may hold a password.
+    let shown = || if text.contains('@') { "this (not shown)".to_owned() } else { format!("`{text}`") };
+    let mut url = Url::parse(text).map_err(|error| format!("{} is not a URL: {error}", shown()))?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        // Not shown: it may hold a password.
         return Err("the URL may have no user name, password, query or fragment".to_owned());
     }
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("`{text}` must begin with http:// or https:// and name a host"));
+        return Err(format!("{} must begin with http:// or https:// and name a host", shown()));
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
@@ -225,8 +226,15 @@ alertmanagers:
 
     #[test]
     fn a_password_in_a_url_is_not_shown() {
-        let told = Config::parse("alertmanagers: [{url: \"http://me:hunter2@am\"}]").unwrap_err().to_string();
-        assert!(told.contains("may have no user name") && !told.contains("hunter2"), "{told}");
+        for (url, says) in [
+            ("http://me:hunter2@am", "may have no user name"),
+            ("http://me:hunter2@am:99999", "this (not shown) is not a URL"),
+            ("http://me:hunter2@", "this (not shown) is not a URL"),
+            ("me:hunter2@am:9093", "this (not shown) must begin with http://"),
+        ] {
+            let told = Config::parse(&format!("alertmanagers: [{{url: \"{url}\"}}]")).unwrap_err().to_string();
+            assert!(told.contains(says) && !told.contains("hunter2"), "{url}: {told}");
+        }
     }
 
     #[test]

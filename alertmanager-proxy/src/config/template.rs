@@ -37,6 +37,9 @@ pub enum InvalidTemplate {
     /// It does not begin with a scheme.
     #[error("must begin with http:// or https://")]
     Scheme,
+    /// It has a user name or password. Not shown: what is asked is told in annotations and on pages.
+    #[error("may have no user name or password; give them as `basic_auth`")]
+    Credentials,
 }
 
 /// Why an alert's labels give no URL.
@@ -65,6 +68,9 @@ impl UrlTemplate {
     pub fn new(text: &str) -> Result<Self, InvalidTemplate> {
         if !["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(InvalidTemplate::Scheme);
+        }
+        if has_user_info(text) {
+            return Err(InvalidTemplate::Credentials);
         }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -104,6 +110,23 @@ impl UrlTemplate {
         missing.sort();
         RenderError::MissingLabels(missing.join(", "))
     }
+}
+
+/// Whether the text itself, not a label in it, has an `@` before the path.
+fn has_user_info(text: &str) -> bool {
+    let (mut rest, mut literal) = (text.split_once("://").map_or("", |(_, rest)| rest), String::new());
+    while let Some((before, tag)) = rest.split_once('{') {
+        literal.push_str(before);
+        let end = match tag.chars().next() {
+            Some('{') => "}}",
+            Some('%') => "%}",
+            Some('#') => "#}",
+            _ => "",
+        };
+        rest = tag.split_once(end).map_or("", |(_, after)| after);
+    }
+    literal.push_str(rest);
+    literal.split(['/', '\\', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 fn parse(text: &str) -> Result<Url, String> {
@@ -193,9 +216,12 @@ mod tests {
             ("http://{{ instance }}/", "`instance` is unknown"),
             ("{{ labels.url }}", "must begin with http://"),
             ("file:///etc/passwd", "must begin with http://"),
+            ("http://me:hunter2@{{ labels.instance }}/", "may have no user name"),
+            ("http://{{ labels.x|replace('/', '') }}{% if labels.y %}:hunter2@{% endif %}h/", "may have no user name"),
         ] {
             let error = UrlTemplate::new(template).unwrap_err().to_string();
-            assert!(error.contains(want), "{template}: {error}");
+            assert!(error.contains(want) && !error.contains("hunter2"), "{template}: {error}");
         }
+        assert!(UrlTemplate::new("http://{{ labels.instance }}/@{{ labels.check }}").is_ok());
     }
 }

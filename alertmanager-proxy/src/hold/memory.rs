@@ -97,8 +97,10 @@ impl Known {
         }
     }
 
-    /// No detail. What was known `before` is kept: an output is never taken away, but its age is told.
+    /// No detail. What was known `before` is kept: an output is never taken away, but its age is told. That of an alert
+    /// which has ended since is none of this one: it would tell that all is well.
     pub(super) fn failure(alert: &Alert, failure: &Failure, before: Option<Self>, now: Timestamp) -> Self {
+        let before = before.filter(|known| alert.is_resolved() || !known.resolved);
         let executed = before.as_ref().and_then(|known| known.executed);
         let error = (annotate::ERROR, annotate::explain(&failure.reason));
         let added = executed.map(|executed| (annotate::AGE, annotate::age(executed, now))).into_iter().chain([error]);

@@ -123,6 +123,17 @@ async fn stopping_delivers_what_was_taken() {
 }
 
 #[tokio::test]
+async fn stopping_waits_for_no_detail_longer_than_there_is_time() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let config = config(&[alertmanager.address], "hold: 1h");
+    let proxy = Proxy::start_with(&config, "", "--web.shutdown-timeout=2s");
+    proxy.post(&json!([alert("hung", node.address)])).await;
+    proxy.stopped().await;
+    let error = alertmanager.next().await["annotations"]["detail_error"].take();
+    assert!(error.as_str().unwrap().ends_with("did not answer before the proxy was stopped"), "{error}");
+}
+
+#[tokio::test]
 async fn a_reload_changes_the_alertmanagers_and_a_bad_one_changes_nothing() {
     let (mut one, mut two) = (Alertmanager::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[one.address], ""));

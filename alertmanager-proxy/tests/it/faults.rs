@@ -68,11 +68,15 @@ async fn a_node_that_fails_later_takes_no_output_away() {
     let moved = config(&[alertmanager.address], "fetch: {timeout: 300ms}");
     proxy.configure(&moved.replace("{{ labels.check }}", "hung"));
     assert_eq!(proxy.client.post(proxy.url("/-/reload")).send().await.unwrap().status(), 200);
-    proxy.post(&json!([crate::world::resolved(firing)])).await;
+    proxy.post(&json!([crate::world::resolved(firing.clone())])).await;
     let annotations = alertmanager.next().await["annotations"].take();
     assert_eq!(annotations["output"], "CRITICAL: / 93%");
     assert!(annotations["detail_error"].as_str().unwrap().contains("did not answer"), "{annotations}");
     assert!(annotations["detail_age"].as_str().unwrap().ends_with("old"), "{annotations}");
+    proxy.post(&json!([firing])).await;
+    let annotations = alertmanager.next().await["annotations"].take();
+    assert!(annotations["output"].is_null(), "the output of an alert that is over: {annotations}");
+    assert!(annotations["detail_error"].as_str().unwrap().contains("did not answer"), "{annotations}");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::alertmanager::Alertmanager;
 use crate::world::{Proxy, closed_port, config, read};
@@ -25,6 +27,28 @@ async fn requests_and_answers_pass_through_unchanged() {
     assert!(headers.contains(&"x-mine: 1") && headers.contains(&"content-length: 4"), "{headers:?}");
     assert!(headers.contains(&&*format!("host: {}", alertmanager.address)), "{headers:?}");
     assert!(!headers.iter().any(|header| header.starts_with("x-drop")), "{headers:?}");
+}
+
+#[tokio::test]
+async fn no_path_leaves_the_prefix_of_an_alertmanager() {
+    let alertmanager = Alertmanager::start().await;
+    let config = format!(
+        "alertmanagers: [{{url: 'http://{}/am/', basic_auth: {{username: me, password: secret}}}}]\n",
+        alertmanager.address
+    );
+    let proxy = Proxy::start(&config);
+    let (status, text) = proxy.get("/a..b/.c/%2f").await;
+    assert!(status == 418 && text.contains("/am/a..b/.c/%2f"), "{text}");
+    for path in ["/../secret", "/alertmanager/../../secret", "/x/%2e%2E/%2e%2e/secret", "/..%2fsecret", "/..%5csecret"]
+    {
+        // As it is written: a URL's own parser would take the segments away.
+        let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,10 @@ impl Proxy {
     }
 
     pub(crate) fn start_with_web_config(config: &str, web: &str) -> Self {
+        Self::start_with(config, web, "--web.shutdown-timeout=10s")
+    }
+
+    pub(crate) fn start_with(config: &str, web: &str, more: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let web_file = directory.path().join("web.yml");
         std::fs::write(&web_file, web).unwrap();
@@ -39,7 +43,7 @@ impl Proxy {
         std::fs::write(&file, config).unwrap();
         let flag = format!("--config.file={}", file.display());
         let web_flag = format!("--web.config.file={}", web_file.display());
-        let flags = ["alertmanager-proxy", &flag, &web_flag, "--web.listen-address=127.0.0.1:0"];
+        let flags = ["alertmanager-proxy", &flag, &web_flag, "--web.listen-address=127.0.0.1:0", more];
         let flags = Flags::parse_from(flags);
         let program = Program::start(service::build_info!(), &flags).unwrap();
         let (address, stop) = (program.addresses()[0], CancellationToken::new());
