@@ -4,8 +4,8 @@
 //! - `/alertmanager/…`: the same for what the proxy answers itself, such as Alertmanager's `/metrics` and `/-/ready`
 //!
 //! Silences are gossiped among Alertmanagers, so one of them is enough. Bodies are streamed both ways. A request is tried at
-//! the next Alertmanager where that can do no harm: when no connection came about, and after other failures when its
-//! method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it. What is larger
+//! the next Alertmanager where that can do no harm: when no connection came about, and after other failures and long waits
+//! when its method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it. What is larger
 //! than a posted body may be is answered with 413, a path that climbs (`..`) with 400.
 
 use std::sync::Arc;
@@ -15,7 +15,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{Redirect, Response};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -25,6 +27,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::percent_decode_str;
 use service::http::innermost;
+use tokio::time::sleep;
 
 use crate::body::{self, Bodies, Held, Unread};
 use crate::forward::{Forwarder, Peer};
@@ -36,6 +39,9 @@ pub const PREFIX: &str = "/alertmanager";
 
 /// For one exchange. Long lists of alerts take Alertmanager seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// After which the next Alertmanager is asked as well, where that does no harm; people wait.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Bytes of a body that is kept for another try; a silence has a few hundred.
 const KEPT: usize = 1 << 20;
@@ -123,15 +129,26 @@ impl Passthrough {
                 };
             }
         };
-        for peer in &peers {
-            match self.send(peer, parts, reqwest::Body::from(kept.bytes().clone())).await {
-                Ok(response) => return back(response),
-                Err(failure) => {
-                    failures.push(told(peer, &failure));
-                    if !(failure.is_connect() || parts.method.is_idempotent()) {
-                        break;
+        let idempotent = parts.method.is_idempotent();
+        let (mut left, mut tries) = (peers.iter(), FuturesUnordered::new());
+        let mut next = left.next();
+        loop {
+            if let Some(peer) = next.take() {
+                let sent = self.send(peer, parts, reqwest::Body::from(kept.bytes().clone()));
+                tries.push(async move { (peer, sent.await) });
+            }
+            tokio::select! {
+                tried = tries.next() => match tried {
+                    Some((_, Ok(response))) => return back(response),
+                    Some((peer, Err(failure))) => {
+                        failures.push(told(peer, &failure));
+                        if failure.is_connect() || idempotent {
+                            next = left.next();
+                        }
                     }
-                }
+                    None => break,
+                },
+                () = sleep(PATIENCE), if idempotent && left.len() > 0 => next = left.next(),
             }
         }
         unreachable(&failures)

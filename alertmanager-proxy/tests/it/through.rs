@@ -4,10 +4,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::alertmanager::Alertmanager;
-use crate::world::{Proxy, closed_port, config, read};
+use crate::world::{PATIENCE, Proxy, closed_port, config, read};
 
 #[tokio::test]
 async fn requests_and_answers_pass_through_unchanged() {
@@ -62,6 +63,14 @@ async fn the_next_alertmanager_answers_for_one_that_is_down() {
     let (status, text) = alone.get("/api/v2/receivers").await;
     assert_eq!(status, 502);
     assert!(text.contains("no Alertmanager could be reached") && text.contains("Connection refused"), "{text}");
+}
+
+#[tokio::test]
+async fn the_next_alertmanager_answers_for_one_that_hangs() {
+    let (silent, up) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[silent.local_addr().unwrap(), up.address], ""));
+    let (status, text) = timeout(PATIENCE, proxy.get("/api/v2/receivers")).await.unwrap();
+    assert!(status == 418 && text.contains("/api/v2/receivers"), "{text}");
 }
 
 #[tokio::test]
