@@ -105,16 +105,19 @@ async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
     // As many as Prometheus sends at a time; Alertmanagers take seconds to tell each other of many more messages.
     let checks: Vec<_> = (0..64).map(|number| format!("check-{number}")).collect();
     let names: Vec<_> = checks.iter().map(String::as_str).collect();
+    // Without the address of the node they are held.
+    pair.names.signal(Signal::SIGSTOP).unwrap();
     pair.log(0, &names, 2, "bad").await.unwrap();
     let metrics = format!("{}/metrics", pair.url(Member::Proxy(0)));
-    until("the proxy to take alerts", PATIENCE, || async {
+    until("the proxy to hold alerts", PATIENCE, || async {
         let page = e2e::get_text(&metrics).await?;
-        anyhow::ensure!(!page.contains("\nalertmanager_proxy_alerts_received_total 0\n"), "none yet");
+        anyhow::ensure!(!page.contains("\nalertmanager_proxy_held_alerts 0\n"), "none yet");
         Ok(())
     })
     .await
     .unwrap();
     pair.kill(Member::Proxy(0)).await.unwrap();
+    pair.names.signal(Signal::SIGCONT).unwrap();
     pair.spawn(Member::Proxy(0)).await.unwrap();
     for check in names {
         let told = told(&pair, check, true).await;
