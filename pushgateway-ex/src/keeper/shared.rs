@@ -144,7 +144,7 @@ impl Work {
                 Seen::Changed(delta) => {
                     let made = delta.ids.contains(&id);
                     self.learn(delta);
-                    if made || write.records.is_empty() && changes.iter().all(Option::is_none) {
+                    if made || changes.iter().all(Option::is_none) {
                         return Ok(outcomes);
                     }
                 }
@@ -182,12 +182,13 @@ impl Work {
             });
             outcomes.push(outcome);
         }
-        let records = touched.into_iter().map(|key| {
-            let record = next.get(&key).map(|group| shared::encode(group)).unwrap_or_default();
-            (shared::field(&key), record)
+        let wipe = changes.iter().any(|change| matches!(change, Some(Change::Wipe)));
+        let records = touched.into_iter().filter_map(|key| match next.get(&key) {
+            Some(group) => Some((shared::field(&key), shared::encode(group))),
+            None => (!wipe).then(|| (shared::field(&key), Vec::new())),
         });
         let records = records.chain(gone.into_iter().map(|field| (field, Vec::new()))).collect();
-        Applied { next, outcomes, write: Write { id: id.to_owned(), records } }
+        Applied { next, outcomes, write: Write { id: id.to_owned(), wipe, records } }
     }
 
     /// Refuses what would overwrite a group that cannot be read here. To delete it is to say that it may go.
@@ -204,11 +205,7 @@ impl Work {
                 gone.extend(Some(shared::field(key)).filter(|field| self.unreadable.contains_key(field)));
                 return Ok(());
             }
-            Change::Wipe => {
-                gone.extend(self.unreadable.keys().cloned());
-                return Ok(());
-            }
-            Change::Expire(..) => return Ok(()),
+            Change::Wipe | Change::Expire(..) => return Ok(()),
         };
         match self.unreadable.get(&shared::field(&key)) {
             Some(reason) => {
@@ -221,8 +218,8 @@ impl Work {
 
     /// The store has the changes.
     fn take(&mut self, next: Groups, at: Version, write: &Write) {
-        self.unreadable.retain(|field, _| !write.records.contains_key(field));
-        let changed = !write.records.is_empty();
+        self.unreadable.retain(|field, _| !write.wipe && !write.records.contains_key(field));
+        let changed = !write.is_empty();
         self.groups = next;
         self.at = Some(at);
         if changed {

@@ -105,6 +105,8 @@ pub type Content = Result<Group, String>;
 pub struct Write {
     /// Its name, another one each time.
     pub id: String,
+    /// Whether all groups go before, also those that cannot be read here.
+    pub wipe: bool,
     /// The groups that it touches and their records, empty for those that go.
     pub records: BTreeMap<Field, Vec<u8>>,
 }
@@ -181,6 +183,15 @@ fn decode(field: &[u8], bytes: &[u8]) -> Content {
         }
         Some((format, _)) => Err(format!("it has the format {format}, and this version knows {FORMAT}")),
         None => Err("it is empty".to_owned()),
+    }
+}
+
+// === impl Write ===
+
+impl Write {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.wipe && self.records.is_empty()
     }
 }
 
@@ -277,7 +288,7 @@ impl Shared {
 
     fn forgotten(&self, again: bool, write: &Write, other: bool) -> Result<Seen, SharedError> {
         // The change may have been made before its answer was lost, and its name be forgotten with the rest.
-        if again && !write.records.is_empty() {
+        if again && !write.is_empty() {
             return Err(SharedError::Doubt { store: self.name() });
         }
         Ok(Seen::Forgotten { other })
@@ -289,7 +300,14 @@ impl Shared {
         for key in &self.keys {
             invocation.key(key);
         }
-        invocation.arg(at.revision).arg(&at.id).arg(&write.id).arg(REMEMBERED).arg(PAGE).arg(TURN);
+        invocation
+            .arg(at.revision)
+            .arg(&at.id)
+            .arg(&write.id)
+            .arg(REMEMBERED)
+            .arg(PAGE)
+            .arg(TURN)
+            .arg(u8::from(write.wipe));
         for (field, record) in &write.records {
             invocation.arg(&field[..]).arg(&record[..]);
         }

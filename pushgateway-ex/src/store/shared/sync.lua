@@ -4,16 +4,16 @@
 -- KEYS: the groups (a hash), how they stand (a hash), what changed them (a stream; the entry REVISION-0 is the change that made
 --       that revision: its id, then the groups that it touched)
 -- ARGV: the revision that the replica knows, the id of the change that made it, the id of the change to make, changes to remember,
---       groups to tell of at a time, milliseconds that a turn lasts; then field and record of each group to change, an empty record
---       for one to remove
+--       groups to tell of at a time, milliseconds that a turn lasts, whether all groups go before the others are changed (1); then field
+--       and record of each group to change, an empty record for one to remove
 -- Answers: a word, the revision and id that the replica then knows, how many groups there are, ids of the changes it was told of,
 --       fields and records of the groups that these touched
 --
 -- Who comes too late with a change has the next turn, so that a replica that is slower than others is not always late.
 local groups, state, changes = KEYS[1], KEYS[2], KEYS[3]
 local known, known_id, new_id, kept, page = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local first = 7
-local changing = #ARGV >= first
+local wiping, first = ARGV[7] == '1', 8
+local changing = wiping or #ARGV >= first
 
 local function entry_of(revision)
     return string.format('%d-0', revision)
@@ -21,7 +21,7 @@ end
 
 local function remember(revision)
     local entry = {'id', new_id}
-    if (#ARGV - first + 1) / 2 > page then
+    if wiping or (#ARGV - first + 1) / 2 > page then
         -- Who does not know this change reads everything.
         entry[3], entry[4] = 'all', ''
     else
@@ -37,6 +37,13 @@ local function change(revision)
     -- Whatever may be refused, for want of memory or because this is no master, comes first: a script is not undone. What only
     -- removes groups is not refused for want of memory.
     local removes = true
+    if revision == 1 then
+        -- Of a state that is there no more.
+        redis.call('DEL', changes)
+    end
+    if wiping then
+        redis.call('DEL', groups)
+    end
     for n = first, #ARGV, 2 do
         removes = removes and ARGV[n + 1] == ''
     end
@@ -101,7 +108,8 @@ end
 
 local told = {'other', revision, id, redis.call('HLEN', groups), {}, {}}
 if revision < known then return told end
-local entries = redis.call('XRANGE', changes, entry_of(known), '+', 'COUNT', page)
+-- Each may name a page of groups, so not too many are looked at together.
+local entries = redis.call('XRANGE', changes, entry_of(known), '+', 'COUNT', 200)
 local oldest = redis.call('XRANGE', changes, '-', '+', 'COUNT', 1)[1]
 local start
 if known == 0 then

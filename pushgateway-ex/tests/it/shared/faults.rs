@@ -104,6 +104,20 @@ async fn a_group_that_was_taken_from_the_store_is_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_store_that_lost_a_part_the_rest_is_used() {
+    let redis = Redis::start(&[]);
+    let gateway = Gateway::start(&[&redis.flag()]);
+    for key in ["state", "changes", "groups"] {
+        for job in ["a", "b"] {
+            assert_eq!(gateway.put(&format!("/metrics/job/{job}"), "m 1\n").await, (200, String::new()), "{key}");
+        }
+        let _: () = redis::cmd("DEL").arg(format!("{{pushgateway-ex}}:{key}")).query(&mut redis.client()).unwrap();
+        assert_eq!(gateway.pushed().await.len(), if key == "groups" { 0 } else { 2 }, "{key}");
+    }
+    gateway.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_store_refuses_pushes_and_is_read_and_emptied() {
     let redis = Redis::start(&["--maxmemory-policy", "noeviction"]);
     let gateway = Gateway::start(&[&redis.flag()]);
@@ -117,6 +131,26 @@ async fn a_full_store_refuses_pushes_and_is_read_and_emptied() {
     let _: () = redis::cmd("CONFIG").arg(&["SET", "maxmemory", "0"]).query(&mut client).unwrap();
     assert_eq!(gateway.put("/metrics/job/b", "m 1\n").await.0, 200);
     gateway.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_rights_that_are_said_is_enough() {
+    let redis = Redis::start(&[]);
+    let docs = include_str!("../../../../docs/pushgateway-ex.md");
+    let rights = docs.split("The user of an ACL needs `").nth(1).unwrap().split('`').next().unwrap();
+    let mut client = redis.client();
+    let user = ["SETUSER", "gateway", "on", ">password"].into_iter().chain(rights.split(' ')).collect::<Vec<_>>();
+    let _: () = redis::cmd("ACL").arg(&user).query(&mut client).unwrap();
+    let url = format!("--storage=redis://gateway:password@127.0.0.1:{}", redis.port);
+    let gateways = [Gateway::start(&[&url, "--web.enable-admin-api"]), Gateway::start(&[&url])];
+    for gateway in [0, 1, 0, 1] {
+        assert_eq!(gateways[gateway].put("/metrics/job/a", "m 1\n").await, (200, String::new()));
+    }
+    assert_eq!(gateways[1].send(Method::DELETE, "/metrics/job/a", "").await.0, 202);
+    assert_eq!(gateways[0].put("/api/v1/admin/wipe", "").await, (202, String::new()));
+    for gateway in gateways {
+        gateway.stopped().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

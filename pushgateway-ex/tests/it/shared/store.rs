@@ -25,7 +25,7 @@ fn key(number: usize) -> Key {
 fn put(id: &str, numbers: impl IntoIterator<Item = usize>) -> Write {
     let group = |number| Group { pushed: Some(Timestamp::UNIX_EPOCH), ..Group::new(key(number)) };
     let records = numbers.into_iter().map(|number| (field(&key(number)), encode(&group(number))));
-    Write { id: id.to_owned(), records: records.collect() }
+    Write { id: id.to_owned(), records: records.collect(), ..Write::default() }
 }
 
 fn made(store: &mut Shared, at: &Version, write: &Write) -> Version {
@@ -41,7 +41,8 @@ fn who_knows_an_old_version_learns_what_changed_and_changes_nothing() {
     let (mut one, mut other) = (store(&redis), store(&redis));
     let start = Version::default();
     let first = made(&mut one, &start, &put("one-1", [1, 2]));
-    let gone = Write { id: "one-2".to_owned(), records: BTreeMap::from([(field(&key(1)), Vec::new())]) };
+    let records = BTreeMap::from([(field(&key(1)), Vec::new())]);
+    let gone = Write { id: "one-2".to_owned(), records, ..Write::default() };
     let second = made(&mut one, &first, &gone);
     for (known, ids) in [(&start, &["one-1", "one-2"][..]), (&first, &["one-2"])] {
         let Seen::Changed(delta) = other.sync(known, &put("other-1", [3])).unwrap() else { panic!("it is old") };
@@ -126,17 +127,21 @@ fn many_changes_come_in_pages_and_one_of_too_many_groups_is_not_told() {
     let all = made(&mut one, &at, &put("id-all", 0..2500));
     assert!(matches!(other.sync(&at, &Write::default()).unwrap(), Seen::Forgotten { other: false }));
     assert!(matches!(other.sync(&all, &Write::default()).unwrap(), Seen::Current { groups: 7500, .. }));
+    let none = made(&mut one, &all, &Write { wipe: true, ..put("id-wipe", [1]) });
+    assert!(matches!(other.sync(&all, &Write::default()).unwrap(), Seen::Forgotten { other: false }));
+    assert!(matches!(other.sync(&none, &Write::default()).unwrap(), Seen::Current { groups: 1, .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_a_newer_version_wrote_is_left_alone_until_it_is_deleted() {
     let redis = Redis::start(&[]);
-    let gateway = Gateway::start(&[&redis.flag()]);
+    let gateway = Gateway::start(&[&redis.flag(), "--web.enable-admin-api"]);
     assert_eq!(gateway.put("/metrics/job/00001", "m 1\n").await.0, 200);
     let (mut store, name) = (store(&redis), field(&key(2)));
     let (at, _) = store.load().unwrap();
     let newer = [b"\x09", &encode(&Group::new(key(2)))[1..]].concat();
-    made(&mut store, &at, &Write { id: "newer".to_owned(), records: BTreeMap::from([(name.clone(), newer.clone())]) });
+    let records = BTreeMap::from([(name.clone(), newer.clone())]);
+    made(&mut store, &at, &Write { id: "newer".to_owned(), records: records.clone(), ..Write::default() });
 
     for method in [Method::PUT, Method::POST] {
         let (status, words) = gateway.send(method, "/metrics/job/00002", "m 1\n").await;
@@ -153,6 +158,13 @@ async fn a_group_that_a_newer_version_wrote_is_left_alone_until_it_is_deleted() 
 
     assert_eq!(gateway.send(Method::DELETE, "/metrics/job/00002", "").await.0, 202);
     assert_eq!(gateway.put("/metrics/job/00002", "m 1\n").await.0, 200);
+    assert!(gateway.get("/metrics").await.contains("pushgateway_store_unreadable_groups 0\n"));
+
+    let (at, groups) = store.load().unwrap();
+    assert_eq!(groups.len(), 3);
+    made(&mut store, &at, &Write { id: "newer-2".to_owned(), records, ..Write::default() });
+    assert_eq!(gateway.put("/api/v1/admin/wipe", "").await.0, 202);
+    assert_eq!(store.load().unwrap().1.len(), 0, "everything is everything");
     assert!(gateway.get("/metrics").await.contains("pushgateway_store_unreadable_groups 0\n"));
     gateway.stopped().await;
 }
