@@ -79,6 +79,7 @@ impl App {
         // Method routers would answer for Alertmanager: they add an `Allow` header to what they pass on.
         let alerts = Router::new()
             .route("/api/v2/alerts", any(intake::alerts))
+            .route("/api/v2/alerts/", any(intake::alerts))
             .route("/api/v1/{*any}", any(intake::v1))
             .with_state(intake);
         let alerts = alerts.clone().nest(passthrough::PREFIX, alerts);

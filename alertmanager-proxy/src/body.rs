@@ -1,12 +1,17 @@
 //! Bodies of requests, within bounds: each has a largest size, and so have all together that are in memory at a time. Without
 //! the second bound, as many of the largest as there are connections could be.
+//!
+//! Room is taken as bytes come: a body that stalls, or that never had what it announced, keeps no other out. The first megabyte
+//! of each has a room of its own, so that large bodies cannot shut out Prometheus's batches, which wait there while those
+//! before them are worked off. What a large body has beyond that never waits, for bodies that are half there would
+//! wait for each other.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -16,23 +21,41 @@ use tokio::time::timeout;
 /// How many of the largest bodies there is room for. Prometheus's own batches have some ten kilobytes.
 const LARGEST_AT_A_TIME: usize = 4;
 
+/// Bytes of a body that no large one may be in the way of; Prometheus's largest batches have less.
+const FIRST: usize = 1 << 20;
+
 /// How long a body waits for room: Prometheus's timeout for a post, after which nobody waits for the answer.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// Reads bodies into memory.
 #[derive(Debug)]
 pub struct Bodies {
-    /// A permit for each byte.
-    room: Arc<Semaphore>,
-    bytes: usize,
+    /// For the first megabyte of each.
+    first: Room,
+    /// For all that is beyond it.
+    beyond: Room,
     wait: Duration,
+}
+
+/// Memory, with a permit for each byte.
+#[derive(Debug)]
+struct Room {
+    free: Arc<Semaphore>,
+    bytes: usize,
 }
 
 /// A body in memory. Its room is free again when it is dropped.
 #[derive(Debug)]
 pub struct Held {
     bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Taken,
+}
+
+/// What a body has of the rooms.
+#[derive(Debug, Default)]
+struct Taken {
+    first: Option<OwnedSemaphorePermit>,
+    beyond: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body could not be read.
@@ -54,28 +77,77 @@ pub enum Unread {
 impl Bodies {
     /// Room for a few bodies of at most `largest` bytes.
     pub fn new(largest: usize) -> Self {
-        let bytes = largest.saturating_mul(LARGEST_AT_A_TIME).min(Semaphore::MAX_PERMITS);
-        Self { room: Arc::new(Semaphore::new(bytes)), bytes, wait: WAIT }
+        let half = largest.saturating_mul(LARGEST_AT_A_TIME / 2).min(Semaphore::MAX_PERMITS);
+        Self { first: Room::new(half), beyond: Room::new(half), wait: WAIT }
     }
 
-    /// Reads a body of at most `limit` bytes. The room for all of it is taken first, so that bodies which are half there never
-    /// wait for each other.
+    /// Reads a body of at most `limit` bytes.
     ///
     /// # Errors
     /// When it is too large, breaks off, or finds no room for long.
     pub async fn read(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<Held, Unread> {
-        let length = length(headers).unwrap_or(limit);
-        if length > limit {
+        if length(headers).is_some_and(|length| length > limit) {
             return Err(Unread::TooLarge(limit));
         }
-        let permits = u32::try_from(length.min(self.bytes)).unwrap_or(u32::MAX);
-        let room = timeout(self.wait, Arc::clone(&self.room).acquire_many_owned(permits)).await;
-        let room = room.map_err(|_| Unread::Crowded)?.expect("the semaphore is never closed");
-        match Limited::new(body, limit).collect().await {
-            Ok(collected) => Ok(Held { bytes: collected.to_bytes(), _room: room }),
-            Err(error) if is_too_large(&*error) => Err(Unread::TooLarge(limit)),
-            Err(error) => Err(Unread::Broken(error.to_string())),
+        let (mut body, mut bytes, mut taken) = (Limited::new(body, limit), BytesMut::new(), Taken::default());
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    self.take(&mut taken, bytes.len(), data.len()).await?;
+                    bytes.extend_from_slice(&data);
+                }
+                Err(error) if is_too_large(&*error) => return Err(Unread::TooLarge(limit)),
+                Err(error) => return Err(Unread::Broken(error.to_string())),
+            }
         }
+        Ok(Held { bytes: bytes.freeze(), _room: taken })
+    }
+
+    /// Takes room for `more` bytes of a body that has so many.
+    async fn take(&self, taken: &mut Taken, has: usize, more: usize) -> Result<(), Unread> {
+        let first = FIRST.saturating_sub(has).min(more);
+        let room = timeout(self.wait, self.first.take(&mut taken.first, first)).await;
+        room.map_err(|_| Unread::Crowded)?;
+        self.beyond.try_take(&mut taken.beyond, more - first).ok_or(Unread::Crowded)
+    }
+}
+
+// === impl Room ===
+
+impl Room {
+    fn new(bytes: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(bytes)), bytes }
+    }
+
+    /// Adds so many bytes to what a body has, and waits for them.
+    async fn take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) {
+        if let permits @ 1.. = self.permits(taken.as_ref(), bytes) {
+            let more = Arc::clone(&self.free).acquire_many_owned(permits).await;
+            add(taken, more.expect("the semaphore is never closed"));
+        }
+    }
+
+    /// The same without waiting; none where there is no room.
+    fn try_take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Option<()> {
+        if let permits @ 1.. = self.permits(taken.as_ref(), bytes) {
+            add(taken, Arc::clone(&self.free).try_acquire_many_owned(permits).ok()?);
+        }
+        Some(())
+    }
+
+    /// What is left to be taken for so many bytes. A reload may allow bodies that are larger than the room: such a one needs
+    /// all of it.
+    fn permits(&self, taken: Option<&OwnedSemaphorePermit>, bytes: usize) -> u32 {
+        let has = taken.map_or(0, OwnedSemaphorePermit::num_permits);
+        u32::try_from(bytes.min(self.bytes.saturating_sub(has))).unwrap_or(u32::MAX)
+    }
+}
+
+fn add(taken: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
+    match taken {
+        Some(taken) => taken.merge(more),
+        None => *taken = Some(more),
     }
 }
 
@@ -116,7 +188,7 @@ impl Unread {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
+    use futures_util::{FutureExt as _, StreamExt as _, stream};
 
     use super::*;
 
@@ -128,12 +200,18 @@ mod tests {
         Body::from("12345")
     }
 
+    /// A body of which `bytes` come, and then nothing.
+    fn stalled(bytes: usize) -> Body {
+        let come = stream::iter([Ok::<_, std::io::Error>(vec![b' '; bytes])]);
+        Body::from_stream(come.chain(stream::pending()))
+    }
+
     #[tokio::test]
     async fn a_body_waits_for_the_room_of_others() {
         let bodies = Bodies::new(5);
         let five = headers(CONTENT_LENGTH, "5");
         let mut held = Vec::new();
-        for _ in 0..LARGEST_AT_A_TIME {
+        for _ in 0..LARGEST_AT_A_TIME / 2 {
             held.push(bodies.read(&five, body(), 5).await.unwrap());
         }
         let mut waiting = Box::pin(bodies.read(&five, body(), 5));
@@ -149,6 +227,34 @@ mod tests {
         let chunked = headers(TRANSFER_ENCODING, "chunked");
         let _all = bodies.read(&chunked, body(), 5).await.unwrap();
         assert_eq!(bodies.read(&chunked, body(), 5).await.unwrap_err(), Unread::Crowded);
+    }
+
+    #[tokio::test]
+    async fn bodies_that_stall_keep_no_other_out() {
+        let bodies = Bodies::new(FIRST);
+        let announced = [headers(TRANSFER_ENCODING, "chunked"), headers(CONTENT_LENGTH, &FIRST.to_string())];
+        let reads = announced.iter().cycle().take(100).map(|headers| bodies.read(headers, stalled(1), FIRST));
+        let mut reads: Vec<_> = reads.map(Box::pin).collect();
+        assert!(reads.iter_mut().all(|read| read.as_mut().now_or_never().is_none()));
+        let whole = bodies.read(&headers(CONTENT_LENGTH, "5"), body(), FIRST).now_or_never();
+        assert_eq!(whole.expect("there is room").unwrap().bytes(), "12345");
+    }
+
+    #[tokio::test]
+    async fn large_bodies_neither_wait_half_read_nor_keep_small_ones_out() {
+        let (largest, chunked) = (4 * FIRST, headers(TRANSFER_ENCODING, "chunked"));
+        let bodies = Bodies::new(largest);
+        let mut half: Vec<_> = (0..2).map(|_| Box::pin(bodies.read(&chunked, stalled(largest), largest))).collect();
+        assert!(half.iter_mut().all(|read| read.as_mut().now_or_never().is_none()));
+        let third = bodies.read(&chunked, Body::from(vec![b' '; largest]), largest).now_or_never();
+        assert_eq!(third.expect("it does not wait").unwrap_err(), Unread::Crowded);
+        let small = bodies.read(&chunked, Body::from(vec![b' '; FIRST]), largest).now_or_never();
+        assert!(small.expect("there is room").is_ok());
+        drop(half);
+        assert!(
+            bodies.read(&chunked, Body::from(vec![b' '; largest]), largest).await.is_ok(),
+            "their room is free again"
+        );
     }
 
     #[tokio::test]

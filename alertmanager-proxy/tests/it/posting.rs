@@ -2,7 +2,7 @@
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::alertmanager::Alertmanager;
@@ -59,4 +59,37 @@ async fn half_a_batch_is_counted_and_costs_nothing_else() {
     let whole = json!({"labels": {"alertname": "whole"}});
     assert_eq!(proxy.post(&json!([whole])).await, 200);
     assert_eq!(alertmanager.next().await, whole);
+}
+
+#[tokio::test]
+async fn posts_that_stall_keep_no_batch_out() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let mut stalled = Vec::new();
+    for announced in ["transfer-encoding: chunked", "content-length: 16777216"].into_iter().cycle().take(4) {
+        let mut connection = TcpStream::connect(proxy.address).await.unwrap();
+        let kind = "content-type: application/json\r\nexpect: 100-continue";
+        let head = format!("POST /api/v2/alerts HTTP/1.1\r\nhost: x\r\n{kind}\r\n{announced}\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 25];
+        connection.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n", "the body is being read");
+        connection.write_all(b"1\r\n[").await.unwrap();
+        stalled.push(connection);
+    }
+    let whole = json!({"labels": {"alertname": "whole"}});
+    assert_eq!(proxy.post(&json!([whole])).await, 200);
+    assert_eq!(alertmanager.next().await, whole);
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_makes_no_difference() {
+    let (mut one, mut two) = (Alertmanager::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[one.address, two.address], ""));
+    for path in ["/api/v2/alerts/", "/alertmanager/api/v2/alerts/"] {
+        let alert = json!({"labels": {"alertname": path}});
+        let posted = proxy.client.post(proxy.url(path)).json(&[&alert]).send().await.unwrap();
+        assert_eq!(posted.status(), 200);
+        assert_eq!((one.next().await, two.next().await), (alert.clone(), alert), "each gets it");
+    }
 }
