@@ -83,14 +83,16 @@ impl Alert {
     }
 
     /// A firing alert delivered after its end would be a resolved one, which nobody posted; a resolved one is worth
-    /// nothing once Prometheus itself would have given up.
+    /// nothing once Prometheus itself would have given up. One that is older when it is posted was not made so by waiting
+    /// here, and is for Alertmanager to judge, for as long as an alert without an end.
     fn stale_at(&self) -> Timestamp {
-        let end = match self.ends_at {
-            Some(end) if self.is_resolved() => end.checked_add(RESOLVED_RETENTION),
-            Some(end) => Ok(end),
-            None => self.received.checked_add(RESOLVE_TIMEOUT),
-        };
-        end.unwrap_or(Timestamp::MAX)
+        let end = |of: Timestamp, after| of.checked_add(after).unwrap_or(Timestamp::MAX);
+        let shortest = end(self.received, RESOLVE_TIMEOUT);
+        match self.ends_at {
+            Some(ended) if self.is_resolved() => end(ended, RESOLVED_RETENTION).max(shortest),
+            Some(ends) => ends,
+            None => shortest,
+        }
     }
 }
 
@@ -201,6 +203,7 @@ pub(crate) mod tests {
             (r#""endsAt":"2026-01-01T11:59:00Z""#, true, "2026-01-01T12:14:00Z"),
             (r#""endsAt":"2026-01-01T12:00:02Z""#, true, "2026-01-01T12:15:02Z"),
             (r#""endsAt":"2026-01-01T12:00:03Z""#, false, "2026-01-01T12:00:03Z"),
+            (r#""endsAt":"2026-01-01T11:00:00Z""#, true, "2026-01-01T12:05:00Z"),
             (r#""startsAt":"2026-01-01T11:00:00Z""#, false, "2026-01-01T12:05:00Z"),
             (r#""endsAt":"0001-01-01T00:00:00.000Z""#, false, "2026-01-01T12:05:00Z"),
         ] {
