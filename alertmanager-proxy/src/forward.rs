@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::alert::Outgoing;
+use crate::alert::{Fingerprint, Outgoing};
 use crate::config::{Lookup, Targets};
 use crate::events::{Events, Loss};
 use crate::setup::{Setup, Shared, Way};
@@ -165,6 +165,14 @@ impl Forwarder {
 
     fn room(&self) -> usize {
         self.setup.load().config.limits.pending_alerts
+    }
+
+    /// Whether there is no room for these alerts in any queue that they go to, so that some would reach no Alertmanager. To lose
+    /// them to one of several is counted alone: the others tell what it would have told.
+    pub fn overflows(&self, alerts: &[Fingerprint]) -> bool {
+        let (peers, room) = (self.peers.load(), self.room());
+        let all = peers.iter().all(|peer| peer.overflows(alerts, room));
+        all && (!peers.is_empty() || self.homeless.overflows(alerts, true, room))
     }
 
     /// For how long no Alertmanager at all could be reached; zero while one can.

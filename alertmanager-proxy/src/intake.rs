@@ -1,14 +1,16 @@
 //! Taking alerts from Prometheus.
 //!
 //! - `POST /api/v2/alerts`: 200 when every alert was taken, 400 when some are bad (the good ones were taken), 413 when the
-//!   body is too large, 503 when no Alertmanager could be reached for long or there is no room for a large body
+//!   body is too large, 503 when no Alertmanager could be reached for long, when so many alerts wait for each that some are
+//!   dropped, or when there is no room for a large body
 //! - `/api/v1/…`: 410, as Alertmanager since 0.27
 //!
-//! The same stands below the prefix of [`passthrough`], which takes every other method.
+//! The same stands below the prefix of [`passthrough`], which takes every other method. `/api/v2/alerts/` is the same path to
+//! Alertmanager's router, and so it is here.
 //!
 //! Prometheus sends one batch after the other and forgets what it could not deliver, so it is answered as soon as the alerts
-//! are queued. With a 503 for want of an Alertmanager they are queued all the same: Prometheus will not send them
-//! again, but its own metrics tell.
+//! are queued. With a 503 for want of an Alertmanager, or of room for alerts that wait, they are queued all the same:
+//! Prometheus will not send them again, but its own metrics tell.
 //!
 //! A body that is no array of alerts goes to every Alertmanager as it is, and Alertmanager's answer is the answer: its words
 //! depend on its version, and what only it can read shall not be lost. An Alertmanager that cannot be asked is
@@ -121,15 +123,14 @@ impl Intake {
 
     async fn take(&self, (alerts, body): (Vec<Alert>, Held), refused: &[Refusal], setup: &Setup) -> Response {
         // Asked first: an alert that is queued now cannot have been delivered when it is answered.
-        let unreachable = self.passthrough.forwarder.unreachable_for();
+        let in_want = self.in_want(&alerts, setup);
         self.events.received(alerts.len());
         self.hold.take(alerts, body).await;
         if self.hold.is_crowded() {
             sleep(PACE).await;
         }
-        if unreachable >= setup.config.forward.unreachable_after {
-            let message = format!("no Alertmanager could be reached for {}s; alerts are kept", unreachable.as_secs());
-            return error(StatusCode::SERVICE_UNAVAILABLE, 503, &message);
+        if let Some(want) = in_want {
+            return error(StatusCode::SERVICE_UNAVAILABLE, 503, &want);
         }
         if refused.is_empty() {
             return StatusCode::OK.into_response();
@@ -137,6 +138,19 @@ impl Intake {
         let words = refused.iter().map(Refusal::to_string).collect::<Vec<_>>().join("; ");
         self.events.refused("invalid", refused.len(), &words);
         answer(StatusCode::BAD_REQUEST, &Value::String(words))
+    }
+
+    /// Why some of these alerts may reach no Alertmanager.
+    fn in_want(&self, alerts: &[Alert], setup: &Setup) -> Option<String> {
+        let forwarder = &self.passthrough.forwarder;
+        let unreachable = forwarder.unreachable_for();
+        if unreachable >= setup.config.forward.unreachable_after {
+            return Some(format!("no Alertmanager could be reached for {}s; alerts are kept", unreachable.as_secs()));
+        }
+        let fingerprints: Vec<_> = alerts.iter().map(Alert::fingerprint).collect();
+        let want =
+            || "too many alerts wait for Alertmanager (limits.pending_alerts); the oldest are dropped".to_owned();
+        forwarder.overflows(&fingerprints).then(want)
     }
 
     fn unreadable(&self, why: &Unreadable) -> Response {

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::pending::Pending;
 use super::post::{PostError, post};
-use crate::alert::Outgoing;
+use crate::alert::{Fingerprint, Outgoing};
 use crate::events::{Events, Loss};
 use crate::setup::{Shared, Way};
 
@@ -171,6 +171,11 @@ impl Peer {
 
     pub(super) fn push(&self, alert: Arc<Outgoing>, room: usize) -> bool {
         self.pending.push(alert, room)
+    }
+
+    /// Whether alerts would be lost to it if these came too. Those that are on their way come back while it is down.
+    pub(super) fn overflows(&self, more: &[Fingerprint], room: usize) -> bool {
+        self.pending.overflows(more, !self.down_for().is_zero(), room)
     }
 
     /// How many alerts wait for it.

@@ -29,6 +29,8 @@ struct Queue {
     alerts: HashMap<Fingerprint, Waiting>,
     /// Since when the oldest alert waited of the batch that was taken last, until it is delivered.
     taken: Option<Instant>,
+    /// How many alerts that batch has.
+    taken_alerts: usize,
 }
 
 /// An alert in the queue. A newer post of it has waited since the first one.
@@ -60,10 +62,19 @@ impl Pending {
         full
     }
 
+    /// Whether alerts would be lost if these came too; `returning` where those that were taken are likely to come back.
+    pub(super) fn overflows(&self, more: &[Fingerprint], returning: bool, room: usize) -> bool {
+        let queue = self.lock();
+        let waiting = queue.alerts.len() + if returning { queue.taken_alerts } else { 0 };
+        let new = || more.iter().filter(|fingerprint| !queue.alerts.contains_key(fingerprint)).count();
+        waiting + more.len() > room && waiting + new() > room
+    }
+
     /// Puts alerts back that could not be delivered, to the front, unless a newer post of them came meanwhile.
     pub(super) fn put_back(&self, alerts: Vec<Arc<Outgoing>>) {
         let mut queue = self.lock();
         let since = queue.taken.take().unwrap_or_else(Instant::now);
+        queue.taken_alerts = 0;
         for alert in alerts.into_iter().rev() {
             let fingerprint = alert.fingerprint;
             match queue.alerts.entry(fingerprint) {
@@ -93,12 +104,14 @@ impl Pending {
                 }
             }
         }
+        queue.taken_alerts = batch.len();
         (batch, stale)
     }
 
     /// Notes that the batch that was taken needs nothing more.
     pub(super) fn delivered(&self) {
-        self.lock().taken = None;
+        let mut queue = self.lock();
+        (queue.taken, queue.taken_alerts) = (None, 0);
     }
 
     /// Since when the oldest alert waits, those that were taken and not delivered included.
@@ -200,6 +213,24 @@ mod tests {
         assert!(!pending.push(alert("a", "a2"), 2));
         assert!(pending.push(alert("c", "c1"), 2));
         assert_eq!(taken(&pending), ["b1", "c1"]);
+    }
+
+    #[test]
+    fn it_is_told_beforehand_whether_alerts_would_be_lost() {
+        let pending = Pending::default();
+        let fingerprints = |names: &[&str]| names.iter().map(|name| alert(name, "x").fingerprint).collect::<Vec<_>>();
+        let overflows = |names: &[&str], returning| pending.overflows(&fingerprints(names), returning, 2);
+        assert!(!overflows(&["a", "b"], false) && overflows(&["a", "b", "c"], false));
+        pending.push(alert("a", "a1"), 2);
+        pending.push(alert("b", "b1"), 2);
+        assert!(overflows(&["c"], false) && !overflows(&["a", "b"], false), "a newer post takes no more room");
+        let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
+        assert!(overflows(&["c"], true) && !overflows(&["c"], false), "they may come back");
+        pending.put_back(batch);
+        assert!(overflows(&["c"], false));
+        taken(&pending);
+        pending.delivered();
+        assert!(!overflows(&["c"], true));
     }
 
     #[test]

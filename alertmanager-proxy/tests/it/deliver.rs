@@ -93,6 +93,31 @@ async fn prometheus_is_told_when_no_alertmanager_can_be_reached_and_nothing_is_l
 }
 
 #[tokio::test]
+async fn prometheus_is_told_when_alerts_are_dropped_for_every_alertmanager() {
+    let (mut up, down) = (Alertmanager::start().await, closed_port().await);
+    let alone = Proxy::start(&config(&[down], "limits: {pending_alerts: 2}"));
+    let of = |name: &str| format!("alertmanager_proxy_{name}{{alertmanager=\"http://{down}\"}}");
+    assert_eq!(alone.post(&json!([plain("a"), plain("b")])).await, 200);
+    alone.until_metric(&of("alertmanager_up"), 0.0).await;
+    alone.until_metric(&of("pending_alerts"), 2.0).await;
+    assert_eq!(alone.post(&json!([plain("a"), plain("b")])).await, 200, "newer posts of them have room");
+    for name in ["c", "d"] {
+        assert_eq!(alone.post(&json!([plain(name)])).await, 503, "{name}");
+    }
+    let both = Proxy::start(&config(&[down, up.address], "limits: {pending_alerts: 2}"));
+    let lost = "alertmanager_proxy_alerts_dropped_total{reason=\"pending_full\"";
+    let lost = format!("{lost},alertmanager=\"http://{down}\"}}");
+    for name in 0.. {
+        let alert = plain(&name.to_string());
+        assert_eq!(both.post(&json!([alert])).await, 200, "it reaches the other one");
+        assert_eq!(up.next().await, alert);
+        if both.metric(&lost).await > Some(0.0) {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_there_is_no_room_to_hold_goes_on_at_once() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let limits = "hold: 20s\nfetch: {timeout: 20s}\nlimits: {held_alerts: 1}";
@@ -109,6 +134,18 @@ async fn what_there_is_no_room_to_hold_goes_on_at_once() {
     assert_eq!(alertmanager.next().await["labels"]["check"], "gated");
     proxy.post(&crowded).await;
     assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%", "the resend has room");
+}
+
+#[tokio::test]
+async fn an_alert_that_ended_long_ago_goes_on_and_is_not_lost() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let old = json!({"labels": {"alertname": "a"}, "endsAt": "2026-01-01T00:00:00Z"});
+    assert_eq!(proxy.post(&json!([old])).await, 200);
+    assert_eq!(alertmanager.next().await, old);
+    let name = format!("http://{}", alertmanager.address);
+    let stale = format!("alertmanager_proxy_alerts_dropped_total{{reason=\"stale\",alertmanager=\"{name}\"}}");
+    assert_eq!(proxy.metric(&stale).await, Some(0.0));
 }
 
 #[tokio::test]
