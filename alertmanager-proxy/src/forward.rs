@@ -182,6 +182,13 @@ impl Forwarder {
         alone.map_or_else(down, |since| since.elapsed())
     }
 
+    /// How many alerts wait for the first Alertmanager to be found, and for how long the oldest has; under the name that
+    /// no Alertmanager has in metrics. None while none waits.
+    pub fn homeless(&self) -> Option<(&'static str, usize, Duration)> {
+        let oldest = self.homeless.oldest()?.elapsed();
+        Some((NONE, self.homeless.len(), oldest))
+    }
+
     /// The Alertmanagers in configured order.
     pub fn peers(&self) -> Arc<Vec<Arc<Peer>>> {
         self.peers.load_full()

@@ -27,6 +27,9 @@ impl Collector for Waiting {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> Result<(), Error> {
         let (limits, peers) = (self.setup.load().config.limits, self.forwarder.peers());
         let (held, oldest_held) = self.hold.held_alerts();
+        let homeless = self.forwarder.homeless();
+        let of_peers = peers.iter().map(|peer| (peer.name(), peer.len(), peer.oldest().max(oldest_held)));
+        let waiting: Vec<_> = of_peers.chain(homeless).collect();
         let mut one = |name: &str, help, value| {
             let gauge = ConstGauge::new(count(value));
             gauge.encode(out.encode_descriptor(
@@ -42,15 +45,14 @@ impl Collector for Waiting {
         let name = "alertmanager_proxy_pending_alerts";
         let mut family =
             out.encode_descriptor(name, "Alerts that wait for an Alertmanager", None, MetricType::Gauge)?;
-        for peer in peers.iter() {
-            ConstGauge::new(count(peer.len())).encode(family.encode_family(&[("alertmanager", peer.name())])?)?;
+        for (alertmanager, alerts, _) in &waiting {
+            ConstGauge::new(count(*alerts)).encode(family.encode_family(&[("alertmanager", *alertmanager)])?)?;
         }
         let name = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds";
         let help = "For how long the oldest alert has waited that an Alertmanager has not got";
         let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for peer in peers.iter() {
-            let age = peer.oldest().max(oldest_held);
-            ConstGauge::new(age.as_secs_f64()).encode(family.encode_family(&[("alertmanager", peer.name())])?)?;
+        for (alertmanager, _, age) in &waiting {
+            ConstGauge::new(age.as_secs_f64()).encode(family.encode_family(&[("alertmanager", *alertmanager)])?)?;
         }
         Ok(())
     }

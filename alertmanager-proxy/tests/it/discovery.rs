@@ -68,9 +68,25 @@ async fn alerts_wait_for_the_first_alertmanager_to_be_found() {
     let (status, text) = proxy.get("/api/v2/status").await;
     assert_eq!(status, 502);
     assert!(text.contains("none has been found in DNS yet"), "{text}");
+    let pending = "alertmanager_proxy_pending_alerts{alertmanager=\"none\"}";
+    let age = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds{alertmanager=\"none\"}";
+    assert_eq!(proxy.metric(pending).await, None);
     assert_eq!(proxy.post(&json!([plain("a")])).await, 503, "Prometheus's own metrics tell");
+    proxy.until_metric(pending, 1.0).await;
+    assert!(proxy.metric(age).await > Some(0.0), "and the proxy's");
     names.set(NAME, Says::Services(vec![alertmanager.address.port()]));
     assert_eq!(alertmanager.next().await, plain("a"));
+    let gone = async || proxy.metric(pending).await.is_none() && proxy.metric(age).await.is_none();
+    while !gone().await {}
+}
+
+#[tokio::test]
+async fn prometheus_is_told_when_too_many_wait_for_the_first_alertmanager() {
+    let names = Names::start().await;
+    let proxy = Proxy::start(&found_in(&names, "limits: {pending_alerts: 1}"));
+    assert_eq!(proxy.post(&json!([plain("a")])).await, 200);
+    proxy.until_metric("alertmanager_proxy_pending_alerts{alertmanager=\"none\"}", 1.0).await;
+    assert_eq!(proxy.post(&json!([plain("b")])).await, 503);
 }
 
 #[tokio::test]
