@@ -2,7 +2,7 @@
 
 mod token;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::token::{float, lossy, quoted, text, unescape};
 use super::{Bucket, Histogram, Metric, MetricFamily, MetricType, Quantile, Summary, Value};
@@ -23,7 +23,14 @@ pub struct ParseError {
 /// # Errors
 /// At the first thing that the format does not allow: see [`ParseError`].
 pub fn parse_text(input: &[u8]) -> Result<Vec<MetricFamily>, ParseError> {
-    let mut parser = Parser { input, at: 0, families: Vec::new(), by_name: HashMap::new(), composites: HashMap::new() };
+    let mut parser = Parser {
+        input,
+        at: 0,
+        families: Vec::new(),
+        by_name: HashMap::new(),
+        composites: HashMap::new(),
+        names: HashSet::new(),
+    };
     let mut line = 0;
     loop {
         line += 1;
@@ -37,6 +44,9 @@ pub fn parse_text(input: &[u8]) -> Result<Vec<MetricFamily>, ParseError> {
     Ok(families.map(Pending::settle).collect())
 }
 
+/// Labels of a sample up to which their names are compared with each other; those of more are looked up.
+const FEW: usize = 32;
+
 /// A failure in words, without its line.
 type Wrong = String;
 
@@ -47,6 +57,8 @@ struct Parser<'a> {
     by_name: HashMap<&'a str, usize>,
     /// Which metric of a family the lines of a summary or histogram with these labels belong to.
     composites: HashMap<(usize, Vec<(String, String)>), usize>,
+    /// The label names of the present sample, where it has more than a few.
+    names: HashSet<String>,
 }
 
 /// A family whose type may still be told.
@@ -210,6 +222,17 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// Whether a label of that name came before. To compare each with all others would take minutes for as many as a body can hold.
+    fn is_repeated(&mut self, name: &str, before: &[(String, String)]) -> bool {
+        if before.len() < FEW {
+            return before.iter().any(|(before, _)| before == name);
+        }
+        if before.len() == FEW {
+            self.names = before.iter().map(|(before, _)| before.clone()).collect();
+        }
+        !self.names.insert(name.to_owned())
+    }
+
     /// What stands behind a label's name.
     fn label_value(&mut self, name: &str, sample: &Sample) -> Result<String, Wrong> {
         self.skip_blanks();
@@ -220,7 +243,7 @@ impl<'a> Parser<'a> {
         if name == "__name__" {
             return Err(format!("label name {name:?} is reserved"));
         }
-        if sample.labels.iter().any(|(before, _)| before == name) {
+        if self.is_repeated(name, &sample.labels) {
             return Err(format!("duplicate label names for metric {:?}", self.families[sample.family].name));
         }
         self.at += 1;

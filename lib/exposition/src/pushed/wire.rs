@@ -2,6 +2,8 @@
 //! the model. Fields have the numbers of the `.proto` file; what only newer Prometheus versions know (native histograms, exemplars,
 //! created timestamps) is carried along.
 
+use std::collections::HashMap;
+
 use prost::Message;
 use prost::encoding::{decode_varint, encode_varint};
 
@@ -188,20 +190,19 @@ struct Span {
 /// # Errors
 /// See [`DecodeError`].
 pub fn decode_delimited(mut input: &[u8]) -> Result<Vec<MetricFamily>, DecodeError> {
-    let mut families: Vec<MetricFamily> = Vec::new();
+    let (mut families, mut by_name) = (Vec::new(), HashMap::new());
     while !input.is_empty() {
         let length = decode_varint(&mut input).map_err(|_| DecodeError::Truncated)?;
         let length = usize::try_from(length).ok().filter(|&length| length <= input.len());
         let (message, rest) = input.split_at(length.ok_or(DecodeError::Truncated)?);
         input = rest;
         let family = family(message)?;
-        if let Some(before) = families.iter().position(|before| before.name == family.name) {
-            families.remove(before);
+        if let Some(before) = by_name.insert(family.name.clone(), families.len()) {
+            families[before] = None;
         }
-        families.push(family);
+        families.push(Some(family));
     }
-    families.retain(|family| !family.metrics.is_empty());
-    Ok(families)
+    Ok(families.into_iter().flatten().filter(|family| !family.metrics.is_empty()).collect())
 }
 
 /// Reads what [`encode_metrics`] wrote for a family of this name and type.

@@ -168,3 +168,31 @@ proptest! {
         let _ = decode_delimited(&bytes);
     }
 }
+
+#[test]
+fn a_body_may_have_as_many_labels_and_families_as_it_holds() {
+    let labels = |names: Vec<String>| {
+        let labels: Vec<_> = names.iter().map(|name| format!("{name}=\"v\"")).collect();
+        parse_text(format!("m{{{}}} 1\n", labels.join(",")).as_bytes())
+    };
+    let names = |count: usize| (0..count).map(|number| format!("l{number}")).collect::<Vec<_>>();
+    // Comparing each with all others, this would not end while anybody waits.
+    assert_eq!(labels(names(300_000)).unwrap()[0].metrics[0].labels.len(), 300_000);
+    for count in [1, 31, 32, 33, 100] {
+        assert_eq!(labels(names(count)).unwrap()[0].metrics[0].labels.len(), count);
+        for twice in [0, count - 1] {
+            let mut repeated = names(count);
+            repeated.push(repeated[twice].clone());
+            let error = labels(repeated).unwrap_err().to_string();
+            assert!(error.contains("duplicate label names for metric \"m\""), "{count} {twice}: {error}");
+        }
+    }
+    let family = |number: usize| MetricFamily {
+        name: format!("m{number}"),
+        help: None,
+        kind: MetricType::Gauge,
+        metrics: vec![Metric { labels: Vec::new(), value: Some(Value::Number(1.0)), timestamp_ms: None }],
+    };
+    let families: Vec<_> = (0..300_000).map(family).collect();
+    assert_eq!(decode_delimited(&encoded(&families)).unwrap().len(), families.len());
+}
