@@ -41,10 +41,12 @@ pub const PUSH_TIME: &str = "push_time_seconds";
 pub const PUSH_FAILURE_TIME: &str = "push_failure_time_seconds";
 /// The family that marks a group whose time is over.
 pub const PUSH_EXPIRED: &str = "push_expired";
+/// The same for check results, since they and the metrics of one grouping key have times of their own.
+pub const PUSH_CHECKS_EXPIRED: &str = "push_checks_expired";
 
 /// Whether the gateway fills a family of this name itself.
 pub fn is_stamp(name: &str) -> bool {
-    [PUSH_TIME, PUSH_FAILURE_TIME, PUSH_EXPIRED].contains(&name)
+    [PUSH_TIME, PUSH_FAILURE_TIME, PUSH_EXPIRED, PUSH_CHECKS_EXPIRED].contains(&name)
 }
 
 /// How much may be kept.
@@ -185,7 +187,7 @@ impl Groups {
             self.expiring.insert((expires, group.key.clone()));
         }
         self.lookup.note(&group, before.as_deref());
-        if !group.key.checks {
+        if !group.key.checks || group.expired {
             let own = group.families.iter().filter(|block| !is_stamp(block.name()));
             group.families = own.chain(stamps(&group).iter()).collect();
         }

@@ -8,7 +8,7 @@ use exposition::pushed::{DecodeError, Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 
 use super::families::Renderer;
-use super::{Families, Group, Head, PUSH_EXPIRED, PUSH_FAILURE_TIME, PUSH_TIME, is_stamp};
+use super::{Families, Group, Head, PUSH_CHECKS_EXPIRED, PUSH_EXPIRED, PUSH_FAILURE_TIME, PUSH_TIME, is_stamp};
 use crate::labels::Labels;
 
 /// A push that contradicts itself, or what others pushed. The texts are close to the reference's.
@@ -129,7 +129,7 @@ fn check_twice(rendered: &Renderer, group: &Labels, family: &MetricFamily) -> Re
 
 /// The families that the gateway adds to a group.
 pub fn stamps(group: &Group) -> Families {
-    static HEADS: LazyLock<[Arc<Head>; 3]> = LazyLock::new(|| {
+    static HEADS: LazyLock<[Arc<Head>; 4]> = LazyLock::new(|| {
         let head = |name: &str, help: &str| {
             Arc::new(Head { name: name.into(), kind: MetricType::Gauge, help: Some(help.into()) })
         };
@@ -137,10 +137,18 @@ pub fn stamps(group: &Group) -> Families {
             head(PUSH_TIME, "Last Unix time when changing this group in the Pushgateway succeeded."),
             head(PUSH_FAILURE_TIME, "Last Unix time when changing this group in the Pushgateway failed."),
             head(PUSH_EXPIRED, "1 for a group that was not pushed again within its time to live."),
+            head(PUSH_CHECKS_EXPIRED, "1 for check results that were not pushed again within their time to live."),
         ]
     });
     let seconds = |at: Option<Timestamp>| at.map_or(0.0, |at| at.as_nanosecond() as f64 / 1e9);
-    let values = [Some(seconds(group.pushed)), Some(seconds(group.failed)), group.expired.then_some(1.0)];
+    let of_metrics = |value: f64| (!group.key.checks).then_some(value);
+    let expired = group.expired.then_some(1.0);
+    let values = [
+        of_metrics(seconds(group.pushed)),
+        of_metrics(seconds(group.failed)),
+        expired.and_then(of_metrics),
+        expired.filter(|_| group.key.checks),
+    ];
     let pushed = group.pushed.max(group.failed).unwrap_or(Timestamp::UNIX_EPOCH);
     let labels = group.key.labels.on(&[]);
     let mut rendered = Renderer::with_capacity(HEADS.len());

@@ -42,6 +42,11 @@ impl Groups {
             self.delete(&key);
             return Ok(());
         }
+        // Each makes more series than one: what is far too much is not rendered first.
+        let (series, limit) = (checks.len(), self.limits.series);
+        if series > limit {
+            return Err(Refused::Series { series, limit });
+        }
         let group = Group { expires, ..made(key, checks, at)? };
         self.check(self.get(&group.key).map(|before| &**before), &group.families, true)?;
         self.put(group);

@@ -73,3 +73,34 @@ async fn a_group_goes_with_its_time_also_after_a_restart() {
     assert_eq!(gateway.get("/api/v1/checks").await, "[]");
     gateway.stopped().await;
 }
+
+#[tokio::test]
+async fn check_results_whose_time_is_over_are_marked_until_they_are_pushed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("--persistence.file={}", folder.path().join("store").display());
+    let flags = [&*file, "--push.expired=mark"];
+    let gateway = Gateway::start(&flags);
+    let disk = r#"{"name":"disk","output":"full","status":2}"#;
+    // Metrics of the same grouping key have a time of their own.
+    assert_eq!(put(&gateway, "/metrics/job/a", "1s", "m 1\n").await.0, 200);
+    assert_eq!(put(&gateway, "/checks/job/a", "1s", disk).await.0, 200);
+    let marks = [r#"push_checks_expired{instance="",job="a"} 1"#, r#"push_expired{instance="",job="a"} 1"#];
+    let marked = async |gateway: &Gateway| {
+        let page = gateway.get("/metrics").await;
+        marks.map(|mark| page.lines().any(|line| line == mark))
+    };
+    let over = async {
+        while marked(&gateway).await != [true, true] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), over).await.unwrap();
+    gateway.stopped().await;
+    let gateway = Gateway::start(&flags);
+    assert_eq!(marked(&gateway).await, [true, true], "also after a restart");
+    assert!(gateway.get("/api/v1/checks/disk").await.contains("full"), "the detail stays");
+    assert_eq!(put(&gateway, "/checks/job/a", "1h", disk).await.0, 200);
+    assert_eq!(marked(&gateway).await, [false, true]);
+    assert_eq!(gateway.send(Method::DELETE, "/checks/job/a", "").await.0, 202);
+    gateway.stopped().await;
+}

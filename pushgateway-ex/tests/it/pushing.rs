@@ -6,7 +6,7 @@ use axum::http::Method;
 
 use pushgateway_ex::store::{Store, Sync};
 
-use crate::world::{Gateway, app};
+use crate::world::{Gateway, answer, app, client};
 
 #[tokio::test]
 async fn pushes_outlive_a_restart_with_their_times() {
@@ -127,4 +127,29 @@ async fn a_store_has_one_gateway() {
     let nowhere = format!("--persistence.file={}", folder.path().join("no/store").display());
     let error = app(&[&nowhere]).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("cannot open the storage") && error.contains("No such file"), "{error}");
+}
+
+#[tokio::test]
+async fn names_that_only_prometheus_3_knows_are_refused_and_escaped_ones_stand_as_they_are() {
+    let gateway = Gateway::start(&[]);
+    for (path, body, says) in [
+        ("/metrics/job/a", "{\"dotted.name\"} 1\n", "text format parsing error in line 1: invalid metric name"),
+        ("/metrics/job/a", "m{\"dotted.label\"=\"x\"} 1\n", "text format parsing error in line 1: invalid label name"),
+        ("/metrics/job/a/dotted.label/x", "m 1\n", "improper label name \"dotted.label\""),
+    ] {
+        let (status, text) = gateway.put(path, body).await;
+        assert!(status == 400 && text.starts_with(says), "{path} {body}: {status} {text}");
+    }
+    let mut message = Vec::new();
+    exposition::pushed::encode_family_head("dotted.name", None, exposition::pushed::MetricType::Gauge, 4, &mut message);
+    message.extend(b"\x22\x02\x12\x00");
+    let url = format!("{}/metrics/job/a", gateway.base);
+    let protobuf = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+    let sent = client().put(url).header("Content-Type", protobuf).body(message).send().await.unwrap();
+    let (status, text) = answer(sent).await;
+    assert!(status == 400 && text.contains("metric named \"dotted.name\" has an invalid name"), "{status} {text}");
+    assert_eq!(gateway.send(Method::DELETE, "/metrics/job/a", "").await.0, 202);
+    assert_eq!(gateway.put("/metrics/job/a/U__dotted_2e_label/x", "m 1\n").await.0, 200);
+    assert_eq!(gateway.pushed().await, [r#"m{U__dotted_2e_label="x",instance="",job="a"} 1"#]);
+    gateway.stopped().await;
 }
