@@ -283,6 +283,14 @@ impl Events {
         }
     }
 
+    /// An Alertmanager takes alerts, but not these, which will be tried again.
+    pub fn suspected(&self, alertmanager: &str, count: usize) {
+        self.retries.get_or_create(&Peer { alertmanager: alertmanager.to_owned() }).inc();
+        if self.said.due("suspected", "") {
+            warn!(alertmanager, count, "{alertmanager} takes other alerts, but not {count}; trying again");
+        }
+    }
+
     /// Alertmanagers were looked for in DNS in vain.
     pub fn lookup_failed(&self, name: &str, error: &dyn std::fmt::Display) {
         self.lookup_failures.get_or_create(&Name { name: name.to_owned() }).inc();

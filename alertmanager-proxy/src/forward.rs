@@ -2,8 +2,8 @@
 //!
 //! Alerts are not gossiped, so each Alertmanager gets every alert, from a sender of its own: one that is down or slow never
 //! delays another. What waits is keyed by alert, the newest post wins, and what has become meaningless is not delivered.
-//! A batch that fails is tried again with growing waits; one that is refused is halved until the bad alert stands alone, which
-//! is tried once more as it was posted.
+//! A batch that fails is tried again with growing waits; one that is refused, or that fails again and again though it is
+//! answered, is halved until the bad alert stands alone, which is tried once more as it was posted.
 //!
 //! Where all Alertmanagers are to be found in DNS and none has been yet, alerts wait for the first.
 
@@ -23,9 +23,11 @@ use crate::config::{Lookup, Targets};
 use crate::events::{Events, Loss};
 use crate::setup::{Setup, Shared, Way};
 
+mod life;
 mod peer;
 mod pending;
 mod post;
+mod sender;
 
 pub use peer::{Peer, below};
 use pending::Pending;
@@ -46,6 +48,8 @@ pub struct Forwarder {
     peers: ArcSwap<Vec<Arc<Peer>>>,
     /// Locked while `peers` changes.
     found: Mutex<Found>,
+    /// Those that are no longer listed and still deliver what they have.
+    leaving: Mutex<Vec<Arc<Peer>>>,
     /// Alerts for the first Alertmanager to be found.
     homeless: Pending,
     /// Since when no Alertmanager is known.
@@ -67,6 +71,7 @@ impl Forwarder {
             setup,
             peers: ArcSwap::default(),
             found: Mutex::default(),
+            leaving: Mutex::default(),
             homeless: Pending::default(),
             alone: Mutex::default(),
             events,
@@ -79,7 +84,8 @@ impl Forwarder {
     }
 
     /// Starts senders for Alertmanagers that are new in the configuration and ends those of the ones that left it, once
-    /// they have delivered what they have.
+    /// they have delivered what they have. One that comes back before goes on: a second sender beside it could deliver newer
+    /// posts first.
     pub fn reconcile(&self) {
         let mut found = self.found_before();
         let setup = self.setup.load();
@@ -99,9 +105,11 @@ impl Forwarder {
 
     fn reconcile_with(&self, setup: &Setup, found: &Found) {
         let (old, wanted) = (self.peers.load_full(), wanted(setup, found));
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |url: &Url| old.iter().chain(leaving.iter()).find(|peer| peer.url() == url && peer.life.revive());
         let peers: Vec<_> = wanted
             .into_iter()
-            .map(|(url, way)| match old.iter().find(|peer| *peer.url() == url) {
+            .map(|(url, way)| match known(&url) {
                 Some(known) => {
                     known.set_way(way);
                     Arc::clone(known)
@@ -112,9 +120,13 @@ impl Forwarder {
         let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
         *alone = peers.is_empty().then(|| alone.unwrap_or_else(Instant::now));
         drop(alone);
-        for left in old.iter().filter(|old| !peers.iter().any(|peer| Arc::ptr_eq(peer, old))) {
-            left.retire(RETIREMENT);
+        let is_listed = |known: &Arc<Peer>| peers.iter().any(|peer| Arc::ptr_eq(peer, known));
+        leaving.retain(|left| !left.life.has_ended() && !is_listed(left));
+        for left in old.iter().filter(|old| !is_listed(old)) {
+            left.life.retire(RETIREMENT);
+            leaving.push(Arc::clone(left));
         }
+        drop(leaving);
         self.peers.store(Arc::new(peers));
         self.house();
     }
@@ -123,8 +135,8 @@ impl Forwarder {
     fn begin(&self, url: Url, way: Way) -> Arc<Peer> {
         let peer = Arc::new(Peer::new(url, way, self.stop.child_token(), self.abandon.child_token()));
         self.events.known(peer.name());
-        let parts = peer::Parts { setup: self.setup.clone(), events: self.events.clone() };
-        self.tracker.spawn(peer::run(Arc::clone(&peer), parts));
+        let parts = sender::Parts { setup: self.setup.clone(), events: self.events.clone() };
+        self.tracker.spawn(sender::run(Arc::clone(&peer), parts));
         peer
     }
 

@@ -20,6 +20,8 @@ const BATCH_BYTES: usize = 4 << 20;
 pub(super) struct Pending {
     queue: Mutex<Queue>,
     filled: Notify,
+    /// Tells those who wait of each alert that comes.
+    pushed: Notify,
 }
 
 /// Every fingerprint of `alerts` stands in `order` exactly once, and no other.
@@ -59,6 +61,7 @@ impl Pending {
         }
         drop(queue);
         self.filled.notify_one();
+        self.pushed.notify_waiters();
         full
     }
 
@@ -70,19 +73,19 @@ impl Pending {
         waiting + more.len() > room && waiting + new() > room
     }
 
-    /// Puts alerts back that could not be delivered, to the front, unless a newer post of them came meanwhile.
-    pub(super) fn put_back(&self, alerts: Vec<Arc<Outgoing>>) {
+    /// Puts alerts back that could not be delivered, to the front and to the end, unless a newer post of them came meanwhile.
+    pub(super) fn put_back(&self, front: Vec<Arc<Outgoing>>, end: Vec<Arc<Outgoing>>) {
         let mut queue = self.lock();
         let since = queue.taken.take().unwrap_or_else(Instant::now);
         queue.taken_alerts = 0;
-        for alert in alerts.into_iter().rev() {
-            let fingerprint = alert.fingerprint;
-            match queue.alerts.entry(fingerprint) {
-                Entry::Occupied(mut newer) => newer.get_mut().since = since,
-                Entry::Vacant(place) => {
-                    place.insert(Waiting { alert, since });
-                    queue.order.push_front(fingerprint);
-                }
+        for alert in front.into_iter().rev() {
+            if let Some(fingerprint) = queue.restore(alert, since) {
+                queue.order.push_front(fingerprint);
+            }
+        }
+        for alert in end {
+            if let Some(fingerprint) = queue.restore(alert, since) {
+                queue.order.push_back(fingerprint);
             }
         }
         drop(queue);
@@ -132,6 +135,19 @@ impl Pending {
         }
     }
 
+    /// Waits until more alerts wait than `count`, or a newer post of one.
+    pub(super) async fn more_than(&self, count: usize) {
+        let pushed = self.pushed.notified();
+        if self.len() <= count {
+            pushed.await;
+        }
+    }
+
+    /// Whether the alert waits.
+    pub(super) fn has(&self, fingerprint: Fingerprint) -> bool {
+        self.lock().alerts.contains_key(&fingerprint)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.lock().alerts.len()
     }
@@ -142,6 +158,21 @@ impl Pending {
 }
 
 impl Queue {
+    /// Adds an alert that was taken; its fingerprint, which has to be put in its place, unless there is a newer post.
+    fn restore(&mut self, alert: Arc<Outgoing>, since: Instant) -> Option<Fingerprint> {
+        let fingerprint = alert.fingerprint;
+        match self.alerts.entry(fingerprint) {
+            Entry::Occupied(mut newer) => {
+                newer.get_mut().since = since;
+                None
+            }
+            Entry::Vacant(place) => {
+                place.insert(Waiting { alert, since });
+                Some(fingerprint)
+            }
+        }
+    }
+
     fn pop(&mut self) -> Option<Waiting> {
         let first = self.order.pop_front()?;
         self.alerts.remove(&first)
@@ -181,8 +212,23 @@ mod tests {
         pending.push(alert("b", "b1"), 9);
         let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
         pending.push(alert("b", "b2"), 9);
-        pending.put_back(batch);
+        pending.put_back(batch, Vec::new());
         assert_eq!(taken(&pending), ["a1", "b2"]);
+    }
+
+    #[test]
+    fn what_is_put_at_the_end_comes_last() {
+        let pending = Pending::default();
+        for name in ["a", "b"] {
+            pending.push(alert(name, name), 9);
+        }
+        let (mut batch, _) = pending.take(Timestamp::UNIX_EPOCH);
+        pending.push(alert("c", "c"), 9);
+        let first = batch.remove(0);
+        pending.put_back(batch, vec![first]);
+        assert!(pending.has(alert("a", "a").fingerprint) && !pending.has(alert("d", "d").fingerprint));
+        assert!(pending.more_than(3).now_or_never().is_none() && pending.more_than(2).now_or_never().is_some());
+        assert_eq!(taken(&pending), ["b", "c", "a"]);
     }
 
     #[test]
@@ -198,7 +244,7 @@ mod tests {
         let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
         assert_eq!(pending.oldest(), Some(since), "it was taken, but not delivered");
         pending.push(alert("a", "a3"), 9);
-        pending.put_back(batch);
+        pending.put_back(batch, Vec::new());
         assert_eq!(pending.oldest(), Some(since));
         assert_eq!(taken(&pending), ["b1", "a3"]);
         pending.delivered();
@@ -226,7 +272,7 @@ mod tests {
         assert!(overflows(&["c"], false) && !overflows(&["a", "b"], false), "a newer post takes no more room");
         let (batch, _) = pending.take(Timestamp::UNIX_EPOCH);
         assert!(overflows(&["c"], true) && !overflows(&["c"], false), "they may come back");
-        pending.put_back(batch);
+        pending.put_back(batch, Vec::new());
         assert!(overflows(&["c"], false));
         taken(&pending);
         pending.delivered();

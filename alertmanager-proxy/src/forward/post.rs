@@ -25,9 +25,26 @@ pub(super) enum PostError {
         /// Alertmanager's own words.
         reason: String,
     },
-    /// It could not be reached, or answered something that says nothing about the alerts.
+    /// It answered something else, or hung up: it may be in trouble, or one of the alerts may be to blame.
+    #[error("{0}")]
+    Unwilling(String),
+    /// It could not be reached, or did not answer in time.
     #[error("{0}")]
     Failed(String),
+}
+
+// === impl PostError ===
+
+impl PostError {
+    /// Whether it was posted to somebody who had their say.
+    pub(super) fn is_answer(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+
+    fn unanswered(error: &reqwest::Error) -> Self {
+        let reason = innermost(error);
+        if error.is_connect() || error.is_timeout() { Self::Failed(reason) } else { Self::Unwilling(reason) }
+    }
 }
 
 /// Posts `batch` to `url`, an Alertmanager's `/api/v2/alerts`.
@@ -38,7 +55,7 @@ pub(super) async fn post(
     timeout: Duration,
 ) -> Result<(), PostError> {
     let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").timeout(timeout);
-    let response = request.body(array(batch)).send().await.map_err(|error| PostError::Failed(innermost(&error)))?;
+    let response = request.body(array(batch)).send().await.map_err(|error| PostError::unanswered(&error))?;
     let status = response.status();
     if status.is_success() {
         // Read to its end so that the connection can be used again; there is nothing in it.
@@ -51,7 +68,7 @@ pub(super) async fn post(
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Err(PostError::Refused { status, reason })
         }
-        _ => Err(PostError::Failed(format!("answered {status} {reason}"))),
+        _ => Err(PostError::Unwilling(format!("answered {status} {reason}"))),
     }
 }
 

@@ -80,7 +80,7 @@ impl Alertmanager {
 }
 
 /// Refuses a batch with a `bad` alert as a whole, as Alertmanager does with an invalid `generatorURL`, and so one with an
-/// `only_bare` alert that has an output.
+/// `only_bare` alert that has an output. On a `poisonous` alert it hangs up, or answers what the label says.
 async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) -> Response {
     state.posts.send_modify(|posts| *posts += 1);
     state.open.subscribe().wait_for(|open| *open).await.unwrap();
@@ -89,6 +89,10 @@ async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) 
     if alerts.iter().any(|alert| bad(alert) || picky(alert)) {
         let error = json!({"code": 601, "message": "0.generatorURL in body must be of type uri"});
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
+    }
+    if let Some(poison) = alerts.iter().find_map(|alert| alert["labels"]["poisonous"].as_str()) {
+        let status: StatusCode = poison.parse().expect("a handler that panics hangs up");
+        return status.into_response();
     }
     for alert in alerts {
         state.taken.send(alert).unwrap();

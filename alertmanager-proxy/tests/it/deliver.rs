@@ -61,6 +61,22 @@ async fn a_bad_alert_costs_no_good_one() {
 }
 
 #[tokio::test]
+async fn an_alert_that_nobody_answers_for_holds_up_no_other() {
+    for poison in ["hang up", "403", "500"] {
+        let mut alertmanager = Alertmanager::start().await;
+        let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+        let poisonous = json!({"labels": {"alertname": "p", "poisonous": poison}});
+        proxy.post(&json!([poisonous, plain("a"), plain("b")])).await;
+        assert_eq!((alertmanager.next().await, alertmanager.next().await), (plain("a"), plain("b")), "{poison}");
+        proxy.post(&json!([plain("c")])).await;
+        assert_eq!(alertmanager.next().await, plain("c"), "{poison}");
+        let of = |name: &str| format!("alertmanager_proxy_{name}{{alertmanager=\"http://{}\"}}", alertmanager.address);
+        proxy.until_metric(&of("pending_alerts"), 1.0).await;
+        assert_eq!(proxy.metric(&of("alertmanager_up")).await, Some(1.0), "{poison}");
+    }
+}
+
+#[tokio::test]
 async fn an_alert_that_is_refused_with_its_detail_goes_without() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));
@@ -187,6 +203,28 @@ async fn a_reload_changes_the_alertmanagers_and_a_bad_one_changes_nothing() {
     assert_eq!(two.next().await, plain("b"));
     proxy.stopped().await;
     assert_eq!(one.unseen(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn an_alertmanager_that_comes_back_gets_the_newest_post_alone() {
+    let (mut other, down) = (Alertmanager::start().await, closed_port().await);
+    let proxy = Proxy::start(&config(&[down, other.address], ""));
+    let firing = plain("a");
+    let resolved = json!({"labels": {"alertname": "a"}, "annotations": {"summary": "newer"}});
+    proxy.post(&json!([firing])).await;
+    assert_eq!(other.next().await, firing);
+    for listed in [vec![other.address], vec![down, other.address]] {
+        proxy.configure(&config(&listed, ""));
+        assert_eq!(proxy.client.post(proxy.url("/-/reload")).send().await.unwrap().status(), 200);
+    }
+    for alert in [&resolved, &plain("b")] {
+        proxy.post(&json!([alert])).await;
+        assert_eq!(other.next().await, *alert);
+    }
+    let mut back = Alertmanager::start_at(down).await;
+    assert_eq!((back.next().await, back.next().await), (resolved, plain("b")));
+    proxy.stopped().await;
+    assert_eq!(back.unseen(), Vec::<Value>::new());
 }
 
 #[tokio::test]

@@ -1,0 +1,307 @@
+//! The sender of one Alertmanager: it delivers what waits, batch after batch, and tries again what it could not.
+//!
+//! An alert that Alertmanager refuses is found by halving its batch. So is one on which Alertmanager, or what stands before it,
+//! hangs up or answers anything else, but only when its batch has failed so several times in a row, and while not all others
+//! fail as well: that is what a server in trouble does to every batch. Such a suspect goes to the end of the queue, and is
+//! posted apart from the others until it is taken, one at a time.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use url::Url;
+
+use super::peer::Peer;
+use super::post::{PostError, post};
+use crate::alert::{Fingerprint, Outgoing};
+use crate::events::{Events, Loss};
+use crate::setup::Shared;
+
+/// Waits between tries: Prometheus resends each minute, so a wait must stay well below that.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Failures in a row with an answer, or a hang-up, after which an alert of the batch is suspected.
+const PATIENCE: u32 = 3;
+
+/// What a sender needs beside its Alertmanager.
+pub(super) struct Parts {
+    pub(super) setup: Shared,
+    pub(super) events: Arc<Events>,
+}
+
+/// Delivers what is pending until it is told to stop and nothing is left.
+pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
+    let target = peer.at("/api/v2/alerts");
+    let mut sender =
+        Sender { peer, target, parts, waits: Waits::new(false), failures: 0, suspects: HashSet::default() };
+    while sender.goes_on().await {
+        sender.deliver_next().await;
+    }
+}
+
+type Batch = Vec<Arc<Outgoing>>;
+
+struct Sender {
+    peer: Arc<Peer>,
+    target: Url,
+    parts: Parts,
+    waits: Waits,
+    /// How often in a row it failed with an answer.
+    failures: u32,
+    /// Of what waits.
+    suspects: HashSet<Fingerprint>,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+struct Round {
+    /// Whether any alert was taken.
+    taken: bool,
+    /// Alerts that were not taken alone.
+    suspects: Batch,
+    /// Those that were not tried to the end, and why.
+    left: Option<(Batch, PostError)>,
+}
+
+/// The waits between tries.
+struct Waits {
+    growing: ExponentialBackoff,
+    /// Whether a stop has cut one short.
+    stopping: bool,
+}
+
+// === impl Sender ===
+
+impl Sender {
+    /// Waits for something to deliver; false when the sender ends.
+    async fn goes_on(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.peer.life.over() => {}
+            () = self.peer.pending.filled() => return true,
+            () = self.peer.life.ending() => {}
+        }
+        !self.peer.end(&self.parts.events)
+    }
+
+    async fn deliver_next(&mut self) {
+        let batch = self.peer.take(&self.parts.events);
+        let round = tokio::select! {
+            biased;
+            () = self.peer.life.over() => {
+                let late = PostError::Failed("there is no time left".to_owned());
+                Round { left: Some((batch.clone(), late)), ..Round::default() }
+            }
+            round = self.deliver(batch.clone()) => round,
+        };
+        self.settle(round).await;
+    }
+
+    /// Puts back what was not taken, and waits where trying again at once is no use.
+    async fn settle(&mut self, round: Round) {
+        let Round { taken, suspects, left } = round;
+        let (pending, events, name) = (&self.peer.pending, &self.parts.events, self.peer.name());
+        if taken {
+            self.waits = Waits::new(self.waits.stopping);
+        }
+        if let Some((rest, error)) = left {
+            self.failures = if error.is_answer() { self.failures + 1 } else { 0 };
+            pending.put_back(rest, suspects);
+            self.peer.set_down(true);
+            events.retried(name, &error.to_string());
+            return self.waits.next(&self.peer).await;
+        }
+        self.failures = 0;
+        if suspects.is_empty() {
+            pending.delivered();
+            return self.forget_suspects();
+        }
+        let count = suspects.len();
+        // Those that were suspects before say nothing about the Alertmanager: it took the others.
+        let is_down = !taken && suspects.iter().any(|alert| !self.suspects.contains(&alert.fingerprint));
+        self.suspects.extend(suspects.iter().map(|alert| alert.fingerprint));
+        pending.put_back(Vec::new(), suspects);
+        if is_down {
+            self.peer.set_down(true);
+            events.retried(name, "it does not take the alerts that wait for it");
+            self.waits.next(&self.peer).await;
+        } else {
+            events.suspected(name, count);
+            // Others need not wait because these must.
+            tokio::select! {
+                () = self.waits.next(&self.peer), if !taken => {}
+                () = pending.more_than(count), if !taken => {}
+                else => {}
+            }
+        }
+        self.forget_suspects();
+    }
+
+    fn forget_suspects(&mut self) {
+        self.suspects.retain(|suspect| self.peer.pending.has(*suspect));
+    }
+
+    /// Delivers `batch`. Alertmanager has kept the good alerts of a batch that it refuses with 400, but of one that it refuses
+    /// with 422 none, so both halves are posted again. What is refused alone is posted as it came: what the proxy added
+    /// shall not cost the alert.
+    async fn deliver(&self, batch: Batch) -> Round {
+        let halving = self.failures >= PATIENCE || !self.suspects.is_empty();
+        let (mut known, others): (Batch, Batch) =
+            batch.into_iter().partition(|alert| self.suspects.contains(&alert.fingerprint));
+        let mut untried = known.split_off(known.len().min(1));
+        let (mut round, mut work) = (Round::default(), vec![known, others]);
+        while let Some(mut batch) = work.pop() {
+            let Some(first) = batch.first() else { continue };
+            let error = match self.post(&batch).await {
+                Ok(()) => {
+                    round.taken = true;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let is_refusal = matches!(error, PostError::Refused { .. });
+            let may_be_the_alert = halving && error.is_answer();
+            if batch.len() > 1 && (is_refusal || may_be_the_alert) {
+                let half = batch.split_off(batch.len() / 2);
+                work.extend([half, batch]);
+            } else if is_refusal {
+                self.peer.set_down(false);
+                round.taken = true;
+                work.extend(self.refused(first, &error));
+            } else if may_be_the_alert && round.may_have_another(self.suspects.contains(&first.fingerprint)) {
+                if self.takes_bare(first, &error).await {
+                    round.taken = true;
+                } else {
+                    round.suspects.push(Arc::clone(first));
+                }
+            } else {
+                let rest = std::iter::once(batch).chain(work.into_iter().rev());
+                round.left = Some((rest.flatten().collect(), error));
+                break;
+            }
+        }
+        untried.append(&mut round.suspects);
+        Round { suspects: untried, ..round }
+    }
+
+    async fn post(&self, batch: &[Arc<Outgoing>]) -> Result<(), PostError> {
+        let timeout = self.parts.setup.load().config.forward.timeout;
+        post(&self.peer.way().client, &self.target, batch, timeout).await?;
+        self.peer.set_down(false);
+        self.parts.events.forwarded(self.peer.name(), batch.len());
+        Ok(())
+    }
+
+    /// What is still to be posted of an alert that was refused alone.
+    fn refused(&self, alert: &Outgoing, error: &PostError) -> Option<Batch> {
+        let (events, name) = (&self.parts.events, self.peer.name());
+        let Some(bare) = alert.bare() else {
+            events.dropped(Loss::Rejected, name, 1, &error.to_string());
+            return None;
+        };
+        events.stripped(name, &error.to_string());
+        Some(vec![Arc::new(bare)])
+    }
+
+    /// Posts a suspect without what was added to it, if anything was.
+    async fn takes_bare(&self, alert: &Outgoing, error: &PostError) -> bool {
+        let Some(bare) = alert.bare() else { return false };
+        let taken = self.post(&[Arc::new(bare)]).await.is_ok();
+        if taken {
+            self.parts.events.stripped(self.peer.name(), &error.to_string());
+        }
+        taken
+    }
+}
+
+// === impl Round ===
+
+impl Round {
+    /// Whether one more alert that is not taken alone may be the alert's fault. Where nothing was taken, a second one says that
+    /// it is the server's, unless that one was `known` before.
+    fn may_have_another(&self, known: bool) -> bool {
+        known || self.taken || self.suspects.is_empty()
+    }
+}
+
+// === impl Waits ===
+
+impl Waits {
+    fn new(stopping: bool) -> Self {
+        let growing = ExponentialBuilder::new()
+            .with_min_delay(FIRST_WAIT)
+            .with_max_delay(LONGEST_WAIT)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        Self { growing, stopping }
+    }
+
+    /// Waits before the next try. A stop leaves less time than the longest wait, so it cuts one short and starts anew with
+    /// the shortest.
+    async fn next(&mut self, peer: &Peer) {
+        let wait = self.growing.next().unwrap_or(LONGEST_WAIT);
+        // What is listed again may have to stop another time.
+        self.stopping &= peer.life.is_ending();
+        tokio::select! {
+            () = peer.life.over() => {}
+            () = peer.life.ending(), if !self.stopping => *self = Self::new(true),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+    use futures_util::FutureExt as _;
+    use jiff::Timestamp;
+    use prometheus_client::registry::Registry;
+    use service::http::ClientOptions;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::alert::tests::outgoing;
+    use crate::forward::peer::tests::{peer, peer_with};
+
+    #[tokio::test]
+    async fn a_stop_cuts_one_wait_short() {
+        let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
+        let (peer, mut waits) = (peer_with(stop.clone(), abandon.clone()), Waits::new(false));
+        assert!(waits.next(&peer).now_or_never().is_none());
+        stop.cancel();
+        assert!(waits.next(&peer).now_or_never().is_some());
+        assert!(waits.next(&peer).now_or_never().is_none(), "the one after it is waited");
+        abandon.cancel();
+        assert!(waits.next(&peer).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn who_is_retired_twice_has_a_wait_cut_short_each_time() {
+        let (peer, mut waits) = (peer(), Waits::new(false));
+        for _ in 0..2 {
+            peer.life.retire(Duration::from_secs(60));
+            assert!(waits.next(&peer).now_or_never().is_some());
+            assert!(peer.life.revive());
+            assert!(waits.next(&peer).now_or_never().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_removed_alertmanager_does_not_take_in_time_is_counted() {
+        let mut registry = Registry::default();
+        let (peer, events) = (Arc::new(peer()), Arc::new(Events::new(&mut registry)));
+        let config = crate::Config::parse("alertmanagers: [{url: \"http://127.0.0.1:1\"}]").unwrap();
+        let options = ClientOptions::new(service::build_info!());
+        let setup = crate::setup::Setup::new(config, &options, Arc::clone(&events)).unwrap();
+        peer.push(Arc::new(outgoing("a", "{}", Timestamp::MAX)), 9);
+        peer.life.retire(Duration::from_millis(1));
+        run(Arc::clone(&peer), Parts { setup: Arc::new(ArcSwap::from_pointee(setup)), events }).await;
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let series = "alerts_dropped_total{reason=\"removed\",alertmanager=\"http://am:9093\"} 1\n";
+        assert!(text.contains(series), "{text}");
+    }
+}
