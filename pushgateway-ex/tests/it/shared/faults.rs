@@ -57,6 +57,21 @@ async fn without_the_store_everything_is_503_and_all_is_there_when_it_is_back() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_hangs_is_away_after_the_time_it_has() {
+    let redis = Redis::start(&[]);
+    let gateway = Gateway::start(&[&redis.flag(), "--storage.redis-timeout=1s"]);
+    until_ready(&gateway, 200).await;
+    redis.signal("STOP");
+    let words = until_ready(&gateway, 503).await;
+    assert!(words.contains("within 1s"), "{words}");
+    assert_eq!(gateway.put("/metrics/job/a", "m 1\n").await.0, 503);
+    assert_eq!(gateway.send(Method::GET, "/-/healthy", "").await.0, 200);
+    redis.signal("CONT");
+    until_ready(&gateway, 200).await;
+    gateway.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_waits_for_a_store_that_is_not_there_yet() {
     let mut redis = Redis::start(&[]);
     redis.kill();

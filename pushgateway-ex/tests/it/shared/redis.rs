@@ -70,6 +70,12 @@ impl Redis {
         self.child.wait().unwrap();
     }
 
+    /// Sends `STOP`, with which it answers nobody and drops nobody, or `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Starts it again where it was.
     pub(crate) fn restart(&mut self) {
         self.child = run(self.folder.path(), self.port, &self.flags).expect("the port is still free");
