@@ -13,6 +13,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub(crate) const NODES: u32 = 20_000;
 
+/// The thread that plays them all.
+pub(crate) const THREAD: &str = "nodes";
+
 /// Of this many nodes, the first two hang and the third refuses.
 const OF: u32 = 20;
 
@@ -38,7 +41,7 @@ enum Kind {
 impl Nodes {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let (sender, port) = std::sync::mpsc::channel();
-        thread::spawn(move || {
+        let serve = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let socket = TcpSocket::new_v4()?;
@@ -47,7 +50,8 @@ impl Nodes {
                 sender.send(listener.local_addr()?.port())?;
                 serve(listener).await
             })
-        });
+        };
+        thread::Builder::new().name(THREAD.to_owned()).spawn(serve)?;
         let closed_port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         Ok(Self { port: port.recv().context("the nodes do not start")?, closed_port })
     }

@@ -120,10 +120,20 @@ impl Cpu {
         Self::of(&Process::myself()?)
     }
 
+    /// Of the threads of this process that are called `name`.
+    pub(crate) fn of_threads(name: &str) -> anyhow::Result<Self> {
+        let mut own = 0;
+        for task in Process::myself()?.tasks()? {
+            let stat = task?.stat()?;
+            own += if stat.comm == name { stat.utime + stat.stime } else { 0 };
+        }
+        Ok(Self { own: own as f64 * tick(), children: 0.0 })
+    }
+
     fn of(process: &Process) -> anyhow::Result<Self> {
         let stat = process.stat()?;
-        let tick = 1.0 / procfs::ticks_per_second() as f64;
-        Ok(Self { own: (stat.utime + stat.stime) as f64 * tick, children: (stat.cutime + stat.cstime) as f64 * tick })
+        let (own, children) = ((stat.utime + stat.stime) as f64, (stat.cutime + stat.cstime) as f64);
+        Ok(Self { own: own * tick(), children: children * tick() })
     }
 
     pub(crate) fn all(self) -> f64 {
@@ -137,6 +147,11 @@ impl Sub for Cpu {
     fn sub(self, earlier: Self) -> Self {
         Self { own: self.own - earlier.own, children: self.children - earlier.children }
     }
+}
+
+/// How long a tick of the processor's clock is, in seconds.
+fn tick() -> f64 {
+    1.0 / procfs::ticks_per_second() as f64
 }
 
 /// Lets time pass: what is measured here takes place in other processes.

@@ -25,7 +25,7 @@ const ALERTMANAGER: &str = "route: {receiver: none, group_wait: 30s}\nreceivers:
 pub(crate) struct Alertmanager {
     pub(crate) base: String,
     address: String,
-    _program: Program,
+    pub(crate) program: Program,
     folder: TempDir,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Alertmanager {
 pub(crate) struct Proxy {
     pub(crate) program: Program,
     pub(crate) base: String,
-    alertmanager: Alertmanager,
+    pub(crate) alertmanager: Alertmanager,
 }
 
 // === impl Alertmanager ===
@@ -49,7 +49,7 @@ impl Alertmanager {
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
         command.stdout(Stdio::null()).stderr(File::create(file("alertmanager.log"))?);
         let program = Program::start(&mut command)?;
-        Ok(Self { base: ready(&address, fetcher)?, address, _program: program, folder })
+        Ok(Self { base: ready(&address, fetcher)?, address, program, folder })
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! The nodes, Alertmanager and the senders are on this machine too, and answers wait for a processor whoever gives them. So beside
 //! those of the proxy stand the answers that a server which does nothing gives to the same posts meanwhile, and those of an
-//! Alertmanager without a proxy, to which the same is sent alone.
+//! Alertmanager without a proxy, to which the same is sent alone; and how much processor time each of them took.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use crate::Settings;
 use crate::http::Fetcher;
 use crate::idle::Idle;
-use crate::nodes::{NODES, Nodes};
-use crate::program::pass;
+use crate::nodes::{self, NODES, Nodes};
+use crate::program::{Cpu, pass};
 use crate::prometheus::{batches, send};
 use crate::proxy::{Alertmanager, Proxy};
 use crate::report::{Figure, Report};
@@ -56,7 +56,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<()> {
     let name = |what: &str| format!("batches of {}: {what}", if batches.len() > 100 { 64 } else { 256 });
     let (idle, sent_all) = (Idle::start()?, AtomicBool::new(false));
-    let started = Instant::now();
+    let (work, started) = (Work::of(proxy)?, Instant::now());
     let (took, meanwhile) = thread::scope(|scope| {
         let meanwhile = scope.spawn(|| idle.posts(batches, &sent_all));
         let took = replicas(&proxy.base, batches);
@@ -66,7 +66,7 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
     })?;
     let sent = started.elapsed();
     proxy.until_quiet(fetcher)?;
-    let arrived = started.elapsed() - sent;
+    let (arrived, work) = (started.elapsed() - sent, Work::of(proxy)?.since(&work));
     let first = proxy.metric(fetcher, "alertmanager_proxy_enrichments_total", "outcome=\"fetched\"")?;
     let (alerts, detailed) = proxy.arrived(fetcher)?;
     let add = |what: &str, unit, value| Figure::one(name(what), unit, value);
@@ -81,10 +81,42 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
         add("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0),
         add("answering nodes without their detail in the first post", "", answering - first).at_most(0.0),
         add("answering nodes without their detail in Alertmanager", "", answering - f64::from(detailed)).at_most(0.0),
-        add("resident at most", "MiB", proxy.program.memory()?.peak),
+        add("resident at most", "MiB", proxy.program.memory()?.peak).at_most(150.0),
+        add("processor time of the proxy", "s", work.proxy),
+        add("processor time of Alertmanager", "s", work.alertmanager),
+        add("processor time of the nodes", "s", work.nodes),
+        add("processor time of the senders and of the server that does nothing", "s", work.senders),
     ];
     figures.into_iter().for_each(|figure| report.add(figure));
     Ok(())
+}
+
+/// Processor time, in seconds, of all that share this machine.
+struct Work {
+    proxy: f64,
+    alertmanager: f64,
+    nodes: f64,
+    senders: f64,
+}
+
+// === impl Work ===
+
+impl Work {
+    /// So far.
+    fn of(proxy: &Proxy) -> anyhow::Result<Self> {
+        let nodes = Cpu::of_threads(nodes::THREAD)?.own;
+        let (alertmanager, proxy) = (proxy.alertmanager.program.cpu()?.own, proxy.program.cpu()?.own);
+        Ok(Self { proxy, alertmanager, nodes, senders: Cpu::here()?.own - nodes })
+    }
+
+    fn since(&self, earlier: &Self) -> Self {
+        Self {
+            proxy: self.proxy - earlier.proxy,
+            alertmanager: self.alertmanager - earlier.alertmanager,
+            nodes: self.nodes - earlier.nodes,
+            senders: self.senders - earlier.senders,
+        }
+    }
 }
 
 /// Two replicas send the batches at the same time; how many milliseconds each answer took.
