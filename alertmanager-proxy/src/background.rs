@@ -13,5 +13,29 @@ static RUNTIME: LazyLock<Option<Runtime>> =
 
 /// Where to spawn such work; needs a runtime.
 pub(crate) fn handle() -> Handle {
-    RUNTIME.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    of(RUNTIME.as_ref())
+}
+
+fn of(runtime: Option<&Runtime>) -> Handle {
+    runtime.map_or_else(Handle::current, |runtime| runtime.handle().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_spawned_runs_on_threads_of_its_own() {
+        let name = async { thread::current().name().map(str::to_owned) };
+        assert_eq!(handle().spawn(name).await.unwrap().as_deref(), Some("background"));
+    }
+
+    #[tokio::test]
+    async fn without_such_threads_it_runs_with_everything_else() {
+        // The runtime of a test has but the thread of the test.
+        let ran_on = of(None).spawn(async { thread::current().id() }).await.unwrap();
+        assert_eq!(ran_on, thread::current().id());
+    }
 }

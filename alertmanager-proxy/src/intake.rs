@@ -43,9 +43,12 @@ const REQUIRED: u16 = 602;
 /// take longer when the processors are busy; some megabytes are too much work for a thread that serves others.
 const SMALL: usize = 256 << 10;
 
-/// How much later an answer comes while more alerts wait than can be asked for at a time. Prometheus keeps its next batch as
-/// long, whose alerts would only use up their hold here.
-const PACE: Duration = Duration::from_millis(10);
+/// How much later an answer comes for each alert of the batch, while more alerts wait than can be asked for at a time: some 6,000
+/// nodes are asked a second. Prometheus keeps its next batch as long, whose alerts would only use up their hold here.
+const PACE: Duration = Duration::from_micros(160);
+
+/// How much later an answer comes at most, whatever the batch. Nobody shall take the proxy for a slow Alertmanager.
+const LONGEST_PACE: Duration = Duration::from_millis(10);
 
 /// Takes posted alerts.
 #[derive(Debug)]
@@ -123,11 +126,11 @@ impl Intake {
 
     async fn take(&self, (alerts, body): (Vec<Alert>, Held), refused: &[Refusal], setup: &Setup) -> Response {
         // Asked first: an alert that is queued now cannot have been delivered when it is answered.
-        let in_want = self.in_want(&alerts, setup);
+        let (in_want, pace) = (self.in_want(&alerts, setup), pace(alerts.len()));
         self.events.received(alerts.len());
         self.hold.take(alerts, body).await;
         if self.hold.is_crowded() {
-            sleep(PACE).await;
+            sleep(pace).await;
         }
         if let Some(want) = in_want {
             return error(StatusCode::SERVICE_UNAVAILABLE, 503, &want);
@@ -168,6 +171,11 @@ impl Intake {
     }
 }
 
+/// How much later the answer to so many alerts comes while it is crowded.
+fn pace(alerts: usize) -> Duration {
+    PACE.saturating_mul(u32::try_from(alerts).unwrap_or(u32::MAX)).min(LONGEST_PACE)
+}
+
 /// Whether the content type is `application/json`, with whatever parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -181,4 +189,18 @@ pub(crate) fn error(status: StatusCode, code: u16, message: &str) -> Response {
 
 fn answer(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_waits_the_longer_the_more_alerts_it_is_for_but_never_long() {
+        let few = [0, 1, 2, 62].map(pace);
+        assert!(few[0].is_zero() && few.is_sorted_by(|fewer, more| fewer < more), "{few:?}");
+        for many in [64, 256, 50_000, usize::MAX] {
+            assert_eq!(pace(many), LONGEST_PACE, "{many}");
+        }
+    }
 }
