@@ -38,10 +38,15 @@ fn presentable(raw: &str) -> String {
 }
 
 /// Removes terminal escapes, control characters and text-direction overrides; line breaks and tabs stay.
-fn clean(text: &str) -> String {
+fn clean(text: &str) -> Cow<'_, str> {
+    // Most outputs are plain, and what is done to the others takes three copies.
+    if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
     let plain = strip_str(&lines).to_string();
-    plain.chars().filter(|&c| matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_override(c))).collect()
+    let kept = |c: &char| matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_override(*c));
+    Cow::Owned(plain.chars().filter(kept).collect())
 }
 
 /// A right-to-left override lets an output show another text than it has.
@@ -92,6 +97,7 @@ mod tests {
             ("nul\0 bell\x07 del\x7f c1\u{85} 日本語 é", "nul bell del c1 日本語 é"),
             ("txt.\u{202e}exe\u{2066}", "txt.exe"),
             ("broken \u{fffd} stays", "broken \u{fffd} stays"),
+            ("plain\ttext, all of it: ~!\n", "plain\ttext, all of it: ~!\n"),
         ] {
             assert_eq!(clean(dirty), want, "{dirty:?}");
         }
