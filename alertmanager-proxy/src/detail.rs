@@ -2,11 +2,12 @@
 //!
 //! However many alerts ask for one detail, the node is asked once (single flight), and its answer serves them for a while.
 //! A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in turn.
-//! Everything is bounded: requests in all and to one node, the time and the size of an answer, the cache. A node that fails
-//! several times in a row is left alone for a while: see `detail/breaker.rs`.
+//! Everything is bounded: requests in all (`detail/slots.rs`) and to one node, the time and the size of an answer, the cache. A
+//! node that fails several times in a row is left alone for a while: see `detail/breaker.rs`.
 //!
 //! What may be asked is decided by the address that is connected to, not by the name: see `detail/address.rs`.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,6 @@ use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use reqwest::Client;
 use service::http::{ClientError, ClientOptions, fleet_client_resolving};
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::alert::Texts;
@@ -28,12 +28,15 @@ use crate::events::Events;
 mod address;
 mod breaker;
 mod nodes;
+mod slots;
 
 use address::{Denied, Resolver};
 use breaker::{Breakers, Change};
 use nodes::Nodes;
+use slots::Slots;
 
 pub use breaker::OpenCircuit;
+pub use slots::Turn;
 
 /// Answers kept in the cache, in bytes. It only has to last from one alert of a check to the next, which come together; what
 /// the alerts themselves need for longer is remembered elsewhere, cut to size.
@@ -80,7 +83,7 @@ pub struct Details {
     sources: Vec<Asked>,
     limits: Fetch,
     cache: Cache<Target, Answer>,
-    slots: Semaphore,
+    slots: Slots,
     nodes: Nodes,
     breakers: Breakers,
     events: Arc<Events>,
@@ -128,20 +131,29 @@ impl Details {
                 .eviction_policy(EvictionPolicy::lru())
                 .expire_after(lifetime)
                 .build(),
-            slots: Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS)),
-            nodes: Nodes::new(limits.concurrency_per_node.min(Semaphore::MAX_PERMITS)),
+            slots: Slots::new(limits.concurrency),
+            nodes: Nodes::new(limits.concurrency_per_node),
             breakers: Breakers::new(limits.breaker),
             events,
         })
     }
 
+    /// Waits until the next node may be asked, in the order of who waits.
+    pub async fn turn(&self) -> Turn<'_> {
+        self.slots.turn().await
+    }
+
     /// The detail at `target`, asked for no earlier than `not_before`: an answer from before the alert changed is of no
     /// use. A failure counts whenever it was, while it is kept.
-    pub async fn get(&self, target: &Target, not_before: Instant) -> Answer {
+    pub async fn get(&self, target: &Target, not_before: Instant, turn: Turn<'_>) -> Answer {
+        turn.spend(pin!(self.flight(target, not_before, &turn))).await
+    }
+
+    async fn flight(&self, target: &Target, not_before: Instant, turn: &Turn<'_>) -> Answer {
         let outdated = |answer: &Answer| answer.as_ref().is_ok_and(|fetched| fetched.started < not_before);
         loop {
-            let entry = self.cache.entry_by_ref(target).or_insert_with_if(Box::pin(self.fetch(target)), outdated).await;
-            let answer = entry.into_value();
+            let fetch = Box::pin(self.fetch(target, turn));
+            let answer = self.cache.entry_by_ref(target).or_insert_with_if(fetch, outdated).await.into_value();
             // Who waits for a flight that is under way is given its value as it is. The next one begins later.
             if !outdated(&answer) {
                 return answer;
@@ -154,7 +166,7 @@ impl Details {
         self.breakers.open(Instant::now())
     }
 
-    async fn fetch(&self, target: &Target) -> Answer {
+    async fn fetch(&self, target: &Target, turn: &Turn<'_>) -> Answer {
         let Asked { client, allow, ports } = &self.sources[target.source];
         let (url, node) = (&target.url, target.url.authority());
         let not_asked = |failure: Failure| {
@@ -165,8 +177,14 @@ impl Details {
         address::check(url, allow, ports).map_err(|denied| not_asked(Failure::denied(&denied, url)))?;
         self.breakers.check(node, Instant::now()).map_err(open)?;
         // The node first: alerts that queue for a slow node must not occupy the slots of the others.
-        let _node = self.nodes.enter(node).await;
-        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
+        let _node = match self.nodes.try_enter(node) {
+            Some(entered) => entered,
+            None => {
+                turn.end();
+                self.nodes.enter(node).await
+            }
+        };
+        let _slot = self.slots.request().await;
         // It may have failed for those that were before us in its queue.
         let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());

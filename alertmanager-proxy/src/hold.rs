@@ -14,11 +14,13 @@
 //! done in the background ([`background`]), and what is posted comes there by `hold/inbox.rs`.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
@@ -30,17 +32,19 @@ use crate::alert::{Alert, Fingerprint, Texts};
 use crate::annotate;
 use crate::background;
 use crate::body;
-use crate::detail::{Answer, Failure, Target};
+use crate::detail::{Answer, Failure, Target, Turn};
 use crate::events::{Enrichment, Events};
 use crate::forward::Forwarder;
-use crate::overview::{Row, State};
+use crate::overview::Row;
 use crate::setup::{Setup, Shared};
 
 mod inbox;
 mod memory;
+mod waiting;
 
 use inbox::{Batch, Inbox};
 use memory::{Known, Memory};
+use waiting::Held;
 
 /// Details that are refreshed at a time for alerts which went on already; beyond it the old ones serve longer.
 const REFRESHES: usize = 64;
@@ -65,16 +69,15 @@ pub struct Hold {
     zone: TimeZone,
 }
 
-/// An alert that waits.
+/// The detail that a held alert waits for.
 #[derive(Debug)]
-struct Held {
-    alert: Alert,
-    /// Host and port that are asked.
-    node: Arc<str>,
-    /// When it began to wait.
-    since: Instant,
-    /// When it was first posted as what it is now, firing or resolved; no answer from before is of use.
-    changed: Instant,
+struct Wanted {
+    fingerprint: Fingerprint,
+    target: Target,
+    /// What was in force when it began to wait.
+    setup: Arc<Setup>,
+    /// When the alert goes on without it.
+    deadline: Instant,
 }
 
 // === impl Hold ===
@@ -143,11 +146,10 @@ impl Hold {
                     self.send(alert, known.annotations(), Enrichment::Crowded);
                 }
                 None => {
-                    let fingerprint = alert.fingerprint();
+                    let (fingerprint, deadline) = (alert.fingerprint(), now + setup.config.hold);
                     held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
                     self.holding.store(held.len(), Ordering::Relaxed);
-                    let hold = Arc::clone(self);
-                    self.spawn(async move { hold.wait(fingerprint, &target, &setup).await });
+                    self.spawn(Arc::clone(self).wait(Wanted { fingerprint, target, setup, deadline }));
                 }
             },
         }
@@ -186,33 +188,74 @@ impl Hold {
     }
 
     /// Waits for the detail of a held alert, and lets the alert go on.
-    async fn wait(&self, fingerprint: Fingerprint, target: &Target, setup: &Setup) {
-        let Some((_, mut not_before)) = self.held(fingerprint) else { return };
-        let deadline = not_before + setup.config.hold;
+    async fn wait(self: Arc<Self>, wanted: Wanted) {
+        let details = &wanted.setup.details;
         loop {
-            let mut fetch = pin!(setup.details.get(target, not_before.into_std()));
-            let in_time = self.hurry.run_until_cancelled(timeout_at(deadline, fetch.as_mut())).await;
-            let Some((alert, changed)) = self.held(fingerprint) else { return };
-            let Some(Ok(answer)) = in_time else {
-                let late = match in_time {
-                    Some(_) => Failure::late(target, setup.config.hold),
-                    None => Failure::stopping(target),
-                };
-                self.release(&alert, self.learn(&alert, target, Err(late), setup), Enrichment::Failed);
-                // The next resend takes along what comes too late for this post.
-                let rest = timeout(setup.config.fetch.timeout, fetch);
-                if let Some(Ok(answer)) = self.stop.run_until_cancelled(rest).await {
-                    self.remember(&alert, self.learn(&alert, target, answer, setup));
+            // What comes behind the turn takes several kilobytes, which those that wait for theirs do without.
+            let turn = self.in_time(&wanted, details.turn()).await;
+            let Some((alert, changed)) = self.held(wanted.fingerprint) else { return };
+            let turn = match turn {
+                Ok(turn) => turn,
+                Err(late) => {
+                    self.give_up(&alert, &wanted, late);
+                    // Now behind those that can still be in time.
+                    let answer = async {
+                        let turn = details.turn().await;
+                        details.get(&wanted.target, changed.into_std(), turn).await
+                    };
+                    return Box::pin(self.catch_up(&alert, &wanted, answer)).await;
                 }
-                return;
             };
-            if changed > not_before && Instant::now() < deadline {
-                // What was asked before it was resolved may not know that.
-                not_before = changed;
-                continue;
+            if Box::pin(self.ask(&wanted, changed, turn)).await.is_break() {
+                return;
             }
-            let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
-            return self.release(&alert, self.learn(&alert, target, answer, setup), enrichment);
+        }
+    }
+
+    /// Asks for the detail of a held alert and lets the alert go on, unless it has to be asked for anew: what was asked before
+    /// the alert was resolved may not know that.
+    async fn ask(&self, wanted: &Wanted, not_before: Instant, turn: Turn<'_>) -> ControlFlow<()> {
+        let Wanted { fingerprint, target, setup, deadline } = wanted;
+        let mut fetch = pin!(setup.details.get(target, not_before.into_std(), turn));
+        let answer = self.in_time(wanted, fetch.as_mut()).await;
+        let Some((alert, changed)) = self.held(*fingerprint) else { return ControlFlow::Break(()) };
+        match answer {
+            Err(late) => {
+                self.give_up(&alert, wanted, late);
+                self.catch_up(&alert, wanted, fetch).await;
+            }
+            Ok(_) if changed > not_before && Instant::now() < *deadline => return ControlFlow::Continue(()),
+            Ok(answer) => {
+                let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
+                self.release(&alert, self.learn(&alert, target, answer, setup), enrichment);
+            }
+        }
+        ControlFlow::Break(())
+    }
+
+    /// What comes of `work` before the alert has to go on; why nothing does, otherwise.
+    fn in_time<T>(&self, wanted: &Wanted, work: impl Future<Output = T>) -> impl Future<Output = Result<T, Failure>> {
+        let Wanted { target, setup, deadline, .. } = wanted;
+        // No `async fn`, which would have room for `work` twice.
+        self.hurry.run_until_cancelled(timeout_at(*deadline, work)).map(|done| match done {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(_)) => Err(Failure::late(target, setup.config.hold)),
+            None => Err(Failure::stopping(target)),
+        })
+    }
+
+    /// Lets a held alert go on whose detail is not there.
+    fn give_up(&self, alert: &Alert, wanted: &Wanted, late: Failure) {
+        let Wanted { target, setup, .. } = wanted;
+        self.release(alert, self.learn(alert, target, Err(late), setup), Enrichment::Failed);
+    }
+
+    /// The next resend takes along what came too late for the post.
+    async fn catch_up(&self, alert: &Alert, wanted: &Wanted, answer: impl Future<Output = Answer>) {
+        let Wanted { target, setup, .. } = wanted;
+        let rest = timeout(setup.config.fetch.timeout, answer);
+        if let Some(Ok(answer)) = self.stop.run_until_cancelled(rest).await {
+            self.remember(alert, self.learn(alert, target, answer, setup));
         }
     }
 
@@ -240,7 +283,10 @@ impl Hold {
         self.spawn(async move {
             let _permit = permit;
             let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
-            let answer = timeout(fetch.timeout, setup.details.get(&target, not_before.into_std()));
+            let answer = timeout(fetch.timeout, async {
+                let turn = setup.details.turn().await;
+                setup.details.get(&target, not_before.into_std(), turn).await
+            });
             if let Some(Ok(answer)) = hold.stop.run_until_cancelled(answer).await {
                 hold.remember(&alert, hold.learn(&alert, &target, answer, &setup));
             }
@@ -293,34 +339,30 @@ impl Hold {
     }
 }
 
-// === impl Held ===
+#[cfg(test)]
+mod tests {
+    use arc_swap::ArcSwap;
+    use prometheus_client::registry::Registry;
+    use service::http::ClientOptions;
 
-impl Held {
-    fn new(alert: Alert, node: &str, now: Instant) -> Self {
-        Self { alert, node: node.into(), since: now, changed: now }
-    }
+    use super::*;
+    use crate::Config;
 
-    /// As the overview shows it.
-    fn row(&self) -> Row {
-        Row {
-            fingerprint: self.alert.fingerprint(),
-            labels: Arc::clone(self.alert.labels()),
-            node: Arc::clone(&self.node),
-            state: State::Waiting,
-            error: None,
-            output: None,
-            resolved: self.alert.is_resolved(),
-            changed: self.alert.last_change(),
-            asked: None,
-            attempts: 0,
-        }
-    }
-
-    /// The newest post wins.
-    fn replace(&mut self, alert: Alert, now: Instant) {
-        if alert.is_resolved() != self.alert.is_resolved() {
-            self.changed = now;
-        }
-        self.alert = alert;
+    #[tokio::test]
+    async fn an_alert_that_waits_for_its_turn_takes_little_memory() {
+        let config = "alertmanagers: [{url: \"http://127.0.0.1:1\"}]\nsources: [{match: {}, url: \"http://a\", allow: [10.0.0.1]}]";
+        let (config, events) = (Config::parse(config).unwrap(), Arc::new(Events::new(&mut Registry::default())));
+        let target = Target::find(&config, &Texts::default()).unwrap().unwrap();
+        let setup = Setup::new(config, &ClientOptions::new(service::build_info!()), Arc::clone(&events)).unwrap();
+        let shared = Arc::new(ArcSwap::from_pointee(setup));
+        let (setup, forwarder) = (shared.load_full(), Forwarder::start(Arc::clone(&shared), Arc::clone(&events)));
+        let fingerprint = Fingerprint::of(&Texts::default());
+        let waiting = Hold::start(shared, forwarder, events).wait(Wanted {
+            fingerprint,
+            target,
+            setup,
+            deadline: Instant::now(),
+        });
+        assert!(size_of_val(&waiting) <= 1_024, "{}", size_of_val(&waiting));
     }
 }

@@ -24,12 +24,20 @@ struct Table {
 impl Nodes {
     /// Lets `limit` requests at a time to each node.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, nodes: Mutex::new(Table { semaphores: HashMap::new(), prune_at: PRUNE_AT }) }
+        Self {
+            limit: limit.min(Semaphore::MAX_PERMITS),
+            nodes: Mutex::new(Table { semaphores: HashMap::new(), prune_at: PRUNE_AT }),
+        }
     }
 
     /// Waits for a place at `node`, which is free again when the permit is dropped.
     pub(super) async fn enter(&self, node: &str) -> OwnedSemaphorePermit {
         self.semaphore(node).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// A place at `node`, if there is one now.
+    pub(super) fn try_enter(&self, node: &str) -> Option<OwnedSemaphorePermit> {
+        self.semaphore(node).try_acquire_owned().ok()
     }
 
     /// A semaphore lives as long as somebody holds a permit of it or waits for one.
@@ -58,10 +66,10 @@ mod tests {
     async fn a_node_is_full_alone_and_free_again() {
         let nodes = Nodes::new(1);
         let held = nodes.enter("a:1").await;
-        assert!(nodes.enter("a:1").now_or_never().is_none());
+        assert!(nodes.enter("a:1").now_or_never().is_none() && nodes.try_enter("a:1").is_none());
         assert!(nodes.enter("b:1").now_or_never().is_some());
         drop(held);
-        assert!(nodes.enter("a:1").now_or_never().is_some());
+        assert!(nodes.enter("a:1").now_or_never().is_some() && nodes.try_enter("a:1").is_some());
     }
 
     #[tokio::test]

@@ -142,6 +142,26 @@ async fn a_node_that_hangs_is_asked_few_times_and_costs_no_other_node_its_detail
 }
 
 #[tokio::test]
+async fn nodes_that_hang_keep_the_others_waiting_for_a_moment_only() {
+    let (hung, fine, mut alertmanager) = (Node::start().await, Node::start().await, Alertmanager::start().await);
+    let limits = "hold: 20s\nfetch: {timeout: 20s, concurrency: 8}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], limits));
+    proxy.post(&hanging(&hung, 0..3)).await;
+    proxy.post(&json!([alert("disk", fine.address)])).await;
+    assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+}
+
+#[tokio::test]
+async fn alerts_that_queue_for_their_node_keep_no_others_waiting() {
+    let (hung, fine, mut alertmanager) = (Node::start().await, Node::start().await, Alertmanager::start().await);
+    let limits = "hold: 20s\nfetch: {timeout: 20s, concurrency: 8, concurrency_per_node: 1}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], limits));
+    proxy.post(&hanging(&hung, 0..1_000)).await;
+    proxy.post(&json!([alert("disk", fine.address)])).await;
+    assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+}
+
+#[tokio::test]
 async fn a_node_that_answers_again_is_asked_again() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let fetch = "hold: 20s\nfetch: {timeout: 300ms, failure_cache: 1ms, cache: 1ms, breaker: {failures: 1, rest: 1ms}}";
