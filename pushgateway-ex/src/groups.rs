@@ -178,7 +178,29 @@ impl Groups {
     }
 
     /// Puts a group in its place, with its stamps made anew.
-    pub fn put(&mut self, mut group: Group) {
+    pub fn put(&mut self, group: Group) {
+        let (before, group) = self.place(group);
+        self.index(before.as_ref().map(|before| &before.families), &group.families);
+    }
+
+    /// Puts what was kept over a restart where there is nothing yet.
+    pub fn restore(&mut self, mut kept: Vec<Group>) {
+        // In their order, one is put beside the other: a map is filled faster so, the larger the more.
+        kept.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        let mut series = Vec::new();
+        for group in kept {
+            let (_, group) = self.place(group);
+            for block in group.families.iter() {
+                self.link_family(block);
+                series.extend_from_slice(block.series());
+            }
+        }
+        series.sort_unstable();
+        self.series = series.into_iter().collect();
+    }
+
+    /// Puts a group in its place, but for the indexes of families and series. Gives what was there, and what is there.
+    fn place(&mut self, mut group: Group) -> (Option<Arc<Group>>, Arc<Group>) {
         let before = self.groups.get(&group.key).map(Arc::clone);
         if let Some(before) = &before {
             self.no_longer_expiring(before);
@@ -191,17 +213,18 @@ impl Groups {
             let own = group.families.iter().filter(|block| !is_stamp(block.name()));
             group.families = own.chain(stamps(&group).iter()).collect();
         }
-        let before = before.as_ref().map(|group| &group.families);
+        let known = before.as_ref().map(|group| &group.families);
         group.families.share(|head| {
-            let own = before.and_then(|before| before.get(&head.name)).map(|block| block.head());
+            let own = known.and_then(|known| known.get(&head.name)).map(|block| block.head());
             own.filter(|own| ***own == *head).or_else(|| self.head(&head.name))
         });
-        self.index(before, &group.families);
-        self.groups.insert(group.key.clone(), Arc::new(group));
+        let group = Arc::new(group);
+        self.groups.insert(group.key.clone(), Arc::clone(&group));
+        (before, group)
     }
 
     /// All groups in the order of their keys.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Group>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Group>> {
         self.groups.values()
     }
 
@@ -256,6 +279,10 @@ impl Groups {
 
     fn link(&mut self, block: Block<'_>) {
         self.series.extend(block.series().iter().copied());
+        self.link_family(block);
+    }
+
+    fn link_family(&mut self, block: Block<'_>) {
         let new = || Family { head: Arc::clone(block.head()), groups: 0 };
         let family = self.families.entry(Arc::clone(&block.head().name)).or_insert_with(new);
         family.head = Arc::clone(block.head());

@@ -120,9 +120,7 @@ impl App {
 fn restore(file: &Path, flags: &Flags, groups: &mut Groups) -> Result<Store, StoreError> {
     let (store, kept) = Store::open(file, flags.storage.sync())?;
     let count = kept.len();
-    for group in kept {
-        groups.put(group);
-    }
+    groups.restore(kept);
     tracing::info!(groups = count, file = %file.display(), "Read {count} groups from {}", file.display());
     Ok(store)
 }

@@ -76,7 +76,7 @@ pub fn metrics(gateway: Arc<Gateway>, scrape: Scrape, path: &str) -> Router {
     let scrape = Arc::new(scrape);
     let answer = async move |request: Request| match route(&gateway.paths, request.method(), request.uri().path()) {
         Route::To(Target::Scrape) => match gateway.keeper.current().await {
-            Ok(groups) => named("metrics", scrape.answer(&groups, request.headers())),
+            Ok(groups) => named("metrics", Arc::clone(&scrape).answer(groups, request.headers()).await),
             Err(error) => named("metrics", reply::unavailable(error)),
         },
         other => named("metrics", elsewhere(&other, &request)),

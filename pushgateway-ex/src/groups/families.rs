@@ -4,7 +4,6 @@
 //! are made when somebody asks for them; of summaries and histograms, whose messages may have more than the text shows, the message
 //! is kept as well.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
@@ -173,14 +172,6 @@ impl<'a> Block<'a> {
         self.text
     }
 
-    /// The metrics as a part of the family's protobuf message.
-    pub fn message(&self) -> Cow<'a, [u8]> {
-        match self.kept_message() {
-            Some(message) => message.into(),
-            None => encode_metrics(self.kind(), &self.metrics()).into(),
-        }
-    }
-
     /// The message, if there may be more in it than in the text.
     pub fn kept_message(&self) -> Option<&'a [u8]> {
         has_message(self.kind()).then_some(self.message)
@@ -193,15 +184,24 @@ impl<'a> Block<'a> {
 
     /// The metrics.
     pub fn metrics(&self) -> Vec<Metric> {
-        match self.kept_message() {
-            Some(message) => {
-                decode_metrics(self.name(), self.kind(), message).expect("the message was encoded from such metrics")
-            }
-            None => {
-                let families = parse_text(self.text.as_bytes()).expect("the text was written from valid names");
-                families.into_iter().flat_map(|family| family.metrics).collect()
+        Self::metrics_of(std::iter::once(*self))
+    }
+
+    /// The metrics of several blocks of one family.
+    pub fn metrics_of(blocks: impl Iterator<Item = Self>) -> Vec<Metric> {
+        let (mut metrics, mut text) = (Vec::new(), String::new());
+        for block in blocks {
+            match block.kept_message() {
+                Some(message) => metrics.extend(
+                    decode_metrics(block.name(), block.kind(), message)
+                        .expect("the message was encoded from such metrics"),
+                ),
+                None => text.push_str(block.text),
             }
         }
+        let families = parse_text(text.as_bytes()).expect("the text was written from valid names");
+        metrics.extend(families.into_iter().flat_map(|family| family.metrics));
+        metrics
     }
 }
 
@@ -333,12 +333,10 @@ mod tests {
             let family = pushed("m_total:x", kind, metrics.clone());
             let families = prepare(&group(), vec![family], Timestamp::UNIX_EPOCH).unwrap();
             let block = families.block(0);
-            let message = decode_metrics(block.name(), kind, &block.message()).unwrap();
-            // NaN is not equal to itself.
-            prop_assert_eq!(format!("{message:?}"), format!("{:?}", block.metrics()));
             for (read, pushed) in block.metrics().iter().zip(&metrics) {
                 let labels: Vec<_> = group().on(&pushed.labels).iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
                 prop_assert_eq!(&read.labels, &labels);
+                // NaN is not equal to itself.
                 prop_assert_eq!(format!("{:?}", read.value), format!("{:?}", pushed.value));
             }
             prop_assert_eq!(block.metrics().len(), metrics.len());

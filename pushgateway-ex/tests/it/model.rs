@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 use proptest::prelude::*;
-use pushgateway_ex::groups::{Groups, Limits, Push, is_stamp, prepare};
+use pushgateway_ex::groups::{Group, Groups, Limits, Push, is_stamp, prepare};
 use pushgateway_ex::labels::{Key, Labels};
 
 #[derive(Clone, Debug)]
@@ -118,6 +118,14 @@ proptest! {
             let series: usize = content.values().flat_map(BTreeMap::values).map(|family| family.metrics.len()).sum();
             prop_assert_eq!(groups.series(), series + 2 * groups.len());
         }
+        let mut restored = Groups::new(BTreeMap::new(), Limits { groups: 100, series: 100 });
+        restored.restore(groups.iter().rev().map(|group| Group::clone(group)).collect());
+        prop_assert_eq!(shown(&restored), shown(&groups));
+        for key in groups.iter().map(|group| group.key.clone()).collect::<Vec<_>>() {
+            prop_assert_eq!(restored.series(), groups.series());
+            prop_assert!(restored.delete(&key) && groups.delete(&key));
+        }
+        prop_assert_eq!((restored.series(), groups.series()), (0, 0));
     }
 }
 
