@@ -54,6 +54,4 @@ async fn the_agent_pushes_and_prometheus_scrapes_over_tls() {
     let labels =
         json!({"__name__": "checkscript_status", "check": "disk", "instance": "web-1", "job": "checkscript-push"});
     assert_eq!(scraped.await.unwrap(), labels);
-    let log = std::fs::read_to_string(node.file("agent.log")).unwrap();
-    assert!(!log.contains("Could not push"), "{log}");
 }
