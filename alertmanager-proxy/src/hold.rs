@@ -8,7 +8,8 @@
 //! - No source matches: the alert goes on untouched.
 //! - Nothing is known since its last change: it is held, for `hold` at most. A post of the same alert meanwhile takes its
 //!   place and keeps its deadline. Where too many are held, it goes on at once and says so; its resend has another try.
-//! - Something is known: it goes on with that, and what is old is refreshed behind its back.
+//! - Something is known: it goes on with that, and what is old is refreshed behind its back. That a node failed a while ago, and
+//!   nothing else, counts as nothing: Alertmanager may not have told of the alert yet.
 //!
 //! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one. All of it is
 //! done in the background ([`background`]), and what is posted comes there by `hold/inbox.rs`.
@@ -136,22 +137,24 @@ impl Hold {
                 self.memory.put(alert.fingerprint(), known);
                 self.send(alert, annotations, Enrichment::Failed);
             }
-            Some(Ok(target)) => match self.memory.known_of(&alert) {
-                Some(known) => {
-                    self.refresh(&alert, &known, target, setup);
-                    self.send(alert, known.annotations(), Enrichment::Remembered);
+            Some(Ok(target)) => {
+                match self.memory.known_of(&alert).filter(|known| !known.is_vain(&setup.config.fetch)) {
+                    Some(known) => {
+                        self.refresh(&alert, &known, target, setup);
+                        self.send(alert, known.annotations(), Enrichment::Remembered);
+                    }
+                    None if held.len() >= setup.config.limits.held_alerts => {
+                        let known = self.learn(&alert, &target, Err(Failure::crowded()), &setup);
+                        self.send(alert, known.annotations(), Enrichment::Crowded);
+                    }
+                    None => {
+                        let (fingerprint, deadline) = (alert.fingerprint(), now + setup.config.hold);
+                        held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
+                        self.holding.store(held.len(), Ordering::Relaxed);
+                        self.spawn(Arc::clone(self).wait(Wanted { fingerprint, target, setup, deadline }));
+                    }
                 }
-                None if held.len() >= setup.config.limits.held_alerts => {
-                    let known = self.learn(&alert, &target, Err(Failure::crowded()), &setup);
-                    self.send(alert, known.annotations(), Enrichment::Crowded);
-                }
-                None => {
-                    let (fingerprint, deadline) = (alert.fingerprint(), now + setup.config.hold);
-                    held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
-                    self.holding.store(held.len(), Ordering::Relaxed);
-                    self.spawn(Arc::clone(self).wait(Wanted { fingerprint, target, setup, deadline }));
-                }
-            },
+            }
         }
     }
 

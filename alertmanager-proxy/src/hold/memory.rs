@@ -8,6 +8,7 @@ use moka::sync::Cache;
 
 use crate::alert::{Alert, Fingerprint, Texts};
 use crate::annotate::{self, Annotated};
+use crate::config::Fetch;
 use crate::detail::{Failure, Fetched};
 use crate::overview::{Row, State};
 
@@ -133,8 +134,7 @@ impl Known {
     /// As the overview shows it.
     pub(super) fn row(&self, fingerprint: Fingerprint) -> Row {
         let error = self.annotations.get(annotate::ERROR);
-        let has_detail = self.annotations.iter().any(|(name, _)| name != annotate::ERROR);
-        let state = match (self.answered, error, has_detail) {
+        let state = match (self.answered, error, self.has_detail()) {
             (true, None, _) => State::Enriched,
             (true, Some(_), _) => State::Incomplete,
             (false, _, true) => State::Outdated,
@@ -162,6 +162,16 @@ impl Known {
     /// Since when nobody tried to learn more.
     pub(super) fn age(&self) -> Duration {
         self.tried.elapsed()
+    }
+
+    /// Whether it is that the node failed and nothing else, and long enough ago to ask again.
+    pub(super) fn is_vain(&self, fetch: &Fetch) -> bool {
+        !self.answered && !self.has_detail() && self.age() >= fetch.failure_cache
+    }
+
+    /// Whether there ever was one.
+    fn has_detail(&self) -> bool {
+        self.annotations.iter().any(|(name, _)| name != annotate::ERROR)
     }
 
     /// Whether the output with which the check went back to normal is known.

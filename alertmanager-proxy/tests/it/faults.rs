@@ -108,6 +108,25 @@ async fn a_failure_is_taken_for_granted_for_a_while() {
     assert_eq!(node.asked(), 1);
 }
 
+#[tokio::test]
+async fn a_node_that_failed_at_first_gives_its_output_with_the_next_post() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let fetch = |failure_cache| format!("fetch: {{timeout: 300ms, failure_cache: {failure_cache}}}");
+    let proxy = Proxy::start(&config(&[alertmanager.address], &fetch("1h")).replace("{{ labels.check }}", "wrong"));
+    let firing = alert("disk", node.address);
+    for _ in 0..2 {
+        proxy.post(&json!([firing])).await;
+        let annotations = alertmanager.next().await["annotations"].take();
+        assert!(annotations["output"].is_null() && annotations["detail_error"].is_string(), "{annotations}");
+    }
+    assert_eq!(node.asked(), 1);
+    proxy.configure(&config(&[alertmanager.address], &fetch("1ms")));
+    assert_eq!(proxy.client.post(proxy.url("/-/reload")).send().await.unwrap().status(), 200);
+    proxy.post(&json!([firing])).await;
+    let annotations = alertmanager.next().await["annotations"].take();
+    assert_eq!((&annotations["output"], &annotations["detail_error"]), (&json!("CRITICAL: / 93%"), &Value::Null));
+}
+
 /// Alerts of so many checks of a node that never answers.
 fn hanging(node: &Node, checks: std::ops::Range<usize>) -> Value {
     checks.map(|number| alert(&format!("hung-{number}"), node.address)).collect()
