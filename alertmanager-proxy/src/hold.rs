@@ -247,10 +247,13 @@ impl Hold {
         })
     }
 
-    /// Lets a held alert go on whose detail is not there.
+    /// Lets a held alert go on whose detail is not there. Why the try before came to nothing is more exact than that this one
+    /// takes long as well.
     fn give_up(&self, alert: &Alert, wanted: &Wanted, late: Failure) {
         let Wanted { target, setup, .. } = wanted;
-        self.release(alert, self.learn(alert, target, Err(late), setup), Enrichment::Failed);
+        let before = self.memory.known_of(alert);
+        let known = before.unwrap_or_else(|| self.learn(alert, target, Err(late), setup));
+        self.release(alert, known, Enrichment::Failed);
     }
 
     /// The next resend takes along what came too late for the post.

@@ -44,6 +44,17 @@ async fn alertmanagers_come_and_go_with_their_srv_records() {
 }
 
 #[tokio::test]
+async fn alertmanagers_are_found_by_their_addresses() {
+    let (names, mut alertmanager) = (Names::start().await, Alertmanager::start().await);
+    names.set("am.test", Says::Address(Ipv4Addr::LOCALHOST));
+    let (server, port) = (names.address, alertmanager.address.port());
+    let found = format!("dns_sd_configs: [{{names: [am.test], type: A, port: {port}}}]");
+    let proxy = Proxy::start(&format!("nameservers: [\"{server}\"]\nalertmanagers:\n- {found}\n"));
+    proxy.post(&json!([plain("a")])).await;
+    assert_eq!(alertmanager.next().await, plain("a"));
+}
+
+#[tokio::test]
 async fn a_name_server_in_trouble_takes_no_alertmanager_away() {
     let (names, mut alertmanager) = (Names::start().await, Alertmanager::start().await);
     names.set(NAME, Says::Services(vec![alertmanager.address.port()]));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::alertmanager::Alertmanager;
 use crate::node::Node;
-use crate::world::{Proxy, alert, config, resolved};
+use crate::world::{Proxy, ago, alert, config, resolved};
 
 #[tokio::test]
 async fn the_first_post_carries_the_output_to_every_alertmanager() {
@@ -49,6 +49,12 @@ async fn a_resend_keeps_the_output_and_asks_nobody() {
     node.says(2, "CRITICAL: / 99%\n");
     proxy.post(&alerts).await;
     assert_eq!(alertmanager.next().await, first);
+    // The other Prometheus evaluates at another time.
+    let mut replica = alerts[0].clone();
+    replica["startsAt"] = json!(ago(45));
+    proxy.post(&json!([replica])).await;
+    let other = alertmanager.next().await;
+    assert_eq!((&other["annotations"], &other["startsAt"]), (&first["annotations"], &replica["startsAt"]));
     assert_eq!(node.asked(), 1);
 }
 

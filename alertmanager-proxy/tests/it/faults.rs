@@ -1,10 +1,11 @@
 //! Nodes that do not answer, or answer something else: the alert goes on, and says why.
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::alertmanager::Alertmanager;
 use crate::node::Node;
-use crate::world::{Proxy, alert, closed_port, config};
+use crate::world::{PATIENCE, Proxy, alert, closed_port, config};
 
 #[tokio::test]
 async fn the_alert_says_in_words_why_there_is_no_detail() {
@@ -125,6 +126,20 @@ async fn a_node_that_failed_at_first_gives_its_output_with_the_next_post() {
     proxy.post(&json!([firing])).await;
     let annotations = alertmanager.next().await["annotations"].take();
     assert_eq!((&annotations["output"], &annotations["detail_error"]), (&json!("CRITICAL: / 93%"), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_came_of_a_late_fetch_is_told_although_the_next_is_late_too() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let waits = "hold: 100ms\nfetch: {timeout: 300ms, failure_cache: 1ms, breaker: {failures: 1000}}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], waits));
+    let mut told = async || {
+        proxy.post(&json!([alert("hung", node.address)])).await;
+        alertmanager.next().await["annotations"]["detail_error"].as_str().unwrap().to_owned()
+    };
+    assert!(told().await.ends_with("did not answer within 100ms"));
+    let exact = async { while told().await.ends_with("within 100ms") {} };
+    timeout(PATIENCE, exact).await.expect("the node's own time is over");
 }
 
 /// Alerts of so many checks of a node that never answers.

@@ -143,10 +143,14 @@ async fn what_the_proxy_answers_itself_is_alertmanagers_below_a_prefix() {
 #[tokio::test]
 async fn credentials_of_the_proxy_go_to_alertmanager_instead_of_anybodys() {
     let alertmanager = Alertmanager::start().await;
-    let own = config(&[alertmanager.address], "")
-        .replace("}]", ",\"basic_auth\":{\"username\":\"proxy\",\"password\":\"x\"}}]");
-    let proxy = Proxy::start(&own);
-    let request = proxy.client.get(proxy.url("/api/v2/receivers")).bearer_auth("somebody's");
-    let (_, text) = read(request.send().await.unwrap()).await;
-    assert!(text.contains("authorization: Basic cHJveHk6eA==") && !text.contains("somebody"), "{text}");
+    for (credentials, sent) in [
+        (r#""basic_auth":{"username":"proxy","password":"x"}"#, "authorization: Basic cHJveHk6eA=="),
+        (r#""authorization":{"credentials":"t0ken"}"#, "authorization: Bearer t0ken"),
+    ] {
+        let own = config(&[alertmanager.address], "").replace("}]", &format!(",{credentials}}}]"));
+        let proxy = Proxy::start(&own);
+        let request = proxy.client.get(proxy.url("/api/v2/receivers")).bearer_auth("somebody's");
+        let (_, text) = read(request.send().await.unwrap()).await;
+        assert!(text.contains(sent) && !text.contains("somebody"), "{text}");
+    }
 }

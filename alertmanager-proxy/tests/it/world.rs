@@ -117,7 +117,8 @@ pub(crate) fn resolved(mut alert: Value) -> Value {
     alert
 }
 
-fn ago(seconds: i64) -> String {
+/// The time so many seconds ago.
+pub(crate) fn ago(seconds: i64) -> String {
     (jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds)).to_string()
 }
 
