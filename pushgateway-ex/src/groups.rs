@@ -30,6 +30,7 @@ pub use self::expiry::Expired;
 pub(crate) use self::families::Renderer;
 pub use self::families::{Block, Families, Head};
 use self::lookup::Lookup;
+pub(crate) use self::prepare::check_names;
 pub use self::prepare::{Inconsistent, prepare, stamps};
 pub use self::results::Results;
 pub(crate) use self::results::made;

@@ -160,6 +160,11 @@ pub fn stamps(group: &Group) -> Families {
     rendered.finish()
 }
 
+/// Whether the names of a metric and of its labels, which are in order, can be shown.
+pub(crate) fn check_names(name: &str, kind: MetricType, labels: &[(&str, &str)]) -> Result<(), Inconsistent> {
+    if is_metric_name(name) { check_labels(name, kind, labels) } else { Err(Inconsistent::MetricName(name.to_owned())) }
+}
+
 fn check_labels(name: &str, kind: MetricType, labels: &[(&str, &str)]) -> Result<(), Inconsistent> {
     let mut before = None;
     for &(label, _) in labels {

@@ -7,7 +7,7 @@ use exposition::pushed::{Metric, MetricType, decode_metrics, parse_text};
 use jiff::Timestamp;
 use prost::Message;
 
-use crate::groups::{Families, Group, Head, Renderer, is_stamp, made};
+use crate::groups::{Families, Group, Head, Renderer, check_names, is_stamp, made};
 use crate::labels::{Key, Labels};
 
 /// A record that cannot be read.
@@ -130,6 +130,8 @@ fn families(kept: Vec<Family>) -> Result<Families, BadRecord> {
                 return Err(BadRecord(format!("{} has no value", family.name)));
             };
             let labels: Vec<_> = metric.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            // Who shares a store with this program may be of another version, or another program.
+            check_names(&family.name, kind, &labels).map_err(|error| BadRecord(error.to_string()))?;
             rendered.metric(&family.name, kind, &labels, value);
         }
         let head = Head { name: family.name.into(), kind, help: family.help.map(Into::into) };
@@ -164,4 +166,29 @@ fn nanoseconds(at: Timestamp) -> i64 {
 
 fn time(nanoseconds: i64) -> Result<Timestamp, BadRecord> {
     Timestamp::from_nanosecond(nanoseconds.into()).map_err(|error| BadRecord(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use exposition::pushed::{Value, encode_metrics};
+
+    use super::*;
+
+    fn record(name: &str, label: &str) -> Vec<u8> {
+        let labels = vec![(label.to_owned(), "x".to_owned())];
+        let metric = Metric { labels, value: Some(Value::Number(1.0)), timestamp_ms: None };
+        let message = encode_metrics(MetricType::Gauge, &[metric]);
+        let kind = MetricType::Gauge.word().to_owned();
+        let family = Family { name: name.to_owned(), kind, message, ..Family::default() };
+        Record { families: vec![family], ..Record::default() }.encode_to_vec()
+    }
+
+    #[test]
+    fn what_could_not_be_shown_is_not_read() {
+        assert_eq!(decode(&record("m", "l")).unwrap().families.iter().count(), 1);
+        for (name, label, says) in [("a b", "l", "\"a b\" has an invalid name"), ("m", "l\n", "invalid name: l\n")] {
+            let told = decode(&record(name, label)).unwrap_err().to_string();
+            assert!(told.contains(says), "{told}");
+        }
+    }
 }
