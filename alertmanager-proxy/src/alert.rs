@@ -1,6 +1,6 @@
 //! One alert on its way through the proxy.
 //!
-//! The object stays as it was posted, unknown fields and their order included; what the proxy needs of it (labels, times,
+//! The object stays as it was posted, unknown fields and their order included (but see `alert/posted.rs`); what the proxy needs of it (labels, times,
 //! fingerprint) is read once. Labels are never changed, and an annotation that the rule set is never overwritten.
 
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 mod fingerprint;
 mod object;
+mod posted;
+mod surrogates;
 mod texts;
 mod time;
 mod validate;

@@ -4,15 +4,14 @@
 //! is refused as a whole ([`Unreadable`]). After that each alert is judged alone: a bad one ([`Refusal`]) makes the answer a
 //! 400, but the good ones of the batch are kept (`api/v2/api.go`, `postAlertsHandler`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize as _;
 use serde_json::value::RawValue;
 
-use super::object::Object;
-use super::{Alert, Fingerprint, Texts, time};
+use super::posted::Posted;
+use super::{Alert, Fingerprint, Texts, surrogates};
 
 /// Which label and annotation names are valid; Prometheus's words for its `metric_name_validation_scheme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +58,9 @@ pub enum Refusal {
 
 /// The good alerts of a batch, and why the others are refused.
 ///
-/// Invalid UTF-8 becomes U+FFFD and text behind the array is ignored, as Go's JSON decoder does both.
+/// Invalid UTF-8, escaped or not, becomes U+FFFD and text behind the array is ignored, as Go's JSON decoder does both.
 pub fn read_batch(body: &[u8], names: Names, now: Timestamp) -> Result<(Vec<Alert>, Vec<Refusal>), Unreadable> {
-    let text = String::from_utf8_lossy(body);
+    let text = surrogates::whole(String::from_utf8_lossy(body));
     if text.trim_ascii().is_empty() {
         return Err(Unreadable::Empty);
     }
@@ -69,9 +68,7 @@ pub fn read_batch(body: &[u8], names: Names, now: Timestamp) -> Result<(Vec<Aler
     let objects = parsed.map_err(malformed)?.unwrap_or_default();
     let (mut alerts, mut refused) = (Vec::with_capacity(objects.len()), Vec::new());
     for (index, json) in objects.into_iter().map(RawValue::get).enumerate() {
-        let read =
-            if json == "null" { Err(Refusal::Null) } else { Posted::read(index, json)?.alert(json, names, now)? };
-        match read {
+        match read(index, json, names, now)? {
             Ok(alert) => alerts.push(alert),
             Err(refusal) => refused.push(refusal),
         }
@@ -79,65 +76,31 @@ pub fn read_batch(body: &[u8], names: Names, now: Timestamp) -> Result<(Vec<Aler
     Ok((alerts, refused))
 }
 
-/// What is read of an alert; that it has no other types is Alertmanager's schema.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Posted<'a> {
-    labels: Option<BTreeMap<String, String>>,
-    #[serde(borrow, default, deserialize_with = "also_null")]
-    annotations: Option<&'a RawValue>,
-    starts_at: Option<String>,
-    ends_at: Option<String>,
-    #[serde(rename = "generatorURL")]
-    _generator_url: Option<String>,
-}
-
-fn also_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
-    Deserialize::deserialize(from).map(Some)
-}
-
-impl<'a> Posted<'a> {
-    /// Reads the alert at `index`.
-    fn read(index: usize, json: &'a str) -> Result<Self, Unreadable> {
-        // A struct may be written as an array, but not an alert.
-        if !json.starts_with('{') {
-            return Err(malformed(format!("alert {index} is not an object")));
-        }
-        let posted: Self = serde_json::from_str(json).map_err(|error| malformed(format!("alert {index}: {error}")))?;
-        if posted.labels.is_none() { Err(Unreadable::NoLabels(index)) } else { Ok(posted) }
+/// The alert at `index`, or why that one is refused.
+fn read(index: usize, json: &str, names: Names, now: Timestamp) -> Result<Result<Alert, Refusal>, Unreadable> {
+    if json == "null" {
+        return Ok(Err(Refusal::Null));
     }
-
-    /// The alert that is `json`, after Alertmanager's checks of one alert, in its order.
-    fn alert(self, json: &str, names: Names, now: Timestamp) -> Result<Result<Alert, Refusal>, Unreadable> {
-        let annotations = self.annotations.map(RawValue::get);
-        let annotated: Option<BTreeMap<String, String>> = serde_json::from_str(annotations.unwrap_or("null"))
-            .map_err(|error| malformed(format!("annotations: {error}")))?;
-        let labels: Texts = self.labels.into_iter().flatten().filter(|(_, value)| !value.is_empty()).collect();
-        let (starts_at, ends_at) = (instant("startsAt", self.starts_at)?, instant("endsAt", self.ends_at)?);
-        let mut label_names = labels.iter().map(|(name, _)| name);
-        let refusal = if starts_at.zip(ends_at).is_some_and(|(start, end)| end < start) {
-            Some(Refusal::EndsBeforeStart)
-        } else if let Some(name) = label_names.find(|name| !names.allow(name)) {
-            Some(Refusal::LabelName(name.to_owned()))
-        } else if labels.is_empty() {
-            Some(Refusal::NoLabels)
-        } else {
-            let name = annotated.into_iter().flatten().map(|(name, _)| name).find(|name| !names.allow(name));
-            name.map(Refusal::AnnotationName)
-        };
-        drop(label_names);
-        Ok(refusal.map_or_else(
-            || {
-                let (fingerprint, object) = (Fingerprint::of(&labels), Object::new(json, annotations));
-                Ok(Alert { object, labels: Arc::new(labels), fingerprint, starts_at, ends_at, received: now })
-            },
-            Err,
-        ))
+    let posted = Posted::read(json).map_err(|error| malformed(format!("alert {index}: {error}")))?;
+    let labels = posted.labels.as_ref().ok_or(Unreadable::NoLabels(index))?;
+    let labels: Texts = labels.iter().filter(|(_, value)| !value.is_empty()).collect();
+    if let Some(refusal) = refusal(&posted, &labels, names) {
+        return Ok(Err(refusal));
     }
+    let (fingerprint, object, (starts_at, ends_at)) =
+        (Fingerprint::of(&labels), posted.object(json), (posted.starts_at, posted.ends_at));
+    Ok(Ok(Alert { object, labels: Arc::new(labels), fingerprint, starts_at, ends_at, received: now }))
 }
 
-fn instant(field: &str, text: Option<String>) -> Result<Option<Timestamp>, Unreadable> {
-    text.map_or(Ok(None), |text| time::parse(&text).map_err(|error| malformed(format!("{field}: {error}"))))
+/// What Alertmanager finds wrong with one alert, in the order of its checks.
+fn refusal(posted: &Posted<'_>, labels: &Texts, names: Names) -> Option<Refusal> {
+    let ends_early = posted.starts_at.zip(posted.ends_at).is_some_and(|(start, end)| end < start);
+    let label = || labels.iter().map(|(name, _)| name).find(|name| !names.allow(name)).map(str::to_owned);
+    let unlabelled = || labels.is_empty().then_some(Refusal::NoLabels);
+    let annotation = || posted.annotations.iter().flat_map(|texts| texts.keys()).find(|name| !names.allow(name));
+    let refusal = ends_early.then_some(Refusal::EndsBeforeStart);
+    let refusal = refusal.or_else(|| label().map(Refusal::LabelName)).or_else(unlabelled);
+    refusal.or_else(|| annotation().cloned().map(Refusal::AnnotationName))
 }
 
 fn malformed(reason: impl ToString) -> Unreadable {
@@ -173,6 +136,7 @@ mod tests {
         assert_eq!(batch(" \n").unwrap_err(), Unreadable::Empty);
         assert_eq!(batch(r#"[{"labels":{"a":"b"}},{}]"#).unwrap_err(), Unreadable::NoLabels(1));
         assert_eq!(batch(r#"[{"labels":null}]"#).unwrap_err(), Unreadable::NoLabels(0));
+        assert_eq!(batch(r#"[{"labels":{"a":"b"},"labels":null}]"#).unwrap_err(), Unreadable::NoLabels(0));
         for body in [
             "{}",
             "[1]",
@@ -184,6 +148,10 @@ mod tests {
             r#"[{"labels":{"a":"b"},"startsAt":"bad"}]"#,
             r#"[{"labels":{"a":"b"},"endsAt":12}]"#,
             r#"[{"labels":{"a":"b"},"generatorURL":1}]"#,
+            r#"[{"labels":{"a":"b"},"GeneratorURL":1}]"#,
+            r#"[{"labels":{"a":1},"labels":{"a":"b"}}]"#,
+            r#"[{"labels":{"a":"b"},"startsAt":"bad","startsAt":"2026-01-01T00:00:00Z"}]"#,
+            r#"[["a"]]"#,
         ] {
             assert!(matches!(batch(body), Err(Unreadable::Malformed(_))), "{body}");
         }
@@ -198,6 +166,50 @@ mod tests {
         let (alerts, _) =
             read_batch(b"[{\"labels\":{\"a\":\"\xff\",\"e\":\"\"}}]", Names::Legacy, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(alerts[0].labels().iter().collect::<Vec<_>>(), [("a", "\u{fffd}")]);
+    }
+
+    #[test]
+    fn odd_alerts_are_read_as_alertmanager_reads_them() {
+        let texts =
+            |texts: &Texts| texts.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(",");
+        for (alert, labels, written) in [
+            (
+                r#"{"labels":{"a":"x\ud800y"}}"#,
+                "a=x\u{fffd}y",
+                r#"{"labels":{"a":"x\ufffdy"},"annotations":{"new":"1"}}"#,
+            ),
+            (
+                r#"{"labels":{"a":"1","b":"1"},"x":1e999,"labels":{"b":"2"},"x":2}"#,
+                "a=1,b=2",
+                r#"{"x":1e999,"x":2,"labels":{"a":"1","b":"2"},"annotations":{"new":"1"}}"#,
+            ),
+            (
+                "{\"Labels\":{\"a\":\"1\"},\"ANNOTATION\u{17f}\":{\"b\":\"2\"},\"STARTSAT\":\"2026-01-01\u{20}00:00:00\"}",
+                "a=1",
+                r#"{"labels":{"a":"1"},"startsAt":"2026-01-01T00:00:00Z","annotations":{"b":"2","new":"1"}}"#,
+            ),
+            (
+                r#"{"labels":{"a":"1"},"annotations":{"b":"1"},"annotations":{"new":"own"},"generatorurl":"http://x"}"#,
+                "a=1",
+                r#"{"labels":{"a":"1"},"generatorURL":"http://x","annotations":{"b":"1","new":"own"}}"#,
+            ),
+            (
+                r#"{"labels":{"a":"1"},"annotations":{"b":"1"},"annotations":null,"endsAt":"","endsAt":null}"#,
+                "a=1",
+                r#"{"labels":{"a":"1"},"annotations":{"new":"1"}}"#,
+            ),
+            (
+                r#"{"labels":{"a":"1","b":null},"annotations":{"c":null}}"#,
+                "a=1",
+                r#"{"labels":{"a":"1","b":null},"annotations":{"c":null,"new":"1"}}"#,
+            ),
+        ] {
+            let (mut alerts, _) = batch(&format!("[{alert}]")).unwrap();
+            let alert = alerts.remove(0);
+            assert_eq!(texts(alert.labels()), labels);
+            let out = alert.into_outgoing(Arc::new([("new", "1")].into_iter().collect()));
+            assert_eq!(crate::alert::tests::json(&out), written);
+        }
     }
 
     #[test]
