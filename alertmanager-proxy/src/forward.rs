@@ -50,8 +50,8 @@ pub struct Forwarder {
     found: Mutex<Found>,
     /// Those that are no longer listed and still deliver what they have.
     leaving: Mutex<Vec<Arc<Peer>>>,
-    /// Alerts for the first Alertmanager to be found.
-    homeless: Pending,
+    /// Alerts for the first Alertmanager to be found. Locked while alerts are given away: no older post may overtake.
+    homeless: Mutex<Pending>,
     /// Since when no Alertmanager is known.
     alone: Mutex<Option<Instant>>,
     events: Arc<Events>,
@@ -72,7 +72,7 @@ impl Forwarder {
             peers: ArcSwap::default(),
             found: Mutex::default(),
             leaving: Mutex::default(),
-            homeless: Pending::default(),
+            homeless: Mutex::default(),
             alone: Mutex::default(),
             events,
             tracker: TaskTracker::new(),
@@ -128,7 +128,7 @@ impl Forwarder {
         }
         drop(leaving);
         self.peers.store(Arc::new(peers));
-        self.house();
+        self.house(&self.without_home());
     }
 
     /// Starts a sender.
@@ -142,15 +142,14 @@ impl Forwarder {
 
     /// Gives the alert to every sender. Does not wait.
     pub fn send(&self, alert: Outgoing) {
+        let homeless = self.without_home();
         let (alert, peers) = (Arc::new(alert), self.peers.load());
         if !peers.is_empty() {
-            return self.give(&alert, &peers);
-        }
-        if self.homeless.push(alert, self.room()) {
+            self.house(&homeless);
+            self.give(&alert, &peers);
+        } else if homeless.push(alert, self.room()) {
             self.events.dropped(Loss::PendingFull, NONE, 1, "too many alerts wait for an Alertmanager to be found");
         }
-        // One may have been found since we looked.
-        self.house();
     }
 
     fn give(&self, alert: &Arc<Outgoing>, peers: &[Arc<Peer>]) {
@@ -163,15 +162,15 @@ impl Forwarder {
     }
 
     /// Gives the alerts that waited for an Alertmanager to those that there are now.
-    fn house(&self) {
+    fn house(&self, homeless: &Pending) {
         let peers = self.peers.load();
-        while !peers.is_empty() && self.homeless.len() > 0 {
-            let (batch, stale) = self.homeless.take(Timestamp::now());
+        while !peers.is_empty() && homeless.len() > 0 {
+            let (batch, stale) = homeless.take(Timestamp::now());
             if stale > 0 {
                 self.events.dropped(Loss::Stale, NONE, stale, "no Alertmanager was found in time");
             }
             batch.iter().for_each(|alert| self.give(alert, &peers));
-            self.homeless.delivered();
+            homeless.delivered();
         }
     }
 
@@ -184,7 +183,7 @@ impl Forwarder {
     pub fn overflows(&self, alerts: &[Fingerprint]) -> bool {
         let (peers, room) = (self.peers.load(), self.room());
         let all = peers.iter().all(|peer| peer.overflows(alerts, room));
-        all && (!peers.is_empty() || self.homeless.overflows(alerts, true, room))
+        all && (!peers.is_empty() || self.without_home().overflows(alerts, true, room))
     }
 
     /// For how long no Alertmanager at all could be reached; zero while one can.
@@ -197,8 +196,8 @@ impl Forwarder {
     /// How many alerts wait for the first Alertmanager to be found, and for how long the oldest has; under the name that
     /// no Alertmanager has in metrics. None while none waits.
     pub fn homeless(&self) -> Option<(&'static str, usize, Duration)> {
-        let oldest = self.homeless.oldest()?.elapsed();
-        Some((NONE, self.homeless.len(), oldest))
+        let homeless = self.without_home();
+        Some((NONE, homeless.len(), homeless.oldest()?.elapsed()))
     }
 
     /// The Alertmanagers in configured order.
@@ -222,10 +221,14 @@ impl Forwarder {
             self.tracker.wait().await;
         }
         let peers = self.peers.load();
-        let queues = peers.iter().map(|peer| (peer.name(), peer.len())).chain([(NONE, self.homeless.len())]);
+        let queues = peers.iter().map(|peer| (peer.name(), peer.len())).chain([(NONE, self.without_home().len())]);
         for (name, left) in queues.filter(|(_, left)| *left > 0) {
             self.events.dropped(Loss::Shutdown, name, left, "not delivered when the program had to stop");
         }
+    }
+
+    fn without_home(&self) -> MutexGuard<'_, Pending> {
+        self.homeless.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn found_before(&self) -> MutexGuard<'_, Found> {
@@ -251,4 +254,31 @@ fn wanted(setup: &Setup, found: &Found) -> Vec<(Url, Way)> {
         }
     }
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+    use service::http::ClientOptions;
+
+    use super::*;
+    use crate::Config;
+    use crate::alert::tests::{json, outgoing};
+
+    #[tokio::test]
+    async fn what_waited_for_an_alertmanager_takes_no_newer_posts_place() {
+        let events = Arc::new(Events::new(&mut Registry::default()));
+        let config = Config::parse("alertmanagers: [{dns_sd_configs: [{names: [am]}]}]").unwrap();
+        let setup = Setup::new(config, &ClientOptions::new(service::build_info!()), Arc::clone(&events)).unwrap();
+        let forwarder = Forwarder::start(Arc::new(ArcSwap::from_pointee(setup)), events);
+        let post = |json| forwarder.send(outgoing("a", json, Timestamp::MAX));
+        post("older");
+        // One was found, and who found it has not come to give it what waits.
+        let found = Arc::new(peer::tests::peer());
+        forwarder.peers.store(Arc::new(vec![Arc::clone(&found)]));
+        post("newer");
+        forwarder.house(&forwarder.without_home());
+        let (batch, _) = found.pending.take(Timestamp::UNIX_EPOCH);
+        assert_eq!(batch.iter().map(|alert| json(alert)).collect::<Vec<_>>(), ["newer"]);
+    }
 }
