@@ -15,9 +15,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{Redirect, Response};
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -27,7 +27,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::percent_decode_str;
 use service::http::innermost;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::body::{self, Bodies, Held, Unread};
 use crate::forward::{Forwarder, Peer};
@@ -96,12 +96,15 @@ pub async fn prefix() -> Redirect {
 // === impl Passthrough ===
 
 impl Passthrough {
-    /// Passes a request on to every Alertmanager; the answer is that of the first that has any: in the configured
-    /// order, but those that are known to be down last.
+    /// Passes a request on to every Alertmanager, as alerts are; the answer is that of the first that has any: in the
+    /// configured order, but those that are known to be down last.
     pub async fn everywhere(&self, parts: &Parts, body: &Bytes) -> Option<Response> {
-        let peers = self.forwarder.by_reachability();
-        let answers = peers.iter().map(|peer| self.send(peer, parts, reqwest::Body::from(body.clone())));
-        join_all(answers).await.into_iter().find_map(Result::ok).map(back)
+        let (peers, limit) = (self.forwarder.by_reachability(), self.setup.load().config.forward.timeout);
+        let answers = peers.iter().map(|peer| {
+            let sent = self.send(peer, parts, reqwest::Body::from(body.clone()));
+            timeout(limit, sent).map(|answered| answered.ok()?.ok())
+        });
+        join_all(answers).await.into_iter().flatten().next().map(back)
     }
 
     /// What may have to be sent again is read first.

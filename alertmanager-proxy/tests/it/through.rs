@@ -74,6 +74,17 @@ async fn the_next_alertmanager_answers_for_one_that_hangs() {
 }
 
 #[tokio::test]
+async fn an_alertmanager_that_hangs_keeps_no_unreadable_batch_waiting() {
+    let (silent, up) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Alertmanager::start().await);
+    let forward = "forward: {timeout: 300ms}";
+    let proxy = Proxy::start(&config(&[silent.local_addr().unwrap(), up.address], forward));
+    let request = proxy.client.post(proxy.url("/api/v2/alerts")).header("content-type", "application/json");
+    let (status, text) =
+        timeout(PATIENCE, async { read(request.body("[").send().await.unwrap()).await }).await.unwrap();
+    assert_eq!((status.as_u16(), text.contains("parsing alerts body")), (400, false), "the other one's words: {text}");
+}
+
+#[tokio::test]
 async fn long_bodies_are_streamed() {
     let alertmanager = Alertmanager::start().await;
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));
