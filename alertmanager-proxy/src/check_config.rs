@@ -15,7 +15,7 @@ use service::BuildInfo;
 use service::http::ClientOptions;
 use url::Url;
 
-use crate::config::{Config, Targets};
+use crate::config::{Config, Source, Targets};
 use crate::discover::find;
 use crate::dns::Dns;
 use crate::events::Events;
@@ -34,10 +34,19 @@ pub(crate) fn run(info: BuildInfo, file: &Path) -> anyhow::Result<ExitCode> {
     };
     let (alertmanagers, sources) = (config.alertmanagers.len(), config.sources.len());
     let mut told = vec![format!("{}: valid; Alertmanagers: {alertmanagers}, sources: {sources}", file.display())];
+    told.extend(trusting(&config.sources));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     told.extend(runtime.context("cannot start the runtime")?.block_on(ask(info, config))?);
     print(&told)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sources whose credentials anybody gets who opens a port on a node, a line each.
+fn trusting(sources: &[Source]) -> impl Iterator<Item = String> {
+    let trusting = sources.iter().enumerate().filter(|(_, source)| source.trusts_every_port());
+    let says = "WARNING: its credentials go to any port that an alert's labels name, on any address in `allow`; \
+                list the nodes' own in `allow_ports`";
+    trusting.map(move |(index, _)| format!("sources[{index}]: {says}"))
 }
 
 /// What the Alertmanagers' routes mean for the hold, a line each.

@@ -158,6 +158,11 @@ impl Config {
 // === impl Source ===
 
 impl Source {
+    /// Whether its credentials go to whichever port the labels name.
+    pub fn trusts_every_port(&self) -> bool {
+        self.http.has_credentials() && self.ports.are_all() && self.url.leaves_port_to_labels()
+    }
+
     /// Whether every matcher matches; a label that the alert lacks counts as empty, as in Prometheus.
     fn matches(&self, labels: &Texts) -> bool {
         self.matchers.iter().all(|(name, regex)| regex.is_match(labels.get(name).unwrap_or_default()))

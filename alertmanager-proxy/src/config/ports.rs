@@ -12,9 +12,14 @@ impl Ports {
         Self(ranges)
     }
 
+    /// Whether every port may be asked.
+    pub fn are_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `port` may be asked.
     pub fn allow(&self, port: u16) -> bool {
-        self.0.is_empty() || self.0.iter().any(|range| range.contains(&port))
+        self.are_all() || self.0.iter().any(|range| range.contains(&port))
     }
 }
 

@@ -102,6 +102,14 @@ impl UrlTemplate {
         Ok(url)
     }
 
+    /// Whether labels decide which port is asked.
+    pub fn leaves_port_to_labels(&self) -> bool {
+        ["host:1", "1"].into_iter().any(|value| {
+            let labels = self.labels.iter().map(|name| (name.as_str(), value)).collect();
+            self.render(&labels).is_ok_and(|url| url.port() == Some(1))
+        })
+    }
+
     fn explain(&self, error: &minijinja::Error, labels: &Texts) -> RenderError {
         let mut missing: Vec<_> = self.labels.iter().filter(|name| labels.get(name).is_none()).cloned().collect();
         if error.kind() != ErrorKind::UndefinedError || missing.is_empty() {
@@ -173,6 +181,18 @@ mod tests {
             render(TEMPLATE, &[("instance", "n:1"), ("check", "c"), ("source", "a&b=c")]).unwrap(),
             "http://n:1/api/v1/checks/c?source=a%26b%3Dc"
         );
+    }
+
+    #[test]
+    fn labels_may_decide_the_port() {
+        for (template, free) in [
+            (TEMPLATE, true),
+            ("http://{{ labels.host }}:{{ labels.port }}/", true),
+            ("http://{{ labels.host }}:9780/{{ labels.check }}", false),
+            ("https://push/api?a={{ labels.instance }}", false),
+        ] {
+            assert_eq!(UrlTemplate::new(template).unwrap().leaves_port_to_labels(), free, "{template}");
+        }
     }
 
     #[test]

@@ -59,6 +59,26 @@ fn check_config_tells_every_failure() {
     assert_eq!(run(&["check-config"]).0, Some(2));
 }
 
+#[test]
+fn check_config_tells_where_credentials_go_to_any_port() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("proxy.yml");
+    let source = "match: {}, url: 'http://{{ labels.instance }}/', allow: [10.0.0.1]";
+    let credentials = "basic_auth: {username: me, password: secret}";
+    let sources = [
+        source.to_owned(),
+        format!("{source}, {credentials}"),
+        format!("{source}, {credentials}, allow_ports: [9780]"),
+    ];
+    let sources: Vec<_> = sources.iter().map(|source| format!("  - {{{source}}}\n")).collect();
+    let text = format!("alertmanagers: [{{url: 'http://127.0.0.1:1'}}]\nsources:\n{}", sources.concat());
+    std::fs::write(&file, text).unwrap();
+    let (code, told) = run(&["check-config", file.to_str().unwrap()]);
+    let warnings: Vec<_> = told.lines().filter(|line| line.contains("WARNING")).collect();
+    assert_eq!((code, warnings.len()), (Some(0), 1), "{told}");
+    assert!(warnings[0].starts_with("sources[1]: WARNING: its credentials go to any port"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_config_asks_alertmanagers_for_their_group_wait() {
     let (fine, short, down) = (Alertmanager::start().await, Alertmanager::start().await, closed_port().await);
