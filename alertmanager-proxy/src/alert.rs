@@ -42,6 +42,19 @@ pub struct Alert {
     received: Timestamp,
 }
 
+/// Which alert it is and how it stands, without what was posted.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Alertmanager's identity of the alert.
+    pub fingerprint: Fingerprint,
+    /// See [`Alert::labels`].
+    pub labels: Arc<Texts>,
+    /// See [`Alert::is_resolved`].
+    pub resolved: bool,
+    /// See [`Alert::last_change`].
+    pub changed: Timestamp,
+}
+
 /// An alert as it goes to every Alertmanager: what was posted and what is added to it, each shared with whoever else has
 /// it, and put together only to be sent.
 #[derive(Clone, Debug)]
@@ -78,16 +91,28 @@ impl Alert {
         change.map_or(self.received, |change| change.min(self.received))
     }
 
+    /// Which alert it is and how it stands.
+    pub fn incident(&self) -> Incident {
+        Incident {
+            fingerprint: self.fingerprint,
+            labels: Arc::clone(&self.labels),
+            resolved: self.is_resolved(),
+            changed: self.last_change(),
+        }
+    }
+
     /// With `annotations`, but none that the rule has set.
     pub fn into_outgoing(self, annotations: Arc<Texts>) -> Outgoing {
         let stale_at = self.stale_at();
         Outgoing { fingerprint: self.fingerprint, object: self.object, added: annotations, stale_at }
     }
 
+    /// From when on delivering it is no use.
+    ///
     /// A firing alert delivered after its end would be a resolved one, which nobody posted; a resolved one is worth
     /// nothing once Prometheus itself would have given up. One that is older when it is posted was not made so by waiting
     /// here, and is for Alertmanager to judge, for as long as an alert without an end.
-    fn stale_at(&self) -> Timestamp {
+    pub fn stale_at(&self) -> Timestamp {
         let end = |of: Timestamp, after| of.checked_add(after).unwrap_or(Timestamp::MAX);
         let shortest = end(self.received, RESOLVE_TIMEOUT);
         match self.ends_at {

@@ -143,6 +143,11 @@ impl Details {
         self.slots.turn().await
     }
 
+    /// Whether others wait for their turns, or would have to.
+    pub fn is_busy(&self) -> bool {
+        self.slots.is_busy()
+    }
+
     /// The detail at `target`, asked for no earlier than `not_before`: an answer from before the alert changed is of no
     /// use. A failure counts whenever it was, while it is kept.
     pub async fn get(&self, target: &Target, not_before: Instant, turn: Turn<'_>) -> Answer {

@@ -51,6 +51,8 @@ pub enum Enrichment {
     Failed,
     /// The same: too many alerts wait for their detail.
     Crowded,
+    /// A detail that came when it had gone on without, in a second post.
+    Late,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -91,6 +93,7 @@ pub struct Events {
     template_failures: Counter,
     fetches: Family<Outcome, Counter>,
     fetch_duration: Histogram,
+    refreshes_skipped: Counter,
     circuits_opened: Counter,
     circuits_untracked: Counter,
     hold_duration: Histogram,
@@ -117,6 +120,7 @@ impl Events {
             template_failures: Counter::default(),
             fetches: Family::default(),
             fetch_duration: buckets(),
+            refreshes_skipped: Counter::default(),
             circuits_opened: Counter::default(),
             circuits_untracked: Counter::default(),
             hold_duration: buckets(),
@@ -151,6 +155,11 @@ impl Events {
             "detail_fetch_duration_seconds",
             "How long requests for a detail took",
             self.fetch_duration.clone(),
+        );
+        to.register(
+            "detail_refreshes_skipped",
+            "Details that were not asked for anew, because too many others wait for that",
+            self.refreshes_skipped.clone(),
         );
         to.register(
             "circuits_opened",
@@ -230,6 +239,14 @@ impl Events {
         self.fetches.get_or_create(&Outcome { outcome: kind }).inc();
         if self.said.due("fetched", kind) {
             warn!(%url, error, "A detail was not asked for: {error}");
+        }
+    }
+
+    /// A detail stays as old as it is: too many others wait to be refreshed.
+    pub fn refresh_skipped(&self) {
+        self.refreshes_skipped.inc();
+        if self.said.due("refresh", "skipped") {
+            warn!("Details stay as old as they are: too many others wait to be refreshed (limits.held_alerts)");
         }
     }
 
@@ -360,7 +377,7 @@ impl Loss {
 // === impl Enrichment ===
 
 impl Enrichment {
-    const ALL: [Self; 5] = [Self::None, Self::Fetched, Self::Remembered, Self::Failed, Self::Crowded];
+    const ALL: [Self; 6] = [Self::None, Self::Fetched, Self::Remembered, Self::Failed, Self::Crowded, Self::Late];
 
     fn word(self) -> &'static str {
         match self {
@@ -369,6 +386,7 @@ impl Enrichment {
             Self::Remembered => "remembered",
             Self::Failed => "failed",
             Self::Crowded => "crowded",
+            Self::Late => "late",
         }
     }
 }

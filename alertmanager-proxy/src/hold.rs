@@ -8,8 +8,9 @@
 //! - No source matches: the alert goes on untouched.
 //! - Nothing is known since its last change: it is held, for `hold` at most. A post of the same alert meanwhile takes its
 //!   place and keeps its deadline. Where too many are held, it goes on at once and says so; its resend has another try.
-//! - Something is known: it goes on with that, and what is old is refreshed behind its back. That a node failed a while ago, and
-//!   nothing else, counts as nothing: Alertmanager may not have told of the alert yet.
+//! - Something is known: it goes on with that, and what is old is refreshed behind its back (`hold/refresh.rs`). That a node
+//!   failed a while ago, and nothing else, counts as nothing: Alertmanager may not have told of the alert yet.
+//! - The detail comes when the alert has gone on without: it is posted once more (`hold/late.rs`).
 //!
 //! One lock orders everything that happens to one alert, so that an older post can never overtake a newer one. All of it is
 //! done in the background ([`background`]), and what is posted comes there by `hold/inbox.rs`.
@@ -24,12 +25,11 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::alert::{Alert, Fingerprint, Texts};
+use crate::alert::{Alert, Fingerprint, Incident, Texts};
 use crate::annotate;
 use crate::background;
 use crate::body;
@@ -40,26 +40,27 @@ use crate::overview::Row;
 use crate::setup::{Setup, Shared};
 
 mod inbox;
+mod late;
 mod memory;
+mod refresh;
 mod waiting;
 
 use inbox::{Batch, Inbox};
+use late::Late;
 use memory::{Known, Memory};
+use refresh::Refreshes;
 use waiting::Held;
-
-/// Details that are refreshed at a time for alerts which went on already; beyond it the old ones serve longer.
-const REFRESHES: usize = 64;
 
 /// Holds alerts for their details.
 #[derive(Debug)]
 pub struct Hold {
     setup: Shared,
     inbox: Inbox,
-    held: Mutex<HashMap<Fingerprint, Held>>,
-    /// How many that are, for those who must not wait for the lock.
+    alerts: Mutex<Alerts>,
+    /// How many are held, for those who must not wait for the lock.
     holding: AtomicUsize,
     memory: Memory,
-    refreshes: Arc<Semaphore>,
+    refreshes: Refreshes,
     forwarder: Arc<Forwarder>,
     events: Arc<Events>,
     tracker: TaskTracker,
@@ -68,6 +69,14 @@ pub struct Hold {
     /// Cancelled when what is held has to go on as it is.
     hurry: CancellationToken,
     zone: TimeZone,
+}
+
+/// The alerts that something is still to happen to.
+#[derive(Debug, Default)]
+struct Alerts {
+    held: HashMap<Fingerprint, Held>,
+    /// Those that have gone on without a detail which is awaited.
+    late: HashMap<Fingerprint, Late>,
 }
 
 /// The detail that a held alert waits for.
@@ -90,10 +99,10 @@ impl Hold {
         let hold = Arc::new(Self {
             setup,
             inbox: Inbox::new(),
-            held: Mutex::default(),
+            alerts: Mutex::default(),
             holding: AtomicUsize::new(0),
             memory,
-            refreshes: Arc::new(Semaphore::new(REFRESHES)),
+            refreshes: Refreshes::new(),
             forwarder,
             events,
             tracker: TaskTracker::new(),
@@ -102,6 +111,7 @@ impl Hold {
             zone: TimeZone::system(),
         });
         hold.spawn(Arc::clone(&hold).work_off());
+        hold.spawn(Arc::clone(&hold).refresh_all());
         hold
     }
 
@@ -125,32 +135,35 @@ impl Hold {
     fn accept(self: &Arc<Self>, alert: Alert, now: Instant) {
         let setup = self.setup.load_full();
         let target = Target::find(&setup.config, alert.labels());
-        let mut held = self.lock();
-        if let Some(waiting) = held.get_mut(&alert.fingerprint()) {
+        let (fingerprint, mut alerts) = (alert.fingerprint(), self.lock());
+        if let Some(waiting) = alerts.held.get_mut(&fingerprint) {
             return waiting.replace(alert, now);
         }
+        let late = alerts.late.remove(&fingerprint);
         match target {
             None => self.send(alert, Arc::default(), Enrichment::None),
             Some(Err(error)) => {
-                let known = Known::failure(&alert, &Failure::from(error), None, Timestamp::now());
-                let annotations = known.annotations();
-                self.memory.put(alert.fingerprint(), known);
-                self.send(alert, annotations, Enrichment::Failed);
+                let known = Known::failure(&alert.incident(), &Failure::from(error), None, Timestamp::now());
+                self.pass(alert, known, Enrichment::Failed);
             }
             Some(Ok(target)) => {
-                match self.memory.known_of(&alert).filter(|known| !known.is_vain(&setup.config.fetch)) {
+                let incident = alert.incident();
+                match self.memory.known_of(&incident).filter(|known| !known.is_vain(&setup.config.fetch)) {
                     Some(known) => {
-                        self.refresh(&alert, &known, target, setup);
+                        if let Some(late) = late.filter(|_| !known.is_answer()) {
+                            alerts.late.insert(fingerprint, late.again(&alert));
+                        }
+                        self.refresh(fingerprint, &known, &setup);
                         self.send(alert, known.annotations(), Enrichment::Remembered);
                     }
-                    None if held.len() >= setup.config.limits.held_alerts => {
-                        let known = self.learn(&alert, &target, Err(Failure::crowded()), &setup);
+                    None if alerts.held.len() >= setup.config.limits.held_alerts => {
+                        let known = self.learn(&incident, &target, Err(Failure::crowded()), &setup);
                         self.send(alert, known.annotations(), Enrichment::Crowded);
                     }
                     None => {
-                        let (fingerprint, deadline) = (alert.fingerprint(), now + setup.config.hold);
-                        held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
-                        self.holding.store(held.len(), Ordering::Relaxed);
+                        let deadline = now + setup.config.hold;
+                        alerts.held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
+                        self.holding.store(alerts.held.len(), Ordering::Relaxed);
                         self.spawn(Arc::clone(self).wait(Wanted { fingerprint, target, setup, deadline }));
                     }
                 }
@@ -167,14 +180,14 @@ impl Hold {
     /// How many alerts are held, and for how long the oldest has been.
     pub fn held_alerts(&self) -> (usize, Duration) {
         let (taken, first) = self.inbox.waiting();
-        let held = self.lock();
-        let oldest = held.values().map(|held| held.since).chain(first).min();
-        (taken + held.len(), oldest.map(|since| since.elapsed()).unwrap_or_default())
+        let alerts = self.lock();
+        let oldest = alerts.held.values().map(|held| held.since).chain(first).min();
+        (taken + alerts.held.len(), oldest.map(|since| since.elapsed()).unwrap_or_default())
     }
 
     /// The alerts that wait, and those that were sent within the last 20 minutes and that a source matches.
     pub fn rows(&self) -> Vec<Row> {
-        let mut rows: Vec<_> = self.lock().values().map(Held::row).collect();
+        let mut rows: Vec<_> = self.lock().held.values().map(Held::row).collect();
         let waiting: HashSet<_> = rows.iter().map(|row| row.fingerprint).collect();
         rows.extend(self.memory.rows().into_iter().filter(|row| !waiting.contains(&row.fingerprint)));
         rows
@@ -200,13 +213,13 @@ impl Hold {
             let turn = match turn {
                 Ok(turn) => turn,
                 Err(late) => {
-                    self.give_up(&alert, &wanted, late);
+                    self.give_up(&alert, &wanted, late, changed);
                     // Now behind those that can still be in time.
                     let answer = async {
                         let turn = details.turn().await;
                         details.get(&wanted.target, changed.into_std(), turn).await
                     };
-                    return Box::pin(self.catch_up(&alert, &wanted, answer)).await;
+                    return Box::pin(self.catch_up(&alert, &wanted, changed, answer)).await;
                 }
             };
             if Box::pin(self.ask(&wanted, changed, turn)).await.is_break() {
@@ -224,13 +237,13 @@ impl Hold {
         let Some((alert, changed)) = self.held(*fingerprint) else { return ControlFlow::Break(()) };
         match answer {
             Err(late) => {
-                self.give_up(&alert, wanted, late);
-                self.catch_up(&alert, wanted, fetch).await;
+                self.give_up(&alert, wanted, late, not_before);
+                self.catch_up(&alert, wanted, not_before, fetch).await;
             }
             Ok(_) if changed > not_before && Instant::now() < *deadline => return ControlFlow::Continue(()),
             Ok(answer) => {
                 let enrichment = if answer.is_ok() { Enrichment::Fetched } else { Enrichment::Failed };
-                self.release(&alert, self.learn(&alert, target, answer, setup), enrichment);
+                self.release(*fingerprint, self.learn(&alert, target, answer, setup), enrichment);
             }
         }
         ControlFlow::Break(())
@@ -247,68 +260,51 @@ impl Hold {
         })
     }
 
-    /// Lets a held alert go on whose detail is not there. Why the try before came to nothing is more exact than that this one
-    /// takes long as well.
-    fn give_up(&self, alert: &Alert, wanted: &Wanted, late: Failure) {
-        let Wanted { target, setup, .. } = wanted;
+    /// Lets a held alert go on whose detail is not there, but was `asked` for then. Why the try before came to nothing is more
+    /// exact than that this one takes long as well.
+    fn give_up(&self, alert: &Incident, wanted: &Wanted, late: Failure, asked: Instant) {
+        let Wanted { fingerprint, target, setup, .. } = wanted;
         let before = self.memory.known_of(alert);
         let known = before.unwrap_or_else(|| self.learn(alert, target, Err(late), setup));
-        self.release(alert, known, Enrichment::Failed);
-    }
-
-    /// The next resend takes along what came too late for the post.
-    async fn catch_up(&self, alert: &Alert, wanted: &Wanted, answer: impl Future<Output = Answer>) {
-        let Wanted { target, setup, .. } = wanted;
-        let rest = timeout(setup.config.fetch.timeout, answer);
-        if let Some(Ok(answer)) = self.stop.run_until_cancelled(rest).await {
-            self.remember(alert, self.learn(alert, target, answer, setup));
+        let mut alerts = self.lock();
+        let Some(held) = self.no_longer_held(&mut alerts, *fingerprint) else { return };
+        if held.changed <= asked {
+            alerts.late.insert(*fingerprint, Late::new(&held));
         }
+        self.pass(held.alert, known, Enrichment::Failed);
     }
 
     /// Lets the newest post of a held alert go on with what is known.
-    fn release(&self, alert: &Alert, known: Known, enrichment: Enrichment) {
-        let mut held = self.lock();
-        let Some(Held { alert, since, .. }) = held.remove(&alert.fingerprint()) else { return };
-        self.holding.store(held.len(), Ordering::Relaxed);
-        self.events.waited(since.elapsed());
+    fn release(&self, fingerprint: Fingerprint, known: Known, enrichment: Enrichment) {
+        let mut alerts = self.lock();
+        let Some(held) = self.no_longer_held(&mut alerts, fingerprint) else { return };
+        self.pass(held.alert, known, enrichment);
+    }
+
+    fn no_longer_held(&self, alerts: &mut Alerts, fingerprint: Fingerprint) -> Option<Held> {
+        let held = alerts.held.remove(&fingerprint)?;
+        self.holding.store(alerts.held.len(), Ordering::Relaxed);
+        self.events.waited(held.since.elapsed());
+        Some(held)
+    }
+
+    /// Sends an alert with what is known of it now.
+    fn pass(&self, alert: Alert, known: Known, enrichment: Enrichment) {
         let annotations = known.annotations();
         self.memory.put(alert.fingerprint(), known);
         self.send(alert, annotations, enrichment);
     }
 
-    /// Asks anew for what an alert was given, if that is old and not too many others are being refreshed.
-    fn refresh(self: &Arc<Self>, alert: &Alert, known: &Known, target: Target, setup: Arc<Setup>) {
-        let fetch = setup.config.fetch;
-        // Nor would a resolved message be right with what the check says when it fails the next time.
-        if known.age() < fetch.cache || known.is_final() {
-            return;
-        }
-        let Ok(permit) = Arc::clone(&self.refreshes).try_acquire_owned() else { return };
-        self.memory.put(alert.fingerprint(), known.clone().renewed());
-        let (hold, alert) = (Arc::clone(self), alert.clone());
-        self.spawn(async move {
-            let _permit = permit;
-            let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
-            let answer = timeout(fetch.timeout, async {
-                let turn = setup.details.turn().await;
-                setup.details.get(&target, not_before.into_std(), turn).await
-            });
-            if let Some(Ok(answer)) = hold.stop.run_until_cancelled(answer).await {
-                hold.remember(&alert, hold.learn(&alert, &target, answer, &setup));
-            }
-        });
-    }
-
     /// What `answer` tells of the alert. Takes a while for a long output, so the lock is not held.
-    fn learn(&self, alert: &Alert, target: &Target, answer: Answer, setup: &Setup) -> Known {
-        let (now, before) = (Timestamp::now(), self.memory.any_of(alert));
+    fn learn(&self, alert: &Incident, target: &Target, answer: Answer, setup: &Setup) -> Known {
+        let (now, before) = (Timestamp::now(), self.memory.any_of(alert.fingerprint));
         let known = match answer {
             Ok(fetched) => {
                 let context = annotate::Context {
                     url: target.url(),
                     zone: &self.zone,
-                    labels: alert.labels(),
-                    last_change: alert.last_change(),
+                    labels: &alert.labels,
+                    last_change: alert.changed,
                     now,
                 };
                 let annotated = target.source(&setup.config).annotations.apply(&fetched.detail, &context);
@@ -323,10 +319,10 @@ impl Hold {
     }
 
     /// Remembers what is known of an alert that has gone on, unless it has changed since.
-    fn remember(&self, alert: &Alert, known: Known) {
+    fn remember(&self, alert: &Incident, known: Known) {
         let _ordered = self.lock();
         if self.memory.known_of(alert).is_some() {
-            self.memory.put(alert.fingerprint(), known);
+            self.memory.put(alert.fingerprint, known);
         }
     }
 
@@ -336,12 +332,12 @@ impl Hold {
     }
 
     /// A held alert, and when it changed.
-    fn held(&self, fingerprint: Fingerprint) -> Option<(Alert, Instant)> {
-        self.lock().get(&fingerprint).map(|held| (held.alert.clone(), held.changed))
+    fn held(&self, fingerprint: Fingerprint) -> Option<(Incident, Instant)> {
+        self.lock().held.get(&fingerprint).map(|held| (held.alert.incident(), held.changed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Alerts> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

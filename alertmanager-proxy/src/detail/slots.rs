@@ -41,6 +41,11 @@ impl Slots {
         Turn(Mutex::new(Some(self.turns.acquire().await.expect("the semaphore is never closed"))))
     }
 
+    /// Whether who asks for a turn now has to wait for it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.turns.available_permits() == 0
+    }
+
     /// Waits until one more request may run.
     pub(super) async fn request(&self) -> SemaphorePermit<'_> {
         self.requests.acquire().await.expect("the semaphore is never closed")

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use moka::sync::Cache;
 
-use crate::alert::{Alert, Fingerprint, Texts};
+use crate::alert::{Fingerprint, Incident, Texts};
 use crate::annotate::{self, Annotated};
 use crate::config::Fetch;
 use crate::detail::{Failure, Fetched};
@@ -57,14 +57,14 @@ impl Memory {
     }
 
     /// What is known of the alert as it is now: asked for since it fired, or since it was resolved.
-    pub(super) fn known_of(&self, alert: &Alert) -> Option<Known> {
-        let current = |known: &Known| known.resolved == alert.is_resolved() && known.asked >= alert.last_change();
-        self.any_of(alert).filter(current)
+    pub(super) fn known_of(&self, alert: &Incident) -> Option<Known> {
+        let current = |known: &Known| known.resolved == alert.resolved && known.asked >= alert.changed;
+        self.any_of(alert.fingerprint).filter(current)
     }
 
     /// What is known of the alert from whatever time.
-    pub(super) fn any_of(&self, alert: &Alert) -> Option<Known> {
-        self.0.get(&alert.fingerprint())
+    pub(super) fn any_of(&self, fingerprint: Fingerprint) -> Option<Known> {
+        self.0.get(&fingerprint)
     }
 
     /// Everything that is remembered.
@@ -81,18 +81,18 @@ impl Memory {
 
 impl Known {
     /// A detail.
-    pub(super) fn detail(alert: &Alert, fetched: &Fetched, annotated: Annotated) -> Self {
+    pub(super) fn detail(alert: &Incident, fetched: &Fetched, annotated: Annotated) -> Self {
         let executed = fetched.detail.result.executed();
         let error = annotated.error.map(|error| (annotate::ERROR.into(), annotate::explain(&error)));
         Self {
-            labels: Arc::clone(alert.labels()),
+            labels: Arc::clone(&alert.labels),
             node: "".into(),
             attempts: 1,
-            changed: alert.last_change(),
+            changed: alert.changed,
             annotations: Arc::new(annotated.annotations.into_iter().chain(error).collect()),
             executed: executed.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             answered: true,
-            resolved: alert.is_resolved(),
+            resolved: alert.resolved,
             asked: fetched.asked,
             tried: Instant::now(),
         }
@@ -100,8 +100,8 @@ impl Known {
 
     /// No detail. What was known `before` is kept: an output is never taken away, but its age is told. That of an alert
     /// which has ended since is none of this one: it would tell that all is well.
-    pub(super) fn failure(alert: &Alert, failure: &Failure, before: Option<Self>, now: Timestamp) -> Self {
-        let before = before.filter(|known| alert.is_resolved() || !known.resolved);
+    pub(super) fn failure(alert: &Incident, failure: &Failure, before: Option<Self>, now: Timestamp) -> Self {
+        let before = before.filter(|known| alert.resolved || !known.resolved);
         let executed = before.as_ref().and_then(|known| known.executed);
         let error = (annotate::ERROR, annotate::explain(&failure.reason));
         let added = executed.map(|executed| (annotate::AGE, annotate::age(executed, now))).into_iter().chain([error]);
@@ -109,14 +109,14 @@ impl Known {
         let kept = before.as_ref().map(|known| &known.annotations).into_iter().flat_map(|kept| kept.iter());
         let annotations = kept.chain(added.iter().map(|(name, text)| (*name, text.as_str()))).collect();
         Self {
-            labels: Arc::clone(alert.labels()),
+            labels: Arc::clone(&alert.labels),
             node: "".into(),
             attempts: 1,
-            changed: alert.last_change(),
+            changed: alert.changed,
             annotations: Arc::new(annotations),
             executed,
             answered: false,
-            resolved: alert.is_resolved(),
+            resolved: alert.resolved,
             asked: now,
             tried: Instant::now(),
         }
@@ -154,6 +154,11 @@ impl Known {
         }
     }
 
+    /// Which alert it is of, and how that stood.
+    pub(super) fn incident(&self, fingerprint: Fingerprint) -> Incident {
+        Incident { fingerprint, labels: Arc::clone(&self.labels), resolved: self.resolved, changed: self.changed }
+    }
+
     /// The alert's annotations.
     pub(super) fn annotations(&self) -> Arc<Texts> {
         Arc::clone(&self.annotations)
@@ -162,6 +167,11 @@ impl Known {
     /// Since when nobody tried to learn more.
     pub(super) fn age(&self) -> Duration {
         self.tried.elapsed()
+    }
+
+    /// Whether it is what the node said when it was last asked.
+    pub(super) fn is_answer(&self) -> bool {
+        self.answered
     }
 
     /// Whether it is that the node failed and nothing else, and long enough ago to ask again.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Incident};
 use crate::overview::{Row, State};
 
 /// An alert that waits.
@@ -28,15 +28,16 @@ impl Held {
 
     /// As the overview shows it.
     pub(super) fn row(&self) -> Row {
+        let Incident { fingerprint, labels, resolved, changed } = self.alert.incident();
         Row {
-            fingerprint: self.alert.fingerprint(),
-            labels: Arc::clone(self.alert.labels()),
+            fingerprint,
+            labels,
             node: Arc::clone(&self.node),
             state: State::Waiting,
             error: None,
             output: None,
-            resolved: self.alert.is_resolved(),
-            changed: self.alert.last_change(),
+            resolved,
+            changed,
             asked: None,
             attempts: 0,
         }

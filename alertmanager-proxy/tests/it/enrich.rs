@@ -75,6 +75,32 @@ async fn what_is_old_is_refreshed_behind_the_back_of_resends() {
 }
 
 #[tokio::test]
+async fn everything_old_is_refreshed_however_much_is_resent_at_once() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let limits = "hold: 20s\nfetch: {timeout: 20s, cache: 1ms, concurrency_per_node: 1000}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], limits));
+    let alerts: Value = (0..300)
+        .map(|number| {
+            let mut alert = alert("gated", node.address);
+            alert["labels"]["source"] = json!(number.to_string());
+            alert
+        })
+        .collect();
+    node.open();
+    for _ in 0..2 {
+        proxy.post(&alerts).await;
+        for _ in 0..300 {
+            assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+        }
+        node.close();
+    }
+    node.open();
+    proxy.until_metric("alertmanager_proxy_detail_fetches_total{outcome=\"ok\"}", 600.0).await;
+    assert_eq!(node.asked(), 600);
+    assert_eq!(proxy.metric("alertmanager_proxy_detail_refreshes_skipped_total").await, Some(0.0));
+}
+
+#[tokio::test]
 async fn a_resolved_alert_says_what_the_check_says_now() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));

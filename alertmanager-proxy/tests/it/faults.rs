@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use crate::alertmanager::Alertmanager;
 use crate::node::Node;
-use crate::world::{PATIENCE, Proxy, alert, closed_port, config};
+use crate::world::{PATIENCE, Proxy, alert, closed_port, config, resolved};
 
 #[tokio::test]
 async fn the_alert_says_in_words_why_there_is_no_detail() {
@@ -57,6 +57,57 @@ async fn a_late_detail_delays_nobody_and_comes_with_the_next_resend() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn a_late_detail_is_posted_by_itself_unless_a_resend_has_taken_it_along() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 50ms\nfetch: {timeout: 20s}"));
+    let (resent, mut alone) = (alert("gated", node.address), alert("gated", node.address));
+    alone["labels"]["source"] = json!("alone");
+    proxy.post(&json!([resent])).await;
+    assert!(alertmanager.next().await["annotations"]["detail_error"].is_string());
+    node.open();
+    let taken_along = async {
+        loop {
+            proxy.post(&json!([resent])).await;
+            if alertmanager.next().await["annotations"]["output"].is_string() {
+                break;
+            }
+        }
+    };
+    timeout(PATIENCE, taken_along).await.expect("its detail is there");
+    node.close();
+    proxy.post(&json!([alone])).await;
+    assert!(alertmanager.next().await["annotations"]["detail_error"].is_string());
+    node.open();
+    // The other one would have been posted before.
+    let second = alertmanager.next().await;
+    assert_eq!((&second["labels"], &second["endsAt"]), (&alone["labels"], &alone["endsAt"]));
+    assert_eq!(second["annotations"]["output"], "CRITICAL: / 93%");
+    assert_eq!(second["annotations"]["detail_error"], Value::Null);
+    assert_eq!(proxy.metric("alertmanager_proxy_enrichments_total{outcome=\"late\"}").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_late_detail_brings_no_alert_back_that_was_resolved_meanwhile() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 50ms\nfetch: {timeout: 20s}"));
+    let (firing, mut other) = (alert("gated", node.address), alert("gated", node.address));
+    other["labels"]["source"] = json!("other");
+    proxy.post(&json!([firing])).await;
+    alertmanager.next().await;
+    let end = resolved(firing);
+    proxy.post(&json!([end])).await;
+    assert_eq!(alertmanager.next().await["endsAt"], end["endsAt"]);
+    proxy.post(&json!([other])).await;
+    alertmanager.next().await;
+    node.open();
+    for second in [alertmanager.next().await, alertmanager.next().await] {
+        let posted = if second["labels"] == end["labels"] { &end } else { &other };
+        assert_eq!((&second["labels"], &second["endsAt"]), (&posted["labels"], &posted["endsAt"]));
+    }
+    assert_eq!(alertmanager.unseen(), Vec::<Value>::new(), "neither does one of the first post come");
 }
 
 #[tokio::test]
