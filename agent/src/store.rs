@@ -182,6 +182,7 @@ impl Checks for Store {
                 labels,
                 state: Arc::clone(state),
                 client_attributes: known.clients.get(result.client()).cloned(),
+                expiry: None,
             })
         };
         Ok(known.checks.values().filter_map(entry).collect())

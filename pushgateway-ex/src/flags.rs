@@ -11,7 +11,7 @@ use clap::{Args, Parser, ValueEnum};
 use service::Allowed;
 
 pub use self::shared::SharedFlags;
-use crate::groups::{Expired, Limits};
+use crate::groups::{CheckTtl, Expired, Fates, Limits};
 use crate::store::Sync;
 
 /// The Prometheus Pushgateway's API on an incremental, durable store.
@@ -44,13 +44,18 @@ pub struct Flags {
     #[arg(long = "push.disable-consistency-check")]
     pub(crate) disable_consistency_check: bool,
 
-    /// How long a group stays that is not pushed again, where the push has no header Pushgateway-TTL; 0s: for ever
+    /// How long a group, or a check's result, stays that is not pushed again, where neither the header Pushgateway-TTL nor the check's
+    /// own ttl says it; 0s: for ever
     #[arg(long = "push.ttl", value_name = "DURATION", default_value = "0s", value_parser = service::duration)]
     pub(crate) ttl: Duration,
 
-    /// What becomes of a group whose time is over
+    /// What becomes of it when its time is over by the header or --push.ttl
     #[arg(long = "push.expired", value_name = "HOW", value_enum, default_value_t = Expired::Delete)]
-    pub(crate) expired: Expired,
+    expired: Expired,
+
+    /// What becomes of a check's result that is not pushed again within the check's own ttl
+    #[arg(long = "push.check-ttl", value_name = "HOW", value_enum, default_value_t = CheckTtl::Mark)]
+    pub(crate) check_ttl: CheckTtl,
 
     /// Flags of what may be pushed.
     #[command(flatten)]
@@ -158,6 +163,10 @@ impl Flags {
         if prefix.is_empty() { String::new() } else { format!("/{prefix}") }
     }
 
+    pub(crate) fn fates(&self) -> Fates {
+        Fates { pushed: self.expired, own: self.check_ttl }
+    }
+
     /// Names and values as `/api/v1/status` shows them.
     pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
         let storage = &self.storage;
@@ -170,6 +179,7 @@ impl Flags {
             ("push.disable-consistency-check", self.disable_consistency_check.to_string()),
             ("push.ttl", format!("{:?}", self.ttl)),
             ("push.expired", format!("{:?}", self.expired).to_lowercase()),
+            ("push.check-ttl", format!("{:?}", self.check_ttl).to_lowercase()),
             ("push.max-body-bytes", self.limits.max_body.to_string()),
             ("push.max-groups", self.limits.max_groups.to_string()),
             ("push.max-series", self.limits.max_series.to_string()),

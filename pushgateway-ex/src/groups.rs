@@ -20,13 +20,13 @@ mod results;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use check_result::{CheckKey, CheckState};
+use check_result::CheckKey;
 use exposition::pushed::MetricType;
 use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 
 pub use self::check::Refused;
-pub use self::expiry::Expired;
+pub use self::expiry::{Check, CheckTtl, End, Expired, Fates, Term};
 pub(crate) use self::families::Renderer;
 pub use self::families::{Block, Families, Head};
 use self::lookup::Lookup;
@@ -42,12 +42,12 @@ pub const PUSH_TIME: &str = "push_time_seconds";
 pub const PUSH_FAILURE_TIME: &str = "push_failure_time_seconds";
 /// The family that marks a group whose time is over.
 pub const PUSH_EXPIRED: &str = "push_expired";
-/// The same for check results, since they and the metrics of one grouping key have times of their own.
-pub const PUSH_CHECKS_EXPIRED: &str = "push_checks_expired";
+/// The family that marks each check whose time is over.
+pub const PUSH_CHECK_EXPIRED: &str = "push_check_expired";
 
 /// Whether the gateway fills a family of this name itself.
 pub fn is_stamp(name: &str) -> bool {
-    [PUSH_TIME, PUSH_FAILURE_TIME, PUSH_EXPIRED, PUSH_CHECKS_EXPIRED].contains(&name)
+    [PUSH_TIME, PUSH_FAILURE_TIME, PUSH_EXPIRED, PUSH_CHECK_EXPIRED].contains(&name)
 }
 
 /// How much may be kept.
@@ -85,12 +85,12 @@ pub struct Group {
     pub pushed: Option<Timestamp>,
     /// When a push was last refused.
     pub failed: Option<Timestamp>,
-    /// When its time is over, where that was said.
+    /// When its time is over, where that was said. Checks have times of their own.
     pub expires: Option<Timestamp>,
     /// Whether its time is over, and it stays.
     pub expired: bool,
     /// The check results, from which the families are made if there are any.
-    pub checks: BTreeMap<CheckKey, Arc<CheckState>>,
+    pub checks: BTreeMap<CheckKey, Check>,
 }
 
 /// A family as all groups together have it.
@@ -109,7 +109,7 @@ pub struct Groups {
     families: OrdMap<Arc<str>, Family>,
     /// Their hashes.
     series: OrdSet<u64>,
-    /// The groups whose time ends, by when it does.
+    /// The groups in which the time of something ends, by when the first does.
     expiring: OrdSet<(Timestamp, Key)>,
     /// The groups of check results.
     lookup: Lookup,
@@ -206,11 +206,9 @@ impl Groups {
         if let Some(before) = &before {
             self.no_longer_expiring(before);
         }
-        if let Some(expires) = group.expires.filter(|_| !group.expired) {
-            self.expiring.insert((expires, group.key.clone()));
-        }
+        self.expiring(&group);
         self.lookup.note(&group, before.as_deref());
-        if !group.key.checks || group.expired {
+        if !group.key.checks || group.checks.values().any(Check::is_over) {
             let own = group.families.iter().filter(|block| !is_stamp(block.name()));
             group.families = own.chain(stamps(&group).iter()).collect();
         }

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::events::Events;
 use crate::events::shared::SharedEvents;
-use crate::groups::{Expired, Groups, Inconsistent, Push, Refused, Results};
+use crate::groups::{Fates, Groups, Inconsistent, Push, Refused, Results};
 use crate::labels::{Key, Labels};
 use crate::store::shared::{Shared, SharedError};
 use crate::store::{Store, StoreError};
@@ -45,8 +45,8 @@ pub enum Change {
     Forget(Labels, CheckKey),
     /// Every group goes.
     Wipe,
-    /// What becomes of the groups whose time is over.
-    Expire(Timestamp, Expired),
+    /// What is to become of what is over.
+    Expire(Timestamp, Fates),
 }
 
 /// Why a change was not made.
@@ -198,7 +198,7 @@ fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Re
                 touched.insert(Key::checks(labels));
             }
         }
-        Change::Expire(now, how) => touched.extend(groups.expire(now, how)),
+        Change::Expire(now, fates) => touched.extend(groups.expire(now, fates)),
         Change::Wipe => {
             let all: Vec<_> = groups.iter().map(|group| group.key.clone()).collect();
             for key in all {

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::events::Events;
 use crate::events::shared::SharedEvents;
 use crate::flags::Flags;
-use crate::groups::{Expired, Groups};
+use crate::groups::{Fates, Groups};
 use crate::keeper::{Change, Keeper};
 use crate::store::shared::Shared;
 use crate::store::{Store, StoreError};
@@ -43,7 +43,7 @@ pub struct App {
     thread: JoinHandle<()>,
     quit: CancellationToken,
     copies: Option<(PathBuf, Duration)>,
-    expired: Expired,
+    fates: Fates,
     readiness: Readiness,
 }
 
@@ -80,7 +80,7 @@ impl App {
             .restricted_routes(web::detail(&flags.prefix(), keeper.clone()), flags.detail.allowed())?
             .bind()?;
         let copies = flags.storage.file().map(|file| (file.to_owned(), flags.storage.interval));
-        Ok(Self { server, keeper, thread, quit, copies, expired: flags.expired, readiness })
+        Ok(Self { server, keeper, thread, quit, copies, fates: flags.fates(), readiness })
     }
 
     /// The addresses listened on.
@@ -100,7 +100,7 @@ impl App {
             quit.cancelled().await;
             stopping.cancel();
         });
-        let expiring = tokio::spawn(expire(self.expired, self.keeper.clone()));
+        let expiring = tokio::spawn(expire(self.fates, self.keeper.clone()));
         let copying = self.copies.map(|(file, interval)| tokio::spawn(copies(file, interval, self.keeper.clone())));
         let served = self.server.run(stop).await;
         ordered.abort();
@@ -125,8 +125,8 @@ fn restore(file: &Path, flags: &Flags, groups: &mut Groups) -> Result<Store, Sto
     Ok(store)
 }
 
-/// Looks once a second whether the time of some group is over.
-async fn expire(how: Expired, keeper: Keeper) {
+/// Looks once a second whether the time of something is over.
+async fn expire(fates: Fates, keeper: Keeper) {
     let mut due = tokio::time::interval(Duration::from_secs(1));
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -134,7 +134,7 @@ async fn expire(how: Expired, keeper: Keeper) {
         let now = Timestamp::now();
         // A change that could not be stored is made the next time; the keeper has logged it.
         if keeper.groups().expires_by(now) {
-            let _ = keeper.change(Change::Expire(now, how)).await;
+            let _ = keeper.change(Change::Expire(now, fates)).await;
         } else {
             // What others pushed is learned while it is little, and that the store is away before somebody asks.
             let _ = keeper.current().await;

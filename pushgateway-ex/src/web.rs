@@ -58,6 +58,7 @@ impl Gateway {
                 max_output: flags.detail.output,
                 max_detail: flags.detail.most,
                 ttl: flags.ttl,
+                check_ttl: flags.check_ttl,
                 checked: !flags.disable_consistency_check,
             },
         }

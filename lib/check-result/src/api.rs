@@ -28,7 +28,7 @@ mod text;
 
 #[cfg(feature = "client")]
 pub use client::{FetchError, fetch};
-pub use detail::{Detail, History, Labels, Summary};
+pub use detail::{Detail, Expiry, History, Labels, Summary};
 pub use filter::{BadFilter, Filter};
 #[cfg(feature = "server")]
 pub use server::{Checks, Entry, Unavailable, router};

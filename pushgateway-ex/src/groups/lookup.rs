@@ -9,11 +9,11 @@ use std::hash::BuildHasher as _;
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::Arc;
 
-use check_result::{CheckKey, CheckState};
+use check_result::CheckKey;
 use imbl::OrdSet;
 
 use super::families::KEY;
-use super::{Group, Groups};
+use super::{Check, Group, Groups};
 use crate::labels::{Key, Labels};
 
 /// The label by which checks are told from each other.
@@ -45,11 +45,11 @@ impl Groups {
 }
 
 impl Group {
-    /// The states of its checks; those of one name, if one is given.
-    pub fn checks_named(&self, name: Option<&str>) -> impl Iterator<Item = &Arc<CheckState>> {
+    /// Its checks; those of one name, if one is given.
+    pub fn checks_named(&self, name: Option<&str>) -> impl Iterator<Item = &Check> {
         let from = name.map_or(Unbounded, |name| Included(first(name)));
         let found = self.checks.range((from, Unbounded));
-        found.take_while(move |(key, _)| name.is_none_or(|name| key.check == name)).map(|(_, state)| state)
+        found.take_while(move |(key, _)| name.is_none_or(|name| key.check == name)).map(|(_, check)| check)
     }
 
     /// The names of its checks that the index has: none where the group's own label hides them.
@@ -98,7 +98,7 @@ impl Lookup {
     }
 }
 
-fn has(checks: &BTreeMap<CheckKey, Arc<CheckState>>, name: &str) -> bool {
+fn has(checks: &BTreeMap<CheckKey, Check>, name: &str) -> bool {
     checks.range(first(name)..).next().is_some_and(|(key, _)| key.check == name)
 }
 

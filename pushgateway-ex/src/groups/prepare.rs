@@ -8,7 +8,7 @@ use exposition::pushed::{DecodeError, Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 
 use super::families::Renderer;
-use super::{Families, Group, Head, PUSH_CHECKS_EXPIRED, PUSH_EXPIRED, PUSH_FAILURE_TIME, PUSH_TIME, is_stamp};
+use super::{Families, Group, Head, PUSH_CHECK_EXPIRED, PUSH_EXPIRED, PUSH_FAILURE_TIME, PUSH_TIME, is_stamp};
 use crate::labels::Labels;
 
 /// A push that contradicts itself, or what others pushed. The texts are close to the reference's.
@@ -129,26 +129,18 @@ fn check_twice(rendered: &Renderer, group: &Labels, family: &MetricFamily) -> Re
 
 /// The families that the gateway adds to a group.
 pub fn stamps(group: &Group) -> Families {
-    static HEADS: LazyLock<[Arc<Head>; 4]> = LazyLock::new(|| {
-        let head = |name: &str, help: &str| {
-            Arc::new(Head { name: name.into(), kind: MetricType::Gauge, help: Some(help.into()) })
-        };
+    if group.key.checks {
+        return marks(group);
+    }
+    static HEADS: LazyLock<[Arc<Head>; 3]> = LazyLock::new(|| {
         [
             head(PUSH_TIME, "Last Unix time when changing this group in the Pushgateway succeeded."),
             head(PUSH_FAILURE_TIME, "Last Unix time when changing this group in the Pushgateway failed."),
             head(PUSH_EXPIRED, "1 for a group that was not pushed again within its time to live."),
-            head(PUSH_CHECKS_EXPIRED, "1 for check results that were not pushed again within their time to live."),
         ]
     });
     let seconds = |at: Option<Timestamp>| at.map_or(0.0, |at| at.as_nanosecond() as f64 / 1e9);
-    let of_metrics = |value: f64| (!group.key.checks).then_some(value);
-    let expired = group.expired.then_some(1.0);
-    let values = [
-        of_metrics(seconds(group.pushed)),
-        of_metrics(seconds(group.failed)),
-        expired.and_then(of_metrics),
-        expired.filter(|_| group.key.checks),
-    ];
+    let values = [Some(seconds(group.pushed)), Some(seconds(group.failed)), group.expired.then_some(1.0)];
     let pushed = group.pushed.max(group.failed).unwrap_or(Timestamp::UNIX_EPOCH);
     let labels = group.key.labels.on(&[]);
     let mut rendered = Renderer::with_capacity(HEADS.len());
@@ -158,6 +150,28 @@ pub fn stamps(group: &Group) -> Families {
         rendered.end(Arc::clone(head), pushed);
     }
     rendered.finish()
+}
+
+/// The marks of the checks whose time is over. They have the labels of the checks' other series: as these are in no other group, they are
+/// in none either.
+fn marks(group: &Group) -> Families {
+    static HEAD: LazyLock<Arc<Head>> = LazyLock::new(|| {
+        head(PUSH_CHECK_EXPIRED, "1 for a check whose result was not pushed again within its time to live.")
+    });
+    let mut rendered = Renderer::with_capacity(1);
+    for (key, _) in group.checks.iter().filter(|(_, check)| check.is_over()) {
+        let source = key.source.as_ref().map(|source| ("source".to_owned(), source.clone()));
+        let own: Vec<_> = [("check".to_owned(), key.check.clone())].into_iter().chain(source).collect();
+        rendered.metric(&HEAD.name, HEAD.kind, &group.key.labels.on(&own), &Value::Number(1.0));
+    }
+    if !rendered.series().is_empty() {
+        rendered.end(Arc::clone(&HEAD), group.pushed.unwrap_or(Timestamp::UNIX_EPOCH));
+    }
+    rendered.finish()
+}
+
+fn head(name: &str, help: &str) -> Arc<Head> {
+    Arc::new(Head { name: name.into(), kind: MetricType::Gauge, help: Some(help.into()) })
 }
 
 /// Whether the names of a metric and of its labels, which are in order, can be shown.

@@ -8,7 +8,7 @@ use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, metrics};
 use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 
-use super::{Group, Groups, Inconsistent, Refused, prepare};
+use super::{Check, Group, Groups, Inconsistent, Refused, Term, prepare};
 use crate::labels::{Key, Labels};
 
 /// Check results that are pushed together.
@@ -20,13 +20,11 @@ pub struct Results {
     pub results: Vec<CheckResult>,
     /// Whether the checks that are not named go (PUT) or stay (POST).
     pub replace: bool,
-    /// When they came.
-    pub at: Timestamp,
-    /// When the group's time is over, if it is not pushed again.
-    pub expires: Option<Timestamp>,
+    /// When they came, and how long each is kept if it is not pushed again.
+    pub term: Term,
 }
 
-type Checks = BTreeMap<CheckKey, Arc<CheckState>>;
+type Checks = BTreeMap<CheckKey, Check>;
 
 impl Groups {
     /// Takes check results: states, history and metrics change together, or nothing does.
@@ -34,10 +32,9 @@ impl Groups {
     /// # Errors
     /// When their metrics do not fit what is there, or over a limit.
     pub fn results(&mut self, pushed: Results, limits: &HistoryLimits) -> Result<(), Refused> {
-        let Results { labels, results, replace, at, expires } = pushed;
-        let key = Key::checks(labels);
+        let (key, at) = (Key::checks(pushed.labels.clone()), pushed.term.at);
         let known = self.get(&key).map(|group| group.checks.clone()).unwrap_or_default();
-        let checks = fold(known, results, (replace, at), limits);
+        let checks = fold(known, pushed, limits);
         if checks.is_empty() {
             self.delete(&key);
             return Ok(());
@@ -47,7 +44,7 @@ impl Groups {
         if series > limit {
             return Err(Refused::Series { series, limit });
         }
-        let group = Group { expires, ..made(key, checks, at)? };
+        let group = made(key, checks, at)?;
         self.check(self.get(&group.key).map(|before| &**before), &group.families, true)?;
         self.put(group);
         Ok(())
@@ -60,13 +57,12 @@ impl Groups {
     pub fn forget(&mut self, labels: Labels, check: &CheckKey) -> Result<bool, Inconsistent> {
         let key = Key::checks(labels);
         let Some(group) = self.get(&key).filter(|group| group.checks.contains_key(check)) else { return Ok(false) };
-        let Group { pushed, expires, expired, mut checks, .. } = Group::clone(group);
+        let Group { pushed, mut checks, .. } = Group::clone(group);
         checks.remove(check);
         if checks.is_empty() {
             return Ok(self.delete(&key));
         }
-        let left = made(key, checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
-        self.put(Group { expires, expired, ..left });
+        self.put(made(key, checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?);
         Ok(true)
     }
 }
@@ -76,40 +72,33 @@ impl Groups {
 /// # Errors
 /// When two of them would have the same series, because the group's labels hide what tells them apart.
 pub(crate) fn made(key: Key, checks: Checks, at: Timestamp) -> Result<Group, Inconsistent> {
-    let states = checks.values().map(|state| (&[][..], &**state));
+    let states = checks.values().map(|check| (&[][..], &*check.state));
     let families = metrics::families(states, &metrics::Options::default());
     let families = families.iter().filter(|family| !family.samples().is_empty()).map(pushed).collect();
     let families = prepare(&key.labels, families, at)?;
     Ok(Group { families, pushed: Some(at), checks, ..Group::new(key) })
 }
 
-/// What is known after `results`.
-fn fold(
-    mut known: Checks,
-    results: Vec<CheckResult>,
-    (replace, at): (bool, Timestamp),
-    limits: &HistoryLimits,
-) -> Checks {
+/// What is known after a push.
+fn fold(mut known: Checks, pushed: Results, limits: &HistoryLimits) -> Checks {
     let mut named = Checks::new();
-    for result in results {
-        let id = result.key();
-        if named.get(&id).or_else(|| known.get(&id)).is_some_and(|state| is_same_run(state.latest(), &result)) {
-            // Somebody who did not hear that it was taken pushes it again: that is no further occurrence.
-            named.extend(known.remove_entry(&id));
-            continue;
-        }
-        let next = LoggedResult { logged: at, result };
-        let state = match named.remove(&id).or_else(|| known.remove(&id)) {
-            Some(state) => {
-                let mut state = Arc::unwrap_or_clone(state);
-                state.apply(next, limits);
+    for result in pushed.results {
+        let (id, end) = (result.key(), pushed.term.end(&result));
+        let before = named.remove(&id).or_else(|| known.remove(&id)).map(|check| check.state);
+        let is_told_again = before.as_ref().is_some_and(|state| is_same_run(state.latest(), &result));
+        let next = LoggedResult { logged: pushed.term.at, result };
+        let state = match before {
+            // Somebody who did not hear that it was taken pushes it again: it lives on, and that is no further occurrence.
+            Some(state) if is_told_again => state,
+            Some(mut state) => {
+                Arc::make_mut(&mut state).apply(next, limits);
                 state
             }
-            None => CheckState::new(next, limits),
+            None => Arc::new(CheckState::new(next, limits)),
         };
-        named.insert(id, Arc::new(state));
+        named.insert(id, Check { state, end });
     }
-    if !replace {
+    if !pushed.replace {
         named.extend(known);
     }
     named

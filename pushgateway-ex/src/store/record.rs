@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use check_result::CheckState;
+use check_result::{CheckKey, CheckState};
 use exposition::pushed::{Metric, MetricType, decode_metrics, parse_text};
 use jiff::Timestamp;
 use prost::Message;
 
-use crate::groups::{Families, Group, Head, Renderer, check_names, is_stamp, made};
+use crate::groups::{Check, End, Families, Group, Head, Renderer, check_names, is_stamp, made};
 use crate::labels::{Key, Labels};
 
 /// A record that cannot be read.
@@ -32,10 +32,28 @@ struct Record {
     /// The states of the checks as JSON. The families follow from them.
     #[prost(bytes = "vec", repeated, tag = "6")]
     checks: Vec<Vec<u8>>,
+    /// Of checks it is that of those that have none of their own, as once all had.
     #[prost(int64, optional, tag = "7")]
     expires: Option<i64>,
     #[prost(bool, tag = "8")]
     expired: bool,
+    /// Of those checks that have one.
+    #[prost(message, repeated, tag = "9")]
+    ends: Vec<CheckEnd>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CheckEnd {
+    #[prost(string, tag = "1")]
+    check: String,
+    #[prost(string, optional, tag = "2")]
+    source: Option<String>,
+    #[prost(int64, tag = "3")]
+    at: i64,
+    #[prost(bool, tag = "4")]
+    own: bool,
+    #[prost(bool, tag = "5")]
+    over: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -91,8 +109,9 @@ pub(super) fn encode(group: &Group) -> Vec<u8> {
             message: message.unwrap_or_default().to_vec(),
         }
     });
-    let states =
-        group.checks.values().map(|state| serde_json::to_vec(&**state).expect("the keys of a state are strings"));
+    let states = group.checks.values().map(|check| &*check.state);
+    let states = states.map(|state| serde_json::to_vec(state).expect("the keys of a state are strings"));
+    let ends = group.checks.iter().filter_map(|(key, check)| Some(wire_end(key, check.end?)));
     let record = Record {
         labels: wire_labels(&group.key.labels),
         of_checks: group.key.checks,
@@ -102,6 +121,7 @@ pub(super) fn encode(group: &Group) -> Vec<u8> {
         expires: group.expires.map(nanoseconds),
         expired: group.expired,
         families: families.collect(),
+        ends: ends.collect(),
     };
     record.encode_to_vec()
 }
@@ -114,8 +134,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Group, BadRecord> {
     let key = Key { labels, checks: record.of_checks };
     let (expires, expired) = (record.expires.map(time).transpose()?, record.expired);
     if key.checks {
-        let group = with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
-        return Ok(Group { expires, expired, ..group });
+        let mut group = with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
+        let common = expires.map(|at| End { at, own: false, over: expired });
+        group.checks.values_mut().for_each(|check| check.end = common);
+        for CheckEnd { check, source, at, own, over } in record.ends {
+            if let Some(check) = group.checks.get_mut(&CheckKey { check, source }) {
+                check.end = Some(End { at: time(at)?, own, over });
+            }
+        }
+        return Ok(group);
     }
     Ok(Group { families, pushed, failed, expires, expired, ..Group::new(key) })
 }
@@ -150,9 +177,15 @@ fn metrics(family: &Family, kind: MetricType) -> Result<Vec<Metric>, BadRecord> 
 
 fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<Group, BadRecord> {
     let states = states.iter().map(|state| serde_json::from_slice::<CheckState>(state));
-    let states = states.map(|state| state.map(|state| (state.latest().key(), Arc::new(state))));
+    let states =
+        states.map(|state| state.map(|state| (state.latest().key(), Check { state: Arc::new(state), end: None })));
     let checks = states.collect::<Result<_, _>>().map_err(|error| BadRecord(error.to_string()))?;
     made(key, checks, pushed).map_err(|error| BadRecord(error.to_string()))
+}
+
+fn wire_end(key: &CheckKey, end: End) -> CheckEnd {
+    let CheckKey { check, source } = key.clone();
+    CheckEnd { check, source, at: nanoseconds(end.at), own: end.own, over: end.over }
 }
 
 fn wire_labels(labels: &Labels) -> Vec<Label> {
@@ -170,6 +203,8 @@ fn time(nanoseconds: i64) -> Result<Timestamp, BadRecord> {
 
 #[cfg(test)]
 mod tests {
+    use check_result::log::LoggedResult;
+    use check_result::{CheckResult, HistoryLimits};
     use exposition::pushed::{Value, encode_metrics};
 
     use super::*;
@@ -181,6 +216,36 @@ mod tests {
         let kind = MetricType::Gauge.word().to_owned();
         let family = Family { name: name.to_owned(), kind, message, ..Family::default() };
         Record { families: vec![family], ..Record::default() }.encode_to_vec()
+    }
+
+    #[test]
+    fn checks_of_a_record_with_one_end_for_all_have_that_end() {
+        let state = |name: &str| {
+            let check = serde_json::json!({"name": name, "output": "", "status": 0});
+            let result = CheckResult::new("client", check.as_object().unwrap().clone()).unwrap();
+            let first = LoggedResult { logged: Timestamp::UNIX_EPOCH, result };
+            serde_json::to_vec(&CheckState::new(first, &HistoryLimits::default())).unwrap()
+        };
+        let checks = vec![state("disk"), state("load")];
+        let kept = |ends| {
+            let record = Record {
+                of_checks: true,
+                checks: checks.clone(),
+                expires: Some(7),
+                expired: true,
+                ends,
+                ..Record::default()
+            };
+            let group = decode(&record.encode_to_vec()).unwrap();
+            group.checks.values().map(|check| check.end).collect::<Vec<_>>()
+        };
+        let (common, own) = (
+            End { at: time(7).unwrap(), own: false, over: true },
+            End { at: time(9).unwrap(), own: true, over: false },
+        );
+        assert_eq!(kept(Vec::new()), [Some(common), Some(common)]);
+        let key = CheckKey { check: "load".to_owned(), source: None };
+        assert_eq!(kept(vec![wire_end(&key, own)]), [Some(common), Some(own)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! OPTIONS  /api/v1/…          200: any page of a browser may ask
 //! ```
 //!
-//! Numbers are strings, as Go prints them.
+//! Numbers are strings, as Go prints them. What has an end of its time says so: `push_expires` of the metrics, `push_checks` of the checks.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -17,6 +17,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
+use check_result::CheckKey;
 use exposition::pushed::{Metric, Value as Measured, go_float};
 use futures_util::stream;
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ use serde_json::{Map, Value, json};
 use service::BuildInfo;
 
 use super::{Gateway, reply};
-use crate::groups::{Block, Group, Groups};
+use crate::groups::{Block, Check, Group, Groups};
 
 /// Groups that are written at a time.
 const CHUNK: usize = 32;
@@ -112,10 +113,29 @@ fn shown(parts: &[Arc<Group>]) -> Value {
     shown.insert("labels".to_owned(), labels(parts[0].key.labels.iter()));
     let successful = parts.iter().all(|part| part.pushed.is_some() && part.pushed > part.failed);
     shown.insert("last_push_successful".to_owned(), successful.into());
+    for part in parts {
+        if let Some(at) = part.expires {
+            shown.insert("push_expires".to_owned(), at.to_string().into());
+        }
+        let checks: Vec<_> = part.checks.iter().filter_map(|(key, check)| end(key, check)).collect();
+        if !checks.is_empty() {
+            shown.insert("push_checks".to_owned(), checks.into());
+        }
+    }
     for block in parts.iter().flat_map(|part| part.families.iter()) {
         shown.insert(block.name().to_owned(), family(block));
     }
     Value::Object(shown)
+}
+
+/// When the time of a check is over, where it has an end.
+fn end(key: &CheckKey, check: &Check) -> Option<Value> {
+    let end = check.end?;
+    let mut shown = json!({"check": key.check, "expires": end.at.to_string(), "expired": end.over});
+    if let Some(source) = &key.source {
+        shown["source"] = source.as_str().into();
+    }
+    Some(shown)
 }
 
 fn family(block: Block<'_>) -> Value {

@@ -18,15 +18,15 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use bytes::Bytes;
-use check_result::api::{self, Checks, Entry, Filter, Labels as Shown, Unavailable};
-use check_result::{CheckKey, CheckState, HistoryLimits};
+use check_result::api::{self, Checks, Entry, Expiry, Filter, Labels as Shown, Unavailable};
+use check_result::{CheckKey, HistoryLimits};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::push::{NotPushed, text};
 use super::route::GroupPath;
 use super::{Gateway, reply};
-use crate::groups::{Group, Results};
+use crate::groups::{Check, Group, Results};
 use crate::keeper::{Change, Keeper};
 use crate::labels::{Key, Labels};
 use crate::{body, results};
@@ -46,12 +46,12 @@ impl Gateway {
     ) -> Result<(), NotPushed> {
         let at = Timestamp::now();
         let (headers, body) = body;
-        let expires = self.expires(headers, at)?;
+        let term = self.term(headers, at)?;
         let client = labels.get("instance").or(labels.get("job")).unwrap_or_default();
         let body = body::unpacked(&body, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
         let mut results = results::read(&body, client)?;
         self.rules.bounds().keep(&mut results)?;
-        let pushed = Results { labels: labels.clone(), results, replace, at, expires };
+        let pushed = Results { labels: labels.clone(), results, replace, term };
         let limits = HistoryLimits { latest_output_bytes: self.rules.max_output, ..HistoryLimits::default() };
         Ok(self.keeper.change(Change::Results(pushed, limits)).await?)
     }
@@ -69,17 +69,22 @@ impl Gateway {
             Err(error) => return reply::unavailable(error),
         };
         let checks = groups.get(&Key::checks(labels)).into_iter().flat_map(|group| &group.checks);
-        let checks: Vec<_> = checks.map(|(key, state)| listed(key, state)).collect();
+        let checks: Vec<_> = checks.map(|(key, check)| listed(key, check)).collect();
         Json(checks).into_response()
     }
 }
 
-fn listed(key: &CheckKey, state: &CheckState) -> Value {
+fn listed(key: &CheckKey, check: &Check) -> Value {
+    let latest = check.state.latest();
     // The command itself may hold what is not for everybody.
-    let command = state.latest().check().contains_key("command");
-    let mut listed = json!({"check": key.check, "client": state.latest().client(), "has_command": command});
+    let command = latest.check().contains_key("command");
+    let mut listed = json!({"check": key.check, "client": latest.client(), "has_command": command});
     if let Some(source) = &key.source {
         listed["source"] = source.as_str().into();
+    }
+    if let Some(end) = check.end {
+        listed["expires"] = end.at.to_string().into();
+        listed["expired"] = end.over.into();
     }
     listed
 }
@@ -128,15 +133,16 @@ fn may_hold(filter: &Filter, labels: &Labels) -> bool {
 fn entries(filter: &Filter, group: &Group) -> Vec<Entry> {
     // Where the group has a label of that name it hides the checks' own.
     let named = filter.labels.get("check").filter(|_| group.key.labels.get("check").is_none());
-    let entries = group.checks_named(named.map(String::as_str)).filter_map(|state| {
-        let result = state.latest();
+    let entries = group.checks_named(named.map(String::as_str)).filter_map(|check| {
+        let result = check.state.latest();
         let own = [("check", Some(result.name())), ("source", result.source())];
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
         // The group's labels count, as they do for its metrics.
         let labels = own.chain(group.key.labels.iter());
         let labels: Shown = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let meant = filter.matches(&labels, state.status());
-        meant.then(|| Entry { labels, state: Arc::clone(state), client_attributes: None })
+        let meant = filter.matches(&labels, check.state.status());
+        let expiry = check.end.map(|end| Expiry { expires: end.at, expired: end.over });
+        meant.then(|| Entry { labels, state: Arc::clone(&check.state), client_attributes: None, expiry })
     });
     entries.collect()
 }

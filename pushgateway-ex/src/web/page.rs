@@ -14,12 +14,11 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use check_result::CheckState;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Gateway, reply};
-use crate::groups::{Group, Groups, is_stamp};
+use crate::groups::{Check, Group, Groups, is_stamp};
 use crate::labels::{Key, Labels};
 
 /// Groups on a page.
@@ -47,6 +46,9 @@ struct Shown {
     pushed: String,
     failed: String,
     failing: bool,
+    end: Option<ShownEnd>,
+    /// Checks whose time is over.
+    over: usize,
     series: usize,
     families: Vec<ShownFamily>,
     checks: Vec<ShownCheck>,
@@ -57,6 +59,13 @@ struct ShownCheck {
     name: String,
     status: &'static str,
     address: String,
+    end: Option<ShownEnd>,
+}
+
+/// Until when something is kept, or since when its time is over.
+struct ShownEnd {
+    at: String,
+    over: bool,
 }
 
 struct ShownFamily {
@@ -122,7 +131,7 @@ fn asked(query: &str) -> (String, usize) {
 }
 
 fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
-    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.strftime("%F %T UTC").to_string());
+    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), moment);
     let own = group.families.iter().filter(|block| !is_stamp(block.name()));
     let samples = own.clone().filter(|_| !group.key.checks);
     Shown {
@@ -131,6 +140,8 @@ fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
         pushed: time(group.pushed),
         failed: time(group.failed),
         failing: group.failed > group.pushed,
+        end: group.expires.map(|at| ShownEnd { at: moment(at), over: group.expired }),
+        over: group.checks.values().filter(|check| check.is_over()).count(),
         series: own.clone().map(|block| block.series().len()).sum(),
         families: samples
             .map(|block| ShownFamily {
@@ -140,19 +151,24 @@ fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
                 samples: beginning(block.text()),
             })
             .collect(),
-        checks: group.checks.values().map(|state| check(state, &group.key.labels, prefix)).collect(),
+        checks: group.checks.values().map(|own| check(own, &group.key.labels, prefix)).collect(),
     }
 }
 
-fn check(state: &CheckState, labels: &Labels, prefix: &str) -> ShownCheck {
-    let result = state.latest();
+fn moment(at: Timestamp) -> String {
+    at.strftime("%F %T UTC").to_string()
+}
+
+fn check(check: &Check, labels: &Labels, prefix: &str) -> ShownCheck {
+    let result = check.state.latest();
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let own = result.source().map(|source| ("source", source));
     let filters = own.into_iter().chain(labels.iter()).map(|(name, value)| format!("{name}={}", encoded(value)));
     let filters = filters.collect::<Vec<_>>().join("&");
     let address = format!("{prefix}/api/v1/checks/{}?{filters}", encoded(result.name()));
     let name = result.source().map_or(result.name().to_owned(), |source| format!("{source}/{}", result.name()));
-    ShownCheck { name, status: state.status().word(), address }
+    let end = check.end.map(|end| ShownEnd { at: moment(end.at), over: end.over });
+    ShownCheck { name, status: check.state.status().word(), address, end }
 }
 
 fn beginning(samples: &str) -> String {

@@ -24,7 +24,7 @@ use super::route::GroupPath;
 use super::{Gateway, checks, method, reply};
 use crate::body::{self, BadBody};
 use crate::events::Reason;
-use crate::groups::{Inconsistent, Push, Refused, prepare};
+use crate::groups::{CheckTtl, Inconsistent, Push, Refused, Term, prepare};
 use crate::keeper::{Change, Failure};
 use crate::labels::{Key, Labels};
 use crate::path::{BadPath, grouping_key};
@@ -32,7 +32,7 @@ use crate::results::{BadResults, Bounds};
 use crate::store::StoreError;
 use crate::store::shared::SharedError;
 
-/// How long a group stays that is not pushed again: `90s`, `1h`; `0s`: for ever.
+/// How long stays what is not pushed again: `90s`, `1h`; `0s`: for ever.
 const TTL: &str = "pushgateway-ttl";
 
 /// What was chosen by flags.
@@ -44,8 +44,10 @@ pub(super) struct Rules {
     pub(super) max_output: usize,
     /// Bytes of a result, its outputs cut.
     pub(super) max_detail: usize,
-    /// How long a group stays whose push does not say; zero: for ever.
+    /// How long stays what says nothing of that; zero: for ever.
     pub(super) ttl: Duration,
+    /// What the `ttl` of a check says.
+    pub(super) check_ttl: CheckTtl,
     /// Whether a client is told that its push does not fit.
     pub(super) checked: bool,
 }
@@ -163,8 +165,14 @@ impl Gateway {
         }
     }
 
-    /// When the group's time is over that is pushed at `at`.
-    pub(super) fn expires(&self, headers: &HeaderMap, at: Timestamp) -> Result<Option<Timestamp>, NotPushed> {
+    /// When the time of check results is over that are pushed at `at`.
+    pub(super) fn term(&self, headers: &HeaderMap, at: Timestamp) -> Result<Term, NotPushed> {
+        let own = !headers.contains_key(TTL) && self.rules.check_ttl != CheckTtl::Ignore;
+        Ok(Term { at, expires: self.expires(headers, at)?, own })
+    }
+
+    /// When the time is over of what is pushed at `at`, by header or flag.
+    fn expires(&self, headers: &HeaderMap, at: Timestamp) -> Result<Option<Timestamp>, NotPushed> {
         let ttl = match headers.get(TTL) {
             Some(ttl) => service::duration(ttl.to_str().unwrap_or_default()).map_err(NotPushed::Ttl)?,
             None => self.rules.ttl,

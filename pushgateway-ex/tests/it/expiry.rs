@@ -1,14 +1,13 @@
 //! Groups that are not pushed again within their time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::http::Method;
 use jiff::{SignedDuration, Timestamp};
-use pushgateway_ex::groups::{Expired, Families, Groups, Limits, PUSH_EXPIRED, Push};
+use pushgateway_ex::groups::{CheckTtl, Expired, Families, Fates, Groups, Limits, PUSH_EXPIRED, Push};
 use pushgateway_ex::labels::{Key, Labels};
 
-use crate::world::{Gateway, answer, client};
+use crate::world::{Gateway, answer, client, until};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
@@ -24,15 +23,16 @@ fn pushed(groups: &mut Groups, job: &str, second: i64, expires: Option<i64>) -> 
 #[test]
 fn the_last_push_says_when_the_time_is_over() {
     for how in [Expired::Delete, Expired::Mark] {
+        let fates = Fates { pushed: how, own: CheckTtl::Mark };
         let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 10, series: 10 });
         let (short, longer) = (pushed(&mut groups, "short", 0, Some(10)), pushed(&mut groups, "longer", 0, Some(10)));
         let ever = pushed(&mut groups, "ever", 0, Some(10));
         pushed(&mut groups, "longer", 5, Some(15));
         pushed(&mut groups, "ever", 5, None);
         assert!(!groups.expires_by(at(9)) && groups.expires_by(at(10)));
-        assert_eq!(groups.expire(at(14), how), std::slice::from_ref(&short));
+        assert_eq!(groups.expire(at(14), fates), std::slice::from_ref(&short));
         assert_eq!(groups.get(&short).is_some(), how == Expired::Mark);
-        assert_eq!(groups.expire(at(15), how), [longer]);
+        assert_eq!(groups.expire(at(15), fates), [longer]);
         assert!(!groups.expires_by(at(1_000_000)), "once is enough");
         assert!(groups.get(&ever).is_some_and(|group| !group.expired));
         if how == Expired::Mark {
@@ -64,12 +64,7 @@ async fn a_group_goes_with_its_time_also_after_a_restart() {
 
     let gateway = Gateway::start(&[&file, "--push.ttl=1ms"]);
     assert_eq!(gateway.put("/metrics/job/default", "m 1\n").await.0, 200);
-    let gone = async {
-        while gateway.pushed().await != [r#"m{instance="",job="stays"} 1"#] {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+    until(async || gateway.pushed().await == [r#"m{instance="",job="stays"} 1"#]).await;
     assert_eq!(gateway.get("/api/v1/checks").await, "[]");
     gateway.stopped().await;
 }
@@ -84,17 +79,12 @@ async fn check_results_whose_time_is_over_are_marked_until_they_are_pushed_again
     // Metrics of the same grouping key have a time of their own.
     assert_eq!(put(&gateway, "/metrics/job/a", "1s", "m 1\n").await.0, 200);
     assert_eq!(put(&gateway, "/checks/job/a", "1s", disk).await.0, 200);
-    let marks = [r#"push_checks_expired{instance="",job="a"} 1"#, r#"push_expired{instance="",job="a"} 1"#];
+    let marks = [r#"push_check_expired{check="disk",instance="",job="a"} 1"#, r#"push_expired{instance="",job="a"} 1"#];
     let marked = async |gateway: &Gateway| {
         let page = gateway.get("/metrics").await;
         marks.map(|mark| page.lines().any(|line| line == mark))
     };
-    let over = async {
-        while marked(&gateway).await != [true, true] {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), over).await.unwrap();
+    until(async || marked(&gateway).await == [true, true]).await;
     gateway.stopped().await;
     let gateway = Gateway::start(&flags);
     assert_eq!(marked(&gateway).await, [true, true], "also after a restart");

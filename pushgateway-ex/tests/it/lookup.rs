@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use check_result::{CheckKey, CheckResult, HistoryLimits};
 use jiff::Timestamp;
 use proptest::prelude::*;
-use pushgateway_ex::groups::{Groups, Limits, Results};
+use pushgateway_ex::groups::{Groups, Limits, Results, Term};
 use pushgateway_ex::labels::{Key, Labels};
 use serde_json::json;
 
@@ -27,8 +27,9 @@ fn push(groups: &mut Groups, labels: &Pairs, checks: &BTreeSet<String>, replace:
         let check = json!({"name": check, "output": "", "status": 0});
         CheckResult::new("client", check.as_object().unwrap().clone()).unwrap()
     };
-    let (results, at) = (checks.iter().map(result).collect(), Timestamp::UNIX_EPOCH);
-    let pushed = Results { labels: Labels::new(labels.clone()), results, replace, at, expires: None };
+    let term = Term { at: Timestamp::UNIX_EPOCH, expires: None, own: true };
+    let results = checks.iter().map(result).collect();
+    let pushed = Results { labels: Labels::new(labels.clone()), results, replace, term };
     groups.results(pushed, &HistoryLimits::default()).is_ok()
 }
 

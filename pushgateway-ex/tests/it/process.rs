@@ -21,9 +21,14 @@ impl Process {
 
     /// Runs it with one more flag.
     pub(crate) fn run(flag: &str, shell: &str) -> Self {
+        Self::with(&[flag], shell)
+    }
+
+    pub(crate) fn with(flags: &[&str], shell: &str) -> Self {
         let program = env!("CARGO_BIN_EXE_pushgateway-ex");
-        let script = format!("{shell} exec {program} --web.listen-address=127.0.0.1:0 \"$0\"");
-        let mut child = Command::new("sh").args(["-c", &script]).arg(flag).stderr(Stdio::piped()).spawn().unwrap();
+        let script = format!("{shell} exec {program} --web.listen-address=127.0.0.1:0 \"$@\"");
+        let mut child =
+            Command::new("sh").args(["-c", &script, "sh"]).args(flags).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = log.by_ref().map(Result::unwrap).find(|line| line.contains("Listening on")).unwrap();
         let base = format!("http://{}", line.split("address=").nth(1).unwrap().split(' ').next().unwrap());

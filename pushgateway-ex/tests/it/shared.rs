@@ -1,5 +1,6 @@
 //! Gateways that share a Redis: a real one, from `target/tools` or the path.
 
+mod expiry;
 mod faults;
 mod kinds;
 mod redis;

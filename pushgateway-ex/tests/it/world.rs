@@ -1,5 +1,7 @@
 //! A gateway in this process.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use clap::Parser as _;
 use pushgateway_ex::App;
@@ -76,4 +78,14 @@ pub(crate) async fn answer(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let body = read_limited(response, 64 << 20).await.unwrap();
     (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// Asks again until it is so, for which only time has to pass.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap();
 }

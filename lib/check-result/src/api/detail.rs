@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{CheckResult, CheckState, HistoryEntry, InvalidResult, Object, Status};
@@ -9,6 +10,15 @@ use crate::{CheckResult, CheckState, HistoryEntry, InvalidResult, Object, Status
 /// Labels that tell one check from the others: `check`, `source` where it has one, and those of the server (a
 /// Pushgateway's grouping key).
 pub type Labels = BTreeMap<String, String>;
+
+/// How long a server keeps what was pushed to it, if it is not pushed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// When its time is over.
+    pub expires: Timestamp,
+    /// Whether it is, and it stays all the same.
+    pub expired: bool,
+}
 
 /// The last result of a check, with what is known around it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +34,8 @@ pub struct Detail {
     pub occurrences: u64,
     /// When the first of them was executed, in epoch seconds.
     pub status_changed: i64,
+    /// How long the server keeps it, where it was pushed with a time to live.
+    pub expiry: Option<Expiry>,
 }
 
 /// One line of the list of checks.
@@ -44,6 +56,12 @@ pub struct Summary {
     /// When the last one was executed, in epoch seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executed: Option<i64>,
+    /// When its time is over, where it was pushed with a time to live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Whether that is over, and it stays; with `expires`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<bool>,
 }
 
 /// What a check said before.
@@ -66,6 +84,10 @@ struct Body {
     check: Object,
     occurrences: u64,
     status_changed: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expired: Option<bool>,
 }
 
 // === impl Detail ===
@@ -81,17 +103,19 @@ impl TryFrom<Body> for Detail {
     type Error = InvalidResult;
 
     fn try_from(body: Body) -> Result<Self, Self::Error> {
-        let Body { labels, client, client_attributes, check, occurrences, status_changed } = body;
+        let Body { labels, client, client_attributes, check, occurrences, status_changed, expires, expired } = body;
         let result = CheckResult::new(client, check)?;
-        Ok(Self { labels, result, client_attributes, occurrences, status_changed })
+        let expiry = expires.map(|expires| Expiry { expires, expired: expired.unwrap_or_default() });
+        Ok(Self { labels, result, client_attributes, occurrences, status_changed, expiry })
     }
 }
 
 impl From<Detail> for Body {
     fn from(detail: Detail) -> Self {
-        let Detail { labels, result, client_attributes, occurrences, status_changed } = detail;
+        let Detail { labels, result, client_attributes, occurrences, status_changed, expiry } = detail;
         let (client, check) = result.into_parts();
-        Self { labels, client, client_attributes, check, occurrences, status_changed }
+        let (expires, expired) = expiry.map(|expiry| (expiry.expires, expiry.expired)).unzip();
+        Self { labels, client, client_attributes, check, occurrences, status_changed, expires, expired }
     }
 }
 
@@ -99,8 +123,9 @@ impl From<Detail> for Body {
 
 impl Summary {
     /// The line for `state`, which `labels` tell from the others.
-    pub fn new(labels: Labels, state: &CheckState) -> Self {
+    pub fn new(labels: Labels, state: &CheckState, expiry: Option<Expiry>) -> Self {
         let result = state.latest();
+        let (expires, expired) = expiry.map(|expiry| (expiry.expires, expiry.expired)).unzip();
         Self {
             labels,
             status: state.status().to_string(),
@@ -109,6 +134,8 @@ impl Summary {
             occurrences: state.occurrences(),
             status_changed: state.status_changed(),
             executed: result.executed(),
+            expires,
+            expired,
         }
     }
 }

@@ -18,7 +18,7 @@ use axum::routing::get;
 use serde::Serialize;
 
 use super::accept::{Form, preferred};
-use super::detail::{Detail, History, Labels, Summary};
+use super::detail::{Detail, Expiry, History, Labels, Summary};
 use super::filter::Filter;
 use super::refusal::Refusal;
 use super::tag::{self, Tagged};
@@ -46,6 +46,8 @@ pub struct Entry {
     pub state: Arc<CheckState>,
     /// What is known of the client that ran it.
     pub client_attributes: Option<Arc<Object>>,
+    /// How long it is kept, where it was pushed with a time to live.
+    pub expiry: Option<Expiry>,
 }
 
 /// The store cannot answer now; the text says why and goes to the caller.
@@ -77,7 +79,7 @@ async fn list<C: Checks>(
 ) -> Result<Response, Refusal> {
     let filter = Filter::from_query(query)?.within(checks.labels())?;
     let entries = checks.find(&filter).await?.into_iter().take(filter.limit.unwrap_or(usize::MAX));
-    let summaries: Vec<_> = entries.map(|Entry { labels, state, .. }| Summary::new(labels, &state)).collect();
+    let summaries: Vec<_> = entries.map(|entry| Summary::new(entry.labels, &entry.state, entry.expiry)).collect();
     Ok(if wants_text(&headers) { plain(text::table(&summaries)) } else { json(&summaries) })
 }
 
@@ -88,14 +90,14 @@ async fn detail<C: Checks>(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let filter = Filter::from_query(query)?.within(checks.labels())?.unlimited()?;
-    let Entry { labels, state, client_attributes } = one(&*checks, name, &filter).await?;
+    let Entry { labels, state, client_attributes, expiry } = one(&*checks, name, &filter).await?;
     if wants_text(&headers) {
         return Ok(plain(state.latest().output().to_owned()));
     }
     let client_attributes = client_attributes.map(|attributes| (*attributes).clone()).unwrap_or_default();
     let (occurrences, status_changed) = (state.occurrences(), state.status_changed());
     let result = state.latest().clone();
-    Ok(json(&Detail { labels, result, client_attributes, occurrences, status_changed }))
+    Ok(json(&Detail { labels, result, client_attributes, occurrences, status_changed, expiry }))
 }
 
 async fn history<C: Checks>(

@@ -46,7 +46,7 @@ pub(crate) fn entry(name: &str, source: Option<&str>, results: &[(i64, &str)]) -
     let mut labels = Labels::from([("check".to_owned(), name.to_owned())]);
     labels.extend(source.map(|source| ("source".to_owned(), source.to_owned())));
     let client_attributes = Some(Arc::new(object(json!({"address": "10.0.0.1"}))));
-    Entry { labels, state: Arc::new(state), client_attributes }
+    Entry { labels, state: Arc::new(state), client_attributes, expiry: None }
 }
 
 pub(crate) struct Server {

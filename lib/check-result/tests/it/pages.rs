@@ -40,7 +40,7 @@ fn with(attributes: Value) -> Entry {
     let result = CheckResult::new("web-1", check).unwrap();
     let labels = Labels::from([("check".to_owned(), result.name().to_owned())]);
     let state = CheckState::new(LoggedResult { logged: Timestamp::now(), result }, &HistoryLimits::default());
-    Entry { labels, state: Arc::new(state), client_attributes: None }
+    Entry { labels, state: Arc::new(state), client_attributes: None, expiry: None }
 }
 
 struct Page(Html);
