@@ -10,7 +10,7 @@ use clap::Args;
 use redis::{ClientTlsConfig, TlsCertificates};
 use service::ConfigError;
 
-use crate::store::shared::{Access, Address, FORMS};
+use crate::store::shared::{Access, Address, FORMS, Login};
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
@@ -26,6 +26,19 @@ pub struct SharedFlags {
     /// File with the password, in the place of one in the URL; read again for each connection
     #[arg(long = "storage.redis-password-file", value_name = "FILE", requires = "storage")]
     password_file: Option<PathBuf>,
+
+    /// File with the password that the sentinels themselves ask for, which is not the one of the server; read again for each connection
+    #[arg(long = "storage.redis-sentinel-password-file", value_name = "FILE", requires = "storage")]
+    sentinel_password_file: Option<PathBuf>,
+
+    /// User by whom the sentinels know that password, where they have ACLs
+    #[arg(
+        long = "storage.redis-sentinel-user",
+        value_name = "NAME",
+        requires_all = ["storage", "sentinel_password_file"],
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
+    sentinel_user: Option<String>,
 
     /// Prefix of the store's keys; gateways of the same prefix have the same groups
     #[arg(long = "storage.redis-prefix", value_name = "NAME", default_value = "pushgateway-ex", value_parser = prefix)]
@@ -80,8 +93,12 @@ impl SharedFlags {
         if address.has_password() && self.password_file.is_some() {
             return Err(ConfigError::new("--storage has a password, and so has --storage.redis-password-file"));
         }
+        if !address.has_sentinels() && self.sentinel_password_file.is_some() {
+            return Err(ConfigError::new("--storage.redis-sentinel-password-file: --storage names no sentinels"));
+        }
         let password_file = self.password_file.clone();
-        let access = Access { address, password_file, tls: self.tls()?, timeout: self.timeout };
+        let sentinel = Login { user: self.sentinel_user.clone(), password_file: self.sentinel_password_file.clone() };
+        let access = Access { address, password_file, sentinel, tls: self.tls()?, timeout: self.timeout };
         access.check().map_err(|wrong| ConfigError::new(format_args!("--storage: {wrong}")))?;
         Ok(Some((access, &self.prefix)))
     }

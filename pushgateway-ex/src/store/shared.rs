@@ -20,15 +20,17 @@ mod connect;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis::{ErrorKind, RedisError, RedisResult, Script};
+use redis::{ErrorKind, RedisError, RedisResult, Script, ServerErrorKind};
 
 pub use self::address::{Address, FORMS};
-pub use self::connect::Access;
 use self::connect::Connection;
+pub use self::connect::{Access, Login};
 use super::record;
 use crate::groups::Group;
 use crate::labels::Key;
 
+/// What the store does at a sync.
+const SCRIPT: &str = include_str!("shared/sync.lua");
 /// The format of the records that are written here.
 const FORMAT: u8 = 1;
 /// Changes that the store remembers, for replicas that do not know them yet.
@@ -148,7 +150,8 @@ pub struct Shared {
     access: Access,
     /// The three keys: groups, state, changes.
     keys: [String; 3],
-    script: Script,
+    /// By which a server knows the script that it has had before. One that a slot of a cluster is just moving to has not.
+    hash: String,
     connection: Option<Connection>,
 }
 
@@ -201,7 +204,7 @@ impl Shared {
     /// The store below `prefix`. Nothing is connected yet.
     pub fn new(access: Access, prefix: &str) -> Self {
         let keys = ["groups", "state", "changes"].map(|name| format!("{{{prefix}}}:{name}"));
-        Self { access, keys, script: Script::new(include_str!("shared/sync.lua")), connection: None }
+        Self { access, keys, hash: Script::new(SCRIPT).get_hash().to_owned(), connection: None }
     }
 
     /// How long a step may take.
@@ -295,23 +298,23 @@ impl Shared {
     }
 
     fn ask(&mut self, at: &Version, write: &Write) -> Result<(Answer, bool), SharedError> {
-        let script = self.script.clone();
-        let mut invocation = script.prepare_invoke();
-        for key in &self.keys {
-            invocation.key(key);
-        }
-        invocation
-            .arg(at.revision)
-            .arg(&at.id)
-            .arg(&write.id)
-            .arg(REMEMBERED)
-            .arg(PAGE)
-            .arg(TURN)
-            .arg(u8::from(write.wipe));
-        for (field, record) in &write.records {
-            invocation.arg(&field[..]).arg(&record[..]);
-        }
-        self.call(|to| invocation.invoke(&mut **to))
+        let keys = self.keys.clone();
+        let command = |name: &str, script: &str| {
+            let mut command = redis::cmd(name);
+            command.arg(script).arg(keys.len()).arg(&keys).arg(at.revision).arg(&at.id).arg(&write.id);
+            command.arg(REMEMBERED).arg(PAGE).arg(TURN).arg(u8::from(write.wipe));
+            for (field, record) in &write.records {
+                command.arg(&field[..]).arg(&record[..]);
+            }
+            command
+        };
+        let known = command("EVALSHA", &self.hash);
+        self.call(|to| match known.query(&mut **to) {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                command("EVAL", SCRIPT).query(&mut **to)
+            }
+            answer => answer,
+        })
     }
 
     /// Does it over the open connection, or over a new one. One that was closed in the meantime is replaced once, which the answer tells.

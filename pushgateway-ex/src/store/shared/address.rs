@@ -89,6 +89,11 @@ impl Address {
         self.password.is_some()
     }
 
+    /// Whether it is of sentinels.
+    pub fn has_sentinels(&self) -> bool {
+        matches!(self.kind, Kind::Sentinels(_))
+    }
+
     /// How to connect to one server, with a password that stands elsewhere if there is one.
     pub(super) fn server(&self, host: &str, port: u16, password: Option<&str>) -> redis::RedisResult<ConnectionInfo> {
         let mut settings = RedisConnectionInfo::default().set_db(self.database);
@@ -101,7 +106,7 @@ impl Address {
         Ok(self.bare(host, port)?.set_redis_settings(settings))
     }
 
-    /// How to connect to a server that asks for no password.
+    /// How to connect to a server, without what it is told of who asks.
     pub(super) fn bare(&self, host: &str, port: u16) -> redis::RedisResult<ConnectionInfo> {
         let scheme = if self.tls { "rediss" } else { "redis" };
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };

@@ -1,10 +1,12 @@
 //! The way to the store. Each step of it has a time limit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redis::cluster::ClusterClient;
-use redis::{Client, ConnectionInfo, ConnectionLike, ErrorKind, RedisError, RedisResult, TlsCertificates};
+use redis::{
+    Client, ConnectionInfo, ConnectionLike, ErrorKind, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
+};
 
 use super::address::{Address, Kind};
 
@@ -18,10 +20,21 @@ pub struct Access {
     pub address: Address,
     /// A file that holds the password, read for each connection: who changes it there changes it everywhere.
     pub password_file: Option<PathBuf>,
+    /// What sentinels are told of who asks, which is not what the server is told.
+    pub sentinel: Login,
     /// Authorities and identity, where they are not the system's and none.
     pub tls: Option<TlsCertificates>,
     /// How long a step may take.
     pub timeout: Duration,
+}
+
+/// What sentinels are told of who asks them. The default is nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Login {
+    /// The user, where it is not the default one.
+    pub user: Option<String>,
+    /// A file that holds the password, read for each connection.
+    pub password_file: Option<PathBuf>,
 }
 
 // === impl Access ===
@@ -33,6 +46,7 @@ impl Access {
     /// A file that cannot be read or has no certificates.
     pub fn check(&self) -> Result<(), String> {
         let (host, port) = &self.address.nodes[0];
+        self.sentinel.password().map_err(|error| error.to_string())?;
         let password = self.password().map_err(|error| error.to_string())?;
         let info = self.address.server(host, *port, password.as_deref()).map_err(|error| error.to_string())?;
         self.client(info).map(drop).map_err(|error| error.to_string())
@@ -66,9 +80,12 @@ impl Access {
 
     /// Where the master is. One that is none any more, or not yet, refuses what it is asked.
     fn ask_sentinel(&self, host: &str, port: u16, name: &str) -> RedisResult<(String, u16)> {
-        let mut sentinel = self.open(self.address.bare(host, port)?)?;
-        let found: Option<(String, u16)> =
-            redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query(&mut sentinel)?;
+        let settings = self.sentinel.settings()?;
+        let info = self.address.bare(host, port)?.set_redis_settings(settings);
+        let found: RedisResult<Option<(String, u16)>> = self.open(info).and_then(|mut sentinel| {
+            redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query(&mut sentinel)
+        });
+        let found = found.map_err(|error| refused(host, port, error))?;
         found.ok_or_else(|| wrong("the sentinel knows no such master", name))
     }
 
@@ -104,11 +121,41 @@ impl Access {
     }
 
     fn password(&self) -> RedisResult<Option<String>> {
-        let Some(file) = &self.password_file else { return Ok(None) };
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| wrong("the password cannot be read", &format!("{}: {error}", file.display())))?;
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        self.password_file.as_deref().map(password).transpose()
     }
+}
+
+// === impl Login ===
+
+impl Login {
+    fn settings(&self) -> RedisResult<RedisConnectionInfo> {
+        let mut settings = RedisConnectionInfo::default();
+        if let Some(password) = self.password()? {
+            settings = settings.set_password(password);
+        }
+        if let Some(user) = &self.user {
+            settings = settings.set_username(user);
+        }
+        Ok(settings)
+    }
+
+    fn password(&self) -> RedisResult<Option<String>> {
+        self.password_file.as_deref().map(password).transpose()
+    }
+}
+
+fn password(file: &Path) -> RedisResult<String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| wrong("the password cannot be read", &format!("{}: {error}", file.display())))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Says that it was the sentinel: what it misses is another password than the server's.
+fn refused(host: &str, port: u16, error: RedisError) -> RedisError {
+    if error.is_io_error() {
+        return error;
+    }
+    wrong("the sentinel refuses to be asked", &format!("{host}:{port}: {error}"))
 }
 
 fn wrong(what: &'static str, which: &str) -> RedisError {

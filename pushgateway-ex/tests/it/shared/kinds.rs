@@ -1,4 +1,6 @@
-//! The ways to a store: TLS, sentinels, a cluster.
+//! The ways to a store: TLS, passwords, sentinels. [`slots`]: a cluster.
+
+mod slots;
 
 use std::collections::BTreeMap;
 
@@ -62,22 +64,11 @@ async fn a_store_with_tls_is_reached_by_who_trusts_its_authority() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_keeps_everything_in_one_slot() {
-    let redis = Redis::start(&["--cluster-enabled", "yes"]);
-    let gateway = Gateway::start(&[&format!("--storage=redis+cluster://127.0.0.1:{}", redis.port)]);
-    assert_eq!(gateway.put("/metrics/job/a", "m 1\n").await.0, 503, "nobody has its slot");
-    let _: () = redis::cmd("CLUSTER").arg(&["ADDSLOTSRANGE", "0", "16383"]).query(&mut redis.client()).unwrap();
-    takes_pushes(&gateway).await;
-    assert_eq!(gateway.pushed().await.len(), 1);
-    gateway.stopped().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn sentinels_tell_which_server_is_the_master_now() {
     let mut master = Redis::start(&["--repl-diskless-sync-delay", "0"]);
     let replica = Redis::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     replicated(&master);
-    let sentinel = sentinel(&master);
+    let sentinel = sentinel(&master, "");
     let flag = format!("--storage=redis+sentinel://127.0.0.1:1,127.0.0.1:{}/main", sentinel.port);
     let gateway = Gateway::start(&[&flag]);
     takes_pushes(&gateway).await;
@@ -94,6 +85,66 @@ async fn sentinels_tell_which_server_is_the_master_now() {
     gateway.stopped().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_may_ask_for_a_password_of_their_own() {
+    let master = Redis::start(&["--requirepass", "servers"]);
+    let monitor = "sentinel auth-pass main servers\nrequirepass sentinels\n\
+                   user asker on >askers -@all +sentinel|get-master-addr-by-name";
+    let sentinel = sentinel(&master, monitor);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |flag: &str, text: &str| {
+        let path = folder.path().join(text);
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+        format!("--storage.redis-{flag}file={}", path.display())
+    };
+    let flag = format!("--storage=redis+sentinel://127.0.0.1:{}/main", sentinel.port);
+    let server = file("password-", "servers");
+    let (default, asker) = (file("sentinel-password-", "sentinels"), file("sentinel-password-", "askers"));
+    let user = "--storage.redis-sentinel-user=asker";
+    for logins in [&[&*default][..], &[&*asker, user]] {
+        let gateway = Gateway::start(&[&[&*flag, &server], logins].concat());
+        takes_pushes(&gateway).await;
+        gateway.stopped().await;
+    }
+    let none = file("password-", "nobodys");
+    for (flags, says) in [
+        (&[&*server][..], "the sentinel refuses"),
+        (&[&*server, &asker], "the sentinel refuses"),
+        (&[&*none, &default], "authentication failed"),
+    ] {
+        let gateway = Gateway::start(&[&[&*flag], flags].concat());
+        let (status, words) = gateway.send(Method::GET, "/-/ready", "").await;
+        assert_eq!(status, 503);
+        assert!(words.contains(says), "{flags:?}: {words}");
+        gateway.stopped().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_nobody_in_or_knows_no_such_database_says_so() {
+    let redis = Redis::start(&[]);
+    let mut client = redis.client();
+    for command in ["ACL SETUSER reader on >secret ~* -@all +@read", "CONFIG SET requirepass secret"] {
+        let mut words = command.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        let _: () = command.arg(words.collect::<Vec<_>>()).query(&mut client).unwrap();
+    }
+    let host = format!("127.0.0.1:{}", redis.port);
+    for (url, says) in [
+        (format!("redis://{host}"), "NOAUTH"),
+        (format!("redis://:wrong@{host}"), "authentication failed"),
+        (format!("redis://nobody:secret@{host}"), "authentication failed"),
+        (format!("redis://reader:secret@{host}"), "NOPERM"),
+        (format!("redis://:secret@{host}/99"), "99"),
+    ] {
+        let gateway = Gateway::start(&[&format!("--storage={url}")]);
+        let (status, words) = gateway.send(Method::GET, "/-/ready", "").await;
+        assert_eq!(status, 503);
+        assert!(words.contains(says) && !words.contains("secret"), "{url}: {words}");
+        gateway.stopped().await;
+    }
+}
+
 /// Waits until the replica has everything.
 fn replicated(master: &Redis) {
     let mut client = master.client();
@@ -102,13 +153,14 @@ fn replicated(master: &Redis) {
     assert_eq!(replicas, 1);
 }
 
-/// A sentinel of the master `main`, which is enough to call it down after a quarter of a second.
-fn sentinel(master: &Redis) -> Redis {
+/// A sentinel of the master `main` with further settings, which is enough to call it down after a quarter of a second.
+fn sentinel(master: &Redis, lines: &str) -> Redis {
     let config = master.folder().join("sentinel.conf");
     let lines = [
         format!("sentinel monitor main 127.0.0.1 {} 1", master.port),
         "sentinel down-after-milliseconds main 250".to_owned(),
         "sentinel failover-timeout main 3000".to_owned(),
+        lines.to_owned(),
     ];
     std::fs::write(&config, lines.join("\n")).unwrap();
     Redis::sentinel(&config)

@@ -7,14 +7,15 @@ use axum::http::Method;
 use jiff::Timestamp;
 use pushgateway_ex::groups::Group;
 use pushgateway_ex::labels::{Key, Labels};
-use pushgateway_ex::store::shared::{Access, Address, Seen, Shared, Version, Write, encode, field};
+use pushgateway_ex::store::shared::{Access, Address, Login, Seen, Shared, Version, Write, encode, field};
 
 use super::redis::Redis;
 use crate::world::Gateway;
 
 fn store(redis: &Redis) -> Shared {
     let address = Address::parse(&redis.url()).unwrap();
-    let access = Access { address, password_file: None, tls: None, timeout: Duration::from_secs(60) };
+    let sentinel = Login::default();
+    let access = Access { address, password_file: None, sentinel, tls: None, timeout: Duration::from_secs(60) };
     Shared::new(access, "pushgateway-ex")
 }
 
