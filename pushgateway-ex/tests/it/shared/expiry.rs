@@ -12,7 +12,7 @@ use pushgateway_ex::events::shared::SharedEvents;
 use pushgateway_ex::groups::{CheckTtl, Expired, Fates, Groups, Limits, Results, Term};
 use pushgateway_ex::keeper::{Change, Keeper};
 use pushgateway_ex::labels::{Key, Labels};
-use pushgateway_ex::store::shared::{Access, Address, Shared};
+use pushgateway_ex::store::shared::{Access, Address, Login, Shared};
 use serde_json::json;
 
 use super::redis::Redis;
@@ -21,7 +21,8 @@ use crate::world::{Gateway, until};
 /// A replica to which nobody looks whether something is over.
 fn keeper(redis: &Redis) -> (Keeper, JoinHandle<()>) {
     let address = Address::parse(&redis.url()).unwrap();
-    let access = Access { address, password_file: None, tls: None, timeout: Duration::from_secs(60) };
+    let sentinel = Login::default();
+    let access = Access { address, password_file: None, sentinel, tls: None, timeout: Duration::from_secs(60) };
     let registry = &mut Registry::default();
     let events = (Events::new(registry), SharedEvents::new(registry));
     let groups = Groups::new(BTreeMap::new(), Limits { groups: 100, series: 100 });
