@@ -40,6 +40,7 @@ pub struct Alert {
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     received: Timestamp,
+    has_plain_names: bool,
 }
 
 /// Which alert it is and how it stands, without what was posted.
@@ -63,6 +64,8 @@ pub struct Outgoing {
     pub fingerprint: Fingerprint,
     object: Object,
     added: Arc<Texts>,
+    /// Whether all names in it are such as every Alertmanager takes.
+    pub has_plain_names: bool,
     /// From when on delivering it would say something else than what was posted, or nothing any more.
     pub stale_at: Timestamp,
 }
@@ -103,8 +106,8 @@ impl Alert {
 
     /// With `annotations`, but none that the rule has set.
     pub fn into_outgoing(self, annotations: Arc<Texts>) -> Outgoing {
-        let stale_at = self.stale_at();
-        Outgoing { fingerprint: self.fingerprint, object: self.object, added: annotations, stale_at }
+        let (stale_at, Self { fingerprint, object, has_plain_names, .. }) = (self.stale_at(), self);
+        Outgoing { fingerprint, object, added: annotations, has_plain_names, stale_at }
     }
 
     /// From when on delivering it is no use.
@@ -149,7 +152,8 @@ pub(crate) mod tests {
     /// An alert that is `json`, with a fingerprint of its own for each `name`.
     pub(crate) fn outgoing(name: &str, json: &str, stale_at: Timestamp) -> Outgoing {
         let fingerprint = Fingerprint::of(&[("alertname", name)].into_iter().collect());
-        Outgoing { fingerprint, object: Object::new(json, None), added: Arc::default(), stale_at }
+        let object = Object::new(json, None);
+        Outgoing { fingerprint, object, added: Arc::default(), has_plain_names: true, stale_at }
     }
 
     pub(crate) fn json(alert: &Outgoing) -> String {

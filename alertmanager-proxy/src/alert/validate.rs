@@ -87,20 +87,26 @@ fn read(index: usize, json: &str, names: Names, now: Timestamp) -> Result<Result
     if let Some(refusal) = refusal(&posted, &labels, names) {
         return Ok(Err(refusal));
     }
-    let (fingerprint, object, (starts_at, ends_at)) =
-        (Fingerprint::of(&labels), posted.object(json), (posted.starts_at, posted.ends_at));
-    Ok(Ok(Alert { object, labels: Arc::new(labels), fingerprint, starts_at, ends_at, received: now }))
+    let (fingerprint, object) = (Fingerprint::of(&labels), posted.object(json));
+    let has_plain_names = refused_name(&posted, &labels, Names::Legacy).is_none();
+    let (labels, starts_at, ends_at) = (Arc::new(labels), posted.starts_at, posted.ends_at);
+    Ok(Ok(Alert { object, labels, fingerprint, starts_at, ends_at, received: now, has_plain_names }))
 }
 
 /// What Alertmanager finds wrong with one alert, in the order of its checks.
 fn refusal(posted: &Posted<'_>, labels: &Texts, names: Names) -> Option<Refusal> {
-    let ends_early = posted.starts_at.zip(posted.ends_at).is_some_and(|(start, end)| end < start);
-    let label = || labels.iter().map(|(name, _)| name).find(|name| !names.allow(name)).map(str::to_owned);
-    let unlabelled = || labels.is_empty().then_some(Refusal::NoLabels);
-    let annotation = || posted.annotations.iter().flat_map(|texts| texts.keys()).find(|name| !names.allow(name));
-    let refusal = ends_early.then_some(Refusal::EndsBeforeStart);
-    let refusal = refusal.or_else(|| label().map(Refusal::LabelName)).or_else(unlabelled);
-    refusal.or_else(|| annotation().cloned().map(Refusal::AnnotationName))
+    if posted.starts_at.zip(posted.ends_at).is_some_and(|(start, end)| end < start) {
+        return Some(Refusal::EndsBeforeStart);
+    }
+    let unlabelled = labels.is_empty().then_some(Refusal::NoLabels);
+    unlabelled.or_else(|| refused_name(posted, labels, names))
+}
+
+fn refused_name(posted: &Posted<'_>, labels: &Texts, names: Names) -> Option<Refusal> {
+    let label = labels.iter().map(|(name, _)| name).find(|name| !names.allow(name));
+    let annotation = || posted.annotations.iter().flatten().map(|(name, _)| name).find(|name| !names.allow(name));
+    let label = label.map(|name| Refusal::LabelName(name.to_owned()));
+    label.or_else(|| annotation().cloned().map(Refusal::AnnotationName))
 }
 
 fn malformed(reason: impl ToString) -> Unreadable {

@@ -28,7 +28,10 @@ pub(super) enum PostError {
     /// It answered something else, or hung up: it may be in trouble, or one of the alerts may be to blame.
     #[error("{0}")]
     Unwilling(String),
-    /// It could not be reached, or did not answer in time.
+    /// It was reached and did not answer in time: the same may be.
+    #[error("{0}")]
+    Hung(String),
+    /// It could not be reached.
     #[error("{0}")]
     Failed(String),
 }
@@ -36,14 +39,24 @@ pub(super) enum PostError {
 // === impl PostError ===
 
 impl PostError {
-    /// Whether it was posted to somebody who had their say.
-    pub(super) fn is_answer(&self) -> bool {
+    /// Whether one of the alerts may be to blame, since somebody had them.
+    pub(super) fn may_be_an_alert(&self) -> bool {
         !matches!(self, Self::Failed(_))
+    }
+
+    /// Whether Alertmanager says that it does not take the name of a label or an annotation (`validateLs` in its
+    /// `types/types.go`).
+    pub(super) fn is_of_names(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason.contains("invalid name"))
     }
 
     fn unanswered(error: &reqwest::Error) -> Self {
         let reason = innermost(error);
-        if error.is_connect() || error.is_timeout() { Self::Failed(reason) } else { Self::Unwilling(reason) }
+        match error {
+            error if error.is_connect() => Self::Failed(reason),
+            error if error.is_timeout() => Self::Hung(reason),
+            _ => Self::Unwilling(reason),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! The sender of one Alertmanager: it delivers what waits, batch after batch, and tries again what it could not.
 //!
-//! An alert that Alertmanager refuses is found by halving its batch. So is one on which Alertmanager, or what stands before it,
-//! hangs up or answers anything else, but only when its batch has failed so several times in a row, and while not all others
-//! fail as well: that is what a server in trouble does to every batch. Such a suspect goes to the end of the queue, and is
-//! posted apart from the others until it is taken, one at a time.
+//! An alert that Alertmanager refuses is found by halving its batch, or by its names where those are refused. So is one on
+//! which Alertmanager, or what stands before it, hangs, hangs up or answers anything else, but only when its batch has failed so
+//! several times in a row, and while not all others fail as well: that is what a server in trouble does to every batch. Such a
+//! suspect goes to the end of the queue, and is posted apart from the others until it is taken, one at a time. Who has to wait for
+//! it to fail should not wait often.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
 use url::Url;
 
 use super::peer::Peer;
@@ -22,8 +24,11 @@ use crate::setup::Shared;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// Failures in a row with an answer, or a hang-up, after which an alert of the batch is suspected.
+/// Failures in a row of an Alertmanager that was reached, after which an alert of the batch is suspected.
 const PATIENCE: u32 = 3;
+
+/// How long suspects are not tried after one for which Alertmanager hung, while it takes others.
+const REST: Duration = Duration::from_secs(60);
 
 /// What a sender needs beside its Alertmanager.
 pub(super) struct Parts {
@@ -35,7 +40,7 @@ pub(super) struct Parts {
 pub(super) async fn run(peer: Arc<Peer>, parts: Parts) {
     let target = peer.at("/api/v2/alerts");
     let mut sender =
-        Sender { peer, target, parts, waits: Waits::new(false), failures: 0, suspects: HashSet::default() };
+        Sender { peer, target, parts, waits: Waits::new(false), failures: 0, suspects: HashSet::default(), rest: None };
     while sender.goes_on().await {
         sender.deliver_next().await;
     }
@@ -48,10 +53,12 @@ struct Sender {
     target: Url,
     parts: Parts,
     waits: Waits,
-    /// How often in a row it failed with an answer.
+    /// How often in a row it failed though it was reached.
     failures: u32,
     /// Of what waits.
     suspects: HashSet<Fingerprint>,
+    /// Until when none of those is tried.
+    rest: Option<Instant>,
 }
 
 /// What became of a batch.
@@ -61,6 +68,8 @@ struct Round {
     taken: bool,
     /// Alerts that were not taken alone.
     suspects: Batch,
+    /// Whether it hung for one of those.
+    hung: bool,
     /// Those that were not tried to the end, and why.
     left: Option<(Batch, PostError)>,
 }
@@ -101,13 +110,14 @@ impl Sender {
 
     /// Puts back what was not taken, and waits where trying again at once is no use.
     async fn settle(&mut self, round: Round) {
-        let Round { taken, suspects, left } = round;
+        let Round { taken, suspects, hung, left } = round;
         let (pending, events, name) = (&self.peer.pending, &self.parts.events, self.peer.name());
         if taken {
             self.waits = Waits::new(self.waits.stopping);
+            self.rest = if hung { Some(Instant::now() + REST) } else { self.rest };
         }
         if let Some((rest, error)) = left {
-            self.failures = if error.is_answer() { self.failures + 1 } else { 0 };
+            self.failures = if error.may_be_an_alert() { self.failures + 1 } else { 0 };
             pending.put_back(rest, suspects);
             self.peer.set_down(true);
             events.retried(name, &error.to_string());
@@ -150,9 +160,9 @@ impl Sender {
         let halving = self.failures >= PATIENCE || !self.suspects.is_empty();
         let (mut known, others): (Batch, Batch) =
             batch.into_iter().partition(|alert| self.suspects.contains(&alert.fingerprint));
-        let mut untried = known.split_off(known.len().min(1));
+        let mut untried = known.split_off(known.len().min(if self.rests() { 0 } else { 1 }));
         let (mut round, mut work) = (Round::default(), vec![known, others]);
-        while let Some(mut batch) = work.pop() {
+        while let Some(batch) = work.pop() {
             let Some(first) = batch.first() else { continue };
             let error = match self.post(&batch).await {
                 Ok(()) => {
@@ -162,10 +172,9 @@ impl Sender {
                 Err(error) => error,
             };
             let is_refusal = matches!(error, PostError::Refused { .. });
-            let may_be_the_alert = halving && error.is_answer();
+            let may_be_the_alert = halving && error.may_be_an_alert();
             if batch.len() > 1 && (is_refusal || may_be_the_alert) {
-                let half = batch.split_off(batch.len() / 2);
-                work.extend([half, batch]);
+                work.extend(split(batch, &error));
             } else if is_refusal {
                 self.peer.set_down(false);
                 round.taken = true;
@@ -174,6 +183,7 @@ impl Sender {
                 if self.takes_bare(first, &error).await {
                     round.taken = true;
                 } else {
+                    round.hung |= matches!(error, PostError::Hung(_));
                     round.suspects.push(Arc::clone(first));
                 }
             } else {
@@ -184,6 +194,11 @@ impl Sender {
         }
         untried.append(&mut round.suspects);
         Round { suspects: untried, ..round }
+    }
+
+    /// Whether suspects are not tried now.
+    fn rests(&self) -> bool {
+        self.rest.is_some_and(|rest| Instant::now() < rest) && !self.peer.life.is_ending()
     }
 
     async fn post(&self, batch: &[Arc<Outgoing>]) -> Result<(), PostError> {
@@ -197,7 +212,9 @@ impl Sender {
     /// What is still to be posted of an alert that was refused alone.
     fn refused(&self, alert: &Outgoing, error: &PostError) -> Option<Batch> {
         let (events, name) = (&self.parts.events, self.peer.name());
-        let Some(bare) = alert.bare() else {
+        // What is added has names that every Alertmanager takes.
+        let is_own = error.is_of_names() && !alert.has_plain_names;
+        let Some(bare) = alert.bare().filter(|_| !is_own) else {
             events.dropped(Loss::Rejected, name, 1, &error.to_string());
             return None;
         };
@@ -207,13 +224,27 @@ impl Sender {
 
     /// Posts a suspect without what was added to it, if anything was.
     async fn takes_bare(&self, alert: &Outgoing, error: &PostError) -> bool {
-        let Some(bare) = alert.bare() else { return false };
+        // What is added has names that every Alertmanager takes.
+        let is_own = error.is_of_names() && !alert.has_plain_names;
+        let Some(bare) = alert.bare().filter(|_| !is_own) else { return false };
         let taken = self.post(&[Arc::new(bare)]).await.is_ok();
         if taken {
             self.parts.events.stripped(self.peer.name(), &error.to_string());
         }
         taken
     }
+}
+
+/// The parts of a batch that are posted in its place, the last one first. Where Alertmanager refuses a name, those with names
+/// that not every Alertmanager takes are posted alone, and all others at once; otherwise it is halved.
+fn split(mut batch: Batch, error: &PostError) -> Vec<Batch> {
+    let of_names = error.is_of_names() && batch.iter().any(|alert| !alert.has_plain_names);
+    if !of_names {
+        let half = batch.split_off(batch.len() / 2);
+        return vec![half, batch];
+    }
+    let (plain, odd): (Batch, Batch) = batch.into_iter().partition(|alert| alert.has_plain_names);
+    odd.into_iter().rev().map(|alert| vec![alert]).chain([plain]).collect()
 }
 
 // === impl Round ===

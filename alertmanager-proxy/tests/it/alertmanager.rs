@@ -68,6 +68,11 @@ impl Alertmanager {
         timeout(PATIENCE, posts.wait_for(|posts| *posts >= count)).await.expect("a post comes").unwrap();
     }
 
+    /// How many posts have come.
+    pub(crate) fn posts(&self) -> usize {
+        *self.state.posts.borrow()
+    }
+
     /// The next alert that it took.
     pub(crate) async fn next(&mut self) -> Value {
         timeout(PATIENCE, self.taken.recv()).await.expect("an alert comes").unwrap()
@@ -80,7 +85,8 @@ impl Alertmanager {
 }
 
 /// Refuses a batch with a `bad` alert as a whole, as Alertmanager does with an invalid `generatorURL`, and so one with an
-/// `only_bare` alert that has an output. On a `poisonous` alert it hangs up, or answers what the label says.
+/// `only_bare` alert that has an output. Names are those of Alertmanager before 0.27. On a `poisonous` alert it does what the label
+/// says: hang, hang up, or answer with a status.
 async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) -> Response {
     state.posts.send_modify(|posts| *posts += 1);
     state.open.subscribe().wait_for(|open| *open).await.unwrap();
@@ -90,7 +96,16 @@ async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) 
         let error = json!({"code": 601, "message": "0.generatorURL in body must be of type uri"});
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
     }
+    let is_plain = |name: &String| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+    if let Some(name) =
+        alerts.iter().flat_map(|alert| alert["labels"].as_object().unwrap().keys()).find(|name| !is_plain(name))
+    {
+        return (StatusCode::BAD_REQUEST, Json(format!("invalid label set: invalid name {name:?}"))).into_response();
+    }
     if let Some(poison) = alerts.iter().find_map(|alert| alert["labels"]["poisonous"].as_str()) {
+        if poison == "hang" {
+            std::future::pending::<()>().await;
+        }
         let status: StatusCode = poison.parse().expect("a handler that panics hangs up");
         return status.into_response();
     }

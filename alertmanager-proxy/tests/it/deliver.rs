@@ -61,10 +61,28 @@ async fn a_bad_alert_costs_no_good_one() {
 }
 
 #[tokio::test]
+async fn names_that_are_refused_cost_a_post_each_and_no_other_alert_more_than_two() {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+    let mut alerts: Vec<_> = (0..64).map(|number| plain(&number.to_string())).collect();
+    for number in [7, 60] {
+        alerts[number]["labels"]["größe"] = json!("1");
+    }
+    proxy.post(&json!(alerts)).await;
+    for (number, posted) in alerts.iter().enumerate().filter(|(number, _)| ![7, 60].contains(number)) {
+        assert_eq!(&alertmanager.next().await, posted, "{number}");
+    }
+    let name = format!("http://{}", alertmanager.address);
+    let dropped = format!("alertmanager_proxy_alerts_dropped_total{{reason=\"rejected\",alertmanager=\"{name}\"}}");
+    proxy.until_metric(&dropped, 2.0).await;
+    assert_eq!(alertmanager.posts(), 4);
+}
+
+#[tokio::test]
 async fn an_alert_that_nobody_answers_for_holds_up_no_other() {
-    for poison in ["hang up", "403", "500"] {
+    for poison in ["hang", "hang up", "403", "500"] {
         let mut alertmanager = Alertmanager::start().await;
-        let proxy = Proxy::start(&config(&[alertmanager.address], ""));
+        let proxy = Proxy::start(&config(&[alertmanager.address], "forward: {timeout: 1s}"));
         let poisonous = json!({"labels": {"alertname": "p", "poisonous": poison}});
         proxy.post(&json!([poisonous, plain("a"), plain("b")])).await;
         assert_eq!((alertmanager.next().await, alertmanager.next().await), (plain("a"), plain("b")), "{poison}");
