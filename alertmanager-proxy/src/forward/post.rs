@@ -11,7 +11,10 @@ use url::Url;
 
 use crate::alert::Outgoing;
 
-/// Bytes that are read of Alertmanager's reason for a refusal.
+/// The longest answer that is read: Alertmanager's reason for a refusal has a sentence for each bad alert.
+const ANSWER_BYTES: usize = 256 << 10;
+
+/// Bytes that are kept of it.
 const REASON_BYTES: usize = 4_096;
 
 /// Why a batch was not taken.
@@ -72,11 +75,11 @@ pub(super) async fn post(
     let status = response.status();
     if status.is_success() {
         // Read to its end so that the connection can be used again; there is nothing in it.
-        let _ = read_limited(response, REASON_BYTES).await;
+        let _ = read_limited(response, ANSWER_BYTES).await;
         return Ok(());
     }
-    let body = read_limited(response, REASON_BYTES).await.unwrap_or_default();
-    let reason = String::from_utf8_lossy(&body).trim().to_owned();
+    let body = read_limited(response, ANSWER_BYTES).await.unwrap_or_default();
+    let reason = String::from_utf8_lossy(&body[..body.len().min(REASON_BYTES)]).trim().to_owned();
     match status {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Err(PostError::Refused { status, reason })

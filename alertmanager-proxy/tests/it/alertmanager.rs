@@ -97,10 +97,11 @@ async fn take(State(state): State<Arc<Taking>>, Json(alerts): Json<Vec<Value>>) 
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(error)).into_response();
     }
     let is_plain = |name: &String| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-    if let Some(name) =
-        alerts.iter().flat_map(|alert| alert["labels"].as_object().unwrap().keys()).find(|name| !is_plain(name))
-    {
-        return (StatusCode::BAD_REQUEST, Json(format!("invalid label set: invalid name {name:?}"))).into_response();
+    let names = alerts.iter().flat_map(|alert| alert["labels"].as_object().unwrap().keys());
+    let refused = names.filter(|name| !is_plain(name)).map(|name| format!("invalid label set: invalid name {name:?}"));
+    let refused: Vec<_> = refused.collect();
+    if !refused.is_empty() {
+        return (StatusCode::BAD_REQUEST, Json(refused.join("; "))).into_response();
     }
     if let Some(poison) = alerts.iter().find_map(|alert| alert["labels"]["poisonous"].as_str()) {
         if poison == "hang" {

@@ -1,5 +1,6 @@
 //! Delivery: every Alertmanager gets every alert, whatever happens to the others.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::alertmanager::Alertmanager;
@@ -64,34 +65,40 @@ async fn a_bad_alert_costs_no_good_one() {
 async fn names_that_are_refused_cost_a_post_each_and_no_other_alert_more_than_two() {
     let mut alertmanager = Alertmanager::start().await;
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));
-    let mut alerts: Vec<_> = (0..64).map(|number| plain(&number.to_string())).collect();
-    for number in [7, 60] {
-        alerts[number]["labels"]["größe"] = json!("1");
-    }
-    proxy.post(&json!(alerts)).await;
-    for (number, posted) in alerts.iter().enumerate().filter(|(number, _)| ![7, 60].contains(number)) {
-        assert_eq!(&alertmanager.next().await, posted, "{number}");
-    }
     let name = format!("http://{}", alertmanager.address);
+    let mut alerts: Vec<_> = (0..200).map(|number| plain(&number.to_string())).collect();
+    alerts.iter_mut().skip(100).for_each(|alert| alert["labels"]["größe"] = json!("1"));
+    // All others come in one batch behind the first.
+    alertmanager.answers(false);
+    proxy.post(&json!([plain("first")])).await;
+    alertmanager.posted(1).await;
+    proxy.post(&json!(alerts)).await;
+    proxy.until_metric(&format!("alertmanager_proxy_pending_alerts{{alertmanager=\"{name}\"}}"), 200.0).await;
+    alertmanager.answers(true);
+    for posted in [plain("first")].iter().chain(&alerts[..100]) {
+        assert_eq!(&alertmanager.next().await, posted);
+    }
     let dropped = format!("alertmanager_proxy_alerts_dropped_total{{reason=\"rejected\",alertmanager=\"{name}\"}}");
-    proxy.until_metric(&dropped, 2.0).await;
-    assert_eq!(alertmanager.posts(), 4);
+    proxy.until_metric(&dropped, 100.0).await;
+    assert_eq!(alertmanager.posts(), 1 + 2 + 100);
 }
 
 #[tokio::test]
 async fn an_alert_that_nobody_answers_for_holds_up_no_other() {
-    for poison in ["hang", "hang up", "403", "500"] {
-        let mut alertmanager = Alertmanager::start().await;
-        let proxy = Proxy::start(&config(&[alertmanager.address], "forward: {timeout: 1s}"));
-        let poisonous = json!({"labels": {"alertname": "p", "poisonous": poison}});
-        proxy.post(&json!([poisonous, plain("a"), plain("b")])).await;
-        assert_eq!((alertmanager.next().await, alertmanager.next().await), (plain("a"), plain("b")), "{poison}");
-        proxy.post(&json!([plain("c")])).await;
-        assert_eq!(alertmanager.next().await, plain("c"), "{poison}");
-        let of = |name: &str| format!("alertmanager_proxy_{name}{{alertmanager=\"http://{}\"}}", alertmanager.address);
-        proxy.until_metric(&of("pending_alerts"), 1.0).await;
-        assert_eq!(proxy.metric(&of("alertmanager_up")).await, Some(1.0), "{poison}");
-    }
+    join_all(["hang", "hang up", "403", "500"].map(goes_around)).await;
+}
+
+async fn goes_around(poison: &str) {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], "forward: {timeout: 1s}"));
+    let poisonous = json!({"labels": {"alertname": "p", "poisonous": poison}});
+    proxy.post(&json!([poisonous, plain("a"), plain("b")])).await;
+    assert_eq!((alertmanager.next().await, alertmanager.next().await), (plain("a"), plain("b")), "{poison}");
+    proxy.post(&json!([plain("c")])).await;
+    assert_eq!(alertmanager.next().await, plain("c"), "{poison}");
+    let of = |name: &str| format!("alertmanager_proxy_{name}{{alertmanager=\"http://{}\"}}", alertmanager.address);
+    proxy.until_metric(&of("pending_alerts"), 1.0).await;
+    assert_eq!(proxy.metric(&of("alertmanager_up")).await, Some(1.0), "{poison}");
 }
 
 #[tokio::test]
