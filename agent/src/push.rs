@@ -15,6 +15,7 @@ pub mod post;
 pub mod queue;
 pub mod removed;
 pub mod sender;
+pub mod short_ttl;
 pub mod sink;
 pub mod spool;
 
@@ -107,6 +108,7 @@ impl Push {
         let gateways: Arc<[Gateway]> = gateways.collect::<Result<Vec<_>, _>>()?.into();
         let spool = self.flags.queue_file.as_deref();
         let spool = spool.map(|file| Spool::open(file, Arc::clone(&gateways), events.clone())).transpose()?;
+        self.check_ttl(&events, definitions);
         let defined = Arc::new(Defined::new(&definitions.client.name, definitions.keys().collect()));
         let marker = spool.as_ref().map(Spool::marker);
         for (index, gateway) in gateways.iter().enumerate() {
@@ -133,6 +135,11 @@ impl Push {
         let running =
             Running { gateways, senders, spool, events, defined, stop, abandon, server, readiness, serving, served };
         Ok((running, Arc::new(sink)))
+    }
+
+    fn check_ttl(&self, events: &Events, definitions: &Definitions) {
+        let checks = definitions.checks.iter().map(|check| (check.name.as_str(), &check.timetable));
+        events.short_ttl(&short_ttl::slower(checks, self.flags.ttl), self.flags.ttl);
     }
 }
 
@@ -161,6 +168,7 @@ impl Outlet for Push {
 
     fn reloaded(&mut self, definitions: &Definitions) {
         if let Some(running) = &self.running {
+            self.check_ttl(&running.events, definitions);
             running.redefine(definitions);
         }
     }

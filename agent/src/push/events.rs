@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use check_result::CheckKey;
 use jiff::Timestamp;
@@ -230,6 +231,16 @@ impl Events {
             );
         }
         self.waits(gateway);
+    }
+
+    /// Results of these checks expire at the gateways between two runs.
+    pub fn short_ttl(&self, checks: &[&str], ttl: Duration) {
+        let [first, ..] = checks else { return };
+        let checks = checks.len();
+        tracing::warn!(
+            checks,
+            "{checks} checks, {first} among them, run no more often than --push.ttl={ttl:?}: their results expire between two runs"
+        );
     }
 
     /// A check that is defined no more was deleted.
