@@ -238,8 +238,9 @@ impl Events {
         let [first, ..] = checks else { return };
         let checks = checks.len();
         tracing::warn!(
+            check = first,
             checks,
-            "{checks} checks, {first} among them, run no more often than --push.ttl={ttl:?}: their results expire between two runs"
+            "The check {first} (one of {checks}) runs no more often than --push.ttl={ttl:?}: its results expire between two runs"
         );
     }
 

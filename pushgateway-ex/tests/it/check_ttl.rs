@@ -185,7 +185,7 @@ fn make(step: &Step, groups: &mut Groups, model: &mut Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn what_is_there_and_marked_is_what_a_small_model_says(
         steps in prop::collection::vec(step(), 1..25),
