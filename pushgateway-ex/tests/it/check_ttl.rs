@@ -28,7 +28,7 @@ enum Step {
     },
     Forget(Name),
     Delete(u8),
-    /// Seconds go by.
+    /// Seconds go by, or the clock is set back.
     Pass(i64),
     Restart,
 }
@@ -132,7 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..3_u8, checks, header, any::<bool>())
             .prop_map(|(group, checks, header, replace)| Step::Push { group, checks, header, replace }),
-        4 => (1..5_i64).prop_map(Step::Pass),
+        4 => (-3..6_i64).prop_map(Step::Pass),
         1 => (0..3_u8, 0..4_u8).prop_map(Step::Forget),
         1 => (0..3_u8).prop_map(Step::Delete),
         1 => Just(Step::Restart),
