@@ -44,8 +44,8 @@ pub struct Flags {
     #[arg(long = "push.disable-consistency-check")]
     pub(crate) disable_consistency_check: bool,
 
-    /// How long a group, or a check's result, stays that is not pushed again, where neither the header Pushgateway-TTL nor the check's
-    /// own ttl says it; 0s: for ever
+    /// How long a group, or a check's result, stays that is not pushed again, where neither the header Pushgateway-TTL nor the
+    /// check's own ttl says it; 0s: for ever
     #[arg(long = "push.ttl", value_name = "DURATION", default_value = "0s", value_parser = service::duration)]
     pub(crate) ttl: Duration,
 

@@ -240,7 +240,8 @@ impl Events {
         tracing::warn!(
             check = first,
             checks,
-            "The check {first} (one of {checks}) runs no more often than --push.ttl={ttl:?}: its results expire between two runs"
+            "The check {first} (one of {checks}) runs no more often than --push.ttl={ttl:?}: \
+             its results expire between two runs"
         );
     }
 

@@ -83,8 +83,8 @@ pub struct PushFlags {
     #[arg(long = "push.timeout", value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
     pub timeout: Duration,
 
-    /// How long a result stays in pushgateway-ex if its check is not pushed again, whatever the check's ttl is: more than the longest
-    /// interval; 0s: as the check's ttl and the gateway's own --push.ttl say
+    /// How long a result stays in pushgateway-ex if its check is not pushed again, whatever the check's ttl is: more than the
+    /// longest interval; 0s: as the check's ttl and the gateway's own --push.ttl say
     #[arg(long = "push.ttl", value_name = "DURATION", default_value = "0s", value_parser = service::duration)]
     pub ttl: Duration,
 

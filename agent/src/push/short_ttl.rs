@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use checkscript_runner::schedule::Timetable;
 
-/// Those of the checks, by their names, that run at intervals of `ttl` or more; when those by cron run is not looked at.
+/// The names of the checks that run at intervals of `ttl` or more. When those by cron run is not looked at.
 pub fn slower<'a>(checks: impl Iterator<Item = (&'a str, &'a Timetable)>, ttl: Duration) -> Vec<&'a str> {
     let expires = |timetable: &Timetable| match timetable {
         Timetable::Interval { interval, .. } => !ttl.is_zero() && Duration::from_millis(*interval) >= ttl,

@@ -1,4 +1,5 @@
-//! What was pushed with a time to live, and not pushed again within it: groups of metrics as a whole, check results each for itself.
+//! What was pushed with a time to live, and not pushed again within it: groups of metrics as a whole, check results each for
+//! itself.
 //!
 //! The index has the first end of each group. When that has come, the group's others are looked at as well.
 

@@ -152,8 +152,8 @@ pub fn stamps(group: &Group) -> Families {
     rendered.finish()
 }
 
-/// The marks of the checks whose time is over. They have the labels of the checks' other series: as these are in no other group, they are
-/// in none either.
+/// The marks of the checks whose time is over. They have the labels of the checks' other series: as these are in no other
+/// group, they are in none either.
 fn marks(group: &Group) -> Families {
     static HEAD: LazyLock<Arc<Head>> = LazyLock::new(|| {
         head(PUSH_CHECK_EXPIRED, "1 for a check whose result was not pushed again within its time to live.")

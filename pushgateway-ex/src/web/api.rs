@@ -6,7 +6,8 @@
 //! OPTIONS  /api/v1/…          200: any page of a browser may ask
 //! ```
 //!
-//! Numbers are strings, as Go prints them. What has an end of its time says so: `push_expires` of the metrics, `push_checks` of the checks.
+//! Numbers are strings, as Go prints them. What has an end of its time says so: `push_expires` of the metrics, `push_checks` of
+//! the checks.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
