@@ -203,6 +203,21 @@ enum Unusable {
     Refused(String),
 }
 
+impl From<DatabaseError> for Unusable {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => Self::Refused("another process has it open".to_owned()),
+            // Other bytes than there should be, or too few of them; all else says nothing about what is in the file.
+            DatabaseError::Storage(StorageError::Io(error))
+                if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+            {
+                Self::Refused(error.to_string())
+            }
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
 /// A record.
 struct Kept {
     gateway: String,
@@ -216,14 +231,8 @@ fn create(path: &Path) -> Result<Database, DatabaseError> {
 }
 
 fn open(path: &Path) -> Result<(Database, Vec<Kept>), Unusable> {
-    let mut database = create(path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => Unusable::Refused("another process has it open".to_owned()),
-        DatabaseError::Storage(StorageError::Io(error)) if error.kind() != ErrorKind::InvalidData => {
-            Unusable::Refused(error.to_string())
-        }
-        other => Unusable::Damaged(other.to_string()),
-    })?;
-    database.check_integrity().map_err(|error| Unusable::Damaged(error.to_string()))?;
+    let mut database = create(path)?;
+    database.check_integrity()?;
     let kept = read(&database).map_err(|error| Unusable::Damaged(error.to_string()))?;
     Ok((database, kept))
 }
@@ -362,11 +371,15 @@ mod tests {
     fn a_damaged_file_is_moved_away_and_one_that_cannot_be_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("queue");
-        std::fs::write(&file, "this is no queue\n".repeat(1000)).unwrap();
+        fill(&file);
+        let whole = std::fs::read(&file).unwrap();
         let events = Events::default();
         let gateways = gateways(&["http://a"], &events);
-        Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap().close();
-        assert!(folder.path().join("queue.damaged").exists());
+        for damaged in [&b"this is no queue\n".repeat(1000), &whole[..whole.len() / 2], &whole[..5000]] {
+            std::fs::write(&file, damaged).unwrap();
+            Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap().close();
+            assert_eq!(std::fs::read(folder.path().join("queue.damaged")).unwrap().len(), damaged.len());
+        }
         let nowhere = folder.path().join("none/queue");
         let told = Spool::open(&nowhere, gateways, events).unwrap_err().to_string();
         assert!(told.contains("No such file or directory"), "{told}");
