@@ -90,6 +90,16 @@ pub fn copy_of(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// A copy that is not finished yet. What is left of one that fails would take room from the store, perhaps the last there is.
+struct Unfinished<'a>(&'a Path);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        // One that was finished has another name now.
+        let _ = std::fs::remove_file(self.0);
+    }
+}
+
 /// Makes the copy of the file `path`, of `groups` as they were at one moment: whole, then in the place of the one before.
 ///
 /// # Errors
@@ -99,6 +109,7 @@ pub fn copy<'a>(path: &Path, groups: impl Iterator<Item = &'a Group>) -> Result<
     let mut unfinished = copy.clone().into_os_string();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
+    let _unfinished = Unfinished(&unfinished);
     let wrong = |error: std::io::Error| StoreError::Write { path: copy.clone(), reason: error.to_string() };
     match std::fs::remove_file(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(wrong(error)),
@@ -173,6 +184,11 @@ fn is_full(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
+/// Other bytes than there should be, or too few of them. Any other failure says nothing about what is in the file.
+fn is_damage(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+}
+
 fn open(path: &Path) -> Result<Database, StoreError> {
     Database::builder().set_cache_size(CACHE).create(path).map_err(|error| {
         let path = path.to_owned();
@@ -180,7 +196,10 @@ fn open(path: &Path) -> Result<Database, StoreError> {
             DatabaseError::DatabaseAlreadyOpen => {
                 StoreError::Open { path, reason: "another process has it open".to_owned() }
             }
-            DatabaseError::Storage(StorageError::Io(error)) if error.kind() != ErrorKind::InvalidData => {
+            DatabaseError::Storage(StorageError::Io(error)) if is_full(error.kind()) => {
+                StoreError::Full { path, reason: error.to_string() }
+            }
+            DatabaseError::Storage(StorageError::Io(error)) if !is_damage(error.kind()) => {
                 StoreError::Open { path, reason: error.to_string() }
             }
             other => StoreError::Damaged { path, reason: other.to_string() },
@@ -223,4 +242,20 @@ fn write<'a>(
     }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_copy_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("store");
+        std::fs::create_dir_all(copy_of(&file).join("taken")).unwrap();
+        let error = copy(&file, std::iter::empty()).unwrap_err().to_string();
+        assert!(error.contains("store.copy"), "{error}");
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["store.copy"]);
+    }
 }
