@@ -50,6 +50,8 @@ pub enum Reason {
     Inconsistent,
     /// The body is too large.
     BodySize,
+    /// There is no memory for a large body beside others.
+    Crowded,
     /// A label is too long.
     LabelSize,
     /// A check result is too large.
@@ -80,11 +82,12 @@ struct Metrics {
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Path,
         Self::Body,
         Self::Inconsistent,
         Self::BodySize,
+        Self::Crowded,
         Self::LabelSize,
         Self::DetailSize,
         Self::Series,
@@ -98,6 +101,7 @@ impl Reason {
             Self::Body => "body",
             Self::Inconsistent => "inconsistent",
             Self::BodySize => "body_size",
+            Self::Crowded => "crowded",
             Self::LabelSize => "label_size",
             Self::DetailSize => "detail_size",
             Self::Series => "series",

@@ -10,6 +10,7 @@ mod negotiate;
 mod page;
 mod push;
 mod reply;
+mod room;
 pub mod route;
 mod scrape;
 
@@ -40,6 +41,7 @@ pub struct Gateway {
     status: api::Status,
     quit: Option<CancellationToken>,
     rules: push::Rules,
+    room: room::Room,
 }
 
 impl Gateway {
@@ -52,6 +54,7 @@ impl Gateway {
             events,
             status: api::Status::new(info, flags.shown()),
             quit: flags.enable_lifecycle.then_some(quit),
+            room: room::Room::new(flags.limits.max_body),
             rules: push::Rules {
                 max_body: flags.limits.max_body,
                 max_label: flags.limits.max_label,

@@ -41,14 +41,14 @@ impl Gateway {
     pub(super) async fn take_results(
         &self,
         labels: &Labels,
-        body: (&HeaderMap, Bytes),
+        body: (&HeaderMap, &Bytes),
         replace: bool,
     ) -> Result<(), NotPushed> {
         let at = Timestamp::now();
         let (headers, body) = body;
         let term = self.term(headers, at)?;
         let client = labels.get("instance").or(labels.get("job")).unwrap_or_default();
-        let body = body::unpacked(&body, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
+        let body = body::unpacked(body, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
         let mut results = results::read(&body, client)?;
         self.rules.bounds().keep(&mut results)?;
         let pushed = Results { labels: labels.clone(), results, replace, term };

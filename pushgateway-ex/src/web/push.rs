@@ -7,7 +7,7 @@
 //! ```
 //!
 //! 200 for a push that was taken, 202 with `--push.disable-consistency-check` and for every deletion; 400 for what is no push or does not fit,
-//! 413 and 429 for what is over a limit, 507 or 503 if it could not be stored.
+//! 413 and 429 for what is over a limit, 507 or 503 if it could not be stored, 503 if there is no memory for a large body.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use exposition::pushed::MetricFamily;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 
+use super::room::Held;
 use super::route::GroupPath;
 use super::{Gateway, checks, method, reply};
 use crate::body::{self, BadBody};
@@ -66,6 +66,8 @@ pub(super) enum NotPushed {
     Path(#[from] BadPath),
     #[error("cannot read the body: {0}")]
     Unread(Box<dyn std::error::Error + Send + Sync>),
+    #[error("too many large bodies are in memory; push again later")]
+    Crowded,
     #[error(transparent)]
     Body(#[from] BadBody),
     #[error("query: {0}")]
@@ -82,15 +84,17 @@ impl Gateway {
     pub(super) async fn push(&self, path: &GroupPath, request: Request) -> Response {
         let (started, method) = (Instant::now(), method(request.method()));
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, self.rules.max_body).collect().await.map(|body| body.to_bytes());
-        let size = body.as_ref().map_or(0, Bytes::len);
+        let body = self.room.read(body).await;
+        let size = body.as_ref().map_or(0, |body| body.bytes.len());
         let replace = head.method == Method::PUT;
         let outcome = match self.key(path) {
             Ok(labels) => {
                 let outcome = match body {
-                    Ok(body) if path.checks => self.take_results(&labels, (&head.headers, body), replace).await,
-                    Ok(body) => self.take(&labels, (&head.headers, body), replace).await,
-                    Err(error) => Err(unread(error, self.rules.max_body)),
+                    Ok(Held { ref bytes, .. }) if path.checks => {
+                        self.take_results(&labels, (&head.headers, bytes), replace).await
+                    }
+                    Ok(Held { ref bytes, .. }) => self.take(&labels, (&head.headers, bytes), replace).await,
+                    Err(error) => Err(error),
                 };
                 outcome.map_err(|error| (Some(labels), error))
             }
@@ -138,12 +142,12 @@ impl Gateway {
         Ok(labels)
     }
 
-    async fn take(&self, labels: &Labels, body: (&HeaderMap, Bytes), replace: bool) -> Result<(), NotPushed> {
+    async fn take(&self, labels: &Labels, body: (&HeaderMap, &Bytes), replace: bool) -> Result<(), NotPushed> {
         let at = Timestamp::now();
         let (headers, body) = body;
         let expires = self.expires(headers, at)?;
         let (content_type, encoding) = (text(headers, CONTENT_TYPE), text(headers, CONTENT_ENCODING));
-        let prepared = match body::read(&body, content_type, encoding, self.rules.max_body) {
+        let prepared = match body::read(body, content_type, encoding, self.rules.max_body) {
             Ok(families) => {
                 self.measure(&families)?;
                 prepare(labels, families, at)
@@ -206,6 +210,7 @@ impl NotPushed {
             Self::Unread(_) | Self::Body(_) | Self::Ttl(_) | Self::Results(_) => {
                 (StatusCode::BAD_REQUEST, Reason::Body)
             }
+            Self::Crowded => (StatusCode::SERVICE_UNAVAILABLE, Reason::Crowded),
             Self::Failed(Failure::Refused(Refused::Inconsistent(_))) => (StatusCode::BAD_REQUEST, Reason::Inconsistent),
             Self::Failed(Failure::Refused(Refused::Groups(_))) => (StatusCode::TOO_MANY_REQUESTS, Reason::Groups),
             Self::Failed(Failure::Refused(Refused::Series { .. })) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::Series),
@@ -220,10 +225,6 @@ impl NotPushed {
             Self::Failed(Failure::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, Reason::Storage),
         }
     }
-}
-
-fn unread(error: Box<dyn std::error::Error + Send + Sync>, limit: usize) -> NotPushed {
-    if error.is::<LengthLimitError>() { BadBody::TooLarge(limit).into() } else { NotPushed::Unread(error) }
 }
 
 pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> &str {

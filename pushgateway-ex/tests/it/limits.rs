@@ -1,8 +1,10 @@
 //! What is too much gets a clear answer, is counted, and leaves nothing behind.
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
-use crate::world::Gateway;
+use crate::world::{Gateway, until};
 
 #[tokio::test]
 async fn every_limit_says_which_it_is() {
@@ -76,5 +78,38 @@ async fn a_check_result_has_bounds_of_its_own() {
         let line = format!("pushgateway_pushes_refused_total{{reason=\"{reason}\"}} {count}");
         assert!(page.lines().any(|own| own == line), "{line}\n{page}");
     }
+    gateway.stopped().await;
+}
+
+/// A client that has sent nearly all of a large body.
+async fn stalled(gateway: &Gateway, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(gateway.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!("PUT /metrics/job/a HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", bytes + 1);
+    // One that finds no room is cut before it has sent everything.
+    let _ = stream.write_all(&[head.into_bytes(), vec![b'#'; bytes]].concat()).await;
+    stream
+}
+
+#[tokio::test]
+async fn large_bodies_that_stall_have_bounded_memory_and_keep_out_no_usual_push() {
+    const LARGE: usize = 1_000_000;
+    let gateway = Gateway::start(&[&format!("--push.max-body-bytes={}", LARGE + 1)]);
+    let large = async || gateway.put("/metrics/job/large", "#".repeat(LARGE) + "\n").await;
+    assert_eq!(large().await.0, 200);
+    let (mut clients, mut answer) = (Vec::new(), (200, String::new()));
+    while answer.0 == 200 {
+        clients.push(stalled(&gateway, LARGE).await);
+        answer = large().await;
+    }
+    assert_eq!(answer, (503, "too many large bodies are in memory; push again later\n".to_owned()));
+    assert_eq!(gateway.put("/metrics/job/small", "m 1\n").await, (200, String::new()));
+    drop(clients);
+    until(async || large().await.0 == 200).await;
+    assert_eq!(gateway.put("/metrics/job/large", "#".repeat(LARGE + 2)).await.0, 413);
+    let page = gateway.get("/metrics").await;
+    assert!(
+        page.contains("refused_total{reason=\"crowded\"} ") && !page.contains("{reason=\"crowded\"} 0\n"),
+        "{page}"
+    );
     gateway.stopped().await;
 }
