@@ -297,6 +297,29 @@ mod tests {
     use crate::alert::tests::outgoing;
     use crate::forward::peer::tests::{peer, peer_with};
 
+    fn parts(registry: &mut Registry) -> Parts {
+        let events = Arc::new(Events::new(registry));
+        let config = crate::Config::parse("alertmanagers: [{url: \"http://127.0.0.1:1\"}]").unwrap();
+        let options = ClientOptions::new(service::build_info!());
+        let setup = crate::setup::Setup::new(config, &options, Arc::clone(&events)).unwrap();
+        Parts { setup: Arc::new(ArcSwap::from_pointee(setup)), events }
+    }
+
+    #[tokio::test]
+    async fn who_takes_others_and_hangs_on_a_suspect_is_not_asked_for_that_again_at_once() {
+        let (suspect, target) = (Arc::new(outgoing("a", "{}", Timestamp::MAX)), "http://127.0.0.1:1".parse().unwrap());
+        let (parts, waits) = (parts(&mut Registry::default()), Waits::new(false));
+        let suspects = HashSet::from([suspect.fingerprint]);
+        let mut sender = Sender { peer: Arc::new(peer()), target, parts, waits, failures: 0, suspects, rest: None };
+        assert!(sender.deliver(vec![Arc::clone(&suspect)]).await.left.is_some(), "it was tried, where nobody listens");
+        let suspects = vec![Arc::clone(&suspect)];
+        sender.settle(Round { taken: true, hung: true, suspects, left: None }).await;
+        let round = sender.deliver(vec![suspect]).await;
+        assert!(round.left.is_none() && round.suspects.len() == 1, "it was not tried");
+        sender.peer.life.retire(REST);
+        assert!(sender.rest.is_some() && !sender.rests(), "it has to be tried now");
+    }
+
     #[tokio::test]
     async fn a_stop_cuts_one_wait_short() {
         let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
@@ -323,13 +346,10 @@ mod tests {
     #[tokio::test]
     async fn what_a_removed_alertmanager_does_not_take_in_time_is_counted() {
         let mut registry = Registry::default();
-        let (peer, events) = (Arc::new(peer()), Arc::new(Events::new(&mut registry)));
-        let config = crate::Config::parse("alertmanagers: [{url: \"http://127.0.0.1:1\"}]").unwrap();
-        let options = ClientOptions::new(service::build_info!());
-        let setup = crate::setup::Setup::new(config, &options, Arc::clone(&events)).unwrap();
+        let (peer, parts) = (Arc::new(peer()), parts(&mut registry));
         peer.push(Arc::new(outgoing("a", "{}", Timestamp::MAX)), 9);
         peer.life.retire(Duration::from_millis(1));
-        run(Arc::clone(&peer), Parts { setup: Arc::new(ArcSwap::from_pointee(setup)), events }).await;
+        run(Arc::clone(&peer), parts).await;
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         let series = "alerts_dropped_total{reason=\"removed\",alertmanager=\"http://am:9093\"} 1\n";
