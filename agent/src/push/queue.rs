@@ -107,8 +107,9 @@ impl Queue {
 
     /// Empties it; the checks of which something was there.
     pub fn clear(&self) -> Vec<CheckKey> {
-        let cleared = Waiting { next: self.waiting().next, ..Waiting::default() };
-        std::mem::replace(&mut *self.waiting(), cleared).numbers.into_keys().collect()
+        let mut waiting = self.waiting();
+        let cleared = Waiting { next: waiting.next, ..Waiting::default() };
+        std::mem::replace(&mut *waiting, cleared).numbers.into_keys().collect()
     }
 
     /// What waits of a check.
@@ -216,6 +217,19 @@ mod tests {
             queue.push(key(&check.to_string()), "x".into());
         }
         assert_eq!(queue.batch().len(), BATCH_RESULTS);
+    }
+
+    #[test]
+    fn no_number_is_given_twice_though_the_queue_is_cleared() {
+        let queue = Queue::new(usize::MAX);
+        std::thread::scope(|scope| {
+            let pushes = scope.spawn(|| (0..20_000).for_each(|_| drop(queue.push(key("a"), "x".into()))));
+            while !pushes.is_finished() {
+                queue.clear();
+            }
+        });
+        queue.push(key("a"), "x".into());
+        assert_eq!(queue.get(&key("a")).unwrap().number, 20_000);
     }
 
     proptest! {
