@@ -1,5 +1,6 @@
 //! The command line: checkscript-runner's, and where and how results are pushed.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ pub struct PushFlags {
     pub interval: Duration,
 
     /// How long a gateway may take to answer
-    #[arg(long = "push.timeout", value_name = "DURATION", default_value = "10s", value_parser = service::duration)]
+    #[arg(long = "push.timeout", value_name = "DURATION", default_value = "10s", value_parser = some_time)]
     pub timeout: Duration,
 
     /// How long a result stays in pushgateway-ex if its check is not pushed again, whatever the check's ttl is: more than the
@@ -93,7 +94,7 @@ pub struct PushFlags {
     pub output_bytes: usize,
 
     /// Bytes of results that wait for one gateway; over that the oldest are dropped
-    #[arg(long = "push.queue.bytes", value_name = "BYTES", default_value_t = 64 << 20)]
+    #[arg(long = "push.queue.bytes", value_name = "BYTES", default_value_t = 64 << 20, value_parser = some_bytes)]
     pub queue_bytes: usize,
 
     /// File that keeps what waits over a restart [default: only the memory does]
@@ -113,8 +114,9 @@ impl PushFlags {
     /// The gateways of flags and file.
     ///
     /// # Errors
-    /// When there is none, or something is wrong with them.
+    /// When there is none, or something is wrong with them, or with the labels that they get.
     pub fn gateways(&self) -> Result<Vec<Gateway>, ConfigError> {
+        self.no_label_twice()?;
         let kind = if self.metrics_only { Kind::Metrics } else { Kind::Results };
         let own =
             self.urls.iter().map(|url| Gateway { url: url.clone(), kind, http: service::http::HttpConfig::default() });
@@ -133,6 +135,30 @@ impl PushFlags {
             return Err(ConfigError::new("no gateway to push to: give --push.gateway=URL or --push.config.file=FILE"));
         }
         Ok(all)
+    }
+
+    fn no_label_twice(&self) -> Result<(), ConfigError> {
+        let mut seen = HashSet::new();
+        match self.labels.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(ConfigError::new(format_args!("--push.label={name}=… is there twice"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// In no time no gateway answers.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match service::duration(text)? {
+        Duration::ZERO => Err("must be longer than 0s".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// In no bytes no result waits.
+fn some_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1..) => Ok(bytes),
+        _ => Err("not a number from 1".to_owned()),
     }
 }
 
@@ -195,9 +221,21 @@ mod tests {
         let twice = ["--push.gateway=http://a", "--push.gateway=http://a/"];
         let told = flags(&twice).unwrap().push.gateways().unwrap_err().to_string();
         assert!(told.contains("is there twice"), "{told}");
+        let labels = ["--push.gateway=http://a", "--push.label=a=b", "--push.label=c=b", "--push.label=a=c"];
+        let told = flags(&labels).unwrap().push.gateways().unwrap_err().to_string();
+        assert_eq!(told, "--push.label=a=… is there twice");
+        assert!(flags(&labels[..3]).unwrap().push.gateways().is_ok());
         for bad in ["--push.gateway=ftp://a", "--push.job=", "--push.label=job=x", "--push.label=a", "--push.label=1=x"]
         {
             assert!(flags(&[bad]).is_err(), "{bad}");
+        }
+        for (zero, says) in [
+            ("--push.timeout=0s", "must be longer than 0s"),
+            ("--push.queue.bytes=0", "not a number from 1"),
+            ("--push.queue.bytes=-1", "not a number from 1"),
+        ] {
+            let told = flags(&[zero]).unwrap_err();
+            assert!(told.contains(says), "{told}");
         }
     }
 }
