@@ -5,7 +5,9 @@
 //! before: a crash may lose the last ones.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use check_result::CheckKey;
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition};
 
 use super::config::Kind;
@@ -226,8 +229,11 @@ struct Kept {
     payload: Bytes,
 }
 
+/// Outputs are nobody's but the agent's.
 fn create(path: &Path) -> Result<Database, DatabaseError> {
-    Database::builder().set_cache_size(CACHE).create(path)
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = FileBackend::new(file.map_err(StorageError::Io)?)?;
+    Database::builder().set_cache_size(CACHE).create_with_backend(file)
 }
 
 fn open(path: &Path) -> Result<(Database, Vec<Kept>), Unusable> {
@@ -299,6 +305,8 @@ fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use clap::Parser as _;
     use prometheus_client::registry::Registry;
 
@@ -365,6 +373,15 @@ mod tests {
         }
         let series = "pushgateway_agent_results_dropped_total{gateway=\"http://b\",reason=\"removed\"} 1\n";
         assert!(counted(&registry).contains(series), "{}", counted(&registry));
+    }
+
+    #[test]
+    fn only_the_agent_may_read_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("queue");
+        let gateways = gateways(&["http://a"], &Events::default());
+        Spool::open(&file, gateways, Events::default()).unwrap().close();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
