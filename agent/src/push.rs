@@ -18,10 +18,11 @@ pub mod sender;
 pub mod short_ttl;
 pub mod sink;
 pub mod spool;
+pub mod states;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -42,6 +43,10 @@ use self::removed::Defined;
 use self::sender::Sender;
 use self::sink::Pushing;
 use self::spool::{Marker, Spool};
+use self::states::States;
+
+/// Checks whose metrics are made here.
+const MOST_CHECKS: usize = 10_000;
 
 /// The program: from the command line to the exit status.
 ///
@@ -84,6 +89,7 @@ struct Running {
     spool: Option<Spool>,
     events: Events,
     defined: Arc<Defined>,
+    states: Arc<States>,
     /// Nothing is published any more.
     stop: CancellationToken,
     /// There is no more time.
@@ -122,6 +128,7 @@ impl Push {
             let sender = Sender { gateways, index, marker, events, defined: Arc::clone(&defined) };
             senders.spawn(sender.run(self.flags.interval, stop.clone(), abandon.clone()));
         }
+        let states = Arc::new(States::new(MOST_CHECKS));
         let sink = Pushing {
             log,
             gateways: Arc::clone(&gateways),
@@ -129,11 +136,23 @@ impl Push {
             events: events.clone(),
             output_bytes: self.flags.output_bytes,
             defined: Arc::clone(&defined),
-            states: Mutex::default(),
+            states: Arc::clone(&states),
         };
         let (serving, served) = (None, CancellationToken::new());
-        let running =
-            Running { gateways, senders, spool, events, defined, stop, abandon, server, readiness, serving, served };
+        let running = Running {
+            gateways,
+            senders,
+            spool,
+            events,
+            defined,
+            states,
+            stop,
+            abandon,
+            server,
+            readiness,
+            serving,
+            served,
+        };
         Ok((running, Arc::new(sink)))
     }
 
@@ -186,6 +205,7 @@ impl Running {
     /// Has the gateways forget the checks that there are no more.
     fn redefine(&self, definitions: &Definitions) {
         let gone = self.defined.replace(definitions.keys().collect());
+        self.states.forget(&gone);
         let marker = self.spool.as_ref().map(Spool::marker);
         for (index, gateway) in self.gateways.iter().enumerate() {
             discard(gateway, (index, marker.as_ref()), &self.events, |entry| gone.contains(&entry.key));
@@ -237,8 +257,7 @@ impl Running {
             let (gateways, events) = (Arc::clone(&self.gateways), self.events.clone());
             self.senders.spawn(async move {
                 let gateway = &gateways[index];
-                let deleted = tokio::time::timeout(limit, sender::delete(gateway)).await;
-                events.deleted(gateway.name(), deleted.is_ok());
+                events.deleted(gateway.name(), sender::delete(gateway, tokio::time::sleep(limit)).await);
             });
         }
         while self.senders.join_next().await.is_some() {}
@@ -256,5 +275,66 @@ fn discard(
     events.undefined(gateway, discarded.len());
     for key in discarded {
         marker.iter().for_each(|marker| marker.mark(index, key.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use check_result::CheckResult;
+    use checkscript_runner::definitions::{Features, Host, Sources, load};
+    use clap::Parser as _;
+    use serde_json::json;
+
+    use super::*;
+
+    struct NoLog;
+
+    impl Sink for NoLog {
+        fn publish(&self, _: &CheckResult) {}
+
+        fn notice(&self, _: &Notice) {}
+    }
+
+    /// What runs these checks.
+    fn definitions(checks: &[&str]) -> Definitions {
+        let check = json!({"command": "false", "standalone": true, "interval": 60});
+        let checks: serde_json::Map<_, _> = checks.iter().map(|name| ((*name).to_owned(), check.clone())).collect();
+        let no = json!({"enabled": false});
+        let client = json!({"name": "web-1", "address": "127.0.0.1", "socket": no, "http_socket": no});
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, json!({"client": client, "checks": checks}).to_string()).unwrap();
+        let sources = Sources {
+            file: Some(file.path().to_owned()),
+            directories: Vec::new(),
+            environment: Default::default(),
+            host: Host::detect(),
+            features: Features::default(),
+        };
+        load(&sources).definitions.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_metrics_of_a_check_that_was_away_begin_anew() {
+        let flags = ["a", "--push.gateway=http://127.0.0.1:1", "--push.metrics-only", "--push.interval=1h"];
+        let flags = Flags::try_parse_from(flags).unwrap().push;
+        let gateways = flags.gateways().unwrap();
+        let push = Push { flags, web: None, gateways, running: None };
+        let (running, sink) = push.start(Arc::new(NoLog), &definitions(&["disk"])).unwrap();
+        let disk = json!({"name": "disk", "command": "false", "output": "", "status": 2});
+        let disk = CheckResult::new("web-1", disk.as_object().unwrap().clone()).unwrap();
+        let occurrences = || {
+            sink.publish(&disk);
+            let waiting = running.gateways[0].queue().get(&disk.key()).unwrap();
+            let page = std::str::from_utf8(&waiting.payload).unwrap().to_owned();
+            page.lines()
+                .find(|line| line.starts_with("checkscript_occurrences{"))
+                .map(|line| line[line.len() - 2..].to_owned())
+                .unwrap()
+        };
+        assert_eq!([occurrences(), occurrences()], [" 1", " 2"]);
+        running.redefine(&definitions(&["load"]));
+        running.redefine(&definitions(&["disk"]));
+        assert_eq!(occurrences(), " 1");
+        running.abandon.cancel();
     }
 }

@@ -1,26 +1,18 @@
 //! Where the runner's results come in: the log gets them, and the queue of every gateway.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use check_result::log::{Level, LoggedResult, write_payload};
-use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, metrics};
+use check_result::CheckResult;
+use check_result::log::{Level, write_payload};
 use checkscript_runner::notice::{Notice, Sink};
-use exposition::Format;
-use jiff::Timestamp;
 
 use super::config::Kind;
 use super::events::{Events, Loss};
 use super::gateway::Gateway;
 use super::removed::Defined;
 use super::spool::Marker;
-
-/// Checks whose metrics are made here. Applications can push results of any name.
-const MOST_CHECKS: usize = 10_000;
-/// Of a check's past the metrics need but the statuses.
-const NO_OUTPUTS: HistoryLimits = HistoryLimits { results: 0, changes: 0, output_bytes: 0, latest_output_bytes: 0 };
+use super::states::States;
 
 /// The sink.
 pub struct Pushing {
@@ -36,8 +28,8 @@ pub struct Pushing {
     pub output_bytes: usize,
     /// The checks that run here.
     pub defined: Arc<Defined>,
-    /// Only where a gateway takes metrics.
-    pub states: Mutex<HashMap<CheckKey, CheckState>>,
+    /// Of use only where a gateway takes metrics.
+    pub states: Arc<States>,
 }
 
 // === impl Pushing ===
@@ -49,22 +41,6 @@ impl Pushing {
         let mut payload = Vec::new();
         write_payload(&mut payload, &bounded);
         payload.into()
-    }
-
-    /// The metrics of the result's check; none beyond the limit of checks.
-    fn metrics(&self, result: &CheckResult) -> Option<Bytes> {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let (key, next) = (result.key(), LoggedResult { logged: Timestamp::now(), result: result.clone() });
-        let full = states.len() >= MOST_CHECKS;
-        match states.entry(key.clone()) {
-            Entry::Occupied(mut known) => known.get_mut().apply(next, &NO_OUTPUTS),
-            Entry::Vacant(_) if full => return None,
-            Entry::Vacant(new) => drop(new.insert(CheckState::new(next, &NO_OUTPUTS))),
-        }
-        let families = metrics::families([(&[][..], &states[&key])], &metrics::Options::default());
-        let mut page = String::new();
-        exposition::write(&families, Format::Text, &mut page);
-        Some(page.into())
     }
 }
 
@@ -78,10 +54,10 @@ impl Sink for Pushing {
         for (index, gateway) in self.gateways.iter().enumerate() {
             let payload = match gateway.kind() {
                 Kind::Results => Some(results.get_or_insert_with(|| self.results(result)).clone()),
-                Kind::Metrics => metrics.get_or_insert_with(|| self.metrics(result)).clone(),
+                Kind::Metrics => metrics.get_or_insert_with(|| self.states.metrics(result)).clone(),
             };
             let Some(payload) = payload else {
-                let most = format!("check {}: there are {MOST_CHECKS} others", result.name());
+                let most = format!("check {}: there are {} others", result.name(), self.states.most());
                 self.events.dropped(gateway.name(), Loss::Checks, &most);
                 continue;
             };
