@@ -13,6 +13,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::gateway::Gateway;
+use super::queue::Entry;
+
+/// Rows that are remembered as logged.
+const MOST_SAID: usize = 10_000;
 
 /// Why a result is pushed no more, though no newer one has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +62,7 @@ struct Metrics {
     pushed: Family<GatewayLabel, Counter>,
     superseded: Family<GatewayLabel, Counter>,
     deleted: Family<GatewayLabel, Counter>,
+    not_deleted: Family<GatewayLabel, Counter>,
     dropped: Family<LossLabels, Counter>,
     pending: Family<GatewayLabel, Gauge>,
     bytes: Family<GatewayLabel, Gauge>,
@@ -72,6 +77,8 @@ struct Metrics {
 enum Said {
     Away(String),
     Dropped(String, Loss),
+    Refused(String, CheckKey),
+    Untidy(String),
     Unsaved,
 }
 
@@ -104,6 +111,8 @@ impl Events {
         registry.register(name("results_superseded"), help, metrics.superseded.clone());
         let help = "Checks that were deleted from a gateway since they are defined no more";
         registry.register(name("checks_deleted"), help, metrics.deleted.clone());
+        let help = "Tries to find or delete such checks that failed";
+        registry.register(name("check_deletion_failures"), help, metrics.not_deleted.clone());
         registry.register(
             name("results_dropped"),
             "Results that are pushed no more, by reason",
@@ -129,6 +138,7 @@ impl Events {
         drop(self.0.pushed.get_or_create(&label()));
         drop(self.0.superseded.get_or_create(&label()));
         drop(self.0.deleted.get_or_create(&label()));
+        drop(self.0.not_deleted.get_or_create(&label()));
         for loss in Loss::ALL {
             drop(self.losses(gateway, loss));
         }
@@ -142,16 +152,19 @@ impl Events {
         self.0.bytes.get_or_create(&label).set(number(gateway.queue().bytes()));
     }
 
-    /// The gateway has taken so many results.
-    pub fn pushed(&self, gateway: &str, results: usize) {
+    /// The gateway has taken these results.
+    pub fn pushed(&self, gateway: &str, results: &[Entry]) {
         self.outcome(gateway, "ok");
         let label = GatewayLabel { gateway: gateway.to_owned() };
-        self.0.pushed.get_or_create(&label).inc_by(results as u64);
+        self.0.pushed.get_or_create(&label).inc_by(results.len() as u64);
         self.0.last.get_or_create(&label).set(Timestamp::now().as_second());
         if self.over(&Said::Away(gateway.to_owned())) {
             tracing::info!(gateway, "Pushing to {gateway} works again");
         }
         self.over(&Said::Dropped(gateway.to_owned(), Loss::Room));
+        for entry in results {
+            self.over(&Said::Refused(gateway.to_owned(), entry.key.clone()));
+        }
     }
 
     /// A push could not be delivered and is tried again.
@@ -179,6 +192,20 @@ impl Events {
                 gateway,
                 reason = loss.label(),
                 "Dropped a result for {gateway}: {what} (said once; pushgateway_agent_results_dropped_total counts)"
+            );
+        }
+    }
+
+    /// The gateway finds fault with a result of this check. The next ones will be as bad, until it takes one.
+    pub fn refused(&self, gateway: &str, key: &CheckKey, error: &str) {
+        self.losses(gateway, Loss::Refused).inc();
+        if self.first(Said::Refused(gateway.to_owned(), key.clone())) {
+            let check = &key.check;
+            tracing::error!(
+                gateway,
+                check,
+                reason = Loss::Refused.label(),
+                "Dropped a result for {gateway}: check {check}: it {error} (said once until it takes one of this check)"
             );
         }
     }
@@ -251,6 +278,23 @@ impl Events {
         tracing::info!(gateway, check, "Deleted the check {check} from {gateway}: it is defined no more");
     }
 
+    /// The gateway did what was asked of it about checks that are defined no more.
+    pub fn tidied(&self, gateway: &str) {
+        self.over(&Said::Untidy(gateway.to_owned()));
+    }
+
+    /// It did not, and is asked again.
+    pub fn not_tidied(&self, gateway: &str, error: &str) {
+        self.0.not_deleted.get_or_create(&GatewayLabel { gateway: gateway.to_owned() }).inc();
+        if self.first(Said::Untidy(gateway.to_owned())) {
+            tracing::warn!(
+                gateway,
+                error,
+                "Could not delete from {gateway} what is defined no more: {error}; it is tried again (said once)"
+            );
+        }
+    }
+
     /// The gateway cannot be rid of checks that are defined no more.
     pub fn left_behind(&self, gateway: &str, error: &str) {
         tracing::warn!(
@@ -261,10 +305,16 @@ impl Events {
     }
 
     /// The gateway was to forget the results, at the stop.
-    pub fn deleted(&self, gateway: &str, done: bool) {
-        match done {
-            true => tracing::info!(gateway, "Deleted the results from {gateway}"),
-            false => tracing::error!(gateway, "Could not delete the results from {gateway} in time; they stay there"),
+    pub fn deleted(&self, gateway: &str, outcome: Result<(), String>) {
+        match outcome {
+            Ok(()) => tracing::info!(gateway, "Deleted the results from {gateway}"),
+            Err(error) => {
+                tracing::error!(
+                    gateway,
+                    error,
+                    "Could not delete the results from {gateway}, they stay there: {error}"
+                );
+            }
         }
     }
 
@@ -299,8 +349,10 @@ impl Events {
         self.0.dropped.get_or_create_owned(&LossLabels { gateway: gateway.to_owned(), reason: loss.label() })
     }
 
-    fn first(&self, said: Said) -> bool {
-        self.0.said.lock().unwrap_or_else(PoisonError::into_inner).insert(said)
+    fn first(&self, what: Said) -> bool {
+        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        // Applications can push, and a gateway refuse, results of any name.
+        (said.len() < MOST_SAID || !matches!(what, Said::Refused(..))) && said.insert(what)
     }
 
     fn over(&self, said: &Said) -> bool {
@@ -310,4 +362,43 @@ impl Events {
 
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+    use super::*;
+
+    /// Counts what is told.
+    struct Told(Arc<Mutex<u32>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Told {
+        fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+            *self.0.lock().unwrap() += 1;
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_again_after_the_gateway_took_one_of_the_check() {
+        let told = Arc::new(Mutex::new(0));
+        let count = |what: &dyn Fn()| {
+            let log = tracing_subscriber::registry().with(Told(Arc::clone(&told)));
+            tracing::subscriber::with_default(log, what);
+            std::mem::take(&mut *told.lock().unwrap())
+        };
+        let key = |check: &str| CheckKey { check: check.to_owned(), source: None };
+        let events = Events::default();
+        let refuse = |check: &str| count(&|| events.refused("g", &key(check), "answered 400"));
+        let push = |check: &str| events.pushed("g", &[Entry { number: 0, key: key(check), payload: "".into() }]);
+        assert_eq!([refuse("a"), refuse("a"), refuse("b")], [1, 0, 1]);
+        push("c");
+        assert_eq!(refuse("a"), 0);
+        push("a");
+        assert_eq!([refuse("a"), refuse("b")], [1, 0]);
+        let many = (0..MOST_SAID + 10).map(|check| refuse(&format!("check-{check}"))).sum::<u32>();
+        assert_eq!(events.0.said.lock().unwrap().len(), MOST_SAID, "{many} were told");
+        assert_eq!(count(&|| events.failed("g", "gone")), 1);
+    }
 }

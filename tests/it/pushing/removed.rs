@@ -45,7 +45,7 @@ async fn a_check_that_is_defined_no_more_goes_from_the_gateways() {
     std::fs::write(node.file("push.yml"), gateways).unwrap();
     let config = format!("--push.config.file={}", node.file("push.yml").display());
     let queue = format!("--push.queue.file={}", node.file("queue").display());
-    let flags = [config, queue, "--push.interval=50ms".to_owned()];
+    let flags = [config, queue];
     // Waits until the plain one has one of these checks and not the other.
     let plain_has = async |check: &str, gone: &str| {
         let asked = until(check, PATIENCE, || async {
