@@ -254,6 +254,7 @@ mod tests {
     }
 
     impl Fake {
+        #[expect(clippy::disallowed_methods, reason = "a fake on loopback needs no time limits")]
         async fn start(answer: impl Fn(&Method) -> (StatusCode, &'static str) + Send + Sync + 'static) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let line = format!("--push.gateway=http://{}", listener.local_addr().unwrap());
