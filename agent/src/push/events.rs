@@ -396,7 +396,6 @@ mod tests {
         push("a");
         assert_eq!([refuse("a"), refuse("b")], [1, 0]);
         (0..MOST_SAID).for_each(|check| events.refused("g", &key(&format!("check-{check}")), ""));
-        assert_eq!(events.0.said.lock().unwrap().len(), MOST_SAID);
-        assert_eq!(count(&|| events.failed("g", "gone")), 1);
+        assert_eq!(events.0.said.lock().unwrap().len(), MOST_SAID, "what is remembered is bounded");
     }
 }
