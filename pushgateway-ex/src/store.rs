@@ -1,24 +1,26 @@
-//! The groups on disk: one redb file, one record a group. [`shared`] is the other place where they may be.
+//! The groups on disk: one redb file, a record a group and one for each check ([`table`]). [`shared`] is the other place where they
+//! may be.
 //!
 //! A commit is atomic and, with [`Sync::Always`], on the disk before it returns. The file is checked whole when it is opened, and one
 //! that is damaged is refused: starting empty would silently lose what clients were promised. Beside it a copy is made now and then
 //! ([`copy`]), which is what to go back to.
 
+mod packed;
 mod record;
 pub mod shared;
+mod table;
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition,
-};
+use redb::{Database, DatabaseError, StorageError};
 
+pub use self::table::Change;
+use self::table::{Content, write};
 use crate::groups::Group;
-use crate::labels::Key;
 
-const GROUPS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("groups");
 /// Memory for pages of the file. It is read once, and written to in places.
 const CACHE: usize = 16 << 20;
 
@@ -116,7 +118,7 @@ pub fn copy<'a>(path: &Path, groups: impl Iterator<Item = &'a Group>) -> Result<
         _ => {}
     }
     let (mut store, _) = Store::open(&unfinished, Sync::Always)?;
-    store.save(groups.map(|group| (&group.key, Some(group))))?;
+    store.save(groups.map(Change::whole))?;
     store.close()?;
     std::fs::rename(&unfinished, &copy).map_err(wrong)
 }
@@ -124,24 +126,28 @@ pub fn copy<'a>(path: &Path, groups: impl Iterator<Item = &'a Group>) -> Result<
 // === impl Store ===
 
 impl Store {
-    /// Opens the file, or makes it, and reads everything in it.
+    /// Opens the file, or makes it, and reads everything in it. What an older version wrote is brought to the form of now.
     ///
     /// # Errors
-    /// When it cannot be opened, is in use, or is damaged.
+    /// When it cannot be opened, is in use, or is damaged; or cannot be written, where there is something to bring to that form.
     pub fn open(path: &Path, sync: Sync) -> Result<(Self, Vec<Group>), StoreError> {
         let mut database = open(path)?;
         let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
         database.check_integrity().map_err(|error| damaged(error.to_string()))?;
-        let groups = read(&database).map_err(damaged)?;
-        let store = Self { path: path.to_owned(), database: Some(database), sync, synced: Instant::now() };
+        let Content { groups, whole } = Content::read(&database).map_err(damaged)?;
+        let mut store = Self { path: path.to_owned(), database: Some(database), sync, synced: Instant::now() };
+        if !whole.is_empty() {
+            let whole: HashSet<_> = whole.into_iter().collect();
+            store.save(groups.iter().filter(|group| whole.contains(&group.key)).map(Change::whole))?;
+        }
         Ok((store, groups))
     }
 
-    /// Stores groups as they are now, none meaning that there is none any more: all of them or, if it fails, none.
+    /// Makes changes: all of them or, if it fails, none.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn save<'a>(&mut self, groups: impl Iterator<Item = (&'a Key, Option<&'a Group>)>) -> Result<(), StoreError> {
+    pub fn save<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), StoreError> {
         // Once it has failed, redb wants to be opened again.
         let database = match self.database.take() {
             Some(database) => database,
@@ -151,7 +157,7 @@ impl Store {
             Sync::Always => true,
             Sync::Interval(interval) => self.synced.elapsed() >= interval,
         };
-        write(&database, groups, now).map_err(|error| self.failure(error))?;
+        write(&database, changes, now).map_err(|error| self.failure(error))?;
         if now {
             self.synced = Instant::now();
         }
@@ -205,43 +211,6 @@ fn open(path: &Path) -> Result<Database, StoreError> {
             other => StoreError::Damaged { path, reason: other.to_string() },
         }
     })
-}
-
-fn read(database: &Database) -> Result<Vec<Group>, String> {
-    let transaction = database.begin_read().map_err(|error| error.to_string())?;
-    let table = match transaction.open_table(GROUPS) {
-        Ok(table) => table,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.to_string()),
-    };
-    let entries = table.iter().map_err(|error| error.to_string())?;
-    entries
-        .map(|entry| {
-            let (_, value) = entry.map_err(|error| error.to_string())?;
-            record::decode(value.value()).map_err(|error| error.to_string())
-        })
-        .collect()
-}
-
-fn write<'a>(
-    database: &Database,
-    groups: impl Iterator<Item = (&'a Key, Option<&'a Group>)>,
-    sync: bool,
-) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(if sync { Durability::Immediate } else { Durability::None })?;
-    {
-        let mut table = transaction.open_table(GROUPS)?;
-        for (key, group) in groups {
-            let key = record::key(key);
-            match group {
-                Some(group) => drop(table.insert(&*key, &*record::encode(group))?),
-                None => drop(table.remove(&*key)?),
-            }
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 #[cfg(test)]

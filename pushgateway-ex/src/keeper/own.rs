@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 
 use super::{BATCH, Failure, Order, apply};
 use crate::events::Events;
-use crate::groups::Groups;
+use crate::groups::{Group, Groups};
 use crate::labels::Key;
-use crate::store::{Store, StoreError};
+use crate::store::{Change, Store, StoreError};
 
 /// The thread's part.
 pub(super) struct Work {
@@ -67,11 +67,23 @@ impl Work {
     /// Stores the groups that were touched, and those that the file may have otherwise than they are.
     fn save(&mut self, next: &Groups, touched: BTreeSet<Key>) -> Result<(), Arc<StoreError>> {
         let Some(store) = &mut self.store else { return Ok(()) };
-        self.unsure.extend(touched);
-        if !self.unsure.is_empty() {
-            store.save(self.unsure.iter().map(|key| (key, next.get(key).map(|group| &**group))))?;
-            self.unsure.clear();
+        let sure = touched.difference(&self.unsure);
+        let sure = sure.map(|key| Change { key, before: group(&self.groups, key), now: group(next, key) });
+        let unsure = self.unsure.iter().map(|key| Change { key, before: None, now: group(next, key) });
+        let mut changes = sure.chain(unsure).peekable();
+        if changes.peek().is_none() {
+            return Ok(());
         }
-        Ok(())
+        let stored = store.save(changes);
+        if stored.is_ok() {
+            self.unsure.clear();
+        } else {
+            self.unsure.extend(touched);
+        }
+        Ok(stored?)
     }
+}
+
+fn group<'a>(groups: &'a Groups, key: &Key) -> Option<&'a Group> {
+    groups.get(key).map(|group| &**group)
 }

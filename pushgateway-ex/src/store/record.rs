@@ -1,19 +1,21 @@
-//! A group as bytes: a protobuf message, whose fields may be added to.
+//! A group as bytes: a protobuf message, whose fields may be added to. It is with its checks in one, or without them: then each
+//! check has bytes of its own ([`pack`]).
 
 use std::sync::Arc;
 
-use check_result::{CheckKey, CheckState};
+use check_result::CheckKey;
 use exposition::pushed::{Metric, MetricType, decode_metrics, parse_text};
 use jiff::Timestamp;
 use prost::Message;
 
+use super::packed::{pack, unpack};
 use crate::groups::{Check, End, Families, Group, Head, Renderer, check_names, is_stamp, made};
 use crate::labels::{Key, Labels};
 
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("a record of the table `groups` cannot be read: {0}")]
-pub(super) struct BadRecord(String);
+pub(super) struct BadRecord(pub(super) String);
 
 #[derive(Clone, PartialEq, Message)]
 struct Record {
@@ -29,7 +31,7 @@ struct Record {
     /// Whether it is a group of check results.
     #[prost(bool, tag = "5")]
     of_checks: bool,
-    /// The states of the checks as JSON. The families follow from them.
+    /// The states of the checks, [packed](pack) or, from before there was that, as JSON. The families follow from them.
     #[prost(bytes = "vec", repeated, tag = "6")]
     checks: Vec<Vec<u8>>,
     /// Of checks it is that of those that have none of their own, as once all had.
@@ -40,6 +42,17 @@ struct Record {
     /// Of those checks that have one.
     #[prost(message, repeated, tag = "9")]
     ends: Vec<CheckEnd>,
+    /// Of keys: which check of the group it is, if not the group itself.
+    #[prost(message, optional, tag = "15")]
+    check: Option<CheckName>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CheckName {
+    #[prost(string, tag = "1")]
+    check: String,
+    #[prost(string, optional, tag = "2")]
+    source: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -88,6 +101,14 @@ pub(super) fn key(key: &Key) -> Vec<u8> {
     Record { labels: wire_labels(&key.labels), of_checks: key.checks, ..Record::default() }.encode_to_vec()
 }
 
+/// The key of a check of a group. It begins with the group's key, as no other does but those of its other checks.
+pub(super) fn check_key(key: &Key, check: &CheckKey) -> Vec<u8> {
+    let CheckKey { check, source } = check.clone();
+    let labels = wire_labels(&key.labels);
+    Record { labels, of_checks: key.checks, check: Some(CheckName { check, source }), ..Record::default() }
+        .encode_to_vec()
+}
+
 /// The group that a key is of.
 pub(super) fn key_of(bytes: &[u8]) -> Option<Key> {
     let record = Record::decode(bytes).ok()?;
@@ -95,8 +116,19 @@ pub(super) fn key_of(bytes: &[u8]) -> Option<Key> {
     Some(Key { labels, checks: record.of_checks })
 }
 
-/// The stamps are left out: they follow from the times.
+/// All of a group.
 pub(super) fn encode(group: &Group) -> Vec<u8> {
+    let checks = group.checks.values().map(|check| pack(&check.state)).collect();
+    Record { checks, ..head(group) }.encode_to_vec()
+}
+
+/// A group without its checks.
+pub(super) fn encode_head(group: &Group) -> Vec<u8> {
+    head(group).encode_to_vec()
+}
+
+/// The stamps are left out: they follow from the times.
+fn head(group: &Group) -> Record {
     let pushed = group.families.iter().filter(|block| !group.key.checks && !is_stamp(block.name()));
     let families = pushed.map(|block| {
         let message = block.kept_message();
@@ -109,25 +141,29 @@ pub(super) fn encode(group: &Group) -> Vec<u8> {
             message: message.unwrap_or_default().to_vec(),
         }
     });
-    let states = group.checks.values().map(|check| &*check.state);
-    let states = states.map(|state| serde_json::to_vec(state).expect("the keys of a state are strings"));
     let ends = group.checks.iter().filter_map(|(key, check)| Some(wire_end(key, check.end?)));
-    let record = Record {
+    Record {
         labels: wire_labels(&group.key.labels),
         of_checks: group.key.checks,
-        checks: states.collect(),
         pushed: group.pushed.map(nanoseconds),
         failed: group.failed.map(nanoseconds),
         expires: group.expires.map(nanoseconds),
         expired: group.expired,
         families: families.collect(),
         ends: ends.collect(),
-    };
-    record.encode_to_vec()
+        ..Record::default()
+    }
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Group, BadRecord> {
-    let record = Record::decode(bytes).map_err(|error| BadRecord(error.to_string()))?;
+/// The group of a record and of the states of checks that are kept beside it. Says also whether the record has some in itself.
+pub(super) fn decode(bytes: &[u8], beside: Vec<Vec<u8>>) -> Result<(Group, bool), BadRecord> {
+    let mut record = Record::decode(bytes).map_err(|error| BadRecord(error.to_string()))?;
+    let whole = !record.checks.is_empty();
+    record.checks.extend(beside);
+    Ok((group(record)?, whole))
+}
+
+fn group(record: Record) -> Result<Group, BadRecord> {
     let labels = Labels::new(record.labels.into_iter().map(|label| (label.name, label.value)));
     let families = families(record.families)?;
     let (pushed, failed) = (record.pushed.map(time).transpose()?, record.failed.map(time).transpose()?);
@@ -176,11 +212,10 @@ fn metrics(family: &Family, kind: MetricType) -> Result<Vec<Metric>, BadRecord> 
 }
 
 fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<Group, BadRecord> {
-    let states = states.iter().map(|state| serde_json::from_slice::<CheckState>(state));
+    let states = states.iter().map(|state| unpack(state));
     let states =
         states.map(|state| state.map(|state| (state.latest().key(), Check { state: Arc::new(state), end: None })));
-    let checks = states.collect::<Result<_, _>>().map_err(|error| BadRecord(error.to_string()))?;
-    made(key, checks, pushed).map_err(|error| BadRecord(error.to_string()))
+    made(key, states.collect::<Result<_, _>>()?, pushed).map_err(|error| BadRecord(error.to_string()))
 }
 
 fn wire_end(key: &CheckKey, end: End) -> CheckEnd {
@@ -204,7 +239,7 @@ fn time(nanoseconds: i64) -> Result<Timestamp, BadRecord> {
 #[cfg(test)]
 mod tests {
     use check_result::log::LoggedResult;
-    use check_result::{CheckResult, HistoryLimits};
+    use check_result::{CheckResult, CheckState, HistoryLimits};
     use exposition::pushed::{Value, encode_metrics};
 
     use super::*;
@@ -236,7 +271,7 @@ mod tests {
                 ends,
                 ..Record::default()
             };
-            let group = decode(&record.encode_to_vec()).unwrap();
+            let (group, _) = decode(&record.encode_to_vec(), Vec::new()).unwrap();
             group.checks.values().map(|check| check.end).collect::<Vec<_>>()
         };
         let (common, own) = (
@@ -250,9 +285,9 @@ mod tests {
 
     #[test]
     fn what_could_not_be_shown_is_not_read() {
-        assert_eq!(decode(&record("m", "l")).unwrap().families.iter().count(), 1);
+        assert_eq!(decode(&record("m", "l"), Vec::new()).unwrap().0.families.iter().count(), 1);
         for (name, label, says) in [("a b", "l", "\"a b\" has an invalid name"), ("m", "l\n", "invalid name: l\n")] {
-            let told = decode(&record(name, label)).unwrap_err().to_string();
+            let told = decode(&record(name, label), Vec::new()).unwrap_err().to_string();
             assert!(told.contains(says), "{told}");
         }
     }

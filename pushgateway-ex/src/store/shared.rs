@@ -181,7 +181,7 @@ pub fn encode(group: &Group) -> Vec<u8> {
 fn decode(field: &[u8], bytes: &[u8]) -> Content {
     match bytes.split_first() {
         Some((&FORMAT, record)) => {
-            let group = record::decode(record).map_err(|error| error.to_string())?;
+            let (group, _) = record::decode(record, Vec::new()).map_err(|error| error.to_string())?;
             if record::key(&group.key) == field { Ok(group) } else { Err("it is of another group".to_owned()) }
         }
         Some((format, _)) => Err(format!("it has the format {format}, and this version knows {FORMAT}")),

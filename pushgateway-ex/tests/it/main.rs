@@ -5,6 +5,7 @@ mod check_ttl;
 mod checks;
 mod expiry;
 mod fuzzing;
+mod kept;
 mod limits;
 mod lookup;
 mod model;
