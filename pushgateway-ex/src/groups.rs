@@ -15,6 +15,7 @@ mod expiry;
 mod families;
 mod lookup;
 mod prepare;
+mod remade;
 mod results;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,8 @@ use std::sync::{Arc, LazyLock};
 use exposition::pushed::{Metric, MetricType, Value, decode_metrics, encode_metrics, parse_text, write_metric};
 use jiff::Timestamp;
 
+use super::is_stamp;
+
 /// What a family is in every group that pushes it alike; they share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -108,6 +110,27 @@ impl Families {
         self.entries.is_empty()
     }
 
+    /// These with the samples of `new` in the place of `old`, which are of the same series and, as gauges are, of one line each; none
+    /// if they are not.
+    pub(super) fn with(&self, old: &Self, new: &Self, at: Timestamp) -> Option<Self> {
+        if old.series != new.series {
+            return None;
+        }
+        let mut all = Renderer::with_capacity(self.len());
+        all.text.reserve(self.text.len() + new.text.len());
+        all.series.reserve(self.series.len());
+        for block in self.iter().filter(|block| !is_stamp(block.name())) {
+            let changed: Vec<_> = new.get(block.name()).into_iter().flat_map(|new| new.lines()).collect();
+            for (series, line) in block.lines() {
+                let new = changed.iter().find(|(new, _)| *new == series);
+                all.text.push_str(new.map_or(line, |(_, new)| new));
+                all.series.push(series);
+            }
+            all.end(Arc::clone(block.head), at);
+        }
+        Some(all.into_families())
+    }
+
     /// Gives up its own copy of each head that `known` has.
     pub(super) fn share<'a>(&mut self, known: impl Fn(&Head) -> Option<&'a Arc<Head>>) {
         for entry in &mut self.entries {
@@ -180,6 +203,11 @@ impl<'a> Block<'a> {
     /// A hash of each series.
     pub fn series(&self) -> &'a [u64] {
         self.series
+    }
+
+    /// Each series with its line, where each has one.
+    fn lines(self) -> impl Iterator<Item = (u64, &'a str)> {
+        self.series.iter().copied().zip(self.text.split_inclusive('\n'))
     }
 
     /// The metrics.

@@ -8,6 +8,7 @@ use check_result::{CheckKey, CheckResult, CheckState, HistoryLimits, metrics};
 use exposition::pushed::{Metric, MetricFamily, MetricType, Value};
 use jiff::Timestamp;
 
+use super::remade::remade;
 use super::{Check, Group, Groups, Inconsistent, Refused, Term, prepare};
 use crate::labels::{Key, Labels};
 
@@ -24,7 +25,7 @@ pub struct Results {
     pub term: Term,
 }
 
-type Checks = BTreeMap<CheckKey, Check>;
+pub(super) type Checks = BTreeMap<CheckKey, Check>;
 
 impl Groups {
     /// Takes check results: states, history and metrics change together, or nothing does.
@@ -44,8 +45,9 @@ impl Groups {
         if series > limit {
             return Err(Refused::Series { series, limit });
         }
-        let group = made(key, checks, at)?;
-        self.check(self.get(&group.key).map(|before| &**before), &group.families, true)?;
+        let before = self.get(&key).map(|before| &**before);
+        let group = remade(before, key, checks, at)?;
+        self.check(before, &group.families, true)?;
         self.put(group);
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(super) struct Content {
 
 impl<'a> Change<'a> {
     /// A group that is to be stored whole.
-    pub(super) fn whole(group: &'a Group) -> Self {
+    pub fn whole(group: &'a Group) -> Self {
         Self { key: &group.key, before: None, now: Some(group) }
     }
 }

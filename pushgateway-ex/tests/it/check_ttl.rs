@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use pushgateway_ex::groups::{CheckTtl, Expired, Fates, Groups, Limits, PUSH_CHECK_EXPIRED, Results, Term};
 use pushgateway_ex::labels::{Key, Labels};
-use pushgateway_ex::store::{Store, Sync};
+use pushgateway_ex::store::{Change, Store, Sync};
 use serde_json::{Value, json};
 
 use crate::process::Process;
@@ -176,7 +176,7 @@ fn make(step: &Step, groups: &mut Groups, model: &mut Model) {
             let folder = tempfile::tempdir().unwrap();
             let open = || Store::open(&folder.path().join("store"), Sync::Always).unwrap();
             let mut store = open().0;
-            store.save(groups.iter().map(|group| (&group.key, Some(&**group)))).unwrap();
+            store.save(groups.iter().map(|group| Change::whole(group))).unwrap();
             store.close().unwrap();
             *groups = empty();
             groups.restore(open().1);
