@@ -2,7 +2,8 @@
 //! 20,000 and 200,000 groups with 2 KB of detail each cost.
 //!
 //! The client's own part is in the rates, and takes about half of what processors there are: rates say less than the processor
-//! time of a push does.
+//! time of a push does. So does who scrapes without a pause: what a scrape holds up is seen beside the scrapes of a second gateway,
+//! which take as much of the processors and cannot hold up the pushes to the first.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,16 +48,25 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &TempDir) -> anyhow::Result<()> {
     let ours = Gateway::ours(Some(&folder.path().join("checked")), &[], pusher)?;
     let fill = pusher.put(&ours.base, Push::Metrics, (GROUPS, 0), NO_LIMIT)?;
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    for round in 1..=settings.repeats {
-        alone.push(pusher.put(&ours.base, Push::Metrics, (GROUPS, 2 * round), NO_LIMIT)?.rate());
-        beside.push(while_scraped(&ours, pusher, 2 * round + 1)?);
+    // Has the same groups, and is only scraped.
+    let other = Gateway::ours(Some(&folder.path().join("scraped")), &[], pusher)?;
+    pusher.put(&other.base, Push::Metrics, (GROUPS, 0), NO_LIMIT)?;
+    let (mut alone, mut beside, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+    for round in (1..).step_by(3).take(settings.repeats) {
+        alone.push(pusher.put(&ours.base, Push::Metrics, (GROUPS, round), NO_LIMIT)?.rate());
+        beside.push(while_scraped((&ours, &ours), pusher, round + 1)?);
+        apart.push(while_scraped((&ours, &other), pusher, round + 2)?);
     }
     report.add(Figure::one("checked, durable: filling an empty store", "pushes/s", fill.rate()));
     report.add(Figure::new("checked, durable: pushes", "pushes/s", &samples(&alone)).at_least(5_000.0));
-    let share = ratio(&beside, &alone);
-    report
-        .add(Figure::new("checked, durable: rate while scraped", "of the rate alone", &samples(&share)).at_least(0.8));
+    let share = |name: &str, unit, of: &[f64], to: &[f64]| {
+        Figure::new(format!("checked, durable: {name}"), unit, &samples(&ratio(of, to)))
+    };
+    report.add(share("rate while scraped", "of the rate alone", &beside, &alone));
+    report.add(share("rate while another gateway is scraped", "of the rate alone", &apart, &alone));
+    let waits = share("rate while scraped", "of that while another is", &beside, &apart);
+    report.add(waits.at_least(0.8));
+    other.stop()?;
     ours.stop()?;
     // It would take hours to fill it with the check.
     let store = folder.path().join("theirs");
@@ -69,9 +79,9 @@ fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &T
     Ok(())
 }
 
-/// The rate of pushes while one scrape follows the other.
-fn while_scraped(gateway: &Gateway, pusher: &Pusher, round: usize) -> anyhow::Result<f64> {
-    let (url, stop) = (format!("{}/metrics", gateway.base), AtomicBool::new(false));
+/// The rate of pushes to the first while one scrape of the second follows the other.
+fn while_scraped((pushed, scraped): (&Gateway, &Gateway), pusher: &Pusher, round: usize) -> anyhow::Result<f64> {
+    let (url, stop) = (format!("{}/metrics", scraped.base), AtomicBool::new(false));
     thread::scope(|scope| {
         let scraping = scope.spawn(|| -> anyhow::Result<()> {
             let fetcher = Fetcher::new()?;
@@ -80,10 +90,10 @@ fn while_scraped(gateway: &Gateway, pusher: &Pusher, round: usize) -> anyhow::Re
             }
             Ok(())
         });
-        let pushed = pusher.put(&gateway.base, Push::Metrics, (GROUPS, round), NO_LIMIT);
+        let outcome = pusher.put(&pushed.base, Push::Metrics, (GROUPS, round), NO_LIMIT);
         stop.store(true, Ordering::Relaxed);
         scraping.join().expect("a scrape does not panic")?;
-        Ok(pushed?.rate())
+        Ok(outcome?.rate())
     })
 }
 
