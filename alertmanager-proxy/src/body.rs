@@ -1,22 +1,28 @@
-//! Bodies of requests, within bounds: each has a largest size, and so have all together that are in memory at a time. Without
-//! the second bound, as many of the largest as there are connections could be.
+//! Bodies, within bounds: each has a largest size, and so have all together that are in memory at a time. Without the
+//! second bound, as many of the largest as there are connections could be. Here are those that are posted; for those
+//! that nodes answer with see `detail/answers.rs`.
 //!
-//! Room is taken as bytes come: a body that stalls, or that never had what it announced, keeps no other out. The first megabyte
-//! of each has a room of its own, so that large bodies cannot shut out Prometheus's batches, which wait there while those
-//! before them are worked off. What a large body has beyond that never waits, for bodies that are half there would
-//! wait for each other.
+//! Room is taken as bytes come: a body that stalls, or that never had what it announced, keeps no other out. The first
+//! megabyte of each has a room of its own, so that large bodies cannot shut out Prometheus's batches, which wait there
+//! while those before them are worked off. What a large body has beyond that never waits, for bodies that are half
+//! there would wait for each other.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+
+mod room;
+
+pub(crate) use room::Room;
 
 /// How many of the largest bodies there is room for. Prometheus's own batches have some ten kilobytes.
 const LARGEST_AT_A_TIME: usize = 4;
@@ -37,18 +43,25 @@ pub struct Bodies {
     wait: Duration,
 }
 
-/// Memory, with a permit for each byte.
-#[derive(Debug)]
-struct Room {
-    free: Arc<Semaphore>,
-    bytes: usize,
-}
-
 /// A body in memory. Its room is free again when it is dropped.
 #[derive(Debug)]
 pub struct Held {
     bytes: Bytes,
     _room: Taken,
+}
+
+/// Who knows of room for a body that is being read.
+pub(crate) trait Space {
+    /// Takes room for `more` bytes of a body that has so many, and will have `longest` at most. To how many bytes in
+    /// all the body may grow with what it has now, if that is more than it needs.
+    async fn take(&mut self, has: usize, more: usize, longest: usize) -> Result<usize, Unread>;
+}
+
+/// Room beside other posted bodies.
+#[derive(Debug)]
+struct Shared<'a> {
+    bodies: &'a Bodies,
+    taken: Taken,
 }
 
 /// What a body has of the rooms.
@@ -77,7 +90,7 @@ pub enum Unread {
 impl Bodies {
     /// Room for a few bodies of at most `largest` bytes.
     pub fn new(largest: usize) -> Self {
-        let half = largest.saturating_mul(LARGEST_AT_A_TIME / 2).min(Semaphore::MAX_PERMITS);
+        let half = largest.saturating_mul(LARGEST_AT_A_TIME / 2);
         Self { first: Room::new(half), beyond: Room::new(half), wait: WAIT }
     }
 
@@ -89,65 +102,53 @@ impl Bodies {
         if length(headers).is_some_and(|length| length > limit) {
             return Err(Unread::TooLarge(limit));
         }
-        let (mut body, mut bytes, mut taken) = (Limited::new(body, limit), BytesMut::new(), Taken::default());
-        while let Some(frame) = body.frame().await {
-            match frame {
-                Ok(frame) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    self.take(&mut taken, bytes.len(), data.len()).await?;
-                    bytes.extend_from_slice(&data);
+        let mut room = Shared { bodies: self, taken: Taken::default() };
+        let bytes = read(body, limit, &mut room).await?;
+        Ok(Held { bytes, _room: room.taken })
+    }
+}
+
+/// Reads a body of at most `limit` bytes, into memory that `space` has for it.
+///
+/// # Errors
+/// When it is too large, breaks off, or finds no room.
+pub(crate) async fn read<B>(body: B, limit: usize, space: &mut impl Space) -> Result<Bytes, Unread>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let announced = body.size_hint();
+    if announced.lower() > limit as u64 {
+        return Err(Unread::TooLarge(limit));
+    }
+    let longest = announced.upper().and_then(|longest| usize::try_from(longest).ok()).unwrap_or(limit).min(limit);
+    let (mut body, mut bytes) = (pin!(Limited::new(body, limit)), Vec::new());
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => {
+                let Ok(data) = frame.into_data() else { continue };
+                let room = space.take(bytes.len(), data.len(), longest).await?;
+                if room > bytes.capacity() {
+                    bytes.reserve_exact(room - bytes.len());
                 }
-                Err(error) if is_too_large(&*error) => return Err(Unread::TooLarge(limit)),
-                Err(error) => return Err(Unread::Broken(error.to_string())),
+                bytes.extend_from_slice(&data);
             }
+            Err(error) if is_too_large(&*error) => return Err(Unread::TooLarge(limit)),
+            Err(error) => return Err(Unread::Broken(innermost(&*error))),
         }
-        Ok(Held { bytes: bytes.freeze(), _room: taken })
     }
+    Ok(bytes.into())
+}
 
-    /// Takes room for `more` bytes of a body that has so many.
-    async fn take(&self, taken: &mut Taken, has: usize, more: usize) -> Result<(), Unread> {
+// === impl Shared ===
+
+impl Space for Shared<'_> {
+    async fn take(&mut self, has: usize, more: usize, _: usize) -> Result<usize, Unread> {
+        let Self { bodies, taken } = self;
         let first = FIRST.saturating_sub(has).min(more);
-        let room = timeout(self.wait, self.first.take(&mut taken.first, first)).await;
+        let room = timeout(bodies.wait, bodies.first.take(&mut taken.first, first)).await;
         room.map_err(|_| Unread::Crowded)?;
-        self.beyond.try_take(&mut taken.beyond, more - first).ok_or(Unread::Crowded)
-    }
-}
-
-// === impl Room ===
-
-impl Room {
-    fn new(bytes: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(bytes)), bytes }
-    }
-
-    /// Adds so many bytes to what a body has, and waits for them.
-    async fn take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) {
-        if let permits @ 1.. = self.permits(taken.as_ref(), bytes) {
-            let more = Arc::clone(&self.free).acquire_many_owned(permits).await;
-            add(taken, more.expect("the semaphore is never closed"));
-        }
-    }
-
-    /// The same without waiting; none where there is no room.
-    fn try_take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Option<()> {
-        if let permits @ 1.. = self.permits(taken.as_ref(), bytes) {
-            add(taken, Arc::clone(&self.free).try_acquire_many_owned(permits).ok()?);
-        }
-        Some(())
-    }
-
-    /// What is left to be taken for so many bytes. A reload may allow bodies that are larger than the room: such a one needs
-    /// all of it.
-    fn permits(&self, taken: Option<&OwnedSemaphorePermit>, bytes: usize) -> u32 {
-        let has = taken.map_or(0, OwnedSemaphorePermit::num_permits);
-        u32::try_from(bytes.min(self.bytes.saturating_sub(has))).unwrap_or(u32::MAX)
-    }
-}
-
-fn add(taken: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
-    match taken {
-        Some(taken) => taken.merge(more),
-        None => *taken = Some(more),
+        bodies.beyond.try_take(&mut taken.beyond, more - first).ok_or(Unread::Crowded)?;
+        Ok(0)
     }
 }
 
@@ -161,7 +162,15 @@ pub(crate) fn length(headers: &HeaderMap) -> Option<usize> {
 
 /// Whether what failed is a [`Limited`] body that was larger.
 pub(crate) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.is::<LengthLimitError>())
+    causes(error).any(|error| error.is::<LengthLimitError>())
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().unwrap_or(error).to_string()
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 // === impl Held ===

@@ -112,6 +112,8 @@ pub struct Limits {
     pub held_alerts: usize,
     /// Alerts that wait for one Alertmanager.
     pub pending_alerts: usize,
+    /// Answers of nodes that are being read, all together, beyond the first 16 KiB of each.
+    pub answer_bytes: usize,
     /// Remembered annotations of all alerts, in bytes.
     pub memory_bytes: u64,
 }
@@ -179,7 +181,7 @@ impl Default for Fetch {
             failure_cache: Duration::from_secs(10),
             concurrency: 4_096,
             concurrency_per_node: 4,
-            max_response_bytes: 2 << 20,
+            max_response_bytes: 8 << 20,
             breaker: Breaker { failures: 3, rest: Duration::from_secs(30) },
         }
     }
@@ -197,6 +199,12 @@ impl Default for Forward {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_body_bytes: 16 << 20, held_alerts: 50_000, pending_alerts: 50_000, memory_bytes: 128 << 20 }
+        Self {
+            max_body_bytes: 16 << 20,
+            held_alerts: 50_000,
+            pending_alerts: 50_000,
+            answer_bytes: 64 << 20,
+            memory_bytes: 128 << 20,
+        }
     }
 }

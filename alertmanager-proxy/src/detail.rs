@@ -1,9 +1,10 @@
 //! Fetching details from nodes.
 //!
-//! However many alerts ask for one detail, the node is asked once (single flight), and its answer serves them for a while.
-//! A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in turn.
-//! Everything is bounded: requests in all (`detail/slots.rs`) and to one node, the time and the size of an answer, the cache. A
-//! node that fails several times in a row is left alone for a while: see `detail/breaker.rs`.
+//! However many alerts ask for one detail, the node is asked once (single flight), and its answer serves them for a
+//! while. A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in
+//! turn. Everything is bounded: requests in all (`detail/slots.rs`) and to one node, the time and the size of an
+//! answer, the memory of all that are being read (`detail/answers.rs`), the cache. A node that fails several times in a
+//! row is left alone for a while: see `detail/breaker.rs`.
 //!
 //! What may be asked is decided by the address that is connected to, not by the name: see `detail/address.rs`.
 
@@ -11,42 +12,44 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use check_result::api::Detail;
+use check_result::api::{self, Detail, FetchError};
 use jiff::Timestamp;
 use moka::Expiry;
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
-use reqwest::Client;
-use service::http::{ClientError, ClientOptions, fleet_client_resolving};
+use service::http::{AskError, ClientError, ClientOptions, Fleet};
+use tokio::time::timeout;
 use url::Url;
 
 use crate::alert::Texts;
+use crate::body::{self, Unread};
 use crate::config::{Config, Fetch, Networks, Ports, RenderError, Source};
 use crate::dns::Dns;
 use crate::events::Events;
 
 mod address;
+mod answers;
 mod breaker;
+mod failure;
 mod nodes;
 mod slots;
 
-use address::{Denied, Resolver};
+use answers::{Answers, Reading};
 use breaker::{Breakers, Change};
+use failure::OPEN;
 use nodes::Nodes;
 use slots::Slots;
 
 pub use breaker::OpenCircuit;
+pub use failure::Failure;
 pub use slots::Turn;
 
-/// Answers kept in the cache, in bytes. It only has to last from one alert of a check to the next, which come together; what
-/// the alerts themselves need for longer is remembered elsewhere, cut to size.
+/// Answers kept in the cache, in bytes. It only has to last from one alert of a check to the next, which come together;
+/// what the alerts themselves need for longer is remembered elsewhere, cut to size.
 const CACHE_BYTES: u64 = 4 << 20;
 
 /// What an answer takes beside its texts, in bytes, roughly.
 const OVERHEAD: usize = 2_048;
-
-/// The kind of failure of a node that is left alone.
-const OPEN: &str = "circuit_open";
 
 /// Where an alert's detail is: one of the sources, and the URL there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,15 +68,6 @@ pub struct Fetched {
     started: Instant,
 }
 
-/// Why there is no detail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// One of a few words, for metrics.
-    pub kind: &'static str,
-    /// The sentence for operators.
-    pub reason: Arc<str>,
-}
-
 /// What asking comes to.
 pub type Answer = Result<Arc<Fetched>, Failure>;
 
@@ -81,7 +75,9 @@ pub type Answer = Result<Arc<Fetched>, Failure>;
 #[derive(Debug)]
 pub struct Details {
     sources: Vec<Asked>,
+    dns: Dns,
     limits: Fetch,
+    answers: Answers,
     cache: Cache<Target, Answer>,
     slots: Slots,
     nodes: Nodes,
@@ -92,7 +88,7 @@ pub struct Details {
 /// How one source's nodes are asked, and which.
 #[derive(Debug)]
 struct Asked {
-    client: Client,
+    client: Fleet,
     allow: Networks,
     ports: Ports,
 }
@@ -113,17 +109,16 @@ impl Details {
     /// When a client cannot be made.
     pub fn new(config: &Config, options: &ClientOptions, dns: &Dns, events: Arc<Events>) -> Result<Self, ClientError> {
         let limits = config.fetch;
-        let options = ClientOptions { timeout: limits.timeout, connect_timeout: limits.timeout, ..options.clone() };
         let source = |source: &Source| -> Result<_, ClientError> {
-            let resolver = Resolver::new(source.allow.clone(), dns.clone());
-            let options = ClientOptions { http: source.http.clone(), ..options.clone() };
-            let client = fleet_client_resolving(&options, resolver)?;
+            let client = Fleet::new(&ClientOptions { http: source.http.clone(), ..options.clone() })?;
             Ok(Asked { client, allow: source.allow.clone(), ports: source.ports.clone() })
         };
         let lifetime = Lifetime { answer: limits.cache, failure: limits.failure_cache };
         Ok(Self {
             sources: config.sources.iter().map(source).collect::<Result<_, _>>()?,
+            dns: dns.clone(),
             limits,
+            answers: Answers::new(config.limits.answer_bytes, limits.max_response_bytes),
             cache: Cache::builder()
                 .max_capacity(CACHE_BYTES)
                 .weigher(weigh)
@@ -172,7 +167,7 @@ impl Details {
     }
 
     async fn fetch(&self, target: &Target, turn: &Turn<'_>) -> Answer {
-        let Asked { client, allow, ports } = &self.sources[target.source];
+        let Asked { allow, ports, .. } = &self.sources[target.source];
         let (url, node) = (&target.url, target.url.authority());
         let not_asked = |failure: Failure| {
             self.events.not_asked(url, failure.kind, &failure.reason);
@@ -194,10 +189,7 @@ impl Details {
         let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());
         // Apart, for alerts that wait for a slot have no memory of it: it takes several kilobytes.
-        let result = Box::pin(check_result::api::fetch(client, url.clone(), self.limits.max_response_bytes)).await;
-        let answer = result
-            .map(|detail| Arc::new(Fetched { detail, asked, started }))
-            .map_err(|error| Failure { kind: error.kind(), reason: error.to_string().into() });
+        let answer = Box::pin(self.ask(target)).await.map(|detail| Arc::new(Fetched { detail, asked, started }));
         let outcome = answer.as_ref().map(|_| ()).map_err(|failure| (failure.kind, &*failure.reason));
         self.events.fetched(url, outcome, started.elapsed());
         match &answer {
@@ -207,6 +199,36 @@ impl Details {
             _ => leave.answered(),
         }
         answer
+    }
+
+    /// Asks the node, for as long as it has.
+    async fn ask(&self, target: &Target) -> Result<Detail, Failure> {
+        let (limit, host) = (self.limits.timeout, target.url.authority());
+        let mut room = self.answers.reading();
+        let answer = timeout(limit, self.exchange(target, &mut room)).await;
+        match answer {
+            Ok(answer) => answer.map_err(Failure::from),
+            Err(_) if room.waits() => Err(Failure::no_room(host, limit)),
+            Err(_) => Err(FetchError::Timeout(host.to_owned()).into()),
+        }
+    }
+
+    async fn exchange(&self, target: &Target, room: &mut Reading<'_>) -> Result<Detail, FetchError> {
+        let Asked { client, allow, .. } = &self.sources[target.source];
+        let host = || target.url.authority().to_owned();
+        let addresses = address::find(&target.url, allow, &self.dns).await;
+        let addresses = addresses.map_err(|error| FetchError::Connect { host: host(), reason: error.to_string() })?;
+        let answer = client.get(&target.url, &addresses).await.map_err(|error| match error {
+            AskError::Connect(reason) => FetchError::Connect { host: host(), reason },
+            AskError::Broken(reason) => FetchError::Broken { host: host(), reason },
+        })?;
+        let (head, body) = answer.into_parts();
+        let body = body::read(body, self.limits.max_response_bytes, room).await.map_err(|error| match error {
+            Unread::TooLarge(limit) => FetchError::TooLarge { host: host(), limit },
+            Unread::Broken(reason) => FetchError::Broken { host: host(), reason },
+            Unread::Crowded => FetchError::Broken { host: host(), reason: Unread::Crowded.to_string() },
+        })?;
+        api::answer(target.url.authority(), head.status, &body)
     }
 
     fn told(&self, node: &str, change: Change, reason: &str) {
@@ -250,49 +272,6 @@ impl Target {
     }
 }
 
-// === impl Failure ===
-
-impl Failure {
-    /// The node has not answered within `hold`, the longest that an alert waits.
-    pub fn late(target: &Target, hold: Duration) -> Self {
-        let reason = format!("{} did not answer within {hold:?}", target.url.authority());
-        Self { kind: "late", reason: reason.into() }
-    }
-
-    /// The node has not answered when the proxy had to stop.
-    pub fn stopping(target: &Target) -> Self {
-        let reason = format!("{} did not answer before the proxy was stopped", target.url.authority());
-        Self { kind: "late", reason: reason.into() }
-    }
-
-    /// The node is not asked: too many other alerts wait for their detail.
-    pub fn crowded() -> Self {
-        Self { kind: "crowded", reason: "too many alerts wait for their detail".into() }
-    }
-
-    /// The node is left alone.
-    fn open(circuit: &OpenCircuit, rest: Duration) -> Self {
-        let OpenCircuit { failures, reason, .. } = circuit;
-        let reason = format!("{reason}; after {failures} failures in a row it is asked but once in {rest:?}");
-        Self { kind: OPEN, reason: reason.into() }
-    }
-
-    /// Whether it says something of the node and not only of this check.
-    fn is_the_nodes(&self) -> bool {
-        matches!(self.kind, "timeout" | "connect" | "broken")
-    }
-
-    fn denied(denied: &Denied, url: &Url) -> Self {
-        Self { kind: "denied", reason: format!("{} may not be asked: {denied}", url.authority()).into() }
-    }
-}
-
-impl From<RenderError> for Failure {
-    fn from(error: RenderError) -> Self {
-        Self { kind: "url", reason: error.to_string().into() }
-    }
-}
-
 // === impl Lifetime ===
 
 impl Lifetime {
@@ -313,5 +292,48 @@ impl Expiry<Target, Answer> for Lifetime {
 
     fn expire_after_update(&self, _: &Target, answer: &Answer, _: Instant, _: Option<Duration>) -> Option<Duration> {
         self.of(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::registry::Registry;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::body::Space as _;
+
+    #[tokio::test]
+    async fn a_long_answer_that_finds_no_memory_in_its_time_says_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let node = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 1 << 20);
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let _ = stream.write_all(&vec![b' '; 1 << 20]).await;
+        });
+        let config = format!(
+            "alertmanagers: [{{url: \"http://127.0.0.1:1\"}}]\nfetch: {{timeout: 300ms}}\n\
+             sources: [{{match: {{}}, url: \"http://{node}\", allow: [127.0.0.1]}}]"
+        );
+        let (config, mut registry) = (Config::parse(&config).unwrap(), Registry::default());
+        let events = Arc::new(Events::new(&mut registry));
+        let dns = Dns::new(&[], Duration::from_secs(1)).unwrap();
+        let details = Details::new(&config, &ClientOptions::new(service::build_info!()), &dns, events).unwrap();
+        let target = Target::find(&config, &Texts::default()).unwrap().unwrap();
+        // Others have all of it.
+        let mut others: Vec<_> = (0..1_000).map(|_| details.answers.reading()).collect();
+        for room in &mut others {
+            let first = room.take(answers::FREE, 1, usize::MAX);
+            let _ = tokio::time::timeout(Duration::ZERO, first).await;
+        }
+        let failure = details.get(&target, Instant::now(), details.turn().await).await.unwrap_err();
+        let says = format!("{node} answered at length, and for 300ms others had all the memory");
+        assert!(failure.kind == "no_room" && failure.reason.starts_with(&says), "{failure:?}");
+        let mut metrics = String::new();
+        prometheus_client::encoding::text::encode(&mut metrics, &registry).unwrap();
+        assert!(metrics.contains("detail_fetches_total{outcome=\"no_room\"} 1"), "{metrics}");
     }
 }

@@ -137,6 +137,7 @@ fn limits(mut fields: Fields<'_>) -> Limits {
         max_body_bytes: fields.number("max_body_bytes", default.max_body_bytes),
         held_alerts: fields.number("held_alerts", default.held_alerts),
         pending_alerts: fields.number("pending_alerts", default.pending_alerts),
+        answer_bytes: fields.number("answer_bytes", default.answer_bytes),
         memory_bytes: fields.number("memory_bytes", default.memory_bytes),
     };
     fields.end();

@@ -1,17 +1,15 @@
 //! Only addresses that the configuration allows are ever connected to.
 //!
-//! A label can name any host, and a name can resolve to any address, to another one at each look-up. So the check
-//! stands where the connection is made: an address in the URL is checked as it is, after `url` has normalised it
-//! (decimal, octal and hexadecimal forms, IPv4 within IPv6), and a name is resolved by a resolver that hands on
-//! allowed addresses alone.
+//! A label can name any host, and a name can resolve to any address, to another one at each look-up. So what is checked
+//! is the addresses that are connected to, and nothing behind the check looks a name up: an address in the URL counts
+//! as it is, after `url` has normalised it (decimal, octal and hexadecimal forms, IPv4 within IPv6).
 
 use std::net::{IpAddr, SocketAddr};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use crate::config::{Networks, Ports};
-use crate::dns::Dns;
+use crate::dns::{Dns, LookupError};
 
 /// What the source does not allow.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,56 +22,55 @@ pub(super) enum Denied {
     Port(u16),
 }
 
-/// A resolver of names that knows allowed addresses alone.
-#[derive(Clone, Debug)]
-pub(super) struct Resolver {
-    allow: Networks,
-    dns: Dns,
+/// Why a node has no address to connect to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAddress {
+    /// None that may be asked.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// None at all.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
 }
 
-/// Checks what stands in the URL itself: the port, and an address, which no resolver gets to see.
+/// Checks what stands in the URL itself: the port, and an address.
 pub(super) fn check(url: &Url, allow: &Networks, ports: &Ports) -> Result<(), Denied> {
     let port = url.port_or_known_default().unwrap_or_default();
     if !ports.allow(port) {
         return Err(Denied::Port(port));
     }
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        Some(Host::Domain(_)) | None => return Ok(()),
-    };
-    if allow.allow(address) { Ok(()) } else { Err(Denied::Addresses(address.to_string())) }
+    match literal(url) {
+        Some(address) => permitted(vec![address], allow).map(drop),
+        None => Ok(()),
+    }
 }
 
-/// The allowed ones of the addresses that a name has.
-fn permitted(found: Vec<SocketAddr>, allow: &Networks) -> Result<Vec<SocketAddr>, Denied> {
-    let (allowed, denied): (Vec<_>, Vec<_>) = found.into_iter().partition(|address| allow.allow(address.ip()));
+/// The addresses that may be connected to for `url`, at least one.
+pub(super) async fn find(url: &Url, allow: &Networks, dns: &Dns) -> Result<Vec<SocketAddr>, NoAddress> {
+    let found = match literal(url) {
+        Some(address) => vec![address],
+        None => dns.addresses(url.host_str().unwrap_or_default()).await?,
+    };
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok(permitted(found, allow)?.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+}
+
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(IpAddr::V4(address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(address)),
+        Host::Domain(_) => None,
+    }
+}
+
+/// The allowed ones of the addresses that a host has.
+fn permitted(found: Vec<IpAddr>, allow: &Networks) -> Result<Vec<IpAddr>, Denied> {
+    let (allowed, denied): (Vec<_>, Vec<_>) = found.into_iter().partition(|address| allow.allow(*address));
     if allowed.is_empty() {
-        let denied: Vec<_> = denied.iter().map(|address| address.ip().to_string()).collect();
+        let denied: Vec<_> = denied.iter().map(IpAddr::to_string).collect();
         return Err(Denied::Addresses(denied.join(", ")));
     }
     Ok(allowed)
-}
-
-// === impl Resolver ===
-
-impl Resolver {
-    /// Hands on addresses in `allow`.
-    pub(super) fn new(allow: Networks, dns: Dns) -> Self {
-        Self { allow, dns }
-    }
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let Self { allow, dns } = self.clone();
-        Box::pin(async move {
-            let found = dns.addresses(name.as_str()).await?;
-            let found = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
-            let addresses: Addrs = Box::new(permitted(found, &allow)?.into_iter());
-            Ok(addresses)
-        })
-    }
 }
 
 #[cfg(test)]
@@ -116,23 +113,24 @@ mod tests {
     fn of_a_names_addresses_only_allowed_ones_are_left() {
         let allow = networks("[\"10.0.0.0/8\"]");
         let addresses = |list: &[&str]| list.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>();
-        let rebound = addresses(&["169.254.169.254:0", "10.0.0.1:0", "[::1]:0"]);
-        assert_eq!(permitted(rebound, &allow).unwrap(), addresses(&["10.0.0.1:0"]));
+        let rebound = addresses(&["169.254.169.254", "10.0.0.1", "::1"]);
+        assert_eq!(permitted(rebound, &allow).unwrap(), addresses(&["10.0.0.1"]));
         assert_eq!(
-            permitted(addresses(&["127.0.0.1:0", "[::1]:0"]), &allow).unwrap_err().to_string(),
+            permitted(addresses(&["127.0.0.1", "::1"]), &allow).unwrap_err().to_string(),
             "127.0.0.1, ::1 is not in the networks that `allow` lists for this source"
         );
     }
 
     #[tokio::test]
     async fn a_name_that_resolves_elsewhere_is_not_connected_to() {
-        let resolve = async |allow| {
-            let resolver = Resolver::new(networks(allow), Dns::new(&[], std::time::Duration::from_secs(5)).unwrap());
-            resolver.resolve("localhost".parse().unwrap()).await
-        };
-        let denied = resolve("[\"10.0.0.0/8\"]").await;
-        assert!(denied.err().unwrap().is::<Denied>());
-        let mut allowed = resolve("[\"127.0.0.0/8\", \"::1\"]").await.unwrap();
-        assert!(allowed.next().unwrap().ip().is_loopback());
+        let dns = Dns::new(&[], std::time::Duration::from_secs(5)).unwrap();
+        let find = async |url: &str, allow| find(&url.parse().unwrap(), &networks(allow), &dns).await;
+        for url in ["http://localhost:9780/", "http://127.0.0.1/", "http://[::1]/"] {
+            let denied = find(url, "[\"10.0.0.0/8\"]").await;
+            assert!(matches!(denied, Err(NoAddress::Denied(Denied::Addresses(_)))), "{url}: {denied:?}");
+        }
+        let allowed = find("http://localhost:9780/", "[\"127.0.0.0/8\", \"::1\"]").await.unwrap();
+        assert!(allowed.iter().all(|address| address.ip().is_loopback() && address.port() == 9780), "{allowed:?}");
+        assert_eq!(find("https://127.1/", "[\"127.0.0.1\"]").await.unwrap(), ["127.0.0.1:443".parse().unwrap()]);
     }
 }

@@ -40,6 +40,18 @@ async fn the_first_post_carries_the_output_to_every_alertmanager() {
 }
 
 #[tokio::test]
+async fn the_longest_output_that_an_agent_keeps_gives_its_detail_whatever_it_holds() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 20s}"));
+    // Six bytes of JSON each.
+    let controls = "\u{1}".repeat((1 << 20) - 16);
+    node.says(2, &format!("CRITICAL: / 93%\n{controls}"));
+    proxy.post(&json!([alert("disk", node.address)])).await;
+    let annotations = alertmanager.next().await["annotations"].take();
+    assert_eq!((&annotations["output"], &annotations["detail_error"]), (&json!("CRITICAL: / 93%"), &Value::Null));
+}
+
+#[tokio::test]
 async fn a_resend_keeps_the_output_and_asks_nobody() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], ""));

@@ -27,7 +27,7 @@ pub(crate) mod tag;
 mod text;
 
 #[cfg(feature = "client")]
-pub use client::{FetchError, fetch};
+pub use client::{FetchError, answer};
 pub use detail::{Detail, Expiry, History, Labels, Summary};
 pub use filter::{BadFilter, Filter};
 #[cfg(feature = "server")]

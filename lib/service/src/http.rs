@@ -1,9 +1,10 @@
 //! HTTP clients of our own, and bounded reading of what they get.
 //!
-//! Two clients for two patterns. *Fleet*: one request now and then to each of tens of thousands of nodes; a pool would keep
-//! a connection, a file descriptor and 17 KiB for every node, so there is none. *Upstream*: many requests to a few
-//! servers, over kept connections. Neither follows redirects (a node must not be able to send us elsewhere) nor reads
-//! proxy settings from the environment (requests within a network must not leave it because of a variable).
+//! Clients for two patterns. *Fleet*: one request now and then to each of tens of thousands of nodes; a pool would keep
+//! a connection, a file descriptor and 17 KiB for every node, so there is none. Where thousands run at a time it is
+//! [`Fleet`]. *Upstream*: many requests to a few servers, over kept connections. None follows redirects (a node must
+//! not be able to send us elsewhere) nor reads proxy settings from the environment (requests within a network must not
+//! leave it because of a variable).
 
 use std::time::Duration;
 
@@ -15,9 +16,11 @@ use reqwest::{Client, Response};
 use rustls::RootCertStore;
 
 mod config;
+mod fleet;
 mod tls;
 
 pub use config::HttpConfig;
+pub use fleet::{Answer, AskError, Fleet};
 use tls::Settings;
 
 /// How long an upstream connection may wait for its next request.
@@ -69,18 +72,6 @@ pub fn fleet_client(options: &ClientOptions) -> Result<Client, ClientError> {
     client(options, |builder| builder.pool_max_idle_per_host(0))
 }
 
-/// A [`fleet_client`] that finds hosts by `resolver`: one that hands on permitted addresses alone decides what is connected
-/// to. An address that stands in a URL itself is connected to without asking it.
-///
-/// # Errors
-/// See [`ClientError`].
-pub fn fleet_client_resolving(
-    options: &ClientOptions,
-    resolver: impl Resolve + 'static,
-) -> Result<Client, ClientError> {
-    client(options, |builder| builder.pool_max_idle_per_host(0).dns_resolver(resolver))
-}
-
 /// A client for many requests to few hosts, over kept connections.
 ///
 /// # Errors
@@ -125,8 +116,8 @@ fn client(
     Ok(pool(builder).build()?)
 }
 
-/// The system's authorities. A machine without any is no error: plain HTTP works all the same, and an HTTPS request then
-/// fails with a message of its own.
+/// The system's authorities. A machine without any is no error: plain HTTP works all the same, and an HTTPS request
+/// then fails with a message of its own.
 fn system_authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
@@ -173,8 +164,8 @@ pub async fn read_limited(mut response: Response, limit: usize) -> Result<Bytes,
     Ok(body.freeze())
 }
 
-/// The cause that an operator can act on: `Connection refused (os error 111)`, not the chain of `error sending request` above
-/// it.
+/// The cause that an operator can act on: `Connection refused (os error 111)`, not the chain of `error sending request`
+/// above it.
 #[must_use]
 pub fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {

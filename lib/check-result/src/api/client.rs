@@ -1,9 +1,9 @@
-//! The client side: one request, and errors that an operator understands.
+//! The client side: what an answer says, and errors that an operator understands. How it is asked for, in which time
+//! and from which addresses, is the program's.
 
-use reqwest::{Client, StatusCode, Url, header};
+use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use service::http::{ReadError, innermost, read_limited};
 
 /// Why there is no detail. Its text ends up in an alert, read by somebody at 3 a.m.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -71,26 +71,21 @@ pub enum FetchError {
     },
 }
 
-/// Asks `url`, filters in its query, for what the API answers there: a `Vec<Summary>` at `…/api/v1/checks`, a [`Detail`] at
-/// `…/{check}`, a [`History`] at `…/{check}/history`. Reads at most `limit` bytes of answer; time limits, redirects and the
-/// addresses that may be connected to are the client's.
+/// What `host` says with an answer of the API: a `Vec<Summary>` at `…/api/v1/checks`, a [`Detail`] at `…/{check}`, a
+/// [`History`] at `…/{check}/history`.
 ///
 /// [`Detail`]: super::Detail
 /// [`History`]: super::History
 ///
 /// # Errors
-/// See [`FetchError`].
-pub async fn fetch<T: DeserializeOwned>(http: &Client, url: Url, limit: usize) -> Result<T, FetchError> {
-    let host = url.authority().to_owned();
-    let request = http.get(url).header(header::ACCEPT, "application/json");
-    let response = request.send().await.map_err(|error| unanswered(&error, &host))?;
-    let status = response.status();
-    let body = read_limited(response, limit).await.map_err(|error| unread(error, &host))?;
+/// Those of [`FetchError`] that an answer can say.
+pub fn answer<T: DeserializeOwned>(host: &str, status: StatusCode, body: &[u8]) -> Result<T, FetchError> {
+    let host = host.to_owned();
     if status == StatusCode::OK {
-        return serde_json::from_slice(&body)
-            .map_err(|error| FetchError::Malformed { host, reason: error.to_string() });
+        return serde_json::from_slice(body)
+            .map_err(|error| FetchError::Malformed { host, reason: cut(&error.to_string()) });
     }
-    let reason = said(&body);
+    let reason = said(body);
     Err(match status {
         StatusCode::NOT_FOUND => FetchError::NotFound { host, reason },
         StatusCode::CONFLICT => FetchError::Ambiguous { host, reason },
@@ -116,24 +111,6 @@ impl FetchError {
     }
 }
 
-fn unanswered(error: &reqwest::Error, host: &str) -> FetchError {
-    let host = host.to_owned();
-    if error.is_timeout() {
-        return FetchError::Timeout(host);
-    }
-    let reason = innermost(error);
-    if error.is_connect() { FetchError::Connect { host, reason } } else { FetchError::Broken { host, reason } }
-}
-
-fn unread(error: ReadError, host: &str) -> FetchError {
-    let host = host.to_owned();
-    match error {
-        ReadError::TooLarge { limit } => FetchError::TooLarge { host, limit },
-        ReadError::Timeout => FetchError::Timeout(host),
-        ReadError::Broken(error) => FetchError::Broken { host, reason: innermost(&error) },
-    }
-}
-
 /// What the server said: the `error` of its JSON, or the start of whatever it sent.
 fn said(body: &[u8]) -> String {
     #[derive(Deserialize)]
@@ -141,7 +118,12 @@ fn said(body: &[u8]) -> String {
         error: String,
     }
     match serde_json::from_slice::<Refusal>(body) {
-        Ok(Refusal { error }) => error,
-        Err(_) => String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(200).collect(),
+        Ok(Refusal { error }) => cut(&error),
+        Err(_) => cut(&String::from_utf8_lossy(body)),
     }
+}
+
+/// The start of a text that is not ours, and may be as long as the answer was.
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

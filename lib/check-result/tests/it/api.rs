@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use check_result::api::{
-    Checks, Detail, Entry, FetchError, Filter, History, Labels, Summary, Unavailable, fetch, router,
+    Checks, Detail, Entry, FetchError, Filter, History, Labels, Summary, Unavailable, answer, router,
 };
 use check_result::log::LoggedResult;
 use check_result::{CheckResult, CheckState, HistoryLimits, Object, Status};
 use reqwest::{Client, StatusCode, Url};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -100,18 +101,25 @@ pub(crate) fn client() -> Client {
     service::http::fleet_client(&service::http::ClientOptions::new(info)).unwrap()
 }
 
+/// What a client is told at `url`.
+async fn fetch<T: DeserializeOwned>(url: Url) -> Result<T, FetchError> {
+    let response = client().get(url).send().await.unwrap();
+    let status = response.status();
+    answer("host:1", status, &service::http::read_limited(response, 1 << 20).await.unwrap())
+}
+
 #[tokio::test]
 async fn the_client_reads_what_the_router_serves() {
     let server = server().await;
-    let detail: Detail = fetch(&client(), server.url("/api/v1/checks/disk"), 1 << 20).await.unwrap();
+    let detail: Detail = fetch(server.url("/api/v1/checks/disk")).await.unwrap();
     assert_eq!(detail.result.output(), "DISK CRITICAL: / 100%\n");
     assert_eq!((detail.status(), detail.occurrences, detail.status_changed), (Status::Critical, 2, 101));
     assert_eq!(detail.client_attributes["address"], "10.0.0.1");
-    let proxied: Detail = fetch(&client(), server.url("/api/v1/checks/ping?source=router-a"), 1 << 20).await.unwrap();
+    let proxied: Detail = fetch(server.url("/api/v1/checks/ping?source=router-a")).await.unwrap();
     assert_eq!(proxied.result.source(), Some("router-a"));
-    let failing: Vec<Summary> = fetch(&client(), server.url("/api/v1/checks?status=critical"), 1 << 20).await.unwrap();
+    let failing: Vec<Summary> = fetch(server.url("/api/v1/checks?status=critical")).await.unwrap();
     assert_eq!((failing.len(), failing[0].exit_code), (1, 2));
-    let history: History = fetch(&client(), server.url("/api/v1/checks/disk/history?limit=2"), 1 << 20).await.unwrap();
+    let history: History = fetch(server.url("/api/v1/checks/disk/history?limit=2")).await.unwrap();
     assert_eq!(history.history.iter().map(|entry| entry.changed).collect::<Vec<_>>(), [false, true]);
 }
 
@@ -171,25 +179,24 @@ async fn history_is_newest_first_and_limited() {
 
 #[tokio::test]
 async fn what_is_no_detail_is_said_in_words() {
+    let long = "x".repeat(5_000);
+    let (refused, wrong) = (json!({"error": long}).to_string(), json!({"check": long}).to_string());
     let page = Router::new()
         .route("/html", get(|| async { "<html>hello" }))
-        .route("/big", get(|| async { "x".repeat(5_000) }))
+        .route("/wrong", get(|| async { wrong }))
+        .route("/refused", get(|| async { (StatusCode::NOT_FOUND, refused) }))
         .route("/error", get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, "oh\u{1b}[31m no") }));
     let (checks, page) = (server().await, Server::start(page).await);
-    let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap()
-    };
     for (url, kind, words) in [
         (checks.url("/api/v1/checks/none"), "not_found", "no result of a check with check=none is known here"),
         (checks.url("/api/v1/checks/bgp"), "ambiguous", "more than one such check: 2 checks match"),
         (page.url("/html"), "malformed", "something else than a check result: expected value"),
-        (page.url("/big"), "too_large", "answered with more than 4096 bytes"),
+        (page.url("/wrong"), "malformed", "something else than a check result: invalid type: string \"xxx"),
+        (page.url("/refused"), "not_found", "host:1 has no result of this check: xxx"),
         (page.url("/error"), "status", "answered 500 Internal Server Error: oh[31m no"),
-        (nobody, "connect", "Connection refused"),
     ] {
-        let error: FetchError = fetch::<Detail>(&client(), url, 4096).await.unwrap_err();
+        let error: FetchError = fetch::<Detail>(url).await.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains(words) && error.to_string().len() < 400, "{error}");
     }
 }

@@ -8,8 +8,11 @@ use axum::body::Body;
 use axum::response::Redirect;
 use axum::routing::get;
 use futures_util::stream;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use service::http::{ClientOptions, ReadError, fleet_client, fleet_client_resolving, read_limited, upstream_client};
+use http::HeaderMap;
+use http_body_util::BodyExt as _;
+use service::http::{
+    AskError, ClientOptions, Fleet, HttpConfig, ReadError, fleet_client, read_limited, upstream_client,
+};
 
 use crate::running::{INFO, Running, server, start};
 
@@ -35,6 +38,7 @@ fn running() -> Running {
         .route("/endless", get(endless))
         .route("/stalled", get(stalled))
         .route("/broken", get(broken))
+        .route("/headers", get(async |headers: HeaderMap| format!("{headers:?}")))
         .route("/moved", get(async || Redirect::temporary("/ten")));
     start(server(&["--web.shutdown-timeout=10ms"]).routes(routes))
 }
@@ -77,26 +81,49 @@ async fn the_fleet_client_keeps_no_connection_and_the_upstream_client_does() {
     }
 }
 
-/// Knows one name.
-struct OneName;
-
-impl Resolve for OneName {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            match name.as_str() {
-                "node.test" => Ok(Box::new(std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0)))) as Addrs),
-                _ => Err("not permitted".into()),
-            }
-        })
-    }
+/// What the fleet's client is answered: the status, and the body if that comes to its end.
+async fn ask(fleet: &Fleet, url: &str, addresses: &[SocketAddr]) -> Result<(u16, Option<String>), AskError> {
+    let answer = fleet.get(&url.parse().unwrap(), addresses).await?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await;
+    Ok((status, body.ok().map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap())))
 }
 
 #[tokio::test]
-async fn a_resolver_of_the_callers_decides_what_a_name_stands_for() {
+async fn a_fleet_is_asked_at_the_addresses_of_the_callers() {
     let running = running();
-    let client = fleet_client_resolving(&options(), OneName).unwrap();
-    let get = async |host| client.get(format!("http://{host}:{}/ten", running.address.port())).send().await;
-    assert_eq!(get("node.test").await.unwrap().status(), 200);
-    assert!(get("localhost").await.unwrap_err().is_connect());
+    let fleet = Fleet::new(&options()).unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = "http://node.test:1/ten";
+    let answered = ask(&fleet, url, &[closed, running.address]).await.unwrap();
+    assert_eq!(answered, (200, Some("0123456789".to_owned())));
+    for (addresses, says) in [(vec![closed], "Connection refused"), (Vec::new(), "no address to connect to")] {
+        let error = ask(&fleet, url, &addresses).await.unwrap_err();
+        assert!(matches!(&error, AskError::Connect(reason) if reason.contains(says)), "{error}");
+    }
+    assert_eq!(ask(&fleet, "http://node.test/moved", &[running.address]).await.unwrap().0, 307, "not followed");
+    assert_eq!(ask(&fleet, "http://node.test/broken", &[running.address]).await.unwrap(), (200, None));
+    running.wait_for("http_connections", 1.0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_fleet_is_told_who_asks_and_for_what() {
+    let running = running();
+    let folder = std::path::Path::new("");
+    let read = |root: service::config::Place<'_>| HttpConfig::read(&mut root.fields(), folder);
+    let http = service::config::parse("basic_auth: {username: me}", read).unwrap();
+    let fleet = Fleet::new(&ClientOptions { http, ..options() }).unwrap();
+    let url = "http://node.test:9780/headers?a=b";
+    let (_, told) = ask(&fleet, url, &[running.address]).await.unwrap();
+    let told = told.unwrap();
+    for header in [
+        r#""host": "node.test:9780""#,
+        r#""user-agent": "test-server/1.2.3""#,
+        r#""accept": "application/json""#,
+        r#""authorization": "Basic bWU6""#,
+    ] {
+        assert!(told.contains(header), "{header} is not in {told}");
+    }
     running.stop().await;
 }

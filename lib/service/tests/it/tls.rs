@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use http_body_util::BodyExt as _;
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use reqwest::Client;
 use service::Timeouts;
-use service::http::{ClientOptions, HttpConfig, fleet_client};
+use service::http::{ClientOptions, Fleet, HttpConfig, fleet_client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -258,11 +259,18 @@ async fn a_silent_tls_connection_does_not_hold_up_the_stop() {
     running.ended().await;
 }
 
-/// A client of a program whose configuration says `text`.
-fn configured(text: &str, folder: &Path) -> Client {
+/// What either client of a program is told whose configuration says `text`.
+async fn told(running: &Running, text: &str, folder: &Path) -> Option<String> {
     let read = |root: service::config::Place<'_>| HttpConfig::read(&mut root.fields(), folder);
     let http = service::config::parse(text, read).unwrap();
-    fleet_client(&ClientOptions { http, ..ClientOptions::new(crate::running::INFO) }).unwrap()
+    let options = ClientOptions { http, ..ClientOptions::new(crate::running::INFO) };
+    let url = format!("https://{}/hello", running.address).parse().unwrap();
+    let fleet = match Fleet::new(&options).unwrap().get(&url, &[running.address]).await {
+        Ok(answer) => String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).ok(),
+        Err(_) => None,
+    };
+    assert_eq!(hello(running, &fleet_client(&options).unwrap()).await, fleet, "{text}");
+    fleet
 }
 
 #[tokio::test]
@@ -279,10 +287,10 @@ async fn a_client_trusts_whom_its_configuration_names() {
         ("tls_config: {ca_file: ca.crt, server_name: node}", None),
         ("tls_config: {insecure_skip_verify: true}", Some("hello")),
     ] {
-        assert_eq!(hello(&running, &configured(text, folder.path())).await.as_deref(), answer, "{text}");
+        assert_eq!(told(&running, text, folder.path()).await.as_deref(), answer, "{text}");
     }
     let inline = format!("tls_config:\n  ca: |\n    {}\n", authority.pem.trim().replace('\n', "\n    "));
-    assert_eq!(hello(&running, &configured(&inline, folder.path())).await.as_deref(), Some("hello"));
+    assert_eq!(told(&running, &inline, folder.path()).await.as_deref(), Some("hello"));
     running.stop().await;
 }
 
@@ -297,8 +305,8 @@ async fn a_client_shows_its_certificate() {
     write(folder.path(), "proxy.crt", &certificate);
     write(folder.path(), "proxy.key", &key);
     for (more, answer) in [(", cert_file: proxy.crt, key_file: proxy.key", Some("hello")), ("", None)] {
-        let client = configured(&format!("tls_config: {{ca_file: ca.crt{more}}}"), folder.path());
-        assert_eq!(hello(&running, &client).await.as_deref(), answer, "{more}");
+        let text = format!("tls_config: {{ca_file: ca.crt{more}}}");
+        assert_eq!(told(&running, &text, folder.path()).await.as_deref(), answer, "{more}");
     }
     running.stop().await;
 }
