@@ -76,6 +76,7 @@ struct Metrics {
     size: Histograms,
     duration: Histograms,
     refused: Family<ReasonLabel, Counter>,
+    late: Counter,
     groups: Gauge,
     series: Gauge,
     failing: AtomicBool,
@@ -131,6 +132,11 @@ impl Metrics {
             self.duration.clone(),
         );
         registry.register("pushgateway_pushes_refused", "Pushes that were not taken, by reason", self.refused.clone());
+        registry.register(
+            "pushgateway_late_results",
+            "Check results that changed nothing, because what is known of their check is of a later run",
+            self.late.clone(),
+        );
         registry.register("pushgateway_groups", "Groups that are kept", self.groups.clone());
         registry.register(
             "pushgateway_series",
@@ -150,6 +156,7 @@ impl Events {
             size: Family::new_with_constructor(|| Histogram::new(SIZES)),
             duration: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             refused: Family::default(),
+            late: Counter::default(),
             groups: Gauge::default(),
             series: Gauge::default(),
             failing: AtomicBool::new(false),
@@ -183,6 +190,12 @@ impl Events {
         tracing::debug!(reason = reason.label(), group, %error, "Refused a push to {group}: {error}");
     }
 
+    /// Results of a push changed nothing, because what is known is of later runs.
+    pub fn came_late(&self, results: usize, labels: &Labels) {
+        self.0.late.inc_by(results as u64);
+        tracing::debug!(group = %labels, results, "Left {results} results of {labels} out: what is known is of later runs");
+    }
+
     /// The groups as everybody sees them now.
     pub fn shown(&self, groups: &Groups) {
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
@@ -200,6 +213,13 @@ impl Events {
                 %error,
                 "Could not store pushes, their clients were told: {error} (said once; pushgateway_pushes_refused_total counts)"
             );
+        }
+    }
+
+    /// What was answered before could not be made durable. The first of a row is logged.
+    pub fn not_synced(&self, error: &StoreError) {
+        if !self.0.failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "Could not make pushes durable that were answered, trying again each second: {error}");
         }
     }
 }

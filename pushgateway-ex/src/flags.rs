@@ -13,13 +13,14 @@ use service::Allowed;
 pub use self::shared::SharedFlags;
 use crate::groups::{CheckTtl, Expired, Fates, Limits};
 use crate::store::Sync;
+use crate::web::route::is_taken;
 
 /// The Prometheus Pushgateway's API on an incremental, durable store.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "pushgateway-ex", version)]
 pub struct Flags {
     /// Path under which to expose metrics
-    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = path)]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     pub(crate) telemetry_path: String,
 
     /// The URL under which the gateway is reached from outside, for redirects and links; its path is the default of
@@ -28,7 +29,7 @@ pub struct Flags {
     external_url: Option<String>,
 
     /// Prefix of all paths [default: the path of --web.external-url]
-    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    #[arg(long = "web.route-prefix", value_name = "PATH", value_parser = prefix)]
     route_prefix: Option<String>,
 
     /// Let PUT and POST /-/quit stop the gateway
@@ -57,6 +58,10 @@ pub struct Flags {
     #[arg(long = "push.check-ttl", value_name = "HOW", value_enum, default_value_t = CheckTtl::Mark)]
     pub(crate) check_ttl: CheckTtl,
 
+    /// Flags that the reference's start scripts may have.
+    #[command(flatten)]
+    _reference: ReferenceFlags,
+
     /// Flags of what may be pushed.
     #[command(flatten)]
     pub(crate) limits: LimitFlags,
@@ -76,6 +81,23 @@ pub struct Flags {
     /// Flags of the log.
     #[command(flatten)]
     pub logging: service::LogFlags,
+}
+
+/// What the reference takes besides: each switch can be turned off again, and Debian's binary is told where its page is. They are taken,
+/// and say nothing that is not so without them.
+#[derive(Clone, Debug, Args)]
+pub struct ReferenceFlags {
+    #[arg(long = "no-web.enable-lifecycle", hide = true, overrides_with = "enable_lifecycle")]
+    _no_lifecycle: bool,
+
+    #[arg(long = "no-web.enable-admin-api", hide = true, overrides_with = "enable_admin_api")]
+    _no_admin_api: bool,
+
+    #[arg(long = "no-push.disable-consistency-check", hide = true, overrides_with = "disable_consistency_check")]
+    _no_disabled_check: bool,
+
+    #[arg(long = "web.local-assets", value_name = "DIRECTORY", hide = true)]
+    _local_assets: Option<OsString>,
 }
 
 /// How much may be pushed.
@@ -133,7 +155,7 @@ pub struct StorageFlags {
     pub(crate) interval: Duration,
 
     /// When a push is on the disk: before it is answered, or at the latest after --persistence.interval
-    #[arg(long = "storage.sync", value_name = "WHEN", value_enum, default_value_t = SyncFlag::Always)]
+    #[arg(long = "storage.sync", value_name = "WHEN", value_enum, default_value_t = SyncFlag::Always, requires = "file")]
     sync: SyncFlag,
 
     /// Flags of a store for several gateways.
@@ -224,12 +246,111 @@ fn name(name: &str) -> Result<String, String> {
     if name.is_empty() { Err("a name is empty".to_owned()) } else { Ok(name.to_owned()) }
 }
 
-fn path(path: &str) -> Result<String, String> {
-    let bad = !path.starts_with('/') || path.len() < 2 || path.ends_with('/') || path.contains("//");
-    if bad { Err("not a path such as /metrics".to_owned()) } else { Ok(path.to_owned()) }
+/// The path of scrapes, which is nothing else's.
+fn telemetry_path(path: &str) -> Result<String, String> {
+    match path.strip_prefix('/') {
+        Some(rest) if !rest.is_empty() && !rest.ends_with('/') => check_path(rest)?,
+        _ => return Err("not a path such as /metrics".to_owned()),
+    }
+    if is_taken(path) { Err("the gateway answers something else there".to_owned()) } else { Ok(path.to_owned()) }
+}
+
+fn prefix(prefix: &str) -> Result<String, String> {
+    check_path(prefix.trim_matches('/'))?;
+    Ok(prefix.to_owned())
 }
 
 fn url(url: &str) -> Result<String, String> {
-    let known = url.starts_with("http://") || url.starts_with("https://");
-    if known { Ok(url.to_owned()) } else { Err("not a URL such as https://push.example.org/gateway/".to_owned()) }
+    match url.split_once("://") {
+        Some(("http" | "https", rest)) => {
+            let path = rest.split_once('/').map_or("", |(_, path)| path);
+            check_path(path.trim_matches('/'))?;
+            Ok(url.to_owned())
+        }
+        _ => Err("not a URL such as https://push.example.org/gateway/".to_owned()),
+    }
+}
+
+/// Whether the router takes a path, without the slashes at its ends, as it stands, and requests for it come as it stands.
+fn check_path(path: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~!$&'()+,;=@".contains(c);
+    if let Some(other) = path.chars().find(|&c| !plain(c)) {
+        return Err(format!("a path cannot have {other:?} here"));
+    }
+    let parts = path.split('/').filter(|_| !path.is_empty());
+    match parts.into_iter().find(|part| ["", ".", ".."].contains(part)) {
+        Some("") => Err("a path cannot have `//`".to_owned()),
+        Some(part) => Err(format!("a path cannot have a part `{part}`")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(flags: &[&str]) -> Result<Flags, String> {
+        Flags::try_parse_from(["pushgateway-ex"].iter().chain(flags)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn paths_that_the_router_would_not_take_or_that_are_taken_are_refused() {
+        for flag in [
+            "--web.telemetry-path=/{x",
+            "--web.telemetry-path=/:x",
+            "--web.telemetry-path=/*x",
+            "--web.telemetry-path=/a//b",
+            "--web.telemetry-path=/a b",
+            "--web.telemetry-path=metrics",
+            "--web.telemetry-path=/",
+            "--web.telemetry-path=/a/",
+            "--web.telemetry-path=/a/../b",
+            "--web.telemetry-path=/api/v1/checks",
+            "--web.telemetry-path=/api/v1/checks/x/history",
+            "--web.telemetry-path=/api/v1/metrics",
+            "--web.telemetry-path=/metrics/job/x",
+            "--web.telemetry-path=/-/ready",
+            "--web.route-prefix=/{x",
+            "--web.route-prefix=/a//b",
+            "--web.route-prefix=/a?b",
+            "--web.external-url=http://h/{x",
+            "--web.external-url=http://h/a//b/",
+            "--web.external-url=ftp://h/",
+        ] {
+            let error = parsed(&[flag]).expect_err(flag);
+            assert!(error.contains("invalid value"), "{flag}: {error}");
+        }
+        for (flag, prefix, telemetry) in [
+            ("--web.telemetry-path=/metrics/own", "", "/metrics/own"),
+            ("--web.telemetry-path=/a-b/c.d", "", "/a-b/c.d"),
+            ("--web.route-prefix=/", "", "/metrics"),
+            ("--web.route-prefix=a/b/", "/a/b", "/metrics"),
+            ("--web.external-url=https://h:9091", "", "/metrics"),
+            ("--web.external-url=https://h:9091/push/gw/", "/push/gw", "/metrics"),
+        ] {
+            let flags = parsed(&[flag]).expect(flag);
+            assert_eq!((&*flags.prefix(), &*flags.telemetry_path), (prefix, telemetry), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_none_cannot_be_synced() {
+        let error = parsed(&["--storage.sync=interval"]).unwrap_err();
+        assert!(error.contains("--persistence.file"), "{error}");
+        assert!(parsed(&["--storage.sync=interval", "--persistence.file=f"]).is_ok());
+    }
+
+    #[test]
+    fn the_references_other_flags_are_taken() {
+        let on = |flags: &[&str]| {
+            let flags = parsed(flags).unwrap();
+            (flags.enable_lifecycle, flags.enable_admin_api, flags.disable_consistency_check)
+        };
+        let no = ["--no-web.enable-lifecycle", "--no-web.enable-admin-api", "--no-push.disable-consistency-check"];
+        let yes = ["--web.enable-lifecycle", "--web.enable-admin-api", "--push.disable-consistency-check"];
+        assert_eq!(on(&no), (false, false, false));
+        assert_eq!(on(&[yes, no].concat()), (false, false, false));
+        assert_eq!(on(&[no, yes].concat()), (true, true, true));
+        assert_eq!(on(&["--web.local-assets=/usr/share/prometheus/pushgateway"]), (false, false, false));
+    }
 }

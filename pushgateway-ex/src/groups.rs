@@ -143,6 +143,7 @@ impl Groups {
     /// When it contradicts itself or what is there, or goes over a limit. Nothing has changed then.
     pub fn push(&mut self, push: Push) -> Result<(), Refused> {
         let before = self.groups.get(&push.key).map(|group| &**group);
+        self.check_new(&push.key, before)?;
         self.check(before, &push.families, push.replace)?;
         let failed = before.and_then(|group| group.failed);
         let kept = before.filter(|_| !push.replace).map(|group| &group.families);
@@ -155,16 +156,19 @@ impl Groups {
         Ok(())
     }
 
-    /// Notes that a push to a group was refused, whether there is such a group or not.
+    /// Notes that a push to a group was refused, whether there is such a group or not. One that has nothing but refused pushes stays
+    /// until `expires`, as the last of them would have.
     ///
     /// # Errors
-    /// When there would be more groups than allowed.
-    pub fn fail(&mut self, key: &Key, at: Timestamp) -> Result<(), Refused> {
+    /// When there would be more groups than allowed, or the same stamps twice.
+    pub fn fail(&mut self, key: &Key, at: Timestamp, expires: Option<Timestamp>) -> Result<(), Refused> {
         let before = self.groups.get(key).map(|group| &**group);
-        self.check_room(before)?;
-        let group = before.cloned();
-        let new = || Group::new(key.clone());
-        self.put(Group { failed: Some(at), ..group.unwrap_or_else(new) });
+        self.check_new(key, before)?;
+        let failed = Some(at);
+        self.put(match before.filter(|group| group.pushed.is_some()) {
+            Some(group) => Group { failed, ..group.clone() },
+            None => Group { failed, expires, ..Group::new(key.clone()) },
+        });
         Ok(())
     }
 

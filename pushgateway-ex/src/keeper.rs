@@ -37,8 +37,8 @@ pub enum Change {
     Push(Push),
     /// A push of check results, and how much is kept of each check.
     Results(Results, HistoryLimits),
-    /// A push was refused before it got here.
-    Fail(Labels, Timestamp),
+    /// A push was refused before it got here, and when the time would be over of the group that it would have made.
+    Fail(Labels, Timestamp, Option<Timestamp>),
     /// The metrics or the check results of a group go.
     Delete(Key),
     /// One check of a group goes.
@@ -66,12 +66,15 @@ pub enum Failure {
     Stopping,
 }
 
+/// What came of a change: how many results it left out, because what is known is of later runs.
+type Outcome = Result<usize, Failure>;
+
 /// What the thread is asked for.
 struct Order {
     /// None: nothing but to see what was acknowledged.
     change: Option<Change>,
     /// Is told when it is made, and shown.
-    tell: oneshot::Sender<Result<(), Failure>>,
+    tell: oneshot::Sender<Outcome>,
 }
 
 /// Where changes are handed in, and what came of them. Clones are of the same groups.
@@ -93,7 +96,7 @@ impl Keeper {
     pub fn start(groups: Groups, store: Option<Store>, events: Events) -> std::io::Result<(Self, JoinHandle<()>)> {
         events.shown(&groups);
         let shown = Arc::new(ArcSwap::from_pointee(groups.clone()));
-        let work = own::Work::new(groups, Arc::clone(&shown), store, events);
+        let work = own::Work::new(groups, Arc::clone(&shown), store, events)?;
         let (orders, thread) = spawn(|waiting| work.run(waiting))?;
         Ok((Self { orders, shown, shared: false }, thread))
     }
@@ -113,11 +116,12 @@ impl Keeper {
         Ok((Self { orders, shown, shared: true }, thread))
     }
 
-    /// Has a change made. What waits for this to return may go away: the change is made all the same.
+    /// Has a change made, and says how many check results were left out because what is known is of later runs. What waits for this to
+    /// return may go away: the change is made all the same.
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn change(&self, change: Change) -> Result<(), Failure> {
+    pub async fn change(&self, change: Change) -> Result<usize, Failure> {
         self.order(Some(change)).await
     }
 
@@ -132,7 +136,7 @@ impl Keeper {
         Ok(self.groups())
     }
 
-    async fn order(&self, change: Option<Change>) -> Result<(), Failure> {
+    async fn order(&self, change: Option<Change>) -> Outcome {
         let (tell, told) = oneshot::channel();
         self.orders.send(Order { change, tell }).await.map_err(|_| Failure::Stopping)?;
         told.await.unwrap_or(Err(Failure::Stopping))
@@ -148,10 +152,24 @@ impl Keeper {
         self.shared
     }
 
+    /// Whether the thread has ended, while there are still some that may ask it: it panicked.
+    pub fn has_ended(&self) -> bool {
+        self.orders.is_closed()
+    }
+
     /// Whether a further change would have to wait for its place. With a shared store that says how the store is, not this
     /// process: whoever restarts it for that makes nothing better.
     pub fn is_full(&self) -> bool {
         self.orders.capacity() == 0 && !self.shared
+    }
+}
+
+#[cfg(test)]
+impl Keeper {
+    /// One whose thread has ended.
+    pub(crate) fn ended(groups: Groups) -> Self {
+        let (orders, _) = mpsc::channel(1);
+        Self { orders, shown: Arc::new(ArcSwap::from_pointee(groups)), shared: false }
     }
 }
 
@@ -165,13 +183,13 @@ fn spawn(
 }
 
 /// Makes a change, and notes the groups that it touched.
-fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Result<(), Failure> {
+fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Outcome {
     match change {
         Change::Push(push) => {
-            let (key, at) = (push.key.clone(), push.at);
+            let (key, at, expires) = (push.key.clone(), push.at, push.expires);
             let outcome = groups.push(push);
             if let Err(Refused::Inconsistent(_)) = &outcome {
-                groups.fail(&key, at)?;
+                groups.fail(&key, at, expires)?;
             }
             if matches!(outcome, Ok(()) | Err(Refused::Inconsistent(_))) {
                 touched.insert(key);
@@ -180,12 +198,13 @@ fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Re
         }
         Change::Results(results, limits) => {
             let key = Key::checks(results.labels.clone());
-            groups.results(results, &limits)?;
+            let late = groups.results(results, &limits)?;
             touched.insert(key);
+            return Ok(late);
         }
-        Change::Fail(labels, at) => {
+        Change::Fail(labels, at, expires) => {
             let key = Key::metrics(labels);
-            groups.fail(&key, at)?;
+            groups.fail(&key, at, expires)?;
             touched.insert(key);
         }
         Change::Delete(key) => {
@@ -207,7 +226,7 @@ fn apply(groups: &mut Groups, change: Change, touched: &mut BTreeSet<Key>) -> Re
             }
         }
     }
-    Ok(())
+    Ok(0)
 }
 
 impl From<Inconsistent> for Failure {

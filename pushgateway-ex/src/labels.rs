@@ -49,6 +49,16 @@ impl Labels {
         Some(&self.0[at].1)
     }
 
+    /// The other key, if there is one, whose metrics carry the same labels: with an empty `instance`, or without it.
+    pub fn twin(&self) -> Option<Self> {
+        let others = self.0.iter().filter(|(name, _)| name != "instance").cloned();
+        match self.get("instance") {
+            Some("") => Some(Self::new(others)),
+            Some(_) => None,
+            None => Some(Self::new(others.chain([("instance".to_owned(), String::new())]))),
+        }
+    }
+
     /// What every metric of the group carries: these labels, in the place of the metric's own of the same name, and an empty
     /// `instance` where neither names one, so that Prometheus does not put the gateway's own address there.
     pub fn on<'a>(&'a self, own: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {

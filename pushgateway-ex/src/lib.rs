@@ -6,6 +6,7 @@
 //! [`groups`]. Scrapes and all other readers take what is shown and never wait. [`web`] has the requests.
 
 pub mod body;
+mod copies;
 pub mod events;
 pub mod flags;
 pub mod groups;
@@ -17,7 +18,7 @@ pub mod store;
 pub mod web;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use service::{Bound, BuildInfo, Readiness, Server};
 use tokio_util::sync::CancellationToken;
 
+use crate::copies::Copies;
 use crate::events::Events;
 use crate::events::shared::SharedEvents;
 use crate::flags::Flags;
@@ -42,7 +44,7 @@ pub struct App {
     keeper: Keeper,
     thread: JoinHandle<()>,
     quit: CancellationToken,
-    copies: Option<(PathBuf, Duration)>,
+    copies: Option<Copies>,
     fates: Fates,
     readiness: Readiness,
 }
@@ -59,6 +61,7 @@ impl App {
         let events = Events::new(server.registry());
         let scrape = Scrape::default();
         let mut groups = Groups::new(scrape.reserved(server.registry()), flags.limits.kept());
+        let copies = flags.storage.file().map(|file| Copies::new(file, flags.storage.interval, server.registry()));
         let started = match (shared, flags.storage.file()) {
             (Some((access, prefix)), _) => {
                 let shared = SharedEvents::new(server.registry());
@@ -68,7 +71,12 @@ impl App {
                 let store = restore(file, flags, &mut groups)?;
                 Keeper::start(groups, Some(store), events.clone())
             }
-            (None, None) => Keeper::start(groups, None, events.clone()),
+            (None, None) => {
+                tracing::warn!(
+                    "Pushes are kept in memory only; --persistence.file or --storage keeps them over a restart"
+                );
+                Keeper::start(groups, None, events.clone())
+            }
         };
         let (keeper, thread) = started.context("cannot start a thread")?;
         let quit = CancellationToken::new();
@@ -79,7 +87,6 @@ impl App {
             .routes(web::router(gateway))
             .restricted_routes(web::detail(&flags.prefix(), keeper.clone()), flags.detail.allowed())?
             .bind()?;
-        let copies = flags.storage.file().map(|file| (file.to_owned(), flags.storage.interval));
         Ok(Self { server, keeper, thread, quit, copies, fates: flags.fates(), readiness })
     }
 
@@ -91,7 +98,7 @@ impl App {
     /// Serves until `stop`, or until a client orders it to stop, then finishes the storage.
     ///
     /// # Errors
-    /// When the runtime cannot take the sockets or signals over.
+    /// When the runtime cannot take the sockets or signals over, or the thread that keeps the groups panics.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         self.readiness.set_ready(true);
         let stopping = stop.clone();
@@ -101,7 +108,14 @@ impl App {
             stopping.cancel();
         });
         let expiring = tokio::spawn(expire(self.fates, self.keeper.clone()));
-        let copying = self.copies.map(|(file, interval)| tokio::spawn(copies(file, interval, self.keeper.clone())));
+        let copying = self.copies.map(|copies| tokio::spawn(copies.make(self.keeper.clone())));
+        let (thread, stopping) = (self.thread, stop.clone());
+        let keeping = tokio::spawn(async move {
+            let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+            // It ends last, but if it panics: without it nothing is taken any more.
+            stopping.cancel();
+            ended
+        });
         let served = self.server.run(stop).await;
         ordered.abort();
         for task in copying.into_iter().chain([expiring]) {
@@ -110,9 +124,7 @@ impl App {
             let _ = task.await;
         }
         drop(self.keeper);
-        let thread = self.thread;
-        let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
-        ended.map_err(|_| anyhow::anyhow!("the thread that keeps the groups panicked, which is a bug"))?;
+        keeping.await??.map_err(|_| anyhow::anyhow!("the thread that keeps the groups panicked, which is a bug"))?;
         served
     }
 }
@@ -142,24 +154,18 @@ async fn expire(fates: Fates, keeper: Keeper) {
     }
 }
 
-/// Makes a copy of the file each interval in which something was pushed.
-async fn copies(file: PathBuf, interval: Duration, keeper: Keeper) {
-    let mut copied = keeper.groups();
-    let mut due = tokio::time::interval(interval.max(Duration::from_secs(1)));
-    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        due.tick().await;
-        let groups = keeper.groups();
-        if Arc::ptr_eq(&groups, &copied) {
-            continue;
-        }
-        copied = Arc::clone(&groups);
-        let path = file.clone();
-        let made = tokio::task::spawn_blocking(move || store::copy(&path, groups.iter().map(|group| &**group))).await;
-        match made {
-            Ok(Ok(())) => tracing::debug!("Copied the storage {}", file.display()),
-            Ok(Err(error)) => tracing::error!(%error, "Could not copy the storage {}: {error}", file.display()),
-            Err(error) => tracing::error!(%error, "Could not copy the storage {}: {error}", file.display()),
-        }
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_ends_with_an_error_when_its_thread_panics() {
+        let flags = Flags::try_parse_from(["pushgateway-ex", "--web.listen-address=127.0.0.1:0"]).unwrap();
+        let mut app = App::new(service::build_info!(), &flags).unwrap();
+        app.thread = std::thread::spawn(|| panic!("as a test wants it"));
+        let error = app.run(CancellationToken::new()).await.unwrap_err();
+        assert!(error.to_string().contains("panicked"), "{error}");
     }
 }

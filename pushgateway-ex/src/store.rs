@@ -5,22 +5,27 @@
 //! that is damaged is refused: starting empty would silently lose what clients were promised. Beside it a copy is made now and then
 //! ([`copy`]), which is what to go back to.
 
+mod file;
 mod packed;
 mod record;
 pub mod shared;
 mod table;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageError};
 
 pub use self::table::Change;
 use self::table::{Content, write};
 use crate::groups::Group;
 
+/// How long after a failure it is tried again to make durable what is stored.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Memory for pages of the file. It is read once, and written to in places.
 const CACHE: usize = 16 << 20;
 
@@ -44,17 +49,23 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// It is damaged.
-    #[error(
-        "the storage {path} is damaged ({reason}). Nothing was changed. Either go back to its last copy (mv {copy} {path}), \
-         or start without what it had (mv {path} {path}.damaged)",
-        path = path.display(), copy = copy_of(path).display()
-    )]
+    /// It is damaged, or has lost everything.
+    #[error("the storage {path} is damaged ({reason}). Nothing was changed. {ways}", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+        /// What can be done.
+        ways: String,
+    },
+    /// It is something else.
+    #[error("{path} is not a store of pushgateway-ex. Nothing was changed. {ways}", path = path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What can be done.
+        ways: String,
     },
     /// There is no room.
     #[error("the storage {path} cannot grow: {reason}", path = path.display())]
@@ -81,7 +92,8 @@ pub struct Store {
     /// None after a failure: it is opened again for the next change.
     database: Option<Database>,
     sync: Sync,
-    synced: Instant,
+    /// When what is stored has to be durable that is not yet.
+    due: Option<Instant>,
 }
 
 /// The copy beside a file.
@@ -131,11 +143,11 @@ impl Store {
     /// # Errors
     /// When it cannot be opened, is in use, or is damaged; or cannot be written, where there is something to bring to that form.
     pub fn open(path: &Path, sync: Sync) -> Result<(Self, Vec<Group>), StoreError> {
-        let mut database = open(path)?;
-        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        let mut database = open(path, file::open(path)?)?;
+        let damaged = |reason: String| StoreError::damaged(path, reason);
         database.check_integrity().map_err(|error| damaged(error.to_string()))?;
         let Content { groups, whole } = Content::read(&database).map_err(damaged)?;
-        let mut store = Self { path: path.to_owned(), database: Some(database), sync, synced: Instant::now() };
+        let mut store = Self { path: path.to_owned(), database: Some(database), sync, due: None };
         if !whole.is_empty() {
             let whole: HashSet<_> = whole.into_iter().collect();
             store.save(groups.iter().filter(|group| whole.contains(&group.key)).map(Change::whole))?;
@@ -143,24 +155,38 @@ impl Store {
         Ok((store, groups))
     }
 
-    /// Makes changes: all of them or, if it fails, none.
+    /// When [`save`](Self::save) is to be called next, if only without a change: something is stored that is not durable yet.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Makes changes: all of them or, if it fails, none. What was stored before and is not durable yet may be lost then as well.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn save<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), StoreError> {
+        let now = match self.sync {
+            Sync::Always => true,
+            Sync::Interval(_) => self.due.is_some_and(|due| due <= Instant::now()),
+        };
+        if let Err(error) = self.write(changes, now) {
+            self.due = self.due.and_then(|_| Instant::now().checked_add(AGAIN));
+            return Err(error);
+        }
+        self.due = match self.sync {
+            Sync::Interval(interval) if !now => self.due.or_else(|| Instant::now().checked_add(interval)),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    fn write<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>, sync: bool) -> Result<(), StoreError> {
         // Once it has failed, redb wants to be opened again.
         let database = match self.database.take() {
             Some(database) => database,
-            None => open(&self.path)?,
+            None => open(&self.path, file::reopen(&self.path)?)?,
         };
-        let now = match self.sync {
-            Sync::Always => true,
-            Sync::Interval(interval) => self.synced.elapsed() >= interval,
-        };
-        write(&database, changes, now).map_err(|error| self.failure(error))?;
-        if now {
-            self.synced = Instant::now();
-        }
+        write(&database, changes, sync).map_err(|error| self.failure(error))?;
         self.database = Some(database);
         Ok(())
     }
@@ -195,21 +221,20 @@ fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
 }
 
-fn open(path: &Path) -> Result<Database, StoreError> {
-    Database::builder().set_cache_size(CACHE).create(path).map_err(|error| {
-        let path = path.to_owned();
-        match error {
-            DatabaseError::DatabaseAlreadyOpen => {
-                StoreError::Open { path, reason: "another process has it open".to_owned() }
-            }
-            DatabaseError::Storage(StorageError::Io(error)) if is_full(error.kind()) => {
-                StoreError::Full { path, reason: error.to_string() }
-            }
-            DatabaseError::Storage(StorageError::Io(error)) if !is_damage(error.kind()) => {
-                StoreError::Open { path, reason: error.to_string() }
-            }
-            other => StoreError::Damaged { path, reason: other.to_string() },
+fn open(path: &Path, file: File) -> Result<Database, StoreError> {
+    let database =
+        FileBackend::new(file).and_then(|file| Database::builder().set_cache_size(CACHE).create_with_backend(file));
+    database.map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            StoreError::Open { path: path.to_owned(), reason: "another process has it open".to_owned() }
         }
+        DatabaseError::Storage(StorageError::Io(error)) if is_full(error.kind()) => {
+            StoreError::Full { path: path.to_owned(), reason: error.to_string() }
+        }
+        DatabaseError::Storage(StorageError::Io(error)) if !is_damage(error.kind()) => {
+            StoreError::Open { path: path.to_owned(), reason: error.to_string() }
+        }
+        other => StoreError::damaged(path, other.to_string()),
     })
 }
 

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use exposition::pushed::MetricType;
 
 use super::prepare::shown;
-use super::{Block, Families, Group, Groups, Inconsistent, is_stamp};
+use super::{Block, Families, Group, Groups, Inconsistent, PUSH_TIME, is_stamp};
+use crate::labels::Key;
 
 /// Why a push is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +39,6 @@ struct After<'a> {
 impl Groups {
     /// Whether a push of these families fits, `before` being the group of that key.
     pub(super) fn check(&self, before: Option<&Group>, families: &Families, replace: bool) -> Result<(), Refused> {
-        self.check_room(before)?;
         let before = before.map(|group| &group.families);
         self.check_size(before.filter(|_| !replace), families)?;
         // What is as it was fits what it fitted before, and what changes is looked at itself.
@@ -55,9 +55,21 @@ impl Groups {
         changed.try_for_each(|block| after.check(block)).map_err(Refused::from)
     }
 
-    pub(super) fn check_room(&self, before: Option<&Group>) -> Result<(), Refused> {
-        let full = before.is_none() && self.groups.len() >= self.limits.groups;
-        if full { Err(Refused::Groups(self.groups.len())) } else { Ok(()) }
+    /// Whether there may be a group of this key, `before` being the one that there is.
+    pub(super) fn check_new(&self, key: &Key, before: Option<&Group>) -> Result<(), Refused> {
+        if before.is_some() {
+            return Ok(());
+        }
+        if self.groups.len() >= self.limits.groups {
+            return Err(Refused::Groups(self.groups.len()));
+        }
+        // Its stamps would be those of the other. Checks have none but with labels of their own.
+        match key.labels.twin().filter(|_| !key.checks).map(Key::metrics) {
+            Some(twin) if self.groups.contains_key(&twin) => {
+                Err(Inconsistent::Duplicate(shown(PUSH_TIME, &key.labels.on(&[]))).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_size(&self, staying: Option<&Families>, pushed: &Families) -> Result<(), Refused> {

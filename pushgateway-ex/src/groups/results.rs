@@ -27,18 +27,22 @@ pub struct Results {
 
 pub(super) type Checks = BTreeMap<CheckKey, Check>;
 
+/// Seconds by which the clocks of those who push may be ahead.
+const CLOCKS: i64 = 300;
+
 impl Groups {
-    /// Takes check results: states, history and metrics change together, or nothing does.
+    /// Takes check results: states, history and metrics change together, or nothing does. Says how many of them came late: what is known
+    /// is of later runs, and stays.
     ///
     /// # Errors
     /// When their metrics do not fit what is there, or over a limit.
-    pub fn results(&mut self, pushed: Results, limits: &HistoryLimits) -> Result<(), Refused> {
+    pub fn results(&mut self, pushed: Results, limits: &HistoryLimits) -> Result<usize, Refused> {
         let (key, at) = (Key::checks(pushed.labels.clone()), pushed.term.at);
         let known = self.get(&key).map(|group| group.checks.clone()).unwrap_or_default();
-        let checks = fold(known, pushed, limits);
+        let (checks, late) = fold(known, pushed, limits);
         if checks.is_empty() {
             self.delete(&key);
-            return Ok(());
+            return Ok(late);
         }
         // Each makes more series than one: what is far too much is not rendered first.
         let (series, limit) = (checks.len(), self.limits.series);
@@ -46,10 +50,11 @@ impl Groups {
             return Err(Refused::Series { series, limit });
         }
         let before = self.get(&key).map(|before| &**before);
+        self.check_new(&key, before)?;
         let group = remade(before, key, checks, at)?;
         self.check(before, &group.families, true)?;
         self.put(group);
-        Ok(())
+        Ok(late)
     }
 
     /// Removes one check of a group; the group goes with its last one. Says whether there was such a check.
@@ -81,12 +86,19 @@ pub(crate) fn made(key: Key, checks: Checks, at: Timestamp) -> Result<Group, Inc
     Ok(Group { families, pushed: Some(at), checks, ..Group::new(key) })
 }
 
-/// What is known after a push.
-fn fold(mut known: Checks, pushed: Results, limits: &HistoryLimits) -> Checks {
-    let mut named = Checks::new();
+/// What is known after a push, and how many of its results came late.
+fn fold(mut known: Checks, pushed: Results, limits: &HistoryLimits) -> (Checks, usize) {
+    let (mut named, mut late) = (Checks::new(), 0);
     for result in pushed.results {
         let (id, end) = (result.key(), pushed.term.end(&result));
-        let before = named.remove(&id).or_else(|| known.remove(&id)).map(|check| check.state);
+        let before = match named.remove(&id).or_else(|| known.remove(&id)) {
+            Some(check) if is_late(&check.state, &result, pushed.term.at) => {
+                named.insert(id, check);
+                late += 1;
+                continue;
+            }
+            before => before.map(|check| check.state),
+        };
         let is_told_again = before.as_ref().is_some_and(|state| is_same_run(state.latest(), &result));
         let next = LoggedResult { logged: pushed.term.at, result };
         let state = match before {
@@ -103,7 +115,21 @@ fn fold(mut known: Checks, pushed: Results, limits: &HistoryLimits) -> Checks {
     if !pushed.replace {
         named.extend(known);
     }
-    named
+    (named, late)
+}
+
+/// Whether a result is of an earlier run than the last one that is known: who delivers late, or again, shall not undo what came after.
+fn is_late(state: &CheckState, result: &CheckResult, now: Timestamp) -> bool {
+    let latest = state.latest();
+    let (Some(issued), Some(known)) = (result.issued(), latest.issued()) else { return false };
+    // A time to come was given by a clock that went wrong, and would hold up everything that follows.
+    if known > now.as_second() + CLOCKS || is_same_run(latest, result) {
+        return false;
+    }
+    let run = (result.executed(), result.exit_code(), result.duration().map(f64::to_bits));
+    let mut history = state.history().skip(1);
+    let mut is_known = || history.any(|past| (past.executed, past.status, past.duration.map(f64::to_bits)) == run);
+    issued < known || (issued == known && result.executed().is_some() && is_known())
 }
 
 /// Whether both tell of one run. Results that do not say when they ran are always another's.

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio::time::timeout_at;
 
 use super::{BATCH, Failure, Order, apply};
 use crate::events::Events;
@@ -20,19 +23,44 @@ pub(super) struct Work {
     events: Events,
     /// Groups of batches that could not be stored: what the file has of them is not known.
     unsure: BTreeSet<Key>,
+    /// Groups that are stored, but not durable yet: a failure may take them with it.
+    unsynced: BTreeSet<Key>,
+    /// What waits, and has a clock.
+    runtime: Runtime,
 }
 
 // === impl Work ===
 
 impl Work {
-    pub(super) fn new(groups: Groups, shown: Arc<ArcSwap<Groups>>, store: Option<Store>, events: Events) -> Self {
-        Self { groups, shown, store, events, unsure: BTreeSet::new() }
+    pub(super) fn new(
+        groups: Groups,
+        shown: Arc<ArcSwap<Groups>>,
+        store: Option<Store>,
+        events: Events,
+    ) -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { groups, shown, store, events, unsure: BTreeSet::new(), unsynced: BTreeSet::new(), runtime })
     }
 
     pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Order>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
-            self.make(std::mem::take(&mut batch));
+        loop {
+            let due = self.store.as_ref().and_then(Store::due);
+            let next = waiting.recv_many(&mut batch, BATCH);
+            let taken = self.runtime.block_on(async {
+                match due {
+                    Some(due) => timeout_at(due.into(), next).await.ok(),
+                    None => Some(next.await),
+                }
+            });
+            match taken {
+                Some(0) => break,
+                Some(_) => self.make(std::mem::take(&mut batch)),
+                None => self.sync(),
+            }
+        }
+        if !self.unsure.is_empty() {
+            self.sync();
         }
         if let Some(store) = self.store
             && let Err(error) = store.close()
@@ -46,7 +74,7 @@ impl Work {
         let mut touched = BTreeSet::new();
         let mut made = Vec::with_capacity(batch.len());
         for Order { change, tell } in batch {
-            let outcome = change.map_or(Ok(()), |change| apply(&mut next, change, &mut touched));
+            let outcome = change.map_or(Ok(0), |change| apply(&mut next, change, &mut touched));
             made.push((outcome, tell));
         }
         let stored = self.save(&next, touched);
@@ -64,6 +92,15 @@ impl Work {
         }
     }
 
+    /// Makes durable what is stored, when nobody pushes any more.
+    fn sync(&mut self) {
+        let groups = self.groups.clone();
+        match self.save(&groups, BTreeSet::new()) {
+            Ok(()) => self.events.shown(&self.groups),
+            Err(error) => self.events.not_synced(&error),
+        }
+    }
+
     /// Stores the groups that were touched, and those that the file may have otherwise than they are.
     fn save(&mut self, next: &Groups, touched: BTreeSet<Key>) -> Result<(), Arc<StoreError>> {
         let Some(store) = &mut self.store else { return Ok(()) };
@@ -71,14 +108,18 @@ impl Work {
         let sure = sure.map(|key| Change { key, before: group(&self.groups, key), now: group(next, key) });
         let unsure = self.unsure.iter().map(|key| Change { key, before: None, now: group(next, key) });
         let mut changes = sure.chain(unsure).peekable();
-        if changes.peek().is_none() {
+        if changes.peek().is_none() && store.due().is_none_or(|due| due > Instant::now()) {
             return Ok(());
         }
         let stored = store.save(changes);
-        if stored.is_ok() {
-            self.unsure.clear();
-        } else {
-            self.unsure.extend(touched);
+        self.unsure.extend(touched);
+        match (&stored, store.due()) {
+            (Ok(()), Some(_)) => self.unsynced.append(&mut self.unsure),
+            (Ok(()), None) => {
+                self.unsure.clear();
+                self.unsynced.clear();
+            }
+            (Err(_), _) => self.unsure.append(&mut self.unsynced),
         }
         Ok(stored?)
     }

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::sync::mpsc;
 
-use super::{BATCH, Change, Failure, Order, apply};
+use super::{BATCH, Change, Failure, Order, Outcome, apply};
 use crate::events::Events;
 use crate::events::shared::{Load, SharedEvents};
 use crate::groups::Groups;
@@ -27,7 +27,7 @@ const WAITS: (Duration, Duration) = (Duration::from_micros(500), Duration::from_
 /// Bytes of records that are handed in together, if they are of more than one change.
 const BYTES: usize = 32 << 20;
 
-type Outcomes = Vec<Result<(), Failure>>;
+type Outcomes = Vec<Outcome>;
 
 /// The thread's part.
 pub(super) struct Work {
@@ -176,7 +176,7 @@ impl Work {
         let (mut next, mut touched, mut gone) = (self.groups.clone(), BTreeSet::new(), BTreeSet::new());
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
-            let outcome = change.as_ref().map_or(Ok(()), |change| {
+            let outcome = change.as_ref().map_or(Ok(0), |change| {
                 self.check_readable(change, &mut gone)?;
                 apply(&mut next, change.clone(), &mut touched)
             });
@@ -200,7 +200,7 @@ impl Work {
             Change::Push(push) => push.key.clone(),
             Change::Results(results, _) => Key::checks(results.labels.clone()),
             Change::Forget(labels, _) => Key::checks(labels.clone()),
-            Change::Fail(labels, _) => Key::metrics(labels.clone()),
+            Change::Fail(labels, ..) => Key::metrics(labels.clone()),
             Change::Delete(key) => {
                 gone.extend(Some(shared::field(key)).filter(|field| self.unreadable.contains_key(field)));
                 return Ok(());

@@ -1,7 +1,7 @@
 //! Health and orders.
 //!
 //! ```text
-//! GET  /-/healthy  /-/ready   200 `OK`; 500 while as many changes wait as may
+//! GET  /-/healthy  /-/ready   200 `OK`; 500 while as many changes wait as may, and when nothing takes them any more
 //! PUT  POST  /-/quit          with --web.enable-lifecycle: the gateway stops
 //! PUT  /api/v1/admin/wipe     with --web.enable-admin-api: 202, every group is deleted
 //! ```
@@ -15,6 +15,9 @@ use crate::keeper::Change;
 
 impl Gateway {
     pub(super) fn healthy(&self) -> Response {
+        if self.keeper.has_ended() {
+            return reply::error(StatusCode::INTERNAL_SERVER_ERROR, "the thread that keeps the groups has ended");
+        }
         if self.keeper.is_full() {
             return reply::error(StatusCode::INTERNAL_SERVER_ERROR, "write queue is full");
         }
@@ -44,11 +47,36 @@ impl Gateway {
 
     pub(super) async fn wipe(&self) -> Response {
         match self.keeper.change(Change::Wipe).await {
-            Ok(()) => reply::empty(StatusCode::ACCEPTED),
+            Ok(_) => reply::empty(StatusCode::ACCEPTED),
             Err(error) => {
                 let error = NotPushed::from(error);
                 reply::error(error.meaning().0, error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser as _;
+    use prometheus_client::registry::Registry;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::events::Events;
+    use crate::flags::Flags;
+    use crate::groups::Groups;
+    use crate::keeper::Keeper;
+
+    #[tokio::test]
+    async fn without_its_thread_it_is_neither_healthy_nor_ready() {
+        let flags = Flags::try_parse_from(["pushgateway-ex"]).unwrap();
+        let groups = Groups::new(BTreeMap::new(), flags.limits.kept());
+        let kept = (Keeper::ended(groups), Events::new(&mut Registry::default()));
+        let gateway = Gateway::new(service::build_info!(), &flags, kept, CancellationToken::new());
+        assert_eq!(gateway.healthy().status(), 500);
+        assert_eq!(gateway.ready().await.status(), 500);
     }
 }

@@ -53,7 +53,11 @@ impl Gateway {
         self.rules.bounds().keep(&mut results)?;
         let pushed = Results { labels: labels.clone(), results, replace, term };
         let limits = HistoryLimits { latest_output_bytes: self.rules.max_output, ..HistoryLimits::default() };
-        Ok(self.keeper.change(Change::Results(pushed, limits)).await?)
+        let late = self.keeper.change(Change::Results(pushed, limits)).await?;
+        if late > 0 {
+            self.events.came_late(late, labels);
+        }
+        Ok(())
     }
 }
 

@@ -107,7 +107,8 @@ impl Gateway {
                 let (status, reason) = error.meaning();
                 self.events.refused(reason, labels.as_ref(), &error);
                 match reason {
-                    Reason::Inconsistent if !self.rules.checked => reply::empty(accepted),
+                    // Nothing else would show that the results of a check are not taken.
+                    Reason::Inconsistent if !self.rules.checked && !path.checks => reply::empty(accepted),
                     _ => reply::error(status, &error),
                 }
             }
@@ -130,7 +131,8 @@ impl Gateway {
             Some(check) => Change::Forget(labels, check),
             None => Change::Delete(Key { labels, checks: path.checks }),
         };
-        Ok(self.keeper.change(change).await?)
+        self.keeper.change(change).await?;
+        Ok(())
     }
 
     pub(super) fn key(&self, path: &GroupPath) -> Result<Labels, BadPath> {
@@ -160,10 +162,11 @@ impl Gateway {
             Ok(mut families) => {
                 self.keeper.groups().share(&mut families);
                 let push = Push { key: Key::metrics(labels.clone()), families, replace, at, expires };
-                Ok(self.keeper.change(Change::Push(push)).await?)
+                self.keeper.change(Change::Push(push)).await?;
+                Ok(())
             }
             Err(inconsistent) => {
-                self.keeper.change(Change::Fail(labels.clone(), at)).await?;
+                self.keeper.change(Change::Fail(labels.clone(), at, expires)).await?;
                 Err(Failure::from(inconsistent).into())
             }
         }

@@ -121,6 +121,16 @@ const FIXED: [(&str, Target, &str); 8] = [
     ("/api/v1/admin/wipe", Target::Wipe, WIPE),
 ];
 
+/// What other routers answer, and what begins the path of a group.
+const TAKEN: [&str; 6] =
+    ["/api/v1/checks", "/checks", "/detail", "/metrics/job", "/metrics/job@base64", "/api/v1/admin"];
+
+/// Whether a path that is not the one of scrapes may have an answer.
+pub fn is_taken(path: &str) -> bool {
+    let below = |taken: &str| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    FIXED.iter().any(|(fixed, ..)| *fixed == path) || TAKEN.into_iter().any(below)
+}
+
 /// Finds the route of a request by its raw path.
 pub fn route(paths: &Paths, method: &Method, raw: &str) -> Route {
     let Some(decoded) = decode(raw) else { return Route::BadPath };
@@ -128,8 +138,9 @@ pub fn route(paths: &Paths, method: &Method, raw: &str) -> Route {
     if clean != decoded {
         return Route::Redirect { to: encode(&clean), moved: true };
     }
-    let Some(path) = decoded.strip_prefix(paths.prefix.as_bytes()) else { return Route::NotFound };
-    let found = find(paths, path);
+    let Some(path) = within(paths, &decoded) else { return Route::NotFound };
+    let is_exact = decoded.starts_with(paths.prefix.as_bytes()) && !path.is_empty();
+    let found = find(paths, path).filter(|_| is_exact);
     let method_fits = |allowed: &str| allowed.split(", ").any(|allowed| allowed == method.as_str());
     match found {
         Some((target, allowed)) if method_fits(allowed) && *method != Method::OPTIONS => return Route::To(target),
@@ -137,16 +148,27 @@ pub fn route(paths: &Paths, method: &Method, raw: &str) -> Route {
     }
     // The path of an empty job is redirected as well, to where there is nothing.
     let leads = |to: &Vec<u8>| method_fits(find(paths, to).map_or(GROUP, |(_, allowed)| allowed));
-    if let Some(to) = mended(paths, path).filter(leads) {
+    let as_it_is = || (!is_exact && find(paths, path).is_some()).then(|| path.to_vec());
+    // The reference's API has a router of its own, which does not see the prefix.
+    let may_lead = |to: &Vec<u8>| is_exact || (*method != Method::OPTIONS && !to.starts_with(b"/api/"));
+    if let Some(to) = mended(paths, path).or_else(as_it_is).filter(leads).filter(may_lead) {
         let to = format!("{}{}", paths.prefix, encode(&to));
         return Route::Redirect { to, moved: *method == Method::GET };
     }
     match found {
+        _ if !is_exact => Route::NotFound,
         _ if *method == Method::OPTIONS && path.starts_with(b"/api/v1/") => Route::To(Target::Preflight),
         Some((_, allowed)) if *method == Method::OPTIONS => Route::Options(allowed),
         Some((_, allowed)) => Route::Allow(allowed),
         None => Route::NotFound,
     }
+}
+
+/// What follows the prefix, which may be in other letters: small ones for capitals.
+fn within<'a>(paths: &Paths, path: &'a [u8]) -> Option<&'a [u8]> {
+    let (prefix, rest) = path.split_at_checked(paths.prefix.len())?;
+    let is_whole = rest.is_empty() || rest.starts_with(b"/");
+    (is_whole && prefix.eq_ignore_ascii_case(paths.prefix.as_bytes())).then_some(rest)
 }
 
 /// The target of a path that is exactly right, and its methods.
@@ -182,6 +204,9 @@ fn mended(paths: &Paths, path: &[u8]) -> Option<Vec<u8>> {
             let without = || path[..path.len() - 1].to_vec();
             return if rest.is_empty() { Some(without()) } else { Some([head.as_bytes(), rest].concat()) };
         }
+    }
+    if path.is_empty() {
+        return Some(b"/".to_vec());
     }
     let bare = path.strip_suffix(b"/").unwrap_or(path);
     let known = FIXED.iter().map(|(fixed, ..)| *fixed).chain([&*paths.telemetry]);
@@ -222,4 +247,40 @@ fn clean(path: &[u8]) -> Vec<u8> {
         clean.push(b'/');
     }
     clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Debian's Pushgateway 1.5.1 answers with `--web.route-prefix=/Push/gw`.
+    #[test]
+    fn the_prefix_is_mended_as_the_reference_does() {
+        let paths = Paths { prefix: "/Push/gw".to_owned(), telemetry: "/metrics".to_owned(), admin: false };
+        let to = |to: &str, moved| Some(Route::Redirect { to: to.to_owned(), moved });
+        for (method, path, redirect) in [
+            (Method::GET, "/Push/gw", to("/Push/gw/", true)),
+            (Method::GET, "/push/gw", to("/Push/gw/", true)),
+            (Method::GET, "/push/GW/", to("/Push/gw/", true)),
+            (Method::GET, "/push/gw/metrics", to("/Push/gw/metrics", true)),
+            (Method::GET, "/Push/gw/METRICS", to("/Push/gw/metrics", true)),
+            (Method::GET, "/push/gw/status/", to("/Push/gw/status", true)),
+            (Method::PUT, "/push/gw/metrics/job/A", to("/Push/gw/metrics/job/A", false)),
+            (Method::DELETE, "/PUSH/gw/Metrics/job/A/x/Y", to("/Push/gw/metrics/job/A/x/Y", false)),
+            (Method::GET, "/push/gw/metrics/job/A", None),
+            (Method::GET, "/push/gw/api/v1/status", None),
+            (Method::GET, "/Push/gwx", None),
+            (Method::GET, "/push", None),
+            (Method::GET, "/push/gw/nothing", None),
+            (Method::HEAD, "/Push/gw", None),
+            (Method::PUT, "/push/gw", None),
+            (Method::POST, "/push/gw/metrics", None),
+            (Method::OPTIONS, "/push/GW/", None),
+            (Method::OPTIONS, "/push/gw/api/v1/status", None),
+        ] {
+            assert_eq!(route(&paths, &method, path), redirect.unwrap_or(Route::NotFound), "{method} {path}");
+        }
+        assert_eq!(route(&paths, &Method::GET, "/Push/gw/"), Route::To(Target::Page));
+        assert_eq!(route(&paths, &Method::PUT, "/Push/gw/metrics"), Route::Allow(GET));
+    }
 }

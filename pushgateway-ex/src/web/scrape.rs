@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -17,8 +18,8 @@ use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use exposition::pushed::{
-    Metric, MetricFamily, MetricType, encode_family_head, encode_metrics, parse_text, write_header, write_metrics,
-    write_open_metrics,
+    Metric, MetricFamily, MetricType, ParseError, encode_family_head, encode_metrics, parse_text, write_header,
+    write_metrics, write_open_metrics,
 };
 use futures_util::stream;
 use prometheus_client::registry::Registry;
@@ -87,9 +88,11 @@ impl Scrape {
         let format = Format::of(headers);
         let end = (format == Format::OpenMetrics).then(|| "# EOF\n".into());
         // It looks at every group, which of hundreds of thousands takes a while.
+        let failed = |error: &dyn Display| reply::error(StatusCode::INTERNAL_SERVER_ERROR, error);
         let sections = match tokio::task::spawn_blocking(move || self.sections(&groups)).await {
-            Ok(sections) => sections,
-            Err(error) => return reply::error(StatusCode::INTERNAL_SERVER_ERROR, error),
+            Ok(Ok(sections)) => sections,
+            Ok(Err(error)) => return failed(&format_args!("the gateway's own metrics: {error}")),
+            Err(error) => return failed(&error),
         };
         let pieces = sections.into_iter().flat_map(move |section| section.pieces(format));
         let pieces = pieces.chain(end).map(Ok::<Bytes, Infallible>);
@@ -98,8 +101,8 @@ impl Scrape {
         response
     }
 
-    fn sections(&self, groups: &Groups) -> Vec<Section> {
-        let own = parse_text(own_text(&self.registry).as_bytes()).unwrap_or_default();
+    fn sections(&self, groups: &Groups) -> Result<Vec<Section>, ParseError> {
+        let own = parse_text(own_text(&self.registry).as_bytes())?;
         let mut sections = BTreeMap::new();
         for mut family in own {
             let Some(name) = own_name(&family.name) else { continue };
@@ -115,7 +118,7 @@ impl Scrape {
             let section = sections.entry(Arc::clone(name)).or_insert_with(empty);
             (section.pushed, section.blocks) = (Some(Arc::clone(&family.head)), blocks);
         }
-        sections.into_values().collect()
+        Ok(sections.into_values().collect())
     }
 }
 
@@ -247,5 +250,25 @@ fn own_name(name: &str) -> Option<String> {
         COUNTED => None,
         name if name.starts_with(COMMON) => Some(format!("pushgateway_{name}")),
         name => Some(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+
+    use super::*;
+    use crate::groups::Limits;
+
+    #[tokio::test]
+    async fn own_metrics_that_cannot_be_shown_fail_the_scrape() {
+        let mut registry = Registry::default();
+        let groups = Arc::new(Groups::new(BTreeMap::new(), Limits { groups: 1, series: 1 }));
+        let status = async |registry| {
+            Arc::new(Scrape { registry }).answer(Arc::clone(&groups), &HeaderMap::new()).await.status()
+        };
+        assert_eq!(status(Registry::default()).await, 200);
+        registry.register("a b", "A name that is none", Counter::<u64>::default());
+        assert_eq!(status(registry).await, 500);
     }
 }

@@ -70,6 +70,44 @@ async fn a_run_that_is_pushed_again_is_no_further_occurrence() {
 }
 
 #[tokio::test]
+async fn an_earlier_run_does_not_undo_a_later_one() {
+    let gateway = Gateway::start(&[]);
+    let run = |issued: i64, status: i64| {
+        let mut run = result("disk", status, "DISK");
+        run["issued"] = issued.into();
+        run["executed"] = (issued + status).into();
+        run
+    };
+    let push = async |body: Value| gateway.send(Method::POST, "/checks/job/a", body.to_string()).await;
+    assert_eq!(push(run(200, 2)).await.0, 200);
+    assert_eq!(push(json!([run(100, 0), run(150, 1)])).await, (200, String::new()));
+    assert_eq!(gateway.put("/checks/job/a", run(199, 0).to_string()).await.0, 200);
+    let disk = detail(&gateway, "/api/v1/checks/disk").await;
+    assert_eq!((&disk["check"]["status"], &disk["occurrences"]), (&json!(2), &json!(1)));
+    // One more in the same second is one more, and the first of both told again is not.
+    assert_eq!(push(run(200, 1)).await.0, 200);
+    assert_eq!(push(run(200, 2)).await.0, 200);
+    assert_eq!(detail(&gateway, "/api/v1/checks/disk").await["check"]["status"], 1);
+    let page = gateway.get("/metrics").await;
+    assert!(page.contains("\npushgateway_late_results_total 4\n"), "{page}");
+    // What a clock from the future left behind holds up nothing.
+    assert_eq!(push(run(99_999_999_999, 2)).await.0, 200);
+    assert_eq!(push(run(201, 0)).await.0, 200);
+    assert_eq!(detail(&gateway, "/api/v1/checks/disk").await["check"]["status"], 0);
+    gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn without_the_consistency_check_results_that_do_not_fit_are_refused_all_the_same() {
+    let gateway = Gateway::start(&["--push.disable-consistency-check"]);
+    let taken = "# TYPE checkscript_status counter\ncheckscript_status 1\n";
+    assert_eq!(gateway.put("/metrics/job/b", taken).await.0, 202);
+    let (status, text) = gateway.put("/checks/job/a", result("disk", 0, "OK").to_string()).await;
+    assert!(status == 400 && text.contains("checkscript_status"), "{status} {text}");
+    gateway.stopped().await;
+}
+
+#[tokio::test]
 async fn results_and_metrics_of_a_group_are_pushed_and_deleted_apart() {
     let gateway = Gateway::start(&[]);
     assert_eq!(gateway.put("/metrics/job/a", "m 1\n").await.0, 200);

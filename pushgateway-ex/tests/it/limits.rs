@@ -1,5 +1,10 @@
 //! What is too much gets a clear answer, is counted, and leaves nothing behind.
 
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use pushgateway_ex::groups::{CheckTtl, Expired, Families, Fates, Groups, Limits, Push};
+use pushgateway_ex::labels::{Key, Labels};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -41,6 +46,24 @@ async fn every_limit_says_which_it_is() {
         assert!(page.lines().any(|own| own == line), "{line}\n{page}");
     }
     gateway.stopped().await;
+}
+
+#[test]
+fn a_group_of_refused_pushes_goes_with_the_time_of_the_last() {
+    let at = |second: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+    let fates = Fates { pushed: Expired::Delete, own: CheckTtl::Mark };
+    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 2, series: 10 });
+    let key = |job: &str| Key::metrics(Labels::new([("job".to_owned(), job.to_owned())]));
+    let push = |at, expires| Push { key: key("a"), families: Families::default(), replace: false, at, expires };
+    groups.push(push(at(0), Some(at(100)))).unwrap();
+    groups.fail(&key("a"), at(1), Some(at(2))).unwrap();
+    groups.fail(&key("b"), at(1), Some(at(5))).unwrap();
+    groups.fail(&key("b"), at(3), Some(at(8))).unwrap();
+    assert!(groups.fail(&key("c"), at(4), None).is_err(), "there are two already");
+    assert_eq!(groups.expire(at(7), fates), []);
+    assert_eq!(groups.expire(at(8), fates), [key("b")], "and not the one whose push was taken");
+    groups.fail(&key("c"), at(9), None).unwrap();
+    assert!(!groups.expires_by(at(99)));
 }
 
 #[tokio::test]

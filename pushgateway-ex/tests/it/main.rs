@@ -5,6 +5,7 @@ mod check_ttl;
 mod checks;
 mod expiry;
 mod fuzzing;
+mod keeping;
 mod kept;
 mod limits;
 mod lookup;

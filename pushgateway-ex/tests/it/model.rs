@@ -19,6 +19,10 @@ type Content = BTreeMap<Labels, BTreeMap<String, MetricFamily>>;
 /// What the groups would hold, if everything together makes a valid exposition.
 fn taken(content: &Content, labels: &Labels, families: &[MetricFamily], replace: bool) -> Option<Content> {
     let mut after = content.clone();
+    // Both would have the same `push_time_seconds`.
+    if !content.contains_key(labels) && labels.twin().is_some_and(|twin| content.contains_key(&twin)) {
+        return None;
+    }
     let group = after.entry(labels.clone()).or_default();
     if replace {
         group.clear();
@@ -51,8 +55,10 @@ fn taken(content: &Content, labels: &Labels, families: &[MetricFamily], replace:
 }
 
 fn key() -> impl Strategy<Value = Labels> {
-    prop::collection::btree_map("[xy]", "[12]", 0..3)
-        .prop_map(|labels| Labels::new(labels.into_iter().chain([("job".to_owned(), "a".to_owned())])))
+    let instance = prop::option::of("[1]?").prop_map(|value| value.map(|value| ("instance".to_owned(), value)));
+    (prop::collection::btree_map("[xy]", "[12]", 0..3), instance).prop_map(|(labels, instance)| {
+        Labels::new(labels.into_iter().chain(instance).chain([("job".to_owned(), "a".to_owned())]))
+    })
 }
 
 fn family() -> impl Strategy<Value = MetricFamily> {

@@ -37,7 +37,18 @@ impl Process {
         Self { child, base }
     }
 
-    async fn put(&self, path: &str, body: String) -> Option<u16> {
+    pub(crate) async fn delete(&self, path: &str) -> u16 {
+        client().delete(format!("{}{path}", self.base)).send().await.unwrap().status().as_u16()
+    }
+
+    /// Ends it as an operator does.
+    pub(crate) fn stopped(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: String) -> Option<u16> {
         let sent = client().put(format!("{}{path}", self.base)).body(body).send().await;
         Some(sent.ok()?.status().as_u16())
     }

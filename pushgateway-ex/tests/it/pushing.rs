@@ -64,6 +64,27 @@ async fn a_push_is_seen_whole_by_everybody_and_the_last_one_stays() {
 }
 
 #[tokio::test]
+async fn an_empty_instance_and_none_are_not_two_groups() {
+    let gateway = Gateway::start(&[]);
+    for (taken, refused) in
+        [("/metrics/job/a", "/metrics/job/a/instance@base64/="), ("/metrics/job/b/instance@base64/=", "/metrics/job/b")]
+    {
+        assert_eq!(gateway.put(taken, "m 1\n").await.0, 200);
+        let (status, text) = gateway.put(refused, "n 1\n").await;
+        assert!(status == 400 && text.contains("metric push_time_seconds{instance=\"\",job="), "{status} {text}");
+        assert_eq!(gateway.put(refused, "n 1 1000\n").await.0, 400);
+    }
+    let page = gateway.get("/metrics").await;
+    let mut series: Vec<_> = page.lines().filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series).collect();
+    series.retain(|series| series.starts_with("push_"));
+    let count = series.len();
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!((count, series.len()), (4, 4), "{page}");
+    gateway.stopped().await;
+}
+
+#[tokio::test]
 async fn without_the_check_the_answer_is_202_and_what_does_not_fit_is_dropped() {
     let gateway = Gateway::start(&["--push.disable-consistency-check"]);
     assert_eq!(gateway.put("/metrics/job/a", "# TYPE m gauge\nm 1\n").await.0, 202);
