@@ -11,7 +11,7 @@ use std::path::Path;
 
 use service::ConfigError;
 use service::config::Place;
-use service::http::HttpConfig;
+use service::http::{HttpConfig, base_url};
 use url::Url;
 
 /// A gateway, and how it is asked.
@@ -57,24 +57,6 @@ fn gateway(place: &Place<'_>, folder: &Path) -> Option<Gateway> {
     let http = HttpConfig::read(&mut fields, folder);
     fields.end();
     Some(Gateway { url: url?, kind, http })
-}
-
-/// A URL that paths are added to; slashes at its end say nothing.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn base_url(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        // Not shown: it may hold a password.
-        return Err("the URL may have no user name, password, query or fragment".to_owned());
-    }
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("`{text}` must begin with http:// or https:// and name a host"));
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Output made fit for people: cleaned, passwords taken out, cut to size.
+//! Output made fit for people: [cleaned], passwords taken out, cut to size.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use anstream::adapter::strip_str;
+use check_result::cleaned;
 use regex::Regex;
 
 /// What Sensu's mailer takes for a password: the word behind these options
@@ -27,31 +27,14 @@ pub(super) fn fit(raw: &str, max: usize) -> String {
 
 /// Text made of texts that are clean already, with what a template put between them; at most `max` bytes.
 pub(super) fn finish(made: &str, max: usize) -> String {
-    let text = clean(made);
+    let text = cleaned(made);
     let text = text.trim_end_matches('\n');
     if text.len() <= max { text.to_owned() } else { ends(text, text, text.len(), max) }
 }
 
 fn presentable(raw: &str) -> String {
-    let text = clean(raw);
+    let text = cleaned(raw);
     redact(text.trim_end_matches('\n')).into_owned()
-}
-
-/// Removes terminal escapes, control characters and text-direction overrides; line breaks and tabs stay.
-fn clean(text: &str) -> Cow<'_, str> {
-    // Most outputs are plain, and what is done to the others takes three copies.
-    if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
-        return Cow::Borrowed(text);
-    }
-    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    let plain = strip_str(&lines).to_string();
-    let kept = |c: &char| matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_override(*c));
-    Cow::Owned(plain.chars().filter(kept).collect())
-}
-
-/// A right-to-left override lets an output show another text than it has.
-fn is_direction_override(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Replaces what Sensu's mailer takes for passwords, by its words.
@@ -89,21 +72,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terminal_escapes_and_control_characters_go() {
-        for (dirty, want) in [
-            ("\x1b[1;31mCRITICAL\x1b[0m: disk\r\n\tfull\n", "CRITICAL: disk\n\tfull\n"),
-            ("a\x1b]0;title\x07b\x1b]8;;http://x\x1b\\c", "abc"),
-            ("10%\r20%\r", "10%\n20%\n"),
-            ("nul\0 bell\x07 del\x7f c1\u{85} 日本語 é", "nul bell del c1 日本語 é"),
-            ("txt.\u{202e}exe\u{2066}", "txt.exe"),
-            ("broken \u{fffd} stays", "broken \u{fffd} stays"),
-            ("plain\ttext, all of it: ~!\n", "plain\ttext, all of it: ~!\n"),
-        ] {
-            assert_eq!(clean(dirty), want, "{dirty:?}");
-        }
-    }
-
-    #[test]
     fn passwords_as_sensus_mailer_omits_them() {
         for (text, want) in [
             ("check -u me -p secret -H db", "check -u me -p <password omitted> -H db"),
@@ -139,11 +107,6 @@ mod tests {
         #[test]
         fn a_cut_is_never_too_long(text in any::<String>(), max in 60usize..400) {
             prop_assert!(fit(&text, max).len() <= max);
-        }
-
-        #[test]
-        fn what_is_clean_has_no_control_characters(text in any::<String>()) {
-            prop_assert!(clean(&text).chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
         }
     }
 

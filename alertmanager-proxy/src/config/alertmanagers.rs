@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use service::config::{Fields, Place};
-use service::http::HttpConfig;
+use service::http::{HttpConfig, base_url};
 use url::Url;
 
 /// Prometheus's own default.
@@ -158,22 +158,6 @@ fn port(text: &str) -> Result<u16, String> {
 pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     let plain = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
     text.parse().or_else(|_| plain()).map_err(|_| format!("`{text}` is not an address such as 127.0.0.1:8600"))
-}
-
-/// A URL that paths are added to; slashes at its end say nothing.
-pub(super) fn base_url(text: &str) -> Result<Url, String> {
-    // What has an `@` may hold a password.
-    let shown = || if text.contains('@') { "this (not shown)".to_owned() } else { format!("`{text}`") };
-    let mut url = Url::parse(text).map_err(|error| format!("{} is not a URL: {error}", shown()))?;
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err("the URL may have no user name, password, query or fragment".to_owned());
-    }
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(format!("{} must begin with http:// or https:// and name a host", shown()));
-    }
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
 }
 
 #[cfg(test)]

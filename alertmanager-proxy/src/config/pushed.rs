@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 use regex::Regex;
 use service::config::Place;
+use service::http::base_url;
 
-use super::alertmanagers::base_url;
 use super::{UrlTemplate, check, networks};
 
 /// The `job` that pushgateway-agent gives its results.

@@ -23,12 +23,14 @@ pub mod perfdata;
 mod result;
 mod state;
 mod status;
+mod text;
 
 pub use exit_map::{BadExitMap, ExitMap};
 pub use flap::Thresholds;
 pub use result::{CheckKey, CheckResult, InvalidResult, first_line};
 pub use state::{CheckState, HistoryEntry, HistoryLimits};
 pub use status::{Status, UnknownStatusWord};
+pub use text::cleaned;
 
 /// A JSON object with its keys in the order they were written.
 pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::dns::Resolve;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, Url};
 use rustls::RootCertStore;
 
 mod config;
@@ -126,6 +126,25 @@ fn system_authorities() -> RootCertStore {
         tracing::debug!(unusable, errors = ?system.errors, "Some of the system's certificate authorities are unusable");
     }
     roots
+}
+
+/// A URL that paths are added to; slashes at its end say nothing.
+///
+/// # Errors
+/// What is wrong with it, without a password that may be in it.
+pub fn base_url(text: &str) -> Result<Url, String> {
+    // What has an `@` may hold a password.
+    let shown = || if text.contains('@') { "this (not shown)".to_owned() } else { format!("`{text}`") };
+    let mut url = Url::parse(text).map_err(|error| format!("{} is not a URL: {error}", shown()))?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("the URL may have no user name, password, query or fragment".to_owned());
+    }
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(format!("{} must begin with http:// or https:// and name a host", shown()));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
 }
 
 /// Why a body could not be read.

@@ -1,0 +1,91 @@
+//! The parts put together, independent of flags and listeners, so that tests run them as the program does.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use jiff::tz::TimeZone;
+use prometheus_client::registry::Registry;
+use service::http::{ClientError, ClientOptions};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::cluster::Cluster;
+use crate::config::Config;
+use crate::events::Events;
+use crate::lists::Snapshot;
+use crate::web;
+
+/// A running web-ui.
+#[derive(Debug)]
+pub struct App {
+    running: ArcSwap<Running>,
+    options: ClientOptions,
+    events: Arc<Events>,
+    changes: watch::Sender<u64>,
+    /// The zone of times.
+    pub zone: TimeZone,
+}
+
+/// The clusters of a configuration, which are watched for as long as it is in force.
+#[derive(Debug)]
+struct Running {
+    clusters: Vec<Arc<Cluster>>,
+    _watching: DropGuard,
+}
+
+impl App {
+    /// Begins to watch the clusters; needs a runtime.
+    ///
+    /// # Errors
+    /// When a client cannot be made.
+    pub fn start(config: &Config, options: ClientOptions, registry: &mut Registry) -> Result<Arc<Self>, ClientError> {
+        let (events, changes) = (Arc::new(Events::new(registry)), watch::Sender::new(0));
+        let running = ArcSwap::from_pointee(Running::start(config, &options, &events, &changes)?);
+        Ok(Arc::new(Self { running, options, events, changes, zone: TimeZone::system() }))
+    }
+
+    /// Watches the clusters of another configuration instead.
+    ///
+    /// # Errors
+    /// When a client cannot be made; the old configuration stays.
+    pub fn reload(&self, config: &Config) -> Result<(), ClientError> {
+        let running = Running::start(config, &self.options, &self.events, &self.changes)?;
+        self.running.store(Arc::new(running));
+        Ok(())
+    }
+
+    /// The routes.
+    pub fn routes(self: &Arc<Self>) -> Router {
+        web::routes(Arc::clone(self))
+    }
+
+    /// All clusters as they are known now.
+    pub fn snapshot(&self) -> Snapshot {
+        let running = self.running.load();
+        Snapshot(running.clusters.iter().map(|cluster| (Arc::clone(cluster), cluster.view())).collect())
+    }
+
+    /// Tells of every new view of any cluster.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Running {
+    fn start(
+        config: &Config,
+        options: &ClientOptions,
+        events: &Arc<Events>,
+        changes: &watch::Sender<u64>,
+    ) -> Result<Self, ClientError> {
+        let options = ClientOptions { timeout: config.timeout, ..options.clone() };
+        let cluster = |config| Ok(Arc::new(Cluster::new(config, &options, Arc::clone(events), changes.clone())?));
+        let clusters: Vec<_> = config.clusters.iter().map(cluster).collect::<Result<_, ClientError>>()?;
+        let stop = CancellationToken::new();
+        for cluster in &clusters {
+            tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
+        }
+        Ok(Self { clusters, _watching: stop.drop_guard() })
+    }
+}

@@ -1,0 +1,185 @@
+//! The detail API of a node (contract C3), asked while somebody looks at the node.
+//!
+//! Only addresses that Prometheus lists as targets are asked: a node's is that of its target, whatever its `instance` says.
+//! What pushes its results has no target; the Pushgateway that its cluster names is asked for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use check_result::api::{Detail, FetchError, History, Summary, fetch};
+use reqwest::Client;
+use serde::de::DeserializeOwned;
+use service::http::{ClientError, ClientOptions, fleet_client};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::config;
+use crate::prometheus::{self, Known};
+use crate::upstream::{AskError, Replicas};
+
+/// The longest answer of a node that is read, in bytes: an output of 1 MiB takes more as JSON.
+const ANSWER: usize = 8 << 20;
+
+/// Requests to nodes of a cluster under way. With the longest answers they take 128 MiB.
+const AT_A_TIME: usize = 16;
+
+/// How long the list of targets serves. A node that is not in it is looked for in a new one, but not more often than `MISS`.
+const TARGETS: Duration = Duration::from_secs(300);
+const MISS: Duration = Duration::from_secs(15);
+
+/// For one answer of a node. Somebody waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the nodes of a cluster.
+#[derive(Debug)]
+pub struct Details {
+    client: Client,
+    pushgateway: Option<Url>,
+    targets: ArcSwap<Targets>,
+    /// Held by who asks for the targets, so that nobody asks beside; who knows the address need not wait.
+    asking: Mutex<()>,
+    slots: Semaphore,
+}
+
+/// Where nodes are.
+#[derive(Debug, Default)]
+struct Targets {
+    at: Option<Instant>,
+    known: HashMap<Known, Url>,
+}
+
+/// Which check of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Which<'a> {
+    /// Its name.
+    pub check: &'a str,
+    /// Whose it is; empty for the node's own.
+    pub source: &'a str,
+}
+
+/// Why there is no detail.
+#[derive(Debug, thiserror::Error)]
+pub enum DetailError {
+    /// Nobody knows where the node is.
+    #[error("Prometheus lists no target with this job and instance, so its address is not known")]
+    NoTarget,
+    /// Prometheus cannot be asked.
+    #[error("the node's address is not known: {}", told(.0))]
+    Prometheus(Vec<AskError>),
+    /// The node gave none.
+    #[error(transparent)]
+    Node(#[from] FetchError),
+}
+
+// === impl Details ===
+
+impl Details {
+    /// Asks as the configuration says.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn new(config: &config::Detail, options: &ClientOptions) -> Result<Self, ClientError> {
+        let options = ClientOptions { http: config.http.clone(), timeout: PATIENCE, ..options.clone() };
+        Ok(Self {
+            client: fleet_client(&options)?,
+            pushgateway: config.pushgateway.clone(),
+            targets: ArcSwap::default(),
+            asking: Mutex::default(),
+            slots: Semaphore::new(AT_A_TIME),
+        })
+    }
+
+    /// All checks of a node.
+    ///
+    /// # Errors
+    /// See [`DetailError`].
+    pub async fn checks(&self, prometheus: &Replicas, node: &Known) -> Result<Vec<Summary>, DetailError> {
+        self.get(prometheus, node, &[], "").await
+    }
+
+    /// The last result of a check.
+    ///
+    /// # Errors
+    /// See [`DetailError`].
+    pub async fn check(&self, prometheus: &Replicas, node: &Known, which: Which<'_>) -> Result<Detail, DetailError> {
+        self.get(prometheus, node, &[which.check], which.source).await
+    }
+
+    /// What a check said before.
+    ///
+    /// # Errors
+    /// See [`DetailError`].
+    pub async fn history(&self, prometheus: &Replicas, node: &Known, which: Which<'_>) -> Result<History, DetailError> {
+        self.get(prometheus, node, &[which.check, "history"], which.source).await
+    }
+
+    async fn get<T>(&self, prometheus: &Replicas, node: &Known, path: &[&str], source: &str) -> Result<T, DetailError>
+    where
+        T: DeserializeOwned,
+    {
+        let (mut url, pushed) = self.base(prometheus, node).await?;
+        url.path_segments_mut()
+            .expect("an http URL has a path")
+            .pop_if_empty()
+            .extend(["api", "v1", "checks"])
+            .extend(path);
+        let mut query = Vec::new();
+        if pushed {
+            query.extend([("job", node.job.as_str()), ("instance", node.instance.as_str())]);
+        }
+        if !source.is_empty() {
+            query.push(("source", source));
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
+        Ok(fetch(&self.client, url, ANSWER).await?)
+    }
+
+    /// Where a node's API begins, and whether that is a Pushgateway's.
+    async fn base(&self, prometheus: &Replicas, node: &Known) -> Result<(Url, bool), DetailError> {
+        if !self.targets.load().is_enough_for(node) {
+            let _asking = self.asking.lock().await;
+            if !self.targets.load().is_enough_for(node) {
+                let asked = prometheus.ask(|server| Box::pin(prometheus::targets(server))).await;
+                let (listed, _) = asked.map_err(DetailError::Prometheus)?;
+                let known = listed.into_iter().filter_map(|target| Some((target.labels, origin(&target.scrape_url)?)));
+                self.targets.store(Arc::new(Targets { at: Some(Instant::now()), known: known.collect() }));
+            }
+        }
+        let targets = self.targets.load();
+        match (targets.known.get(node), &self.pushgateway) {
+            (Some(url), _) => Ok((url.clone(), false)),
+            (None, Some(gateway)) if targets.known.values().any(|url| url.origin() == gateway.origin()) => {
+                Ok((gateway.clone(), true))
+            }
+            (None, _) => Err(DetailError::NoTarget),
+        }
+    }
+}
+
+// === impl Targets ===
+
+impl Targets {
+    /// Whether it need not be asked for anew to tell where `node` is, or that it is nowhere.
+    fn is_enough_for(&self, node: &Known) -> bool {
+        let limit = if self.known.contains_key(node) { TARGETS } else { MISS };
+        self.at.is_some_and(|at| at.elapsed() < limit)
+    }
+}
+
+/// The server of a URL, without path and query.
+fn origin(url: &str) -> Option<Url> {
+    let mut url = Url::parse(url).ok()?;
+    url.set_path("");
+    url.set_query(None);
+    (url.has_host() && matches!(url.scheme(), "http" | "https")).then_some(url)
+}
+
+fn told(failures: &[AskError]) -> String {
+    failures.iter().map(AskError::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,47 @@
+//! What the program tells of itself: metrics.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Metrics of web-ui.
+#[derive(Debug, Default)]
+pub struct Events {
+    up: Family<Asked, Gauge>,
+    failures: Family<Asked, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Asked {
+    cluster: String,
+    kind: &'static str,
+}
+
+// === impl Events ===
+
+impl Events {
+    /// Events that are shown in `registry`.
+    pub fn new(registry: &mut Registry) -> Self {
+        let events = Self::default();
+        let (up, failures) = (events.up.clone(), events.failures.clone());
+        registry.register(
+            "web_ui_cluster_up",
+            "Whether any server of this kind answered when the cluster was last asked",
+            up,
+        );
+        registry.register("web_ui_cluster_failures", "Times that no server of this kind answered", failures);
+        events
+    }
+
+    /// The servers of a kind were asked, and one of them answered or none.
+    pub fn asked(&self, cluster: &str, kind: &'static str, answered: bool) {
+        let asked = Asked { cluster: cluster.to_owned(), kind };
+        self.up.get_or_create(&asked).set(i64::from(answered));
+        let failures = self.failures.get_or_create(&asked);
+        if !answered {
+            failures.inc();
+        }
+    }
+}

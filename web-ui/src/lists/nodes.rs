@@ -1,0 +1,169 @@
+//! Nodes of all clusters, narrowed, sorted, counted.
+
+use std::cmp::Ordering;
+
+use serde::{Serialize, Serializer};
+
+use super::{BadAddress, Choice, Narrowed, Page, Snapshot, Sort, chosen};
+use crate::address::Address;
+use crate::matcher::Labels;
+use crate::prometheus::Known;
+use crate::view::{Failing, Node, State, View, word};
+
+/// Columns that nodes can be sorted by.
+pub const COLUMNS: [&str; 5] = ["state", "node", "cluster", "failing", "seen"];
+
+/// The nodes that an address asks for.
+#[derive(Debug, Serialize)]
+pub struct Nodes<'a> {
+    /// The nodes.
+    #[serde(flatten)]
+    pub page: Page<Row<'a>>,
+    /// How many there are of each state.
+    pub states: Vec<Choice>,
+    /// How many there are in each cluster.
+    pub clusters: Vec<Choice>,
+    /// The order.
+    #[serde(skip)]
+    pub sort: Sort,
+}
+
+/// A node.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Its cluster.
+    pub cluster: &'a str,
+    /// What is known of it.
+    pub node: &'a Node,
+    view: &'a View,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    cluster: &'a str,
+    labels: &'a Labels,
+    state: &'static str,
+    up: Option<bool>,
+    /// Epoch seconds.
+    seen: Option<i64>,
+    checks: u32,
+    failing: Vec<FailingBody<'a>>,
+    alerts: usize,
+    silenced: bool,
+}
+
+#[derive(Serialize)]
+struct FailingBody<'a> {
+    check: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    status: String,
+}
+
+/// Lists nodes.
+///
+/// # Errors
+/// When the address cannot be understood.
+pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Nodes<'a>, BadAddress> {
+    let narrowed = Narrowed::read(address)?;
+    let sort = Sort::read(address, &COLUMNS)?;
+    let states = address.list("state");
+    let (mut rows, mut by_state, mut clusters) = (Vec::new(), State::ALL.map(|state| (state, 0)), Vec::new());
+    for (cluster, view) in &snapshot.0 {
+        let mut here = 0;
+        for node in &view.metrics.said.nodes {
+            if !narrowed.matches(&node.labels, || node.labels.values().map(String::as_str).collect()) {
+                continue;
+            }
+            let state = node.state();
+            let fits = chosen(&states, state.word());
+            here += usize::from(fits);
+            if !narrowed.cluster(&cluster.name) {
+                continue;
+            }
+            for (known, count) in &mut by_state {
+                *count += usize::from(*known == state);
+            }
+            if fits {
+                rows.push(Row { cluster: &cluster.name, node, view });
+            }
+        }
+        clusters.push(Choice {
+            chosen: address.list("cluster").contains(&cluster.name.as_str()),
+            value: cluster.name.clone(),
+            count: here,
+        });
+    }
+    sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
+    let choice = |(state, count): (State, usize)| {
+        let value = state.word().to_owned();
+        Choice { chosen: states.contains(&state.word()), value, count }
+    };
+    Ok(Nodes { page: Page::cut(rows, address)?, states: by_state.map(choice).into(), clusters, sort })
+}
+
+// === impl Row ===
+
+impl<'a> Row<'a> {
+    /// The node of a cluster that is known so.
+    pub fn find(cluster: &'a str, view: &'a View, id: &Known) -> Option<Self> {
+        view.metrics.said.node(id).map(|node| Self { cluster, node, view })
+    }
+
+    /// Its page.
+    pub fn address(&self) -> Address {
+        Address::of(["nodes", self.cluster, &self.node.id.job, &self.node.id.instance])
+    }
+
+    /// Its page, a check opened.
+    pub fn address_of(&self, failing: &Failing) -> Address {
+        let address = self.address().with("check", &failing.check);
+        address.with("source", failing.source.as_deref().unwrap_or_default())
+    }
+
+    /// How many alerts it has.
+    pub fn alerts(&self) -> usize {
+        self.view.alerts_of(&self.node.id).count()
+    }
+
+    /// Whether a silence covers the whole node.
+    pub fn silenced(&self) -> bool {
+        self.view.silences_of(&self.node.labels).next().is_some()
+    }
+
+    fn compare(&self, other: &Self, column: &str) -> Ordering {
+        let worse = || other.node.state().cmp(&self.node.state());
+        let more = || other.node.failing.len().cmp(&self.node.failing.len());
+        let name = || self.node.id.instance.cmp(&other.node.id.instance);
+        let first = match column {
+            "node" => Ordering::Equal,
+            "cluster" => self.cluster.cmp(other.cluster),
+            "failing" => more(),
+            "seen" => self.node.seen.cmp(&other.node.seen),
+            _ => worse().then_with(more),
+        };
+        first.then_with(name).then_with(|| self.cluster.cmp(other.cluster))
+    }
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let failing = self.node.failing.iter().map(|failing| FailingBody {
+            check: &failing.check,
+            source: failing.source.as_deref(),
+            status: word(failing.status),
+        });
+        let body = Body {
+            cluster: self.cluster,
+            labels: &self.node.labels,
+            state: self.node.state().word(),
+            up: self.node.up,
+            seen: self.node.seen,
+            checks: self.node.checks,
+            failing: failing.collect(),
+            alerts: self.alerts(),
+            silenced: self.silenced(),
+        };
+        body.serialize(to)
+    }
+}

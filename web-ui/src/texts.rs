@@ -1,0 +1,180 @@
+//! What the pages say, in English and in Japanese.
+
+use http::HeaderMap;
+use http::header::{ACCEPT_LANGUAGE, COOKIE};
+
+/// The languages: each has every text, or the program does not compile.
+macro_rules! texts {
+    ($($name:ident: $english:literal, $japanese:literal;)*) => {
+        /// Every text of the pages.
+        #[expect(missing_docs, reason = "each is named by what it says")]
+        #[derive(Debug)]
+        pub struct Texts {
+            pub code: &'static str,
+            $(pub $name: &'static str,)*
+        }
+
+        static ENGLISH: Texts = Texts { code: "en", $($name: $english,)* };
+        static JAPANESE: Texts = Texts { code: "ja", $($name: $japanese,)* };
+    };
+}
+
+texts! {
+    other_language: "日本語", "English";
+    alerts: "Alerts", "アラート";
+    nodes: "Nodes", "ノード";
+    checks: "Checks", "チェック";
+    silences: "Silences", "サイレンス";
+    cluster: "Cluster", "クラスタ";
+    node: "Node", "ノード";
+    check: "Check", "チェック";
+    alert: "Alert", "アラート";
+    severity: "Severity", "重大度";
+    state: "State", "状態";
+    status: "Status", "状態";
+    output: "Output", "出力";
+    since: "Since", "継続";
+    seen: "Last seen", "最終確認";
+    failing: "Failing", "異常";
+    total: "Total", "合計";
+    stale: "stale", "更新なし";
+    all: "all", "すべて";
+    find: "Find", "検索";
+    find_hint: "Words in labels and outputs", "ラベルと出力を検索";
+    filter_hint: "env=\"prod\", instance=~\"web.*\"", "env=\"prod\", instance=~\"web.*\"";
+    group: "Group by", "グループ";
+    no_group: "no groups", "なし";
+    nothing: "Nothing matches.", "該当するものはありません。";
+    nothing_yet: "Nothing is known yet.", "まだ情報がありません。";
+    show_all: "Show all", "すべて表示";
+    previous: "← Previous", "← 前へ";
+    next: "Next →", "次へ →";
+    of: "of", "/";
+    to: "to", "–";
+    ago: "ago", "前";
+    as_of: "As of", "取得時刻";
+    does_not_answer: "does not answer; shown is what it said", "が応答しません。表示は次の時点のものです:";
+    never: "never", "なし";
+    one_of_pair: "One of several does not answer", "一部のサーバが応答しません";
+    labels: "Labels", "ラベル";
+    command: "Command", "コマンド";
+    history: "History", "履歴";
+    hooks: "Hooks", "フック";
+    difference: "From the last OK to the first failing output", "最後の正常時から最初の異常時への差分";
+    same_output: "same output", "同じ出力";
+    no_output: "(no output)", "(出力なし)";
+    no_detail: "The node does not tell more", "ノードから詳細を取得できません";
+    checks_from_prometheus: "What Prometheus and Alertmanager know:", "Prometheus と Alertmanager の情報:";
+    up: "is up", "稼働中";
+    down: "is down", "停止";
+    down_since: "is down since", "停止:";
+    pushes: "pushes its results", "結果をプッシュ";
+    last_result: "Last result", "最終結果";
+    occurrences: "Occurrences", "連続回数";
+    duration: "Duration", "実行時間";
+    exit_status: "Exit status", "終了コード";
+    interval: "Interval", "間隔";
+    handlers: "Handlers", "ハンドラ";
+    client: "Client", "クライアント";
+    address: "Address", "アドレス";
+    subscriptions: "Subscriptions", "サブスクリプション";
+    whole_result: "As data", "データ";
+    silenced: "silenced", "サイレンス中";
+    silenced_by: "Silenced by", "サイレンス:";
+    inhibited: "inhibited", "抑制中";
+    active: "active", "有効";
+    pending: "pending", "待機中";
+    expired: "expired", "終了";
+    ends: "Ends", "終了";
+    begins: "Begins", "開始";
+    author: "Author", "作成者";
+    reason: "Reason", "理由";
+    matchers: "Matchers", "条件";
+    mutes: "Mutes", "対象";
+    not_found: "There is no such page.", "ページがありません。";
+    no_such_node: "No such node is known in this cluster.", "このクラスタにそのノードはありません。";
+    failing_nodes: "Nodes where it is not OK", "異常のあるノード";
+    until: "until", "まで";
+    seconds: "s", "秒";
+    minutes: "min", "分";
+    hours: "h", "時間";
+    days: "d", "日";
+}
+
+impl Texts {
+    /// The texts of the language that a request asks for: by the cookie `lang`, or else as its browser says.
+    pub fn of(headers: &HeaderMap) -> &'static Self {
+        let values = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        let cookies = values(COOKIE).flat_map(|cookies| cookies.split(';'));
+        let chosen = cookies.filter_map(|cookie| cookie.trim().strip_prefix("lang=")).find_map(Self::by_code);
+        let accepted = || {
+            let mut accepted = values(ACCEPT_LANGUAGE).flat_map(|languages| languages.split(','));
+            // Browsers list languages by preference; a language of ours that comes first is it.
+            accepted.find_map(|language| Self::by_code(language.trim().get(..2)?))
+        };
+        chosen.or_else(accepted).unwrap_or(&ENGLISH)
+    }
+
+    /// The code of the other language.
+    pub fn other(&self) -> &'static str {
+        if self.code == "en" { "ja" } else { "en" }
+    }
+
+    fn by_code(code: &str) -> Option<&'static Self> {
+        [&ENGLISH, &JAPANESE].into_iter().find(|texts| texts.code == code)
+    }
+
+    /// The word for a severity, a state or a status; as it is where there is none.
+    pub fn word<'a>(&'a self, word: &'a str) -> &'a str {
+        match word {
+            "active" => self.active,
+            "pending" => self.pending,
+            "expired" => self.expired,
+            "silenced" => self.silenced,
+            "inhibited" => self.inhibited,
+            other => other,
+        }
+    }
+
+    /// Seconds in their two largest units: `45 s`, `3 min`, `2 h 5 min`, `4 d 3 h`.
+    pub fn duration(&self, seconds: i64) -> String {
+        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+        let Self { seconds: s, minutes: min, hours: h, days: d, .. } = self;
+        match seconds {
+            ..60 => format!("{} {s}", seconds.max(0)),
+            60..3600 => format!("{minutes} {min}"),
+            3600..86_400 if minutes % 60 == 0 => format!("{hours} {h}"),
+            3600..86_400 => format!("{hours} {h} {} {min}", minutes % 60),
+            _ if hours % 24 == 0 || days > 30 => format!("{days} {d}"),
+            _ => format!("{days} {d} {} {h}", hours % 24),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_is_chosen() {
+        for (cookie, accepted, want) in [
+            ("", "", "en"),
+            ("", "ja,en;q=0.9", "ja"),
+            ("", "de-DE, en;q=0.8, ja;q=0.1", "en"),
+            ("a=b; lang=ja", "en", "ja"),
+            ("lang=xx", "ja-JP", "ja"),
+            ("", "*", "en"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, cookie.parse().unwrap());
+            headers.insert(ACCEPT_LANGUAGE, accepted.parse().unwrap());
+            assert_eq!(Texts::of(&headers).code, want, "{cookie} {accepted}");
+        }
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        let told: Vec<_> = [-3, 59, 180, 7_500, 97_200, 40 * 86_400].iter().map(|at| ENGLISH.duration(*at)).collect();
+        assert_eq!(told, ["0 s", "59 s", "3 min", "2 h 5 min", "1 d 3 h", "40 d"]);
+    }
+}

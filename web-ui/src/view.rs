@@ -1,0 +1,233 @@
+//! What is known of a cluster at a moment: the model that every page and every answer of the API is made from.
+//!
+//! Prometheus and Alertmanager are asked for what is unusual (checks that are not OK) and for sums, never for every series, so
+//! that a view of 20,000 nodes with 50 checks each is as large as its nodes and its problems. What a server said last stays
+//! when it answers no more, with its age.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use check_result::Status;
+use jiff::Timestamp;
+
+use crate::alertmanager::{Alert, Silence, SilenceState};
+use crate::matcher::{Labels, Matcher};
+use crate::prometheus::Known;
+use crate::upstream::AskError;
+
+mod metrics;
+
+pub use metrics::{Answers, Checks, Failing, Metrics, Node, State};
+
+/// Everything known of a cluster.
+#[derive(Debug, Default)]
+pub struct View {
+    /// What Prometheus says.
+    pub metrics: Part<Metrics>,
+    /// What fires in its Alertmanagers.
+    pub alerts: Part<Vec<Fired>>,
+    /// What is silenced in them.
+    pub silences: Part<Vec<Silenced>>,
+    /// Alerts of each node, as indices of `alerts`.
+    by_node: HashMap<Known, Vec<usize>>,
+}
+
+/// What some servers said, and when.
+#[derive(Debug, Default)]
+pub struct Part<T> {
+    /// What they said.
+    pub said: Arc<T>,
+    /// When; never, if they have not answered yet.
+    pub at: Option<Timestamp>,
+    /// Who did not answer when they were last asked, and why. Of a pair, one may fail without harm.
+    pub failures: Vec<AskError>,
+    /// Whether nobody did.
+    pub is_old: bool,
+}
+
+/// An alert that fires.
+#[derive(Clone, Debug)]
+pub struct Fired {
+    /// What Alertmanager says of it.
+    pub alert: Alert,
+    /// Why it is not told, or that it is.
+    pub told: Told,
+}
+
+/// Whether an alert is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    /// Nothing keeps it from being told.
+    Active,
+    /// Another alert does.
+    Inhibited,
+    /// A silence does.
+    Silenced,
+}
+
+/// A silence and what it matches.
+#[derive(Clone, Debug)]
+pub struct Silenced {
+    /// What Alertmanager says of it.
+    pub silence: Silence,
+    /// Its matchers; none if one of them cannot be used here.
+    pub matchers: Vec<Matcher>,
+}
+
+// === impl View ===
+
+impl View {
+    /// The view of these parts.
+    pub fn new(metrics: Part<Metrics>, alerts: Part<Vec<Fired>>, silences: Part<Vec<Silenced>>) -> Self {
+        let mut by_node: HashMap<Known, Vec<usize>> = HashMap::new();
+        for (index, fired) in alerts.said.iter().enumerate() {
+            by_node.entry(fired.node()).or_default().push(index);
+        }
+        Self { metrics, alerts, silences, by_node }
+    }
+
+    /// The alerts of a node.
+    pub fn alerts_of<'a>(&'a self, node: &Known) -> impl Iterator<Item = &'a Fired> {
+        self.by_node.get(node).into_iter().flatten().map(|index| &self.alerts.said[*index])
+    }
+
+    /// The silences that matter now and match all alerts of a node, whatever the check.
+    pub fn silences_of<'a>(&'a self, node: &'a Labels) -> impl Iterator<Item = &'a Silenced> {
+        self.silences.said.iter().filter(move |silenced| {
+            let applies = silenced.silence.status.state != SilenceState::Expired;
+            // One that is about checks alone says nothing of the node.
+            let names =
+                silenced.matchers.iter().any(|matcher| matcher.name == "instance" && !matcher.matches(&Labels::new()));
+            let known = silenced.matchers.iter().filter(|matcher| node.contains_key(&matcher.name));
+            applies && names && known.into_iter().all(|matcher| matcher.matches(node))
+        })
+    }
+}
+
+// === impl Part ===
+
+impl<T> Part<T> {
+    /// What `said` is now, with who did not answer.
+    pub fn fresh(said: T, failures: Vec<AskError>) -> Self {
+        Self { said: Arc::new(said), at: Some(Timestamp::now()), failures, is_old: false }
+    }
+
+    /// The same as before, since nobody answered.
+    pub fn outdated(&self, failures: Vec<AskError>) -> Self {
+        Self { said: Arc::clone(&self.said), at: self.at, failures, is_old: true }
+    }
+}
+
+impl<T> Clone for Part<T> {
+    fn clone(&self) -> Self {
+        Self { said: Arc::clone(&self.said), at: self.at, failures: self.failures.clone(), is_old: self.is_old }
+    }
+}
+
+// === impl Fired ===
+
+impl Fired {
+    /// The node that it is about; without a name where it is about none.
+    pub fn node(&self) -> Known {
+        let label = |name| self.label(name).to_owned();
+        Known { job: label("job"), instance: label("instance") }
+    }
+
+    /// A label, empty where there is none.
+    pub fn label(&self, name: &str) -> &str {
+        self.alert.labels.get(name).map_or("", String::as_str)
+    }
+
+    /// The status of its check, by its severity; none for alerts of another kind.
+    pub fn severity(&self) -> &str {
+        self.label("severity")
+    }
+
+    /// What to show in one line: the output's first line, or else what the rule says.
+    pub fn line(&self) -> &str {
+        let lines = ["output", "summary", "description", "message"].into_iter();
+        let mut said =
+            lines.filter_map(|name| self.alert.annotations.get(name)).map(|text| check_result::first_line(text));
+        said.find(|line| !line.is_empty()).unwrap_or_default()
+    }
+
+    /// How bad it is: the larger, the worse. As checks are, and unknown words between OK and WARNING.
+    pub fn rank(&self) -> u8 {
+        match self.severity() {
+            "critical" | "page" | "error" => 4,
+            "unknown" => 3,
+            "warning" => 2,
+            "none" | "info" => 0,
+            _ => 1,
+        }
+    }
+}
+
+impl From<Alert> for Fired {
+    fn from(alert: Alert) -> Self {
+        let told = match (&*alert.status.silenced_by, &*alert.status.inhibited_by) {
+            ([], []) => Told::Active,
+            ([], _) => Told::Inhibited,
+            _ => Told::Silenced,
+        };
+        Self { alert, told }
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Inhibited, Self::Silenced];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inhibited => "inhibited",
+            Self::Silenced => "silenced",
+        }
+    }
+}
+
+// === impl Silenced ===
+
+impl From<Silence> for Silenced {
+    fn from(silence: Silence) -> Self {
+        let matchers = silence.matchers.iter().map(|matcher| matcher.compiled().ok()).collect::<Option<_>>();
+        Self { matchers: matchers.unwrap_or_default(), silence }
+    }
+}
+
+impl Silenced {
+    /// Whether it matches an alert with these labels, now or not.
+    pub fn matches(&self, labels: &Labels) -> bool {
+        !self.matchers.is_empty() && self.matchers.iter().all(|matcher| matcher.matches(labels))
+    }
+}
+
+/// What several members of a group say, each thing once: the one that was `updated` last.
+pub fn united<T>(said: Vec<Vec<T>>, id: impl Fn(&T) -> String, updated: impl Fn(&T) -> Timestamp) -> Vec<T> {
+    let mut said = said.into_iter();
+    let mut all = said.next().unwrap_or_default();
+    let mut known: Option<HashMap<String, usize>> = None;
+    for other in said {
+        let known = known.get_or_insert_with(|| all.iter().enumerate().map(|(index, one)| (id(one), index)).collect());
+        for one in other {
+            match known.get(&id(&one)) {
+                Some(index) if updated(&all[*index]) >= updated(&one) => {}
+                Some(index) => all[*index] = one,
+                None => {
+                    known.insert(id(&one), all.len());
+                    all.push(one);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The word that a status has in addresses.
+pub fn word(status: Status) -> String {
+    status.word().to_lowercase()
+}

@@ -1,0 +1,152 @@
+//! What a browser and a program are answered.
+//!
+//! ```text
+//! GET /                                     alerts; ?cluster= ?severity= ?told= ?filter=MATCHERS ?find=WORDS ?group=LABEL ?sort= ?page=
+//! GET /nodes                                nodes; ?state= and those of above
+//! GET /nodes/{cluster}/{job}/{instance}     one node with all its checks; ?check= ?source= opens one
+//! GET /checks                               checks by name
+//! GET /checks/{check}                       the nodes on which one is not OK
+//! GET /silences                             silences; ?state=
+//! GET /events                               server-sent events: one at each change
+//! GET /assets/{file}                        style sheet and script
+//! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}   the same as JSON
+//! ```
+//!
+//! Pages are whole without their script, which adds updates and keys. They may load nothing but their own style sheet and
+//! script, which their `Content-Security-Policy` says; all that they show is escaped by the templates. Everything that decides
+//! what a page shows stands in its address.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{FromRequestParts, Query};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
+use http::request::Parts;
+use tower_http::compression::CompressionLayer;
+
+use crate::App;
+use crate::address::Address;
+use crate::lists::{BadAddress, Snapshot};
+use crate::texts::Texts;
+
+mod alerts;
+mod api;
+mod assets;
+mod checks;
+mod frame;
+mod live;
+mod node;
+mod nodes;
+mod silences;
+
+use frame::Frame;
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The routes.
+pub(crate) fn routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(alerts::page))
+        .route("/nodes", get(nodes::page))
+        .route("/nodes/{cluster}/{job}/{instance}", get(node::page))
+        .route("/checks", get(checks::page))
+        .route("/checks/{check}", get(checks::one))
+        .route("/silences", get(silences::page))
+        .route("/assets/{file}", get(assets::file))
+        .nest("/api/v1", api::routes())
+        .layer(CompressionLayer::new())
+        .route("/events", get(live::events))
+        .fallback(nowhere)
+        .with_state(app)
+}
+
+/// A request for a page.
+struct Asked {
+    app: Arc<App>,
+    address: Address,
+    texts: &'static Texts,
+    snapshot: Snapshot,
+}
+
+/// Why a page cannot be shown.
+enum Refusal {
+    Address(BadAddress),
+    NoPage,
+    NoNode,
+}
+
+/// A page, or why there is none.
+type Shown = Result<Response, Refused>;
+
+/// A refusal, and what its page needs.
+struct Refused(Refusal, Asked);
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'a> {
+    frame: Frame<'a>,
+    error: String,
+}
+
+// === impl Asked ===
+
+impl FromRequestParts<Arc<App>> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
+        let Query(query) = query.map_err(IntoResponse::into_response)?;
+        let address = Address::at(parts.uri.path()).asking(query);
+        Ok(Self { app: Arc::clone(app), address, texts: Texts::of(&parts.headers), snapshot: app.snapshot() })
+    }
+}
+
+impl Asked {
+    fn frame(&self, tab: &'static str) -> Frame<'_> {
+        Frame::new(self, tab)
+    }
+
+    fn refuse(self, refusal: impl Into<Refusal>) -> Refused {
+        Refused(refusal.into(), self)
+    }
+}
+
+impl From<BadAddress> for Refusal {
+    fn from(error: BadAddress) -> Self {
+        Self::Address(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self(refusal, asked) = self;
+        let texts = asked.texts;
+        let (status, error) = match refusal {
+            Refusal::Address(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+            Refusal::NoPage => (StatusCode::NOT_FOUND, texts.not_found.to_owned()),
+            Refusal::NoNode => (StatusCode::NOT_FOUND, texts.no_such_node.to_owned()),
+        };
+        html(status, &RefusalPage { frame: asked.frame(""), error })
+    }
+}
+
+fn html(status: StatusCode, page: &impl Template) -> Response {
+    let body = page.render().expect("a page is written to memory, and its values are text");
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "same-origin"),
+        (CACHE_CONTROL, "no-store"),
+        (VARY, "Accept-Language, Cookie"),
+    ];
+    (status, headers, body).into_response()
+}
+
+async fn nowhere(asked: Asked) -> Refused {
+    asked.refuse(Refusal::NoPage)
+}

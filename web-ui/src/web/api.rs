@@ -1,0 +1,77 @@
+//! The same as the pages show, as JSON. A request that cannot be answered gets `{"error": "…"}` with its status.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Asked;
+use crate::App;
+use crate::lists::{BadAddress, alerts, checks, nodes, silences};
+use crate::prometheus::Known;
+
+/// The routes, below `/api/v1`.
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/alerts", get(async |asked: Asked| answer(alerts::list(&asked.snapshot, &asked.address))))
+        .route("/nodes", get(async |asked: Asked| answer(nodes::list(&asked.snapshot, &asked.address))))
+        .route("/nodes/{cluster}/{job}/{instance}", get(node))
+        .route("/checks", get(async |asked: Asked| answer(checks::list(&asked.snapshot, &asked.address))))
+        .route("/silences", get(async |asked: Asked| answer(silences::list(&asked.snapshot, &asked.address))))
+        .route("/clusters", get(clusters))
+}
+
+fn answer(list: Result<impl Serialize, BadAddress>) -> Response {
+    match list {
+        Ok(list) => found(&list),
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+fn found(body: &impl Serialize) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+fn refused(status: StatusCode, error: &str) -> Response {
+    (status, Json(json!({"error": error}))).into_response()
+}
+
+/// A node and, where it answers, all its checks.
+async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, asked: Asked) -> Response {
+    let id = Known { job, instance };
+    let found_cluster = asked.snapshot.0.iter().find(|(known, _)| known.name == cluster);
+    let row = found_cluster.and_then(|(cluster, view)| Some((cluster, nodes::Row::find(&cluster.name, view, &id)?)));
+    let Some((cluster, row)) = row else {
+        return refused(StatusCode::NOT_FOUND, "no such node is known in this cluster");
+    };
+    let said = cluster.details.checks(cluster.prometheus(), &id).await;
+    let (checks, error) = match said {
+        Ok(checks) => (Some(checks), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    found(&json!({"node": row, "checks": checks, "error": error}))
+}
+
+/// Which clusters there are, and how old what is known of them is.
+async fn clusters(asked: Asked) -> Response {
+    let clusters = asked.snapshot.0.iter().map(|(cluster, view)| {
+        let part = |at: Option<jiff::Timestamp>, failures: &[crate::upstream::AskError], is_old: bool| {
+            let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+            json!({"at": at, "answers": at.is_some() && !is_old, "failures": failures})
+        };
+        json!({
+            "name": cluster.name,
+            "prometheus": part(view.metrics.at, &view.metrics.failures, view.metrics.is_old),
+            "alertmanager": part(view.alerts.at, &view.alerts.failures, view.alerts.is_old),
+            "nodes": view.metrics.said.nodes.len(),
+            "alerts": view.alerts.said.len(),
+        })
+    });
+    found(&clusters.collect::<Vec<_>>())
+}

@@ -1,0 +1,282 @@
+//! The page of one node: all its checks, the passing too, one of them opened beside the others.
+//!
+//! The checks come from the node itself while somebody looks. One that does not answer is shown as Prometheus and Alertmanager
+//! know it, and why it does not.
+
+use askama::Template;
+use axum::extract::Path;
+use check_result::api::{Detail, History, Summary};
+use check_result::{HistoryEntry, Status, cleaned};
+use futures_util::future::try_join;
+use http::StatusCode;
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use super::frame::{Frame, Moment};
+use super::{Asked, Refusal, Shown, html};
+use crate::address::Address;
+use crate::cluster::Cluster;
+use crate::detail::{DetailError, Which};
+use crate::lists::alerts::Row;
+use crate::prometheus::Known;
+use crate::view::{Failing, Node, Silenced, State, View};
+
+/// Lines of a difference that are shown.
+const LINES: usize = 500;
+
+/// Bytes of an output that are compared and shown; the whole is one click away, at the node.
+const OUTPUT: usize = 64 << 10;
+
+#[derive(Template)]
+#[template(path = "node.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    cluster: &'a str,
+    /// The list of its cluster's nodes.
+    all: Address,
+    node: &'a Node,
+    /// Those that are not about a check.
+    alerts: Vec<Row<'a>>,
+    silences: Vec<&'a Silenced>,
+    checks: Vec<Check>,
+    /// Why the checks are only those that Prometheus knows.
+    failure: Option<String>,
+    opened: Option<Opened>,
+}
+
+/// A check in the list.
+struct Check {
+    name: String,
+    source: String,
+    status: Status,
+    line: String,
+    since: Option<Moment>,
+    address: Address,
+    is_open: bool,
+}
+
+/// The check that is open.
+struct Opened {
+    name: String,
+    source: String,
+    content: Result<Box<Content>, String>,
+    /// What the alert says of it, where the node says nothing.
+    told: Option<String>,
+}
+
+/// What the node says of a check.
+struct Content {
+    status: Status,
+    output: String,
+    command: String,
+    last: Option<Moment>,
+    since: Option<Moment>,
+    facts: Vec<(&'static str, String)>,
+    hooks: Vec<(String, String)>,
+    history: Vec<Past>,
+    difference: Vec<Line>,
+}
+
+/// A past result.
+struct Past {
+    status: Status,
+    at: Option<Moment>,
+    changed: bool,
+    line: String,
+    /// The whole, where it is more than its line and not that of the result before.
+    output: Option<String>,
+    repeats: bool,
+}
+
+/// A line of a difference.
+struct Line {
+    class: &'static str,
+    sign: char,
+    text: String,
+}
+
+pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, String)>, asked: Asked) -> Shown {
+    let id = Known { job, instance };
+    let found = asked.snapshot.0.iter().find(|(known, _)| known.name == cluster);
+    let node = found.and_then(|(cluster, view)| Some((cluster, view, view.metrics.said.node(&id)?)));
+    let Some((cluster, view, node)) = node else { return Err(asked.refuse(Refusal::NoNode)) };
+    let frame = asked.frame("nodes");
+    let said = cluster.details.checks(cluster.prometheus(), &node.id).await;
+    let failure = said.as_ref().err().map(DetailError::to_string);
+    let mut checks = match said {
+        Ok(summaries) => summaries.iter().map(|summary| Check::said(summary, &frame)).collect(),
+        Err(_) => node.failing.iter().map(|failing| Check::known(failing, &frame)).collect::<Vec<_>>(),
+    };
+    checks.sort_by(|a, b| State::of(b.status).cmp(&State::of(a.status)).then_with(|| a.name.cmp(&b.name)));
+    let opened = open(&mut checks, &asked, (cluster, view, node)).await;
+    let others = view.alerts_of(&node.id).filter(|fired| fired.label("check").is_empty());
+    let page = Page {
+        alerts: others.map(|fired| Row::new(&cluster.name, view, fired)).collect(),
+        silences: view.silences_of(&node.labels).collect(),
+        cluster: &cluster.name,
+        all: Address::at("/nodes").with("cluster", &cluster.name),
+        frame,
+        node,
+        checks,
+        failure,
+        opened,
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// Opens the check that the address names, or else the worst one, if that is not OK.
+async fn open(checks: &mut [Check], asked: &Asked, (cluster, view, node): (&Cluster, &View, &Node)) -> Option<Opened> {
+    let (name, source) = (asked.address.get("check"), asked.address.get("source"));
+    let (name, source) = match name {
+        "" => checks
+            .first()
+            .filter(|check| check.status != Status::Ok)
+            .map(|check| (check.name.clone(), check.source.clone()))?,
+        name => (name.to_owned(), source.to_owned()),
+    };
+    for check in checks {
+        check.is_open = check.name == name && check.source == source;
+    }
+    let which = Which { check: &name, source: &source };
+    let (details, prometheus) = (&cluster.details, cluster.prometheus());
+    let said = try_join(details.check(prometheus, &node.id, which), details.history(prometheus, &node.id, which)).await;
+    let content = match said {
+        Ok((detail, history)) => Ok(Box::new(Content::new(&detail, &history, &asked.frame("nodes")))),
+        Err(error) => Err(error.to_string()),
+    };
+    let mut alerts = view.alerts_of(&node.id);
+    let alert = alerts.find(|fired| fired.label("check") == name && fired.label("source") == source);
+    let told =
+        alert.and_then(|fired| ["output_detail", "output"].iter().find_map(|name| fired.alert.annotations.get(*name)));
+    Some(Opened { name, source, content, told: told.map(|text| shown(text)) })
+}
+
+// === impl Check ===
+
+impl Check {
+    fn said(summary: &Summary, frame: &Frame<'_>) -> Self {
+        let label = |name| summary.labels.get(name).cloned().unwrap_or_default();
+        let (name, source) = (label("check"), label("source"));
+        Self {
+            address: address(frame, &name, &source),
+            status: Status::from_exit_code(summary.exit_code),
+            line: cleaned(&summary.output).into_owned(),
+            since: frame.clock.epoch(summary.status_changed),
+            is_open: false,
+            name,
+            source,
+        }
+    }
+
+    fn known(failing: &Failing, frame: &Frame<'_>) -> Self {
+        let (name, source) = (failing.check.to_string(), failing.source.as_deref().unwrap_or_default().to_owned());
+        let address = address(frame, &name, &source);
+        let (line, status) = (String::new(), failing.status);
+        Self { name, source, status, line, since: None, address, is_open: false }
+    }
+}
+
+// === impl Content ===
+
+impl Content {
+    fn new(detail: &Detail, history: &History, frame: &Frame<'_>) -> Self {
+        let (result, t) = (&detail.result, frame.t);
+        let client = |name| detail.client_attributes.get(name).map(line).unwrap_or_default();
+        let attribute = |name| result.check().get(name).map(line).unwrap_or_default();
+        let seconds = |text: String| if text.is_empty() { text } else { format!("{text} s") };
+        let facts = [
+            (t.exit_status, result.exit_code().to_string()),
+            (t.occurrences, detail.occurrences.to_string()),
+            (t.duration, result.duration().map(|duration| format!("{duration} s")).unwrap_or_default()),
+            (t.interval, seconds(attribute("interval"))),
+            ("cron", attribute("cron")),
+            ("ttl", seconds(attribute("ttl"))),
+            (t.handlers, result.handlers().join(", ")),
+            (t.client, result.client().to_owned()),
+            (t.address, client("address")),
+            (t.subscriptions, client("subscriptions")),
+            ("notification", attribute("notification")),
+            ("playbook", attribute("playbook")),
+        ];
+        let hooks = result.check().get("hooks").and_then(Value::as_object).into_iter().flatten();
+        let hook = |(name, hook): (&String, &Value)| {
+            (name.clone(), shown(hook.get("output").and_then(Value::as_str).unwrap_or_default()))
+        };
+        let before = history.history.iter().skip(1).map(Some).chain([None]);
+        Self {
+            status: detail.status(),
+            output: shown(result.output()),
+            command: result.text("command").unwrap_or_default().to_owned(),
+            last: result.executed().and_then(|at| frame.clock.epoch(at)),
+            since: frame.clock.epoch(detail.status_changed),
+            facts: facts.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
+            hooks: hooks.map(hook).collect(),
+            history: history
+                .history
+                .iter()
+                .zip(before)
+                .map(|(entry, before)| Past::new(entry, before, frame))
+                .collect(),
+            difference: difference(&history.history),
+        }
+    }
+}
+
+// === impl Past ===
+
+impl Past {
+    fn new(entry: &HistoryEntry, before: Option<&HistoryEntry>, frame: &Frame<'_>) -> Self {
+        let whole = shown(entry.output.trim());
+        let line = check_result::first_line(&whole).to_owned();
+        let repeats = before.is_some_and(|before| before.output == entry.output);
+        Self {
+            status: Status::from_exit_code(entry.status),
+            at: entry.executed.and_then(|at| frame.clock.epoch(at)).or_else(|| Some(frame.clock.show(&entry.logged))),
+            changed: entry.changed,
+            output: Some(whole).filter(|whole| !repeats && *whole != line),
+            line,
+            repeats,
+        }
+    }
+}
+
+/// What changed between the last output that was OK and the first one behind it that was not: often the reason.
+fn difference(history: &[HistoryEntry]) -> Vec<Line> {
+    let is_ok = |entry: &&HistoryEntry| Status::from_exit_code(entry.status) == Status::Ok;
+    // Newest first: the failing ones at the beginning are the incident that goes on now.
+    let failing = history.iter().take_while(|entry| !is_ok(entry)).count();
+    let (Some(first), Some(good)) = (failing.checked_sub(1).map(|index| &history[index]), history.get(failing)) else {
+        return Vec::new();
+    };
+    let (good, first) = (shown(&good.output), shown(&first.output));
+    let difference = TextDiff::from_lines(&good, &first);
+    let line = |change: similar::Change<&str>| {
+        let (class, sign) = match change.tag() {
+            ChangeTag::Delete => ("gone", '-'),
+            ChangeTag::Insert => ("new", '+'),
+            ChangeTag::Equal => ("same", ' '),
+        };
+        Line { class, sign, text: change.value().trim_end_matches('\n').to_owned() }
+    };
+    difference.iter_all_changes().take(LINES).map(line).collect()
+}
+
+/// An output as a page shows it.
+fn shown(output: &str) -> String {
+    let cut = &output[..output.floor_char_boundary(OUTPUT)];
+    let text = cleaned(cut).trim_end().to_owned();
+    if cut.len() == output.len() { text } else { format!("{text}\n[... {} bytes more ...]", output.len() - cut.len()) }
+}
+
+/// A value of a definition in a line.
+fn line(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(line).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn address(frame: &Frame<'_>, check: &str, source: &str) -> Address {
+    frame.address.with("check", check).with("source", source)
+}

@@ -1,0 +1,25 @@
+//! The page of nodes.
+
+use askama::Template;
+use http::StatusCode;
+
+use super::frame::Frame;
+use super::{Asked, Shown, html};
+use crate::lists::nodes::{Nodes, list};
+
+/// Failing checks of a node that are named in its row.
+const NAMED: usize = 3;
+
+#[derive(Template)]
+#[template(path = "nodes.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    list: Nodes<'a>,
+}
+
+pub(super) async fn page(asked: Asked) -> Shown {
+    match list(&asked.snapshot, &asked.address) {
+        Ok(list) => Ok(html(StatusCode::OK, &Page { frame: asked.frame("nodes"), list })),
+        Err(error) => Err(asked.refuse(error)),
+    }
+}

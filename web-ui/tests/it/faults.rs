@@ -1,0 +1,75 @@
+//! Servers that do not answer, or answer nonsense.
+
+use crate::servers::{Fault, Servers, World};
+use crate::world::WebUi;
+
+fn world(instance: &str) -> World {
+    World {
+        nodes: vec![(instance.into(), true)],
+        checks: vec![(instance.into(), "disk".into(), 2)],
+        ..World::default()
+    }
+}
+
+fn config(first: &Servers, second: &Servers) -> String {
+    let (first, second) = (first.address, second.address);
+    format!(
+        "clusters:\n\
+         - {{name: tokyo, prometheus: [{{url: \"http://{first}\"}}], alertmanagers: [{{url: \"http://{first}\"}}]}}\n\
+         - {{name: osaka, prometheus: [{{url: \"http://{second}\"}}], alertmanagers: [{{url: \"http://{second}\"}}]}}\n\
+         refresh: {{alerts: 100ms, nodes: 100ms}}\ntimeout: 500ms\n"
+    )
+}
+
+#[tokio::test]
+async fn a_cluster_that_does_not_answer_is_said_so_and_costs_the_others_nothing() {
+    let (tokyo, osaka) = (Servers::start(world("web-1")).await, Servers::start(world("web-2")).await);
+    let web_ui = WebUi::start(&config(&tokyo, &osaka));
+    web_ui.until("/nodes", |page| page.texts("tbody tr").len() == 2).await;
+    for (fault, says) in [
+        (Fault::Status(503), "answered 503"),
+        (Fault::Half, "something else than expected"),
+        (Fault::Hangs, "did not answer in time"),
+    ] {
+        tokyo.change(|world| world.fault = Some(fault));
+        let is_told =
+            |text: &String| text.starts_with("Prometheus, tokyo") && text.contains(says) && text.contains(" ago.");
+        let page = web_ui.until("/nodes", |page| page.texts(".trouble.old").iter().any(is_told)).await;
+        assert_eq!(page.texts("td.name"), ["web-1", "web-2"], "what it said last is shown on");
+        assert!(!page.texts(".trouble").iter().any(|text| text.contains("osaka")), "{:?}", page.texts(".trouble"));
+        let clusters = web_ui.json("/api/v1/clusters").await;
+        assert_eq!(
+            (&clusters[0]["prometheus"]["answers"], &clusters[1]["prometheus"]["answers"]),
+            (&false.into(), &true.into())
+        );
+    }
+    osaka.change(|world| world.nodes.push(("web-3".into(), true)));
+    web_ui.until("/nodes", |page| page.texts("td.name").contains(&"web-3".to_owned())).await;
+    tokyo.change(|world| world.fault = None);
+    web_ui.until("/nodes", |page| page.texts(".trouble").is_empty()).await;
+}
+
+#[tokio::test]
+async fn one_of_a_pair_is_enough() {
+    let (good, bad) = (Servers::start(world("web-1")).await, Servers::start(world("web-1")).await);
+    bad.change(|world| world.fault = Some(Fault::Status(500)));
+    let pair = format!("[{{url: \"http://{}\"}}, {{url: \"http://{}\"}}]", bad.address, good.address);
+    let web_ui = WebUi::start(&format!(
+        "clusters: [{{name: tokyo, prometheus: {pair}, alertmanagers: {pair}}}]\nrefresh: {{alerts: 100ms, nodes: 100ms}}\n"
+    ));
+    let page = web_ui.until("/nodes", |page| page.texts("tbody tr").len() == 1).await;
+    assert!(page.texts(".trouble.old").is_empty());
+    let told = |text: &String| text.starts_with("One of several does not answer: Alertmanager, tokyo");
+    web_ui.until("/", |page| page.texts(".trouble").iter().any(told)).await;
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_shown_as_prometheus_knows_it() {
+    let servers = Servers::start(World { secretive: true, ..world("web-1") }).await;
+    let web_ui = WebUi::start(&config(&servers, &servers));
+    web_ui.until("/nodes", |page| page.texts("tbody tr").len() == 2).await;
+    let page = web_ui.page("/nodes/tokyo/checkscript/web-1").await;
+    let told = page.texts(".trouble");
+    assert!(told[0].contains("Prometheus lists no target with this job and instance"), "{told:?}");
+    assert_eq!(page.texts(".checks li b"), ["disk"]);
+}

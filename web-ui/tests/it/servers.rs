@@ -1,0 +1,175 @@
+//! A Prometheus, an Alertmanager and a node in one server, which say what a test wants.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use check_result::api::{self, Checks, Entry, Filter, Unavailable};
+use check_result::log::LoggedResult;
+use check_result::{CheckResult, CheckState, HistoryLimits};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What the servers say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    /// Nodes: instance, and whether each is up.
+    pub(crate) nodes: Vec<(String, bool)>,
+    /// Checks: instance, name, exit status.
+    pub(crate) checks: Vec<(String, String, i64)>,
+    /// Alerts of Alertmanager's API.
+    pub(crate) alerts: Vec<Value>,
+    /// Silences of Alertmanager's API.
+    pub(crate) silences: Vec<Value>,
+    /// Whether Prometheus tells nobody what its targets are.
+    pub(crate) secretive: bool,
+    /// What is answered instead of everything.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What a server may do instead of answering.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// A status and no JSON.
+    Status(u16),
+    /// Half of a JSON text.
+    Half,
+    /// Nothing, ever.
+    Hangs,
+}
+
+/// The servers; dropped, they end with the runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Servers {
+    pub(crate) address: SocketAddr,
+    world: Arc<Mutex<World>>,
+}
+
+/// The checks of the node, whose results are given.
+struct Node(Vec<CheckState>);
+
+impl Servers {
+    pub(crate) async fn start(world: World) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let servers = Self { address, world: Arc::new(Mutex::new(world)) };
+        let router = Router::new()
+            .route("/api/v1/query", get(query))
+            .route("/api/v1/targets", get(targets))
+            .route(
+                "/api/v2/alerts",
+                get(async |State(servers): State<Servers>| servers.answer(|world| json!(world.alerts)).await),
+            )
+            .route(
+                "/api/v2/silences",
+                get(async |State(servers): State<Servers>| servers.answer(|world| json!(world.silences)).await),
+            )
+            .with_state(servers.clone())
+            .merge(api::router(Arc::new(Node(states()))));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        servers
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world.lock().unwrap());
+    }
+
+    async fn answer(&self, say: impl Fn(&World) -> Value) -> Response {
+        let world = self.world.lock().unwrap().clone();
+        match world.fault {
+            None => Json(say(&world)).into_response(),
+            Some(Fault::Status(status)) => (StatusCode::from_u16(status).unwrap(), "<h1>no</h1>").into_response(),
+            Some(Fault::Half) => "{\"status\":\"success\",\"data\":{\"resultType\":\"vec".into_response(),
+            Some(Fault::Hangs) => std::future::pending().await,
+        }
+    }
+}
+
+async fn query(State(servers): State<Servers>, Query(asked): Query<Vec<(String, String)>>) -> Response {
+    let expression = asked.into_iter().find(|(name, _)| name == "query").unwrap().1;
+    servers
+        .answer(
+            |world| json!({"status": "success", "data": {"resultType": "vector", "result": world.vector(&expression)}}),
+        )
+        .await
+}
+
+/// Every node is this server.
+async fn targets(State(servers): State<Servers>) -> Response {
+    let address = servers.address;
+    let target = |(instance, _): &(String, bool)| json!({"labels": {"job": "checkscript", "instance": instance}, "scrapeUrl": format!("http://{address}/metrics?x=y")});
+    let listed = |world: &World| world.nodes.iter().filter(|_| !world.secretive).map(target).collect::<Vec<_>>();
+    servers.answer(|world| json!({"data": {"activeTargets": listed(world)}})).await
+}
+
+impl World {
+    /// What the queries of web-ui give, told apart by how they begin.
+    fn vector(&self, expression: &str) -> Vec<Value> {
+        let sample = |metric: Value, value: i64| json!({"metric": metric, "value": [1_700_000_000, value.to_string()]});
+        let labels = |instance: &str| json!({"job": "checkscript", "instance": instance});
+        let check = |(instance, check, status): &(String, String, i64)| {
+            sample(json!({"job": "checkscript", "instance": instance, "check": check}), *status)
+        };
+        if expression.starts_with("up") {
+            self.nodes.iter().map(|(instance, up)| sample(labels(instance), i64::from(*up))).collect()
+        } else if expression.starts_with("timestamp") {
+            self.nodes
+                .iter()
+                .filter(|(_, up)| *up)
+                .map(|(instance, _)| sample(labels(instance), 1_700_000_000))
+                .collect()
+        } else if expression.starts_with("max by") {
+            self.nodes
+                .iter()
+                .filter(|(_, up)| !up)
+                .map(|(instance, _)| sample(labels(instance), 1_600_000_000))
+                .collect()
+        } else if expression.starts_with("count by (job, instance)") {
+            let count = |instance: &str| self.checks.iter().filter(|(of, ..)| of == instance).count() as i64;
+            self.nodes.iter().map(|(instance, _)| sample(labels(instance), count(instance))).collect()
+        } else if expression == "count by (check) (checkscript_status)" {
+            self.checks.iter().map(|(_, check, _)| sample(json!({"check": check}), 1)).collect()
+        } else if expression == "checkscript_status != 0" {
+            self.checks.iter().filter(|(.., status)| *status != 0).map(check).collect()
+        } else {
+            assert!(expression.starts_with("count by (check) (checkscript_last_execution"), "{expression}");
+            Vec::new()
+        }
+    }
+}
+
+/// `disk` was OK and is CRITICAL; `load` is OK.
+fn states() -> Vec<CheckState> {
+    let result = |name: &str, output: &str, status: i64, executed: i64| {
+        let check =
+            json!({"name": name, "command": "check-it", "output": output, "status": status, "executed": executed});
+        let Value::Object(check) = check else { unreachable!("it is written as an object") };
+        LoggedResult {
+            logged: jiff::Timestamp::from_second(executed).unwrap(),
+            result: CheckResult::new("web-1", check).unwrap(),
+        }
+    };
+    let limits = HistoryLimits::default();
+    let mut disk = CheckState::new(result("disk", "OK: all fine\nsame line\n", 0, 1_700_000_000), &limits);
+    let failing = "CRITICAL: \u{1b}[31m<script>alert(1)</script>\u{202e}\nsame line\n";
+    disk.apply(result("disk", failing, 2, 1_700_000_060), &limits);
+    vec![disk, CheckState::new(result("load", "load is 0.1", 0, 1_700_000_000), &limits)]
+}
+
+impl Checks for Node {
+    async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
+        let entry = |state: &CheckState| {
+            let labels = [("check".to_owned(), state.latest().name().to_owned())].into();
+            Entry { labels, state: Arc::new(state.clone()), client_attributes: None }
+        };
+        Ok(self.0.iter().map(entry).filter(|entry| filter.matches(&entry.labels, entry.state.status())).collect())
+    }
+
+    fn labels(&self) -> Option<&'static [&'static str]> {
+        Some(&["check", "source"])
+    }
+}
