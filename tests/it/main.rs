@@ -12,6 +12,7 @@ mod rotation;
 mod scraping;
 mod tls;
 mod transparency;
+mod web_ui;
 
 use std::time::Duration;
 

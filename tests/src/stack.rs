@@ -34,6 +34,8 @@ pub enum Part {
     Runner,
     /// Debian's Prometheus.
     Prometheus,
+    /// web-ui.
+    WebUi,
 }
 
 /// The running stack. Everything ends when it is dropped.
@@ -50,7 +52,8 @@ pub struct Stack {
 
 impl Part {
     /// All parts, in the order they are started.
-    pub const ALL: [Self; 5] = [Self::Alertmanager, Self::Proxy, Self::Runner, Self::Agent, Self::Prometheus];
+    pub const ALL: [Self; 6] =
+        [Self::Alertmanager, Self::Proxy, Self::Runner, Self::Agent, Self::Prometheus, Self::WebUi];
 
     /// The name of the program.
     pub fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Part {
             Self::Agent => "checkscript-agent",
             Self::Runner => "checkscript-runner",
             Self::Prometheus => "prometheus",
+            Self::WebUi => "web-ui",
         }
     }
 }
@@ -175,6 +179,7 @@ impl Stack {
                 .arg(format!("--web.external-url={}", self.url(part)))
                 .arg("--rules.alert.resend-delay=5s"),
             Part::Proxy => command.arg(flag("--config.file", &config("proxy.yml"))),
+            Part::WebUi => command.arg(flag("--config.file", &config("web-ui.yml"))),
             Part::Agent => command.arg(flag("--check.log", &log)).arg("--check.info-attributes=playbook"),
             Part::Runner => command
                 .args(["-c", "config/sensu/config.json", "-d", "config/sensu/conf.d", "-l"])

@@ -77,6 +77,7 @@ async fn demo(flags: &Flags, show: &mut Show, stack: &Stack) -> anyhow::Result<(
     }
     let data = stack.data().display();
     println!("\nThe stack stays up; Ctrl-C ends it.\n");
+    println!("  web-ui              {}   (nodes, alerts, checks: begin here)", stack.url(Part::WebUi));
     println!("  Prometheus          {}", stack.url(Part::Prometheus));
     println!("  Alertmanager        {}   (API; Debian ships it without its pages)", stack.url(Part::Alertmanager));
     println!("  alertmanager-proxy  {}   (the same API, and /metrics)", stack.url(Part::Proxy));

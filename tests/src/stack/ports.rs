@@ -11,6 +11,7 @@ pub struct Ports {
     alertmanager: u16,
     proxy: u16,
     agent: u16,
+    web_ui: u16,
     /// The SMTP sink.
     pub(crate) smtp: u16,
     /// The Slack sink.
@@ -20,7 +21,7 @@ pub struct Ports {
 impl Ports {
     /// The ports that the files of `examples/quickstart/` name.
     pub(crate) const QUICKSTART: Self =
-        Self { prometheus: 9090, alertmanager: 9093, proxy: 9095, agent: 9780, smtp: 1025, slack: 1080 };
+        Self { prometheus: 9090, alertmanager: 9093, proxy: 9095, agent: 9780, web_ui: 9796, smtp: 1025, slack: 1080 };
 
     /// The quickstart's own ports where all of them are free, else others.
     pub fn preferred() -> std::io::Result<Self> {
@@ -32,10 +33,12 @@ impl Ports {
     /// Ports that nobody uses now.
     pub fn free() -> std::io::Result<Self> {
         // All are held while they are chosen, so that none comes twice.
-        let held = (0..6).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let held = (0..7).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
-        let [prometheus, alertmanager, proxy, agent, smtp, slack] = ports[..] else { unreachable!("six were held") };
-        Ok(Self { prometheus, alertmanager, proxy, agent, smtp, slack })
+        let [prometheus, alertmanager, proxy, agent, web_ui, smtp, slack] = ports[..] else {
+            unreachable!("seven were held")
+        };
+        Ok(Self { prometheus, alertmanager, proxy, agent, web_ui, smtp, slack })
     }
 
     /// `127.0.0.1:PORT` of a server; the runner is none.
@@ -45,13 +48,14 @@ impl Ports {
             Part::Alertmanager => self.alertmanager,
             Part::Proxy => self.proxy,
             Part::Agent => self.agent,
+            Part::WebUi => self.web_ui,
             Part::Runner => return None,
         };
         Some(format!("127.0.0.1:{port}"))
     }
 
     /// In one order, so that those of two stacks can be paired.
-    pub(crate) fn all(&self) -> [u16; 6] {
-        [self.prometheus, self.alertmanager, self.proxy, self.agent, self.smtp, self.slack]
+    pub(crate) fn all(&self) -> [u16; 7] {
+        [self.prometheus, self.alertmanager, self.proxy, self.agent, self.web_ui, self.smtp, self.slack]
     }
 }
