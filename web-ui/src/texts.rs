@@ -61,7 +61,6 @@ texts! {
     history: "History", "履歴";
     hooks: "Hooks", "フック";
     difference: "From the last OK to the first failing output", "最後の正常時から最初の異常時への差分";
-    same_output: "same output", "同じ出力";
     no_output: "(no output)", "(出力なし)";
     no_detail: "The node does not tell more", "ノードから詳細を取得できません";
     checks_from_prometheus: "What Prometheus and Alertmanager know:", "Prometheus と Alertmanager の情報:";

@@ -77,15 +77,17 @@ struct Content {
     difference: Vec<Line>,
 }
 
-/// A past result.
+/// Results in a row that said the same.
 struct Past {
     status: Status,
-    at: Option<Moment>,
+    /// When the first of them was.
+    at: Moment,
+    /// How many they are, as far as is known.
+    times: usize,
     changed: bool,
     line: String,
-    /// The whole, where it is more than its line and not that of the result before.
+    /// The whole, where it is more than its line.
     output: Option<String>,
-    repeats: bool,
 }
 
 /// A line of a difference.
@@ -202,7 +204,8 @@ impl Content {
         let hook = |(name, hook): (&String, &Value)| {
             (name.clone(), shown(hook.get("output").and_then(Value::as_str).unwrap_or_default()))
         };
-        let before = history.history.iter().skip(1).map(Some).chain([None]);
+        let same =
+            |one: &HistoryEntry, other: &HistoryEntry| (one.status, &one.output) == (other.status, &other.output);
         Self {
             status: detail.status(),
             output: shown(result.output()),
@@ -211,12 +214,7 @@ impl Content {
             since: frame.clock.epoch(detail.status_changed),
             facts: facts.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
             hooks: hooks.map(hook).collect(),
-            history: history
-                .history
-                .iter()
-                .zip(before)
-                .map(|(entry, before)| Past::new(entry, before, frame))
-                .collect(),
+            history: history.history.chunk_by(same).map(|entries| Past::new(entries, frame)).collect(),
             difference: difference(&history.history),
         }
     }
@@ -225,17 +223,18 @@ impl Content {
 // === impl Past ===
 
 impl Past {
-    fn new(entry: &HistoryEntry, before: Option<&HistoryEntry>, frame: &Frame<'_>) -> Self {
-        let whole = shown(entry.output.trim());
+    /// Newest first, at least one.
+    fn new(entries: &[HistoryEntry], frame: &Frame<'_>) -> Self {
+        let first = &entries[entries.len() - 1];
+        let whole = shown(first.output.trim());
         let line = check_result::first_line(&whole).to_owned();
-        let repeats = before.is_some_and(|before| before.output == entry.output);
         Self {
-            status: Status::from_exit_code(entry.status),
-            at: entry.executed.and_then(|at| frame.clock.epoch(at)).or_else(|| Some(frame.clock.show(&entry.logged))),
-            changed: entry.changed,
-            output: Some(whole).filter(|whole| !repeats && *whole != line),
+            status: Status::from_exit_code(first.status),
+            at: first.executed.and_then(|at| frame.clock.epoch(at)).unwrap_or_else(|| frame.clock.show(&first.logged)),
+            times: entries.len(),
+            changed: first.changed,
+            output: Some(whole).filter(|whole| *whole != line),
             line,
-            repeats,
         }
     }
 }
