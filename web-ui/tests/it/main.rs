@@ -1,5 +1,8 @@
 //! web-ui before servers whose answers and faults a test decides. Before the real ones it is shown by the end-to-end tests.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::disallowed_methods, reason = "the fakes serve as axum does, without limits of time")]
+
 mod faults;
 mod pages;
 mod servers;

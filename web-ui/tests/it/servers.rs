@@ -164,7 +164,7 @@ impl Checks for Node {
     async fn find(&self, filter: &Filter) -> Result<Vec<Entry>, Unavailable> {
         let entry = |state: &CheckState| {
             let labels = [("check".to_owned(), state.latest().name().to_owned())].into();
-            Entry { labels, state: Arc::new(state.clone()), client_attributes: None }
+            Entry { labels, state: Arc::new(state.clone()), client_attributes: None, expiry: None }
         };
         Ok(self.0.iter().map(entry).filter(|entry| filter.matches(&entry.labels, entry.state.status())).collect())
     }
