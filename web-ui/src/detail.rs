@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use check_result::api::{Detail, FetchError, History, Summary, fetch};
-use reqwest::Client;
+use check_result::api::{Detail, FetchError, History, Summary, answer};
+use reqwest::{Client, header};
 use serde::de::DeserializeOwned;
-use service::http::{ClientError, ClientOptions, fleet_client};
+use service::http::{ClientError, ClientOptions, ReadError, fleet_client, innermost, read_limited};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 use url::Url;
@@ -137,7 +137,27 @@ impl Details {
             url.query_pairs_mut().extend_pairs(query);
         }
         let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-        Ok(fetch(&self.client, url, ANSWER).await?)
+        Ok(self.fetch(url).await?)
+    }
+
+    async fn fetch<T: DeserializeOwned>(&self, url: Url) -> Result<T, FetchError> {
+        let host = url.authority().to_owned();
+        let request = self.client.get(url).header(header::ACCEPT, "application/json");
+        let response = request.send().await.map_err(|error| {
+            let (host, reason) = (host.clone(), innermost(&error));
+            match error {
+                error if error.is_timeout() => FetchError::Timeout(host),
+                error if error.is_connect() => FetchError::Connect { host, reason },
+                _ => FetchError::Broken { host, reason },
+            }
+        })?;
+        let status = response.status();
+        let body = read_limited(response, ANSWER).await.map_err(|error| match error {
+            ReadError::TooLarge { limit } => FetchError::TooLarge { host: host.clone(), limit },
+            ReadError::Timeout => FetchError::Timeout(host.clone()),
+            ReadError::Broken(error) => FetchError::Broken { host: host.clone(), reason: innermost(&error) },
+        })?;
+        answer(&host, status, &body)
     }
 
     /// Where a node's API begins, and whether that is a Pushgateway's.

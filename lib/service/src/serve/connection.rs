@@ -62,7 +62,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Servin
     }
 }
 
-/// Negotiates TLS, then serves as [`http`] does. `tls` says besides whether client certificates are verified.
+/// Negotiates TLS, then serves as [`http()`] does. `tls` says besides whether client certificates are verified.
 async fn https<I>(io: I, tls: (Arc<ServerConfig>, bool), serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
