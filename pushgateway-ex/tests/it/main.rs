@@ -8,6 +8,7 @@ mod fuzzing;
 mod keeping;
 mod kept;
 mod limits;
+mod linearizable;
 mod lookup;
 mod model;
 mod process;

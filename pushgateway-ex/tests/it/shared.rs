@@ -3,6 +3,6 @@
 mod expiry;
 mod faults;
 mod kinds;
-mod redis;
+pub(crate) mod redis;
 mod replicas;
 mod store;
