@@ -1,24 +1,27 @@
 #!/usr/bin/env python3
-"""Pushes to a gateway with every push function of Prometheus's Python client, and looks at what the gateway then shows.
+"""Pushes to a gateway with every push function and handler of Prometheus's Python client, and looks at what the gateway then shows.
 
-usage: pushgateway_python.py URL URL-THAT-ASKS-FOR-A-PASSWORD      (user `python`, password `secret`)
+usage: pushgateway_python.py URL URL-THAT-ASKS-FOR-A-PASSWORD URL-THAT-ASKS-FOR-A-CERTIFICATE CA CERTIFICATE KEY
+       (user `python`, password `secret`; files in PEM)
        exit 0: everything is as pushed; an AssertionError otherwise
 """
 
 import functools
+import http.client
+import ssl
 import sys
 import urllib.error
 import urllib.request
 
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 from prometheus_client import delete_from_gateway, instance_ip_grouping_key, push_to_gateway, pushadd_to_gateway
-from prometheus_client.exposition import basic_auth_handler, passthrough_redirect_handler
+from prometheus_client.exposition import basic_auth_handler, passthrough_redirect_handler, tls_auth_handler
 from prometheus_client.parser import text_string_to_metric_families
 
 
-def samples(url, job):
+def samples(url, job, context=None):
     """Every sample of a job that the gateway shows, but its own two: name and labels to value."""
-    page = urllib.request.urlopen(f"{url}/metrics").read().decode()
+    page = urllib.request.urlopen(f"{url}/metrics", context=context).read().decode()
     families = text_string_to_metric_families(page)
     all_samples = (sample for family in families for sample in family.samples)
     return {
@@ -91,6 +94,25 @@ def passwords(url):
         raise AssertionError("a wrong password was taken")
 
 
+def certificates(url, ca, certificate, key):
+    context = ssl.create_default_context(cafile=ca)
+    context.load_cert_chain(certificate, key)
+    handler = functools.partial(tls_auth_handler, certfile=certificate, keyfile=key, cafile=ca)
+    names = lambda: {name for name, _ in samples(url, "tls", context)}
+    push_to_gateway(url, job="tls", registry=one_gauge("m", 1), handler=handler)
+    pushadd_to_gateway(url, job="tls", registry=one_gauge("n", 1), handler=handler)
+    assert names() == {"m", "n"}, names()
+    delete_from_gateway(url, job="tls", handler=handler)
+    assert names() == set(), names()
+    try:
+        # Whoever has no certificate trusts the server, and is not trusted.
+        urllib.request.urlopen(f"{url}/metrics", context=ssl.create_default_context(cafile=ca))
+    except (OSError, http.client.HTTPException):
+        pass
+    else:
+        raise AssertionError("a client without a certificate was answered")
+
+
 def refusals(url):
     push_to_gateway(url, job="refusals", registry=one_gauge("batch_clash", 1))
     registry = CollectorRegistry()
@@ -104,13 +126,14 @@ def refusals(url):
 
 
 def main():
-    url, with_password = sys.argv[1:]
+    url, with_password, *with_certificate = sys.argv[1:]
     every_type(url)
     replace_add_and_delete(url)
     instance_ip_and_redirects(url)
     refusals(url)
     passwords(with_password)
-    print("prometheus_client pushes with every function")
+    certificates(*with_certificate)
+    print("prometheus_client pushes with every function and handler")
 
 
 if __name__ == "__main__":

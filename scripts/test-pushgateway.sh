@@ -32,23 +32,32 @@ differs=(
 
 # A server that asks for a password answers as well.
 ask='
-import sys, urllib.error, urllib.request
+import ssl, sys, urllib.error, urllib.request
+url, *tls = sys.argv[1:]
+context = None
+if tls:
+    context = ssl.create_default_context(cafile=tls[0])
+    context.load_cert_chain(*tls[1:])
 try:
-    urllib.request.urlopen(sys.argv[1])
+    urllib.request.urlopen(url, context=context)
 except urllib.error.HTTPError as error:
     sys.exit(error.code != 401)
 '
 
+# Where it is set, servers are asked over TLS: the authority, and a client's certificate and key.
+tls=()
+
 # start URL-FILE COMMAND...: runs a server on a free port and writes its address once it is ready.
 start() {
-    local to=$1 log=$1.log port attempt
+    local to=$1 log=$1.log scheme=http port attempt
+    if ((${#tls[@]} > 0)); then scheme=https; fi
     shift
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     "$@" --web.listen-address="127.0.0.1:$port" --web.enable-admin-api >"$log" 2>&1 &
     pids+=($!)
     for ((attempt = 0; attempt < 100; attempt++)); do
-        if python3 -c "$ask" "http://127.0.0.1:$port/-/ready" 2>/dev/null; then
-            echo "http://127.0.0.1:$port" >"$to"
+        if python3 -c "$ask" "$scheme://127.0.0.1:$port/-/ready" "${tls[@]}" 2>/dev/null; then
+            echo "$scheme://127.0.0.1:$port" >"$to"
             return
         fi
         kill -0 "${pids[-1]}" 2>/dev/null || break
@@ -73,7 +82,19 @@ fi
 echo 'basic_auth_users: {python: $2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG}' >"$work/web.yml"
 start "$work/plain" "$candidate" --persistence.file=
 start "$work/locked" "$candidate" --persistence.file= --web.config.file="$work/web.yml"
-"$python/bin/python" "$root/scripts/pushgateway_python.py" "$(<"$work/plain")" "$(<"$work/locked")"
+# An authority, a server's certificate and a client's.
+key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+openssl req -x509 "${key[@]}" -keyout "$work/ca.key" -out "$work/ca.crt" -subj /CN=ca -days 2 2>/dev/null
+for name in server client; do
+    openssl req "${key[@]}" -keyout "$work/$name.key" -out "$work/$name.csr" -subj "/CN=$name" 2>/dev/null
+    openssl x509 -req -in "$work/$name.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -out "$work/$name.crt" -days 2 \
+        -extfile <(echo 'subjectAltName=IP:127.0.0.1') 2>/dev/null
+done
+echo 'tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}' \
+    >"$work/tls.yml"
+tls=("$work/ca.crt" "$work/client.crt" "$work/client.key")
+start "$work/mutual" "$candidate" --persistence.file= --web.config.file="$work/tls.yml"
+"$python/bin/python" "$root/scripts/pushgateway_python.py" "$(<"$work/plain")" "$(<"$work/locked")" "$(<"$work/mutual")" "${tls[@]}"
 python3 -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())' "$(<"$work/plain")/metrics" |
     "$root/target/tools/bin/promtool" check metrics
 
