@@ -35,6 +35,13 @@ struct Repeats {
     resident: Vec<f64>,
 }
 
+/// Pushes while somebody scrapes without a pause, both a second; one of each a repeat.
+#[derive(Debug, Default)]
+struct Scraped {
+    rate: Vec<f64>,
+    scrapes: Vec<f64>,
+}
+
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("pushgateway")?;
     let (pusher, folder) = (Pusher::new()?, tempfile::tempdir_in(&settings.out)?);
@@ -51,21 +58,22 @@ fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &T
     // Has the same groups, and is only scraped.
     let other = Gateway::ours(Some(&folder.path().join("scraped")), &[], pusher)?;
     pusher.put(&other.base, Push::Metrics, (GROUPS, 0), NO_LIMIT)?;
-    let (mut alone, mut beside, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut alone, mut beside, mut apart) = (Vec::new(), Scraped::default(), Scraped::default());
     for round in (1..).step_by(3).take(settings.repeats) {
         alone.push(pusher.put(&ours.base, Push::Metrics, (GROUPS, round), NO_LIMIT)?.rate());
-        beside.push(while_scraped((&ours, &ours), pusher, round + 1)?);
-        apart.push(while_scraped((&ours, &other), pusher, round + 2)?);
+        beside.add((&ours, &ours), pusher, round + 1)?;
+        apart.add((&ours, &other), pusher, round + 2)?;
     }
     report.add(Figure::one("checked, durable: filling an empty store", "pushes/s", fill.rate()));
     report.add(Figure::new("checked, durable: pushes", "pushes/s", &samples(&alone)).at_least(5_000.0));
     let share = |name: &str, unit, of: &[f64], to: &[f64]| {
         Figure::new(format!("checked, durable: {name}"), unit, &samples(&ratio(of, to)))
     };
-    report.add(share("rate while scraped", "of the rate alone", &beside, &alone));
-    report.add(share("rate while another gateway is scraped", "of the rate alone", &apart, &alone));
-    let waits = share("rate while scraped", "of that while another is", &beside, &apart);
+    report.add(share("rate while scraped", "of the rate alone", &beside.rate, &alone));
+    report.add(share("rate while another gateway is scraped", "of the rate alone", &apart.rate, &alone));
+    let waits = share("rate while scraped", "of that while another is", &beside.rate, &apart.rate);
     report.add(waits.at_least(0.8));
+    report.add(share("scrapes answered meanwhile", "of those of the other", &beside.scrapes, &apart.scrapes));
     other.stop()?;
     ours.stop()?;
     // It would take hours to fill it with the check.
@@ -77,24 +85,6 @@ fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &T
     let rate = pusher.put(&theirs.base, Push::Metrics, (GROUPS, 1), REFERENCE_TIME)?.rate();
     report.add(Figure::one("checked: pushes, Pushgateway", "pushes/s", rate));
     Ok(())
-}
-
-/// The rate of pushes to the first while one scrape of the second follows the other.
-fn while_scraped((pushed, scraped): (&Gateway, &Gateway), pusher: &Pusher, round: usize) -> anyhow::Result<f64> {
-    let (url, stop) = (format!("{}/metrics", scraped.base), AtomicBool::new(false));
-    thread::scope(|scope| {
-        let scraping = scope.spawn(|| -> anyhow::Result<()> {
-            let fetcher = Fetcher::new()?;
-            while !stop.load(Ordering::Relaxed) {
-                fetcher.get(&url)?;
-            }
-            Ok(())
-        });
-        let outcome = pusher.put(&pushed.base, Push::Metrics, (GROUPS, round), NO_LIMIT);
-        stop.store(true, Ordering::Relaxed);
-        scraping.join().expect("a scrape does not panic")?;
-        Ok(outcome?.rate())
-    })
 }
 
 /// Pushes without the check, both in memory; scrapes and memory of what they leave.
@@ -162,6 +152,33 @@ fn kept(report: &mut Report, pusher: &Pusher, folder: &Path, groups: usize) -> a
     report.add(if groups == GROUPS { ready.at_most(2.0) } else { ready });
     report.add(add("store", "MiB", std::fs::metadata(&store)?.len() as f64 / f64::from(1 << 20)));
     Ok(Kept { rate, resident, restart })
+}
+
+// === impl Scraped ===
+
+impl Scraped {
+    /// Pushes to the first while one scrape of the second follows the other.
+    fn add(&mut self, gateways: (&Gateway, &Gateway), pusher: &Pusher, round: usize) -> anyhow::Result<()> {
+        let (pushed, scraped) = gateways;
+        let (url, stop) = (format!("{}/metrics", scraped.base), AtomicBool::new(false));
+        let (outcome, scrapes) = thread::scope(|scope| {
+            let scraping = scope.spawn(|| -> anyhow::Result<u32> {
+                let (fetcher, mut count) = (Fetcher::new()?, 0);
+                while !stop.load(Ordering::Relaxed) {
+                    fetcher.get(&url)?;
+                    count += 1;
+                }
+                Ok(count)
+            });
+            let outcome = pusher.put(&pushed.base, Push::Metrics, (GROUPS, round), NO_LIMIT);
+            stop.store(true, Ordering::Relaxed);
+            (outcome, scraping.join().expect("a scrape does not panic"))
+        });
+        let outcome = outcome?;
+        self.rate.push(outcome.rate());
+        self.scrapes.push(f64::from(scrapes?) / outcome.took.as_secs_f64());
+        Ok(())
+    }
 }
 
 // === impl Repeats ===
