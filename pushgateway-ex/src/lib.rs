@@ -81,11 +81,12 @@ impl App {
         let (keeper, thread) = started.context("cannot start a thread")?;
         let quit = CancellationToken::new();
         let gateway = Arc::new(Gateway::new(info, flags, (keeper.clone(), events), quit.clone()));
+        let detail = web::detail(info.version, gateway.paths(), keeper.clone());
         let (scraped, telemetry) = (Arc::clone(&gateway), gateway.telemetry_path());
         let server = server
             .own_endpoints(move |registry| web::metrics(scraped, scrape.of(registry), &telemetry))
             .routes(web::router(gateway))
-            .restricted_routes(web::detail(&flags.prefix(), keeper.clone()), flags.detail.allowed())?
+            .restricted_routes(detail, flags.detail.allowed())?
             .bind()?;
         Ok(Self { server, keeper, thread, quit, copies, fates: flags.fates(), readiness })
     }

@@ -40,6 +40,8 @@ pub struct Gateway {
     events: Events,
     status: api::Status,
     quit: Option<CancellationToken>,
+    /// Whether everybody who is let in may read the outputs of checks.
+    outputs: bool,
     rules: push::Rules,
     room: room::Room,
 }
@@ -54,6 +56,7 @@ impl Gateway {
             events,
             status: api::Status::new(info, flags.shown()),
             quit: flags.enable_lifecycle.then_some(quit),
+            outputs: flags.detail.allowed().is_everybody(),
             room: room::Room::new(flags.limits.max_body),
             rules: push::Rules {
                 max_body: flags.limits.max_body,
@@ -65,6 +68,11 @@ impl Gateway {
                 checked: !flags.disable_consistency_check,
             },
         }
+    }
+
+    /// What the flags say of paths.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
     }
 
     /// The whole path of scrapes.

@@ -101,7 +101,8 @@ async fn check_page<C: Checks>(
     let made = async {
         let filter = Filter::from_query(query)?.within(pages.checks.labels())?.unlimited()?;
         let entry = one(&*pages.checks, name, &filter).await?;
-        let problems = Filter { status: vec![Status::Critical, Status::Warning, Status::Unknown], ..Filter::default() };
+        let status = vec![Status::Critical, Status::Warning, Status::Unknown];
+        let problems = Filter { status, labels: link::place(&entry.labels), ..Filter::default() };
         let problems = pages.checks.find(&problems).await?;
         Ok(html(StatusCode::OK, &check::CheckPage::new(frame.clone(), &entry, &problems)))
     };

@@ -6,6 +6,8 @@
 //! DELETE  /checks/job/NAME{/LABEL/VALUE}     the group has no check results any more; ?check=NAME{&source=NAME}: none of that check
 //! GET     /checks/job/NAME{/LABEL/VALUE}     the names of the group's checks
 //! GET     /api/v1/checks{/CHECK{/history}}   what they say; filters by any label
+//! GET     /detail/   /detail/checks/CHECK    the same for a browser, and below it what its pages link to
+//! GET     /checks/CHECK                      302 to the check's page, whose address on a node this is
 //! ```
 //!
 //! Answers are those of pushed metrics.
@@ -13,28 +15,45 @@
 use std::sync::Arc;
 
 use axum::extract::Query;
-use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::{CONTENT_ENCODING, LOCATION};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
 use check_result::api::{self, Checks, Entry, Expiry, Filter, Labels as Shown, Unavailable};
+use check_result::pages::{self, Site};
 use check_result::{CheckKey, HistoryLimits};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::push::{NotPushed, text};
-use super::route::GroupPath;
+use super::route::{GroupPath, Paths};
 use super::{Gateway, reply};
 use crate::groups::{Check, Group, Results};
 use crate::keeper::{Change, Keeper};
 use crate::labels::{Key, Labels};
 use crate::{body, results};
 
-/// The detail API over what the keeper shows.
-pub fn detail(prefix: &str, keeper: Keeper) -> Router {
-    let routes = api::router(Arc::new(Kept(keeper)));
-    if prefix.is_empty() { routes } else { Router::new().nest(prefix, routes) }
+/// The detail API over what the keeper shows, and its pages.
+pub fn detail(version: &'static str, paths: &Paths, keeper: Keeper) -> Router {
+    let kept = Arc::new(Kept(keeper));
+    let site = Site { name: "pushgateway-ex", version, time_zone: TimeZone::UTC };
+    // All redirections are relative: a proxy may have taken away a prefix of which nothing is known here.
+    let metrics = format!("..{}", paths.telemetry);
+    let to_check = async |uri: Uri| found(&format!("../detail{uri}"));
+    let pages = api::router(Arc::clone(&kept)).merge(pages::router(Arc::clone(&kept), site));
+    let pages = pages.route("/metrics", get(async move || found(&metrics)));
+    let routes = api::router(kept)
+        .nest("/detail/", pages)
+        .route("/detail", get(async || found("detail/")))
+        .route("/checks/{check}", get(to_check));
+    if paths.prefix.is_empty() { routes } else { Router::new().nest(&paths.prefix, routes) }
+}
+
+fn found(to: &str) -> Response {
+    (StatusCode::FOUND, [(LOCATION, to)]).into_response()
 }
 
 impl Gateway {

@@ -23,6 +23,8 @@ use crate::labels::{Key, Labels};
 
 /// Groups on a page.
 const PAGE: usize = 25;
+/// Characters shown of a check's output.
+const LINE: usize = 200;
 /// Bytes of samples shown of a family.
 const SAMPLES: usize = 16 << 10;
 
@@ -54,11 +56,13 @@ struct Shown {
     checks: Vec<ShownCheck>,
 }
 
-/// Its output is for the detail API to show, which may be kept to some.
 struct ShownCheck {
     name: String,
     status: &'static str,
+    /// Its page.
     address: String,
+    /// The beginning of its output; none where outputs are kept to some.
+    line: String,
     end: Option<ShownEnd>,
 }
 
@@ -96,7 +100,12 @@ impl Gateway {
         let page = Page {
             found: found.len(),
             total: groups.len(),
-            groups: found.iter().skip((number - 1) * PAGE).take(PAGE).map(|group| shown(group, prefix)).collect(),
+            groups: found
+                .iter()
+                .skip((number - 1) * PAGE)
+                .take(PAGE)
+                .map(|group| shown(group, prefix, self.outputs))
+                .collect(),
             previous: (number > 1).then(|| address(number - 1)),
             next: (number < last).then(|| address(number + 1)),
             metrics: self.telemetry_path(),
@@ -130,7 +139,7 @@ fn asked(query: &str) -> (String, usize) {
     (text, page)
 }
 
-fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
+fn shown(group: &Arc<Group>, prefix: &str, outputs: bool) -> Shown {
     let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), moment);
     let own = group.families.iter().filter(|block| !is_stamp(block.name()));
     let samples = own.clone().filter(|_| !group.key.checks);
@@ -151,7 +160,7 @@ fn shown(group: &Arc<Group>, prefix: &str) -> Shown {
                 samples: beginning(block.text()),
             })
             .collect(),
-        checks: group.checks.values().map(|own| check(own, &group.key.labels, prefix)).collect(),
+        checks: group.checks.values().map(|own| check(own, &group.key.labels, outputs)).collect(),
     }
 }
 
@@ -159,16 +168,21 @@ fn moment(at: Timestamp) -> String {
     at.strftime("%F %T UTC").to_string()
 }
 
-fn check(check: &Check, labels: &Labels, prefix: &str) -> ShownCheck {
+fn check(check: &Check, labels: &Labels, outputs: bool) -> ShownCheck {
     let result = check.state.latest();
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let own = result.source().map(|source| ("source", source));
-    let filters = own.into_iter().chain(labels.iter()).map(|(name, value)| format!("{name}={}", encoded(value)));
-    let filters = filters.collect::<Vec<_>>().join("&");
-    let address = format!("{prefix}/api/v1/checks/{}?{filters}", encoded(result.name()));
+    // A label of the group hides the check's own of that name, as in its series.
+    let own = result.source().filter(|_| labels.get("source").is_none()).map(|source| ("source", source));
+    let filters = own.into_iter().chain(labels.iter().filter(|(name, _)| *name != "check"));
+    let filters: Vec<_> = filters.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    // Relative, as the pages' own links, so that it works below a path that a proxy takes away.
+    let named = labels.get("check").unwrap_or(result.name());
+    let address = format!("detail/checks/{}?{}", encoded(named), filters.join("&"));
     let name = result.source().map_or(result.name().to_owned(), |source| format!("{source}/{}", result.name()));
+    let line = result.output().trim_start().lines().next().filter(|_| outputs).unwrap_or_default();
+    let line = line.chars().take(LINE).collect();
     let end = check.end.map(|end| ShownEnd { at: moment(end.at), over: end.over });
-    ShownCheck { name, status: check.state.status().word(), address, end }
+    ShownCheck { name, status: check.state.status().word(), address, line, end }
 }
 
 fn beginning(samples: &str) -> String {

@@ -116,7 +116,7 @@ async fn results_and_metrics_of_a_group_are_pushed_and_deleted_apart() {
     assert_eq!(groups["data"].as_array().unwrap().len(), 1, "one group to its reader");
     assert!(groups["data"][0]["m"].is_object() && groups["data"][0]["checkscript_status"].is_object());
     let page = gateway.get("/").await;
-    assert!(page.contains("OK <a href=\"/api/v1/checks/disk?job=a\">disk</a>"), "{page}");
+    assert!(page.contains("OK <a href=\"detail/checks/disk?job=a\">disk</a> OK"), "{page}");
 
     assert_eq!(gateway.put("/metrics/job/a", "n 1\n").await.0, 200);
     assert_eq!(gateway.send(Method::DELETE, "/metrics/job/a", "").await.0, 202);
@@ -166,9 +166,58 @@ async fn outputs_may_be_kept_to_some() {
     assert_eq!(status(Method::PUT, "/checks/job/a", "nobody").await, 401);
     assert_eq!(status(Method::PUT, "/checks/job/a", "batch").await, 200);
     assert_eq!(status(Method::GET, "/metrics", "batch").await, 200);
+    for path in ["/detail/", "/detail/checks/disk", "/detail/api/v1/checks"] {
+        assert_eq!(status(Method::GET, path, "batch").await, 403, "{path}");
+        assert_eq!(status(Method::GET, path, "ops").await, 200, "{path}");
+    }
+    let page = client().get(format!("{}/", gateway.base)).basic_auth("batch", Some("batch")).send().await.unwrap();
+    let (_, page) = answer(page).await;
+    assert!(page.contains(">disk</a>") && !page.contains("secret"), "{page}");
     assert_eq!(status(Method::GET, "/api/v1/checks/disk", "batch").await, 403);
     assert_eq!(status(Method::GET, "/api/v1/checks/disk", "ops").await, 200);
     gateway.stopped().await;
+}
+
+#[tokio::test]
+async fn every_check_has_a_page_also_below_a_prefix() {
+    for (flag, prefix) in [("--web.route-prefix=/", ""), ("--web.route-prefix=/push/gw", "/push/gw")] {
+        let gateway = Gateway::start(&[flag]);
+        let get = async |path: &str| gateway.get(&format!("{prefix}{path}")).await;
+        let both = json!([result("disk", 2, "DISK <b>\nmore"), result("load", 1, "high")]).to_string();
+        for (path, body) in [
+            ("/checks/job/a/instance/db-1", both),
+            ("/checks/job/a/instance/db-2", result("ping", 2, "away").to_string()),
+            ("/checks/job/b/check/named", result("disk", 0, "fine").to_string()),
+        ] {
+            assert_eq!(gateway.put(&format!("{prefix}{path}"), body).await.0, 200);
+        }
+        let page = get("/").await;
+        for (link, line) in [
+            ("detail/checks/disk?instance=db%2D1&#38;job=a", "disk</a> DISK &#60;b&#62;"),
+            ("detail/checks/named?job=b", "disk</a> fine"),
+        ] {
+            assert!(page.contains(&format!("<a href=\"{link}\">{line}</li>")), "{link}: {page}");
+            let page = get(&format!("/{}", link.replace("&#38;", "&"))).await;
+            assert!(page.contains("<link rel=\"stylesheet\" href=\"../style.css\">"), "{page}");
+        }
+        let check = get("/detail/checks/disk?instance=db-1").await;
+        assert!(check.contains("DISK &#60;b&#62;\nmore"), "{check}");
+        assert!(check.contains(">load</a>") && !check.contains(">ping</a>"), "its group's problems: {check}");
+        assert!(get("/detail/style.css").await.contains("font"));
+        assert!(get("/detail/api/v1/checks/disk?job=a").await.starts_with('{'));
+        let list = get("/detail/").await;
+        assert!(list.contains(">ping</a>") && list.contains("href=\"./checks/ping"), "{list}");
+
+        let moved = async |path: &str| {
+            let answer = client().get(format!("{}{prefix}{path}", gateway.base)).send().await.unwrap();
+            (answer.status().as_u16(), answer.headers()["location"].to_str().unwrap().to_owned())
+        };
+        assert_eq!(moved("/detail").await, (302, "detail/".to_owned()));
+        assert_eq!(moved("/detail/metrics").await, (302, "../metrics".to_owned()));
+        let own = moved("/checks/a%20b?instance=db-1").await;
+        assert_eq!(own, (302, "../detail/checks/a%20b?instance=db-1".to_owned()));
+        gateway.stopped().await;
+    }
 }
 
 #[tokio::test]

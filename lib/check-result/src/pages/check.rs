@@ -39,7 +39,11 @@ pub(super) struct CheckPage<'a> {
     look: Look,
     result: &'a CheckResult,
     source: &'a str,
-    /// The list of the source's checks.
+    /// The query of the list of the checks of the same place.
+    place: String,
+    /// Further parameters of that.
+    place_and: String,
+    /// The query of the list of the source's checks.
     source_address: String,
     late: Option<&'static str>,
     facts: Vec<(&'static str, String)>,
@@ -91,13 +95,17 @@ impl<'a> CheckPage<'a> {
     pub(super) fn new(frame: Frame, entry: &'a Entry, problems: &'a [Entry]) -> Self {
         let (state, clock) = (&*entry.state, &frame.clock);
         let result = state.latest();
+        let place = link::place(&entry.labels);
+        let of_place = || place.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut others: Vec<_> = problems.iter().filter(|problem| problem.labels != entry.labels).collect();
         others.sort_by(|a, b| (rank(a.state.status()), &a.labels).cmp(&(rank(b.state.status()), &b.labels)));
         Self {
             look: state.status().into(),
             result,
             source: result.source().unwrap_or_default(),
-            source_address: link::query(result.source().map(|source| ("source", source))),
+            place: link::query(of_place()),
+            place_and: link::query(of_place()).replacen('?', "&", 1),
+            source_address: link::query(of_place().chain(result.source().map(|source| ("source", source)))),
             late: late(state, clock.age(state.logged())),
             facts: facts(entry),
             last: result.executed().and_then(|at| clock.epoch(at)).unwrap_or_else(|| clock.show(state.logged())),

@@ -38,6 +38,12 @@ pub(super) fn name(labels: &Labels) -> String {
     format!("{}{others}", labels.get("check").map_or("", String::as_str))
 }
 
+/// What says where a check runs: its labels but those by which the checks of one place are told apart.
+pub(super) fn place(labels: &Labels) -> Labels {
+    let place = labels.iter().filter(|(name, _)| !["check", "source"].contains(&name.as_str()));
+    place.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// A query of these parameters, its question mark included; empty without any.
 pub(super) fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut query = String::new();
