@@ -17,12 +17,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use service::Room;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-
-mod room;
-
-pub(crate) use room::Room;
 
 /// How many of the largest bodies there is room for. Prometheus's own batches have some ten kilobytes.
 const LARGEST_AT_A_TIME: usize = 4;

@@ -5,12 +5,12 @@
 
 mod admin;
 mod api;
+mod bodies;
 mod checks;
 mod negotiate;
 mod page;
 mod push;
 mod reply;
-mod room;
 pub mod route;
 mod scrape;
 
@@ -43,7 +43,7 @@ pub struct Gateway {
     /// Whether everybody who is let in may read the outputs of checks.
     outputs: bool,
     rules: push::Rules,
-    room: room::Room,
+    bodies: bodies::Bodies,
 }
 
 impl Gateway {
@@ -57,7 +57,7 @@ impl Gateway {
             status: api::Status::new(info, flags.shown()),
             quit: flags.enable_lifecycle.then_some(quit),
             outputs: flags.detail.allowed().is_everybody(),
-            room: room::Room::new(flags.limits.max_body),
+            bodies: bodies::Bodies::new(flags.limits.max_body),
             rules: push::Rules {
                 max_body: flags.limits.max_body,
                 max_label: flags.limits.max_label,

@@ -8,9 +8,10 @@
 //! A few that are endless or slow keep nobody out: what they have beyond a step is not for those that end within it,
 //! they have at most eight times the room of what they sent, and none for longer than `fetch.timeout`.
 
+use service::Room;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::body::{Room, Space, Unread};
+use crate::body::{Space, Unread};
 
 /// Bytes of each answer that are free.
 pub(super) const FREE: usize = 16 << 10;

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use exposition::pushed::MetricFamily;
 use jiff::Timestamp;
 
-use super::room::Held;
+use super::bodies::Held;
 use super::route::GroupPath;
 use super::{Gateway, checks, method, reply};
 use crate::body::{self, BadBody};
@@ -84,7 +84,7 @@ impl Gateway {
     pub(super) async fn push(&self, path: &GroupPath, request: Request) -> Response {
         let (started, method) = (Instant::now(), method(request.method()));
         let (head, body) = request.into_parts();
-        let body = self.room.read(body).await;
+        let body = self.bodies.read(body).await;
         let size = body.as_ref().map_or(0, |body| body.bytes.len());
         let replace = head.method == Method::PUT;
         let outcome = match self.key(path) {

@@ -1,12 +1,22 @@
-//! Memory that is shared out.
+//! Memory that is shared out among bodies.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Memory, with a permit for each byte.
+/// Memory for bodies, with a permit for each byte: what bounds them all together.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let (room, mut one, mut other) = (service::Room::new(10), None, None);
+/// room.take(&mut one, 6).await;
+/// assert_eq!(room.try_take(&mut other, 6), None, "there is no room beside it");
+/// drop(one);
+/// assert_eq!(room.try_take(&mut other, 6), Some(()));
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct Room {
+pub struct Room {
     free: Arc<Semaphore>,
     bytes: usize,
 }
@@ -15,13 +25,17 @@ pub(crate) struct Room {
 
 impl Room {
     /// So many bytes, one at least.
-    pub(crate) fn new(bytes: usize) -> Self {
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
         let bytes = bytes.clamp(1, Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(bytes)), bytes }
     }
 
     /// Adds so many bytes to what a body has, and waits for them.
-    pub(crate) async fn take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) {
+    ///
+    /// # Panics
+    /// Never: nobody closes it.
+    pub async fn take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) {
         if let permits @ 1.. = self.permits(taken.as_ref(), bytes) {
             let more = Arc::clone(&self.free).acquire_many_owned(permits).await;
             add(taken, more.expect("the semaphore is never closed"));
@@ -29,7 +43,8 @@ impl Room {
     }
 
     /// The same without waiting; none where there is no room.
-    pub(crate) fn try_take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Option<()> {
+    #[must_use = "without room, the bytes must not be kept"]
+    pub fn try_take(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Option<()> {
         if let permits @ 1.. = self.permits(taken.as_ref(), bytes) {
             add(taken, Arc::clone(&self.free).try_acquire_many_owned(permits).ok()?);
         }
@@ -37,8 +52,7 @@ impl Room {
     }
 
     /// How many bytes are taken.
-    #[cfg(test)]
-    pub(crate) fn taken(&self) -> usize {
+    pub fn taken(&self) -> usize {
         self.bytes - self.free.available_permits()
     }
 
