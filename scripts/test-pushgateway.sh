@@ -47,7 +47,28 @@ except urllib.error.HTTPError as error:
 # Where it is set, servers are asked over TLS: the authority, and a client's certificate and key.
 tls=()
 
-# start URL-FILE COMMAND...: runs a server on a free port and writes its address once it is ready.
+# Status and place of what servers answer to paths below /Push/gw, in its case and in another; they must be the same.
+below='
+import http.client, sys
+paths = ["", "/", "/status/", "/metrics", "/METRICS", "/metrics/", "/metrics/job/A", "/Metrics/job/A/x/Y", "/metrics/job/", "x", "/nothing"]
+paths += ["/api/v1/status", "/-/ready", "/-/Ready"]
+def answers(base):
+    for method in ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]:
+        for path in [prefix + path for prefix in ["/Push/gw", "/push/GW"] for path in paths]:
+            connection = http.client.HTTPConnection(base.removeprefix("http://"))
+            connection.request(method, path)
+            answer = connection.getresponse()
+            yield method, path, answer.status, answer.getheader("Location")
+            connection.close()
+reference, candidate = (list(answers(base)) for base in sys.argv[1:])
+differ = [both for both in zip(reference, candidate) if both[0] != both[1]]
+for both in differ:
+    print("reference and candidate differ below a prefix:", *both)
+print(f"below a prefix: {len(reference)} requests, {len(differ)} failed")
+sys.exit(bool(differ))
+'
+
+# start URL-FILE COMMAND...: runs a server on a free port and writes its address once it is ready. Its paths are below $prefix.
 start() {
     local to=$1 log=$1.log scheme=http port attempt
     if ((${#tls[@]} > 0)); then scheme=https; fi
@@ -56,7 +77,7 @@ start() {
     "$@" --web.listen-address="127.0.0.1:$port" --web.enable-admin-api >"$log" 2>&1 &
     pids+=($!)
     for ((attempt = 0; attempt < 100; attempt++)); do
-        if python3 -c "$ask" "$scheme://127.0.0.1:$port/-/ready" "${tls[@]}" 2>/dev/null; then
+        if python3 -c "$ask" "$scheme://127.0.0.1:$port${prefix:-}/-/ready" "${tls[@]}" 2>/dev/null; then
             echo "$scheme://127.0.0.1:$port" >"$to"
             return
         fi
@@ -69,6 +90,9 @@ start() {
 
 start "$work/reference" "$reference" --persistence.file= "${own[@]}"
 start "$work/candidate" "$candidate" --persistence.file="$work/store"
+prefix=/Push/gw start "$work/reference-below" "$reference" --persistence.file= --web.route-prefix=/Push/gw "${own[@]}"
+prefix=/Push/gw start "$work/candidate-below" "$candidate" --persistence.file= --web.route-prefix=/Push/gw
+python3 -c "$below" "$(<"$work/reference-below")" "$(<"$work/candidate-below")"
 
 python=$root/target/tools/python
 if ! "$python/bin/python" -c 'import prometheus_client' 2>/dev/null; then

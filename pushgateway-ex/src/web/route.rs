@@ -150,8 +150,9 @@ pub fn route(paths: &Paths, method: &Method, raw: &str) -> Route {
     let leads = |to: &Vec<u8>| method_fits(find(paths, to).map_or(GROUP, |(_, allowed)| allowed));
     let as_it_is = || (!is_exact && find(paths, path).is_some()).then(|| path.to_vec());
     // The reference's API has a router of its own, which does not see the prefix.
-    let may_lead = |to: &Vec<u8>| is_exact || (*method != Method::OPTIONS && !to.starts_with(b"/api/"));
-    if let Some(to) = mended(paths, path).or_else(as_it_is).filter(leads).filter(may_lead) {
+    let is_there = |to: &Vec<u8>| is_exact || (find(paths, to).is_some() && !to.starts_with(b"/api/"));
+    let may_move = *method != Method::OPTIONS;
+    if let Some(to) = mended(paths, path).or_else(as_it_is).filter(|to| may_move && leads(to) && is_there(to)) {
         let to = format!("{}{}", paths.prefix, encode(&to));
         return Route::Redirect { to, moved: *method == Method::GET };
     }
@@ -275,12 +276,16 @@ mod tests {
             (Method::HEAD, "/Push/gw", None),
             (Method::PUT, "/push/gw", None),
             (Method::POST, "/push/gw/metrics", None),
+            (Method::PUT, "/push/gw/metrics/job/", None),
+            (Method::PUT, "/Push/gw/metrics/job/", to("/Push/gw/metrics/job", false)),
             (Method::OPTIONS, "/push/GW/", None),
+            (Method::OPTIONS, "/Push/gw/METRICS", None),
             (Method::OPTIONS, "/push/gw/api/v1/status", None),
         ] {
             assert_eq!(route(&paths, &method, path), redirect.unwrap_or(Route::NotFound), "{method} {path}");
         }
         assert_eq!(route(&paths, &Method::GET, "/Push/gw/"), Route::To(Target::Page));
         assert_eq!(route(&paths, &Method::PUT, "/Push/gw/metrics"), Route::Allow(GET));
+        assert_eq!(route(&paths, &Method::OPTIONS, "/Push/gw/metrics/job/A"), Route::Options(GROUP));
     }
 }
