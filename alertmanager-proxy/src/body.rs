@@ -18,6 +18,7 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use service::Room;
+use service::http::root_cause;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -130,7 +131,7 @@ where
                 bytes.extend_from_slice(&data);
             }
             Err(error) if is_too_large(&*error) => return Err(Unread::TooLarge(limit)),
-            Err(error) => return Err(Unread::Broken(innermost(&*error))),
+            Err(error) => return Err(Unread::Broken(root_cause(&*error).to_string())),
         }
     }
     Ok(bytes.into())
@@ -160,10 +161,6 @@ pub(crate) fn length(headers: &HeaderMap) -> Option<usize> {
 /// Whether what failed is a [`Limited`] body that was larger.
 pub(crate) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| error.is::<LengthLimitError>())
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().unwrap_or(error).to_string()
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -6,6 +6,7 @@
 //! not be able to send us elsewhere) nor reads proxy settings from the environment (requests within a network must not
 //! leave it because of a variable).
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -190,11 +191,13 @@ pub fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "did not answer in time".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+    root_cause(error).to_string()
+}
+
+/// What is at the bottom of an error: the error itself where nothing caused it.
+pub fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.last().unwrap_or(error)
 }
 
 fn read_error(error: reqwest::Error) -> ReadError {

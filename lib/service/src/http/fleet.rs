@@ -5,7 +5,6 @@
 //! decided once, on the addresses themselves, wherever they come from. Time limits are the caller's: dropped, a request
 //! ends with its connection.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +14,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select, select_ok};
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Empty;
@@ -27,16 +27,16 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::Position;
 
-use super::{ClientError, ClientOptions, tls};
+use super::{ClientError, ClientOptions, root_cause, tls};
 
 /// Bytes that are read at a time, and so the longest head of an answer.
 const READ: usize = 8 << 10;
 
-/// How long an address is tried alone: the connection attempt delay of RFC 8305.
+/// How long an address may be silent before the next is tried beside it: the connection attempt delay of RFC 8305.
 const NEXT: Duration = Duration::from_millis(250);
 
 /// Asks servers, each over a connection of its own. Redirects are not followed, nor are proxy settings of the
@@ -100,7 +100,7 @@ impl Fleet {
         let name = ServerName::try_from(name).map_err(|error| AskError::Connect(error.to_string()))?;
         // Apart: a handshake takes memory that a request in plain text does without.
         let stream = Box::pin(self.tls.connect(name, stream)).await;
-        self.exchange(url, stream.map_err(|error| AskError::Connect(innermost(&error)))?).await
+        self.exchange(url, stream.map_err(|error| AskError::Connect(root_cause(&error).to_string()))?).await
     }
 
     async fn exchange<S>(&self, url: &Url, stream: S) -> Result<Response<Answer>, AskError>
@@ -108,7 +108,7 @@ impl Fleet {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let request = self.request(url).map_err(|error| AskError::Broken(error.to_string()))?;
-        let broken = |error: hyper::Error| AskError::Broken(innermost(&error));
+        let broken = |error: hyper::Error| AskError::Broken(root_cause(&error).to_string());
         let handshake = Builder::new().read_buf_exact_size(Some(READ)).handshake(TokioIo::new(stream));
         let (mut sender, connection) = handshake.await.map_err(broken)?;
         let mut connection: Work = Box::pin(connection);
@@ -138,26 +138,21 @@ impl fmt::Debug for Fleet {
     }
 }
 
-/// The first connection that comes about. Each address has a moment before the next is tried as well, so that one which
-/// is silent does not take the time of the others.
+/// The first connection that comes about. The next address is tried as soon as one has failed, or has been silent for a moment, so
+/// that it does not take the time of the others.
 async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    if let [address] = addresses {
-        return TcpStream::connect(address).await;
+    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no address to connect to");
+    let (mut waiting, mut attempts) = (addresses.iter(), FuturesUnordered::new());
+    loop {
+        attempts.extend(waiting.next().map(TcpStream::connect));
+        let patience = if waiting.len() == 0 { Duration::MAX } else { NEXT };
+        match timeout(patience, attempts.next()).await {
+            Ok(Some(Ok(stream))) => return Ok(stream),
+            Ok(Some(Err(error))) => failure = error,
+            Ok(None) => return Err(failure),
+            Err(_) => {}
+        }
     }
-    let attempt = async |(before, address): (u32, &SocketAddr)| {
-        sleep(NEXT * before).await;
-        TcpStream::connect(address).await
-    };
-    let attempts: Vec<_> = (0..).zip(addresses).map(|one| Box::pin(attempt(one))).collect();
-    if attempts.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no address to connect to"));
-    }
-    Ok(select_ok(attempts).await?.0)
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.last().unwrap_or(error).to_string()
 }
 
 // === impl Answer ===
@@ -189,5 +184,23 @@ impl Body for Answer {
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.body.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_address_that_answers_is_found_among_those_that_refuse() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let live = listener.local_addr().unwrap();
+        for addresses in [vec![live], vec![closed, closed, live], vec![live, closed]] {
+            assert_eq!(connect(&addresses).await.unwrap().peer_addr().unwrap(), live);
+        }
+        assert_eq!(connect(&[closed, closed]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
 }

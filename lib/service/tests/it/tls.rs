@@ -259,11 +259,16 @@ async fn a_silent_tls_connection_does_not_hold_up_the_stop() {
     running.ended().await;
 }
 
-/// What either client of a program is told whose configuration says `text`.
-async fn told(running: &Running, text: &str, folder: &Path) -> Option<String> {
+/// The settings of a client of a program whose configuration says `text`.
+fn configured(text: &str, folder: &Path) -> ClientOptions {
     let read = |root: service::config::Place<'_>| HttpConfig::read(&mut root.fields(), folder);
     let http = service::config::parse(text, read).unwrap();
-    let options = ClientOptions { http, ..ClientOptions::new(crate::running::INFO) };
+    ClientOptions { http, ..ClientOptions::new(crate::running::INFO) }
+}
+
+/// What either client of such a program is told.
+async fn told(running: &Running, text: &str, folder: &Path) -> Option<String> {
+    let options = configured(text, folder);
     let url = format!("https://{}/hello", running.address).parse().unwrap();
     let fleet = match Fleet::new(&options).unwrap().get(&url, &[running.address]).await {
         Ok(answer) => String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).ok(),
@@ -289,6 +294,10 @@ async fn a_client_trusts_whom_its_configuration_names() {
     ] {
         assert_eq!(told(&running, text, folder.path()).await.as_deref(), answer, "{text}");
     }
+    let fleet = Fleet::new(&configured("tls_config: {ca_file: ca.crt}", folder.path())).unwrap();
+    let elsewhere = format!("https://node.test:{}/hello", running.address.port()).parse().unwrap();
+    let refused = fleet.get(&elsewhere, &[running.address]).await.unwrap_err().to_string();
+    assert!(refused.contains("not valid for name"), "the address has another name's certificate: {refused}");
     let inline = format!("tls_config:\n  ca: |\n    {}\n", authority.pem.trim().replace('\n', "\n    "));
     assert_eq!(told(&running, &inline, folder.path()).await.as_deref(), Some("hello"));
     running.stop().await;
