@@ -1,7 +1,7 @@
 //! Alerts that wait for one Alertmanager: each once, in the order in which they came first, the newest post of each.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -135,10 +135,11 @@ impl Pending {
         }
     }
 
-    /// Waits until more alerts wait than `count`, or a newer post of one.
-    pub(super) async fn more_than(&self, count: usize) {
+    /// Waits until others wait than `these`, or a newer post of one comes.
+    pub(super) async fn others_than(&self, these: &HashSet<Fingerprint>) {
         let pushed = self.pushed.notified();
-        if self.len() <= count {
+        let has_others = self.lock().order.iter().any(|fingerprint| !these.contains(fingerprint));
+        if !has_others {
             pushed.await;
         }
     }
@@ -227,7 +228,9 @@ mod tests {
         let first = batch.remove(0);
         pending.put_back(batch, vec![first]);
         assert!(pending.has(alert("a", "a").fingerprint) && !pending.has(alert("d", "d").fingerprint));
-        assert!(pending.more_than(3).now_or_never().is_none() && pending.more_than(2).now_or_never().is_some());
+        let fingerprints = |names: &[&str]| names.iter().map(|name| alert(name, "x").fingerprint).collect();
+        assert!(pending.others_than(&fingerprints(&["a", "b", "c"])).now_or_never().is_none());
+        assert!(pending.others_than(&fingerprints(&["a", "b"])).now_or_never().is_some());
         assert_eq!(taken(&pending), ["b", "c", "a"]);
     }
 

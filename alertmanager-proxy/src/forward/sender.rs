@@ -2,9 +2,10 @@
 //!
 //! An alert that Alertmanager refuses is found by halving its batch, or by its names where those are refused. So is one on
 //! which Alertmanager, or what stands before it, hangs, hangs up or answers anything else, but only when its batch has failed so
-//! several times in a row, and while not all others fail as well: that is what a server in trouble does to every batch. Such a
-//! suspect goes to the end of the queue, and is posted apart from the others until it is taken, one at a time. Who has to wait for
-//! it to fail should not wait often.
+//! several times in a row. A server in trouble does that to every alert, and many bad ones may come in a row: what is tried
+//! after one that is not taken is from elsewhere in the batch, and only when several of those fail as well is it the server's
+//! fault. Each such suspect goes to the end of the queue, and is posted apart from the others until it is taken, one at a time.
+//! Who has to wait for it to fail should not wait often.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Failures in a row of an Alertmanager that was reached, after which an alert of the batch is suspected.
 const PATIENCE: u32 = 3;
+
+/// Alerts from all over a batch that are not taken alone, while no other is: then it is the server's fault.
+const ALONE: usize = 5;
 
 /// How long suspects are not tried after one for which Alertmanager hung, while it takes others.
 const REST: Duration = Duration::from_secs(60);
@@ -118,10 +122,12 @@ impl Sender {
         }
         if let Some((rest, error)) = left {
             self.failures = if error.may_be_an_alert() { self.failures + 1 } else { 0 };
+            self.suspects.extend(suspects.iter().map(|alert| alert.fingerprint));
             pending.put_back(rest, suspects);
             self.peer.set_down(true);
             events.retried(name, &error.to_string());
-            return self.waits.next(&self.peer).await;
+            self.waits.next(&self.peer).await;
+            return self.forget_suspects();
         }
         self.failures = 0;
         if suspects.is_empty() {
@@ -142,7 +148,7 @@ impl Sender {
             // Others need not wait because these must.
             tokio::select! {
                 () = self.waits.next(&self.peer), if !taken => {}
-                () = pending.more_than(count), if !taken => {}
+                () = pending.others_than(&self.suspects), if !taken => {}
                 else => {}
             }
         }
@@ -174,21 +180,31 @@ impl Sender {
             let is_refusal = matches!(error, PostError::Refused { .. });
             let may_be_the_alert = halving && error.may_be_an_alert();
             if batch.len() > 1 && (is_refusal || may_be_the_alert) {
-                work.extend(split(batch, &error));
+                let mut parts = split(batch, &error);
+                if !round.suspects.is_empty() {
+                    // The good ones in front of a bad one have gone, those behind it come first now.
+                    parts.reverse();
+                }
+                work.extend(parts);
             } else if is_refusal {
                 self.peer.set_down(false);
                 round.taken = true;
                 work.extend(self.refused(first, &error));
-            } else if may_be_the_alert && round.may_have_another(self.suspects.contains(&first.fingerprint)) {
+            } else if may_be_the_alert {
                 if self.takes_bare(first, &error).await {
                     round.taken = true;
-                } else {
-                    round.hung |= matches!(error, PostError::Hung(_));
-                    round.suspects.push(Arc::clone(first));
+                    continue;
                 }
+                round.hung |= matches!(error, PostError::Hung(_));
+                round.suspects.push(Arc::clone(first));
+                if round.is_of_no_use() && work.iter().any(|part| !part.is_empty()) {
+                    round.left = Some((in_order(work), error));
+                    break;
+                }
+                go_elsewhere(&mut work, !round.taken);
             } else {
-                let rest = std::iter::once(batch).chain(work.into_iter().rev());
-                round.left = Some((rest.flatten().collect(), error));
+                work.push(batch);
+                round.left = Some((in_order(work), error));
                 break;
             }
         }
@@ -247,13 +263,27 @@ fn split(mut batch: Batch, error: &PostError) -> Vec<Batch> {
     odd.into_iter().rev().map(|alert| vec![alert]).chain([plain]).collect()
 }
 
+/// Goes on with the largest part, since what stands beside a bad alert may be bad as well; `alone` with its last alert.
+fn go_elsewhere(work: &mut Vec<Batch>, alone: bool) {
+    work.sort_by_key(Vec::len);
+    if alone && let Some(mut part) = work.pop() {
+        let mut half = part.split_off(part.len() / 2);
+        let last = half.pop().into_iter().collect();
+        work.extend([part, half, last]);
+    }
+}
+
+/// All that is still to be done, what would be next first.
+fn in_order(work: Vec<Batch>) -> Batch {
+    work.into_iter().rev().flatten().collect()
+}
+
 // === impl Round ===
 
 impl Round {
-    /// Whether one more alert that is not taken alone may be the alert's fault. Where nothing was taken, a second one says that
-    /// it is the server's, unless that one was `known` before.
-    fn may_have_another(&self, known: bool) -> bool {
-        known || self.taken || self.suspects.is_empty()
+    /// Whether so many alerts failed alone, and nothing else was taken, that it is not their fault.
+    fn is_of_no_use(&self) -> bool {
+        !self.taken && self.suspects.len() >= ALONE
     }
 }
 
@@ -318,6 +348,22 @@ mod tests {
         assert!(round.left.is_none() && round.suspects.len() == 1, "it was not tried");
         sender.peer.life.retire(REST);
         assert!(sender.rest.is_some() && !sender.rests(), "it has to be tried now");
+    }
+
+    #[tokio::test]
+    async fn more_suspects_than_a_batch_has_are_no_reason_to_try_again_at_once() {
+        let (peer, target) = (Arc::new(peer()), "http://127.0.0.1:1".parse().unwrap());
+        let alerts: Vec<_> = (0..257).map(|name| Arc::new(outgoing(&name.to_string(), "{}", Timestamp::MAX))).collect();
+        alerts.iter().for_each(|alert| assert!(!peer.push(Arc::clone(alert), 999)));
+        let suspects = alerts.iter().map(|alert| alert.fingerprint).collect();
+        let (parts, waits) = (parts(&mut Registry::default()), Waits::new(false));
+        let mut sender = Sender { peer, target, parts, waits, failures: 0, suspects, rest: None };
+        let none_taken = |peer: &Peer, parts: &Parts| Round { suspects: peer.take(&parts.events), ..Round::default() };
+        let round = none_taken(&sender.peer, &sender.parts);
+        assert!(sender.settle(round).now_or_never().is_none(), "all that waits is suspected");
+        let round = none_taken(&sender.peer, &sender.parts);
+        sender.peer.push(Arc::new(outgoing("new", "{}", Timestamp::MAX)), 999);
+        assert!(sender.settle(round).now_or_never().is_some(), "another one does not wait for them");
     }
 
     #[tokio::test]

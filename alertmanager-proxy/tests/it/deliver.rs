@@ -93,12 +93,34 @@ async fn goes_around(poison: &str) {
     let proxy = Proxy::start(&config(&[alertmanager.address], "forward: {timeout: 1s}"));
     let poisonous = json!({"labels": {"alertname": "p", "poisonous": poison}});
     proxy.post(&json!([poisonous, plain("a"), plain("b")])).await;
-    assert_eq!((alertmanager.next().await, alertmanager.next().await), (plain("a"), plain("b")), "{poison}");
+    let taken = [alertmanager.next().await, alertmanager.next().await];
+    assert!(taken.contains(&plain("a")) && taken.contains(&plain("b")), "{poison}: {taken:?}");
     proxy.post(&json!([plain("c")])).await;
     assert_eq!(alertmanager.next().await, plain("c"), "{poison}");
     let of = |name: &str| format!("alertmanager_proxy_{name}{{alertmanager=\"http://{}\"}}", alertmanager.address);
     proxy.until_metric(&of("pending_alerts"), 1.0).await;
     assert_eq!(proxy.metric(&of("alertmanager_up")).await, Some(1.0), "{poison}");
+}
+
+#[tokio::test]
+async fn a_run_of_such_alerts_holds_up_none_behind_it() {
+    join_all(["hang", "403"].map(goes_around_many)).await;
+}
+
+async fn goes_around_many(poison: &str) {
+    let mut alertmanager = Alertmanager::start().await;
+    let proxy = Proxy::start(&config(&[alertmanager.address], "forward: {timeout: 500ms}"));
+    let poisonous = |number| json!({"labels": {"alertname": format!("p{number}"), "poisonous": poison}});
+    let mut good: Vec<_> = (0..30).map(|number| plain(&number.to_string())).collect();
+    let alerts: Vec<_> = (0..20).map(poisonous).chain(good.clone()).collect();
+    proxy.post(&json!(alerts)).await;
+    while !good.is_empty() {
+        let taken = alertmanager.next().await;
+        good.retain(|alert| *alert != taken);
+    }
+    let name = format!("http://{}", alertmanager.address);
+    let up = format!("alertmanager_proxy_alertmanager_up{{alertmanager=\"{name}\"}}");
+    assert_eq!(proxy.metric(&up).await, Some(1.0), "{poison}");
 }
 
 #[tokio::test]
