@@ -48,6 +48,10 @@ pub use slots::Turn;
 /// what the alerts themselves need for longer is remembered elsewhere, cut to size.
 const CACHE_BYTES: u64 = 4 << 20;
 
+/// How much longer than the node has its verdict is waited for. It begins its time a little later, and what ended before
+/// its end would be neither told nor counted.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What an answer takes beside its texts, in bytes, roughly.
 const OVERHEAD: usize = 2_048;
 
@@ -147,6 +151,17 @@ impl Details {
     /// use. A failure counts whenever it was, while it is kept.
     pub async fn get(&self, target: &Target, not_before: Instant, turn: Turn<'_>) -> Answer {
         turn.spend(pin!(self.flight(target, not_before, &turn))).await
+    }
+
+    /// The same for an alert that has gone on, in its turn; none where that does not come, or no place at the node.
+    pub async fn get_late(&self, target: &Target, not_before: Instant) -> Option<Answer> {
+        let turn = timeout(self.limits.timeout, self.turn()).await.ok()?;
+        self.verdict(self.get(target, not_before, turn)).await
+    }
+
+    /// What `asking` for an alert that has gone on comes to; none where there is no place at the node for long.
+    pub async fn verdict(&self, asking: impl Future<Output = Answer>) -> Option<Answer> {
+        timeout(self.limits.timeout + GRACE, asking).await.ok()
     }
 
     async fn flight(&self, target: &Target, not_before: Instant, turn: &Turn<'_>) -> Answer {

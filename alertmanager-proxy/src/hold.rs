@@ -215,10 +215,7 @@ impl Hold {
                 Err(late) => {
                     self.give_up(&alert, &wanted, late, changed);
                     // Now behind those that can still be in time.
-                    let answer = async {
-                        let turn = details.turn().await;
-                        details.get(&wanted.target, changed.into_std(), turn).await
-                    };
+                    let answer = details.get_late(&wanted.target, changed.into_std());
                     return Box::pin(self.catch_up(&alert, &wanted, changed, answer)).await;
                 }
             };
@@ -238,7 +235,7 @@ impl Hold {
         match answer {
             Err(late) => {
                 self.give_up(&alert, wanted, late, not_before);
-                self.catch_up(&alert, wanted, not_before, fetch).await;
+                self.catch_up(&alert, wanted, not_before, setup.details.verdict(fetch)).await;
             }
             Ok(_) if changed > not_before && Instant::now() < *deadline => return ControlFlow::Continue(()),
             Ok(answer) => {

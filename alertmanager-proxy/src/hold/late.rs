@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::waiting::Held;
 use super::{Alerts, Hold, Wanted};
@@ -52,11 +52,11 @@ impl Hold {
         alert: &Incident,
         wanted: &Wanted,
         asked: Instant,
-        answer: impl Future<Output = Answer>,
+        answer: impl Future<Output = Option<Answer>>,
     ) {
         let Wanted { target, setup, .. } = wanted;
         let caught_up = async {
-            let Ok(answer) = timeout(setup.config.fetch.timeout, answer).await else { return };
+            let Some(answer) = answer.await else { return };
             let is_detail = answer.is_ok();
             self.remember(alert, self.learn(alert, target, answer, setup));
             if is_detail {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::Hold;
 use super::memory::Known;
@@ -147,11 +147,8 @@ impl Hold {
     ) {
         let fetch = setup.config.fetch;
         let not_before = Instant::now().checked_sub(fetch.cache).unwrap_or_else(Instant::now);
-        let answer = timeout(fetch.timeout, async {
-            let turn = setup.details.turn().await;
-            setup.details.get(&target, not_before.into_std(), turn).await
-        });
-        if let Some(Ok(answer)) = self.stop.run_until_cancelled(answer).await {
+        let answer = setup.details.get_late(&target, not_before.into_std());
+        if let Some(Some(answer)) = self.stop.run_until_cancelled(answer).await {
             self.remember(&alert, self.learn(&alert, &target, answer, &setup));
         }
     }

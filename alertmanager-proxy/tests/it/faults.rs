@@ -111,6 +111,32 @@ async fn a_late_detail_brings_no_alert_back_that_was_resolved_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_node_that_hangs_later_gives_each_refresh_its_verdict() {
+    let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
+    let limits =
+        "hold: 20s\nfetch: {timeout: 1s, cache: 1ms, concurrency_per_node: 1, breaker: {failures: 1, rest: 1h}}";
+    let proxy = Proxy::start(&config(&[alertmanager.address], limits));
+    let alerts: Value = (0..20)
+        .map(|number| {
+            let mut alert = alert("gated", node.address);
+            alert["labels"]["source"] = json!(number.to_string());
+            alert
+        })
+        .collect();
+    node.open();
+    for _ in 0..2 {
+        proxy.post(&alerts).await;
+        for _ in 0..20 {
+            assert_eq!(alertmanager.next().await["annotations"]["output"], "CRITICAL: / 93%");
+        }
+        node.close();
+    }
+    let outcome = |outcome: &str| format!("alertmanager_proxy_detail_fetches_total{{outcome=\"{outcome}\"}}");
+    proxy.until_metric(&outcome("timeout"), 1.0).await;
+    proxy.until_metric(&outcome("circuit_open"), 19.0).await;
+}
+
+#[tokio::test]
 async fn a_node_that_fails_later_takes_no_output_away() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], "fetch: {timeout: 300ms}"));
