@@ -112,7 +112,7 @@ pub struct Limits {
     pub held_alerts: usize,
     /// Alerts that wait for one Alertmanager.
     pub pending_alerts: usize,
-    /// Answers of nodes that are being read, all together, beyond the first 16 KiB of each.
+    /// Answers of nodes that are being read and parsed, all together, beyond the first 16 KiB of each.
     pub answer_bytes: usize,
     /// Remembered annotations of all alerts, in bytes.
     pub memory_bytes: u64,

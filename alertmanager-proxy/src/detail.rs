@@ -3,8 +3,8 @@
 //! However many alerts ask for one detail, the node is asked once (single flight), and its answer serves them for a
 //! while. A failure is kept too, for a shorter time, so that a node that is down is not asked by each of its alerts in
 //! turn. Everything is bounded: requests in all (`detail/slots.rs`) and to one node, the time and the size of an
-//! answer, the memory of all that are being read (`detail/answers.rs`), the cache. A node that fails several times in a
-//! row is left alone for a while: see `detail/breaker.rs`.
+//! answer, the memory of all that are being read (`detail/answers.rs`), what they become (`detail/parse.rs`), the cache
+//! (`detail/cache.rs`). A node that fails several times in a row is left alone for a while: see `detail/breaker.rs`.
 //!
 //! What may be asked is decided by the address that is connected to, not by the name: see `detail/address.rs`.
 
@@ -12,11 +12,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use check_result::api::{self, Detail, FetchError};
+use bytes::Bytes;
+use check_result::api::{Detail, FetchError};
+use http::StatusCode;
 use jiff::Timestamp;
-use moka::Expiry;
 use moka::future::Cache;
-use moka::policy::EvictionPolicy;
 use service::http::{AskError, ClientError, ClientOptions, Fleet};
 use tokio::time::timeout;
 use url::Url;
@@ -30,30 +30,25 @@ use crate::events::Events;
 mod address;
 mod answers;
 mod breaker;
+mod cache;
 mod failure;
 mod nodes;
+mod parse;
 mod slots;
 
 use answers::{Answers, Reading};
 use breaker::{Breakers, Change};
-use failure::OPEN;
 use nodes::Nodes;
+use parse::{Parsed, Parser};
 use slots::Slots;
 
 pub use breaker::OpenCircuit;
 pub use failure::Failure;
 pub use slots::Turn;
 
-/// Answers kept in the cache, in bytes. It only has to last from one alert of a check to the next, which come together;
-/// what the alerts themselves need for longer is remembered elsewhere, cut to size.
-const CACHE_BYTES: u64 = 4 << 20;
-
 /// How much longer than the node has its verdict is waited for. It begins its time a little later, and what ended before
 /// its end would be neither told nor counted.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What an answer takes beside its texts, in bytes, roughly.
-const OVERHEAD: usize = 2_048;
 
 /// Where an alert's detail is: one of the sources, and the URL there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +65,8 @@ pub struct Fetched {
     /// When it was asked.
     pub asked: Timestamp,
     started: Instant,
+    /// Bytes of it in memory, roughly.
+    size: usize,
 }
 
 /// What asking comes to.
@@ -82,6 +79,7 @@ pub struct Details {
     dns: Dns,
     limits: Fetch,
     answers: Answers,
+    parser: Parser,
     cache: Cache<Target, Answer>,
     slots: Slots,
     nodes: Nodes,
@@ -97,13 +95,6 @@ struct Asked {
     ports: Ports,
 }
 
-/// An answer serves longer than a failure.
-#[derive(Debug)]
-struct Lifetime {
-    answer: Duration,
-    failure: Duration,
-}
-
 // === impl Details ===
 
 impl Details {
@@ -117,19 +108,13 @@ impl Details {
             let client = Fleet::new(&ClientOptions { http: source.http.clone(), ..options.clone() })?;
             Ok(Asked { client, allow: source.allow.clone(), ports: source.ports.clone() })
         };
-        let lifetime = Lifetime { answer: limits.cache, failure: limits.failure_cache };
         Ok(Self {
             sources: config.sources.iter().map(source).collect::<Result<_, _>>()?,
             dns: dns.clone(),
             limits,
             answers: Answers::new(config.limits.answer_bytes, limits.max_response_bytes),
-            cache: Cache::builder()
-                .max_capacity(CACHE_BYTES)
-                .weigher(weigh)
-                // What came last is what the next alert asks for.
-                .eviction_policy(EvictionPolicy::lru())
-                .expire_after(lifetime)
-                .build(),
+            parser: Parser::new(),
+            cache: cache::new(&limits),
             slots: Slots::new(limits.concurrency),
             nodes: Nodes::new(limits.concurrency_per_node),
             breakers: Breakers::new(limits.breaker),
@@ -168,7 +153,12 @@ impl Details {
         let outdated = |answer: &Answer| answer.as_ref().is_ok_and(|fetched| fetched.started < not_before);
         loop {
             let fetch = Box::pin(self.fetch(target, turn));
-            let answer = self.cache.entry_by_ref(target).or_insert_with_if(fetch, outdated).await.into_value();
+            let entry = self.cache.entry_by_ref(target).or_insert_with_if(fetch, outdated).await;
+            let is_new = entry.is_fresh();
+            let answer = entry.into_value();
+            if is_new && cache::is_large(target, &answer) {
+                self.cache.run_pending_tasks().await;
+            }
             // Who waits for a flight that is under way is given its value as it is. The next one begins later.
             if !outdated(&answer) {
                 return answer;
@@ -204,7 +194,8 @@ impl Details {
         let leave = self.breakers.enter(node, Instant::now()).map_err(open)?;
         let (started, asked) = (Instant::now(), Timestamp::now());
         // Apart, for alerts that wait for a slot have no memory of it: it takes several kilobytes.
-        let answer = Box::pin(self.ask(target)).await.map(|detail| Arc::new(Fetched { detail, asked, started }));
+        let answer = Box::pin(self.ask(target)).await;
+        let answer = answer.map(|Parsed { detail, size }| Arc::new(Fetched { detail, asked, started, size }));
         let outcome = answer.as_ref().map(|_| ()).map_err(|failure| (failure.kind, &*failure.reason));
         self.events.fetched(url, outcome, started.elapsed());
         match &answer {
@@ -216,19 +207,22 @@ impl Details {
         answer
     }
 
-    /// Asks the node, for as long as it has.
-    async fn ask(&self, target: &Target) -> Result<Detail, Failure> {
+    /// Asks the node, for as long as it has. What it said takes time of the proxy's own.
+    async fn ask(&self, target: &Target) -> Result<Parsed, Failure> {
         let (limit, host) = (self.limits.timeout, target.url.authority());
         let mut room = self.answers.reading();
         let answer = timeout(limit, self.exchange(target, &mut room)).await;
         match answer {
-            Ok(answer) => answer.map_err(Failure::from),
+            Ok(answer) => {
+                let (status, body) = answer?;
+                Ok(self.parser.parse(host, status, body, room.into_taken()).await?)
+            }
             Err(_) if room.waits() => Err(Failure::no_room(host, limit)),
             Err(_) => Err(FetchError::Timeout(host.to_owned()).into()),
         }
     }
 
-    async fn exchange(&self, target: &Target, room: &mut Reading<'_>) -> Result<Detail, FetchError> {
+    async fn exchange(&self, target: &Target, room: &mut Reading<'_>) -> Result<(StatusCode, Bytes), FetchError> {
         let Asked { client, allow, .. } = &self.sources[target.source];
         let host = || target.url.authority().to_owned();
         let addresses = address::find(&target.url, allow, &self.dns).await;
@@ -243,7 +237,7 @@ impl Details {
             Unread::Broken(reason) => FetchError::Broken { host: host(), reason },
             Unread::Crowded => FetchError::Broken { host: host(), reason: Unread::Crowded.to_string() },
         })?;
-        api::answer(target.url.authority(), head.status, &body)
+        Ok((head.status, body))
     }
 
     fn told(&self, node: &str, change: Change, reason: &str) {
@@ -253,18 +247,6 @@ impl Details {
             Change::Untracked => self.events.circuit_untracked(node),
         }
     }
-}
-
-/// Bytes of an answer in memory, roughly.
-fn weigh(target: &Target, answer: &Answer) -> u32 {
-    let texts = match answer {
-        Ok(fetched) => {
-            let texts = fetched.detail.result.check().iter();
-            texts.map(|(name, value)| name.len() + value.as_str().map_or(64, str::len)).sum()
-        }
-        Err(failure) => failure.reason.len(),
-    };
-    u32::try_from(OVERHEAD + target.url.as_str().len() + texts).unwrap_or(u32::MAX)
 }
 
 // === impl Target ===
@@ -287,57 +269,75 @@ impl Target {
     }
 }
 
-// === impl Lifetime ===
-
-impl Lifetime {
-    fn of(&self, answer: &Answer) -> Option<Duration> {
-        Some(match answer {
-            Ok(_) => self.answer,
-            // The breaker remembers it, and knows when the node may be asked again.
-            Err(failure) if failure.kind == OPEN => Duration::ZERO,
-            Err(_) => self.failure,
-        })
-    }
-}
-
-impl Expiry<Target, Answer> for Lifetime {
-    fn expire_after_create(&self, _: &Target, answer: &Answer, _: Instant) -> Option<Duration> {
-        self.of(answer)
-    }
-
-    fn expire_after_update(&self, _: &Target, answer: &Answer, _: Instant, _: Option<Duration>) -> Option<Duration> {
-        self.of(answer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use prometheus_client::registry::Registry;
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::body::Space as _;
 
-    #[tokio::test]
-    async fn a_long_answer_that_finds_no_memory_in_its_time_says_so() {
+    /// A node that always answers with `body`.
+    async fn node(body: String) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let node = listener.local_addr().unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 1 << 20);
-            stream.write_all(head.as_bytes()).await.unwrap();
-            let _ = stream.write_all(&vec![b' '; 1 << 20]).await;
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                while stream.read_line(&mut line).await.is_ok_and(|bytes| bytes > 2) {
+                    line.clear();
+                }
+                stream.write_all(head.as_bytes()).await.unwrap();
+                // Who asked may have gone.
+                let _ = stream.write_all(body.as_bytes()).await;
+            }
         });
+        node
+    }
+
+    fn details(node: SocketAddr, timeout: &str) -> (Config, Details, Registry) {
         let config = format!(
-            "alertmanagers: [{{url: \"http://127.0.0.1:1\"}}]\nfetch: {{timeout: 300ms}}\n\
-             sources: [{{match: {{}}, url: \"http://{node}\", allow: [127.0.0.1]}}]"
+            "alertmanagers: [{{url: \"http://127.0.0.1:1\"}}]\nfetch: {{timeout: {timeout}}}\n\
+             sources: [{{match: {{}}, url: \"http://{node}/{{{{ labels.check }}}}\", allow: [127.0.0.1]}}]"
         );
         let (config, mut registry) = (Config::parse(&config).unwrap(), Registry::default());
         let events = Arc::new(Events::new(&mut registry));
         let dns = Dns::new(&[], Duration::from_secs(1)).unwrap();
         let details = Details::new(&config, &ClientOptions::new(service::build_info!()), &dns, events).unwrap();
-        let target = Target::find(&config, &Texts::default()).unwrap().unwrap();
+        (config, details, registry)
+    }
+
+    fn target(config: &Config, check: &str) -> Target {
+        Target::find(config, &[("check", check)].into_iter().collect()).unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn long_details_take_no_more_of_the_cache_than_there_is_whatever_is_long_in_them() {
+        let long = "x".repeat(1 << 20);
+        let (first, second) = (
+            format!(r#""labels": {{"a": "{long}"}}, "client_attributes": {{"a": "{long}"}}"#),
+            format!(r#""check": {{"name": "a", "output": "", "status": 2, "a": ["{long}"]}}"#),
+        );
+        let answer = format!(r#"{{{first}, {second}, "client": "a", "occurrences": 1, "status_changed": 1}}"#);
+        let (config, details, _) = details(node(answer).await, "20s");
+        for check in ["a", "b", "c", "d", "e", "f"] {
+            let target = target(&config, check);
+            details.get(&target, Instant::now(), details.turn().await).await.unwrap();
+            let kept: Vec<_> = details.cache.iter().collect();
+            assert!(kept.len() as u64 * (3 << 20) <= cache::BYTES && !kept.is_empty(), "{}", kept.len());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_that_finds_no_memory_in_its_time_says_so() {
+        let node = node(" ".repeat(1 << 20)).await;
+        let (config, details, registry) = details(node, "300ms");
+        let target = target(&config, "disk");
         // Others have all of it.
         let mut others: Vec<_> = (0..1_000).map(|_| details.answers.reading()).collect();
         for room in &mut others {

@@ -1,4 +1,4 @@
-//! Memory for answers that are being read, bounded for all of them together.
+//! Memory for answers that are being read and parsed, bounded for all of them together.
 //!
 //! Nearly every answer is short, and its first bytes are free: there are no more of those than requests under way. What
 //! is beyond takes room before it is read, in steps of which each ends eight times as far as the one before and has an
@@ -6,7 +6,10 @@
 //! many there are, some are always being read to their end.
 //!
 //! A few that are endless or slow keep nobody out: what they have beyond a step is not for those that end within it,
-//! they have at most eight times the room of what they sent, and none for longer than `fetch.timeout`.
+//! they have at most eight times the room of what they sent, and none for longer than `fetch.timeout` and the parsing of
+//! those before them.
+//!
+//! What an answer becomes has bounds of its own: `detail/parse.rs`, and the cache for what is kept.
 
 use service::Room;
 use tokio::sync::OwnedSemaphorePermit;
@@ -30,12 +33,15 @@ struct Step {
     room: Room,
 }
 
-/// Room for one answer, until it is dropped.
+/// The room of one answer, until it is dropped.
+pub(super) type Taken = Vec<OwnedSemaphorePermit>;
+
+/// Room for one answer that is being read.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     /// The steps that it has not.
     steps: &'a [Step],
-    taken: Vec<OwnedSemaphorePermit>,
+    taken: Taken,
     /// To how many bytes it may grow.
     end: usize,
     waits: bool,
@@ -56,7 +62,13 @@ impl Answers {
 
     /// Room for one more answer.
     pub(super) fn reading(&self) -> Reading<'_> {
-        Reading { steps: &self.0, taken: Vec::new(), end: FREE, waits: false }
+        Reading { steps: &self.0, taken: Taken::new(), end: FREE, waits: false }
+    }
+
+    /// What answers have of the room.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> usize {
+        self.0.iter().map(|step| step.room.taken()).sum()
     }
 }
 
@@ -66,6 +78,11 @@ impl Reading<'_> {
     /// Whether it waits for others.
     pub(super) fn waits(&self) -> bool {
         self.waits
+    }
+
+    /// What it has, for the time after it is read.
+    pub(super) fn into_taken(self) -> Taken {
+        self.taken
     }
 }
 
@@ -115,11 +132,6 @@ mod tests {
         StreamBody::new(chunks)
     }
 
-    /// What answers have of the room.
-    fn taken(answers: &Answers) -> usize {
-        answers.0.iter().map(|step| step.room.taken()).sum()
-    }
-
     #[tokio::test]
     async fn many_long_answers_have_no_more_memory_than_there_is_and_all_come_to_their_end() {
         let (answers, bytes, count) = (Answers::new(24 * MIB, LONGEST), 24 * MIB, 200);
@@ -132,7 +144,7 @@ mod tests {
                 let polled = reading.as_mut().poll(context);
                 in_memory.set(in_memory.get() + own.get() - before);
                 most.set(most.get().max(in_memory.get()));
-                assert!(taken(&answers) <= bytes);
+                assert!(answers.taken() <= bytes);
                 polled
             });
             assert_eq!(whole.await.unwrap().len(), length);
@@ -141,7 +153,7 @@ mod tests {
         join_all((0..count).map(|number| one(if number % 10 == 0 { 4 * MIB } else { MIB }))).await;
         assert!(most.get() <= bytes + count * FREE, "{}", most.get());
         assert!(most.get() > 4 * MIB, "several are read at a time: {}", most.get());
-        assert_eq!(taken(&answers), 0);
+        assert_eq!(answers.taken(), 0);
     }
 
     #[tokio::test]
@@ -159,7 +171,7 @@ mod tests {
             assert_eq!(whole.await.unwrap().len(), length);
         }
         drop(endless);
-        assert_eq!(taken(&answers), 0);
+        assert_eq!(answers.taken(), 0);
     }
 
     #[tokio::test]

@@ -41,6 +41,23 @@ async fn the_alert_says_in_words_why_there_is_no_detail() {
 }
 
 #[tokio::test]
+async fn a_node_that_answers_at_great_length_has_its_alerts_go_on_and_those_of_others() {
+    let (long, node, mut alertmanager) = (Node::start().await, Node::start().await, Alertmanager::start().await);
+    let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 20s\nfetch: {timeout: 20s}"));
+    let alerts = [("numbers", &long), ("attributes", &long), ("disk", &node)];
+    proxy.post(&alerts.map(|(check, node)| alert(check, node.address)).into_iter().collect()).await;
+    for _ in alerts {
+        let taken = alertmanager.next().await;
+        let (output, error) = (&taken["annotations"]["output"], &taken["annotations"]["detail_error"]);
+        if taken["labels"]["check"] == "numbers" {
+            assert!(error.as_str().unwrap().ends_with("a check result: more than 10000 JSON values"), "{error}");
+        } else {
+            assert_eq!((output, error), (&json!("CRITICAL: / 93%"), &Value::Null));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_late_detail_delays_nobody_and_comes_with_the_next_resend() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let proxy = Proxy::start(&config(&[alertmanager.address], "hold: 50ms\nfetch: {timeout: 20s}"));

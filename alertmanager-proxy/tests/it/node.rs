@@ -13,7 +13,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::world::{any_port, serve};
@@ -80,6 +80,8 @@ async fn answer(Path(check): Path<String>, State(answers): State<Arc<Answers>>) 
         "huge" => Response::builder().header("content-length", 500 << 20).body(endless()).unwrap(),
         "endless" => Response::new(endless()),
         "bomb" => ([("content-encoding", "gzip")], bomb()).into_response(),
+        "numbers" => long("labels", &json!({}), &vec![0; 1 << 20].into()),
+        "attributes" => long("client_attributes", &json!({"long": "x".repeat(4 << 20)}), &json!([])),
         "drip" => Response::new(drip()),
         _ => detail(&answers),
     }
@@ -94,6 +96,15 @@ fn detail(answers: &Answers) -> Response {
         "check": {"name": "disk", "command": "check-disk", "issued": now, "executed": now, "status": status,
                   "output": output},
         "occurrences": 4, "status_changed": now
+    }))
+    .into_response()
+}
+
+/// A detail that is valid, and long.
+fn long(attribute: &str, value: &Value, list: &Value) -> Response {
+    axum::Json(json!({
+        attribute: value, "client": "web-1", "occurrences": 4, "status_changed": 1_787_000_000,
+        "check": {"name": "disk", "status": 2, "output": "CRITICAL: / 93%\n", "list": list}
     }))
     .into_response()
 }
