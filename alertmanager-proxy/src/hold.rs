@@ -185,6 +185,11 @@ impl Hold {
         (taken + alerts.held.len(), oldest.map(|since| since.elapsed()).unwrap_or_default())
     }
 
+    /// How many alerts went on without a detail that is still awaited.
+    pub fn late_alerts(&self) -> usize {
+        self.lock().late.len()
+    }
+
     /// The alerts that wait, and those that were sent within the last 20 minutes and that a source matches.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<_> = self.lock().held.values().map(Held::row).collect();

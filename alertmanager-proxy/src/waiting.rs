@@ -41,6 +41,11 @@ impl Collector for Waiting {
         };
         one("held_alerts", "Alerts that wait for their detail", held)?;
         one("held_alerts_limit", "Alerts that may wait for their detail", limits.held_alerts)?;
+        one(
+            "late_alerts",
+            "Alerts that went on without their detail, which is still awaited",
+            self.hold.late_alerts(),
+        )?;
         one("pending_alerts_limit", "Alerts that may wait for one Alertmanager", limits.pending_alerts)?;
         let name = "alertmanager_proxy_pending_alerts";
         let mut family =

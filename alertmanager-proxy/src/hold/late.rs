@@ -3,7 +3,9 @@
 //! Alertmanager tells of an alert when `group_wait` is over, so a detail that comes a few seconds late is worth a second post:
 //! the next resend may be a minute away. It is posted no sooner than three seconds after the post before it, since new
 //! Alertmanagers may apply two posts in quick succession in the wrong order, and only while it still says what was posted
-//! last. A stop drops it in silence: the alert itself has been delivered.
+//! last. That counts from when the senders were given that post: one that waits there is replaced, but where an Alertmanager
+//! took most of the three seconds to answer it, the second one follows closely; applied in the wrong order, the detail comes
+//! with the next resend. A stop drops it in silence: the alert itself has been delivered.
 
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ const APART: Duration = Duration::from_secs(3);
 pub(super) struct Late {
     /// Its newest post, which went on without it as well.
     alert: Alert,
-    /// When that was.
+    /// When that was given to the senders.
     posted: Instant,
     /// No answer from before is of use.
     changed: Instant,

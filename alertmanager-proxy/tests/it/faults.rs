@@ -95,8 +95,10 @@ async fn a_late_detail_is_posted_by_itself_unless_a_resend_has_taken_it_along() 
     };
     timeout(PATIENCE, taken_along).await.expect("its detail is there");
     node.close();
+    assert_eq!(proxy.metric("alertmanager_proxy_late_alerts ").await, Some(0.0));
     proxy.post(&json!([alone])).await;
     assert!(alertmanager.next().await["annotations"]["detail_error"].is_string());
+    assert_eq!(proxy.metric("alertmanager_proxy_late_alerts ").await, Some(1.0));
     node.open();
     // The other one would have been posted before.
     let second = alertmanager.next().await;
@@ -104,6 +106,7 @@ async fn a_late_detail_is_posted_by_itself_unless_a_resend_has_taken_it_along() 
     assert_eq!(second["annotations"]["output"], "CRITICAL: / 93%");
     assert_eq!(second["annotations"]["detail_error"], Value::Null);
     assert_eq!(proxy.metric("alertmanager_proxy_enrichments_total{outcome=\"late\"}").await, Some(1.0));
+    assert_eq!(proxy.metric("alertmanager_proxy_late_alerts ").await, Some(0.0));
 }
 
 #[tokio::test]
