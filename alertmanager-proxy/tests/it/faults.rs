@@ -134,7 +134,7 @@ async fn a_late_detail_brings_no_alert_back_that_was_resolved_meanwhile() {
 async fn a_node_that_hangs_later_gives_each_refresh_its_verdict() {
     let (node, mut alertmanager) = (Node::start().await, Alertmanager::start().await);
     let limits =
-        "hold: 20s\nfetch: {timeout: 1s, cache: 1ms, concurrency_per_node: 1, breaker: {failures: 1, rest: 1h}}";
+        "hold: 20s\nfetch: {timeout: 3s, cache: 1ms, concurrency_per_node: 1, breaker: {failures: 1, rest: 1h}}";
     let proxy = Proxy::start(&config(&[alertmanager.address], limits));
     let alerts: Value = (0..20)
         .map(|number| {
