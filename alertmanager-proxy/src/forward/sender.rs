@@ -121,9 +121,13 @@ impl Sender {
             self.rest = if hung { Some(Instant::now() + REST) } else { self.rest };
         }
         if let Some((rest, error)) = left {
+            // Where it is the alerts' fault after all, a run of them is longer than the batch: others come first next time.
+            let has_tried_alone = self.halves() && error.may_be_an_alert();
+            let (front, mut end) = if has_tried_alone { (Batch::new(), rest) } else { (rest, Batch::new()) };
             self.failures = if error.may_be_an_alert() { self.failures + 1 } else { 0 };
             self.suspects.extend(suspects.iter().map(|alert| alert.fingerprint));
-            pending.put_back(rest, suspects);
+            end.extend(suspects);
+            pending.put_back(front, end);
             self.peer.set_down(true);
             events.retried(name, &error.to_string());
             self.waits.next(&self.peer).await;
@@ -163,7 +167,7 @@ impl Sender {
     /// with 422 none, so both halves are posted again. What is refused alone is posted as it came: what the proxy added
     /// shall not cost the alert.
     async fn deliver(&self, batch: Batch) -> Round {
-        let halving = self.failures >= PATIENCE || !self.suspects.is_empty();
+        let halving = self.halves();
         let (mut known, others): (Batch, Batch) =
             batch.into_iter().partition(|alert| self.suspects.contains(&alert.fingerprint));
         let mut untried = known.split_off(known.len().min(if self.rests() { 0 } else { 1 }));
@@ -210,6 +214,11 @@ impl Sender {
         }
         untried.append(&mut round.suspects);
         Round { suspects: untried, ..round }
+    }
+
+    /// Whether an alert of a batch is suspected when that fails.
+    fn halves(&self) -> bool {
+        self.failures >= PATIENCE || !self.suspects.is_empty()
     }
 
     /// Whether suspects are not tried now.
@@ -364,6 +373,23 @@ mod tests {
         let round = none_taken(&sender.peer, &sender.parts);
         sender.peer.push(Arc::new(outgoing("new", "{}", Timestamp::MAX)), 999);
         assert!(sender.settle(round).now_or_never().is_some(), "another one does not wait for them");
+    }
+
+    #[tokio::test]
+    async fn what_is_behind_a_batch_comes_first_when_alerts_of_it_failed_alone() {
+        let (peer, target) = (Arc::new(peer()), "http://127.0.0.1:1".parse().unwrap());
+        let alerts: Vec<_> = (0..257).map(|name| Arc::new(outgoing(&name.to_string(), "{}", Timestamp::MAX))).collect();
+        alerts.iter().for_each(|alert| assert!(!peer.push(Arc::clone(alert), 999)));
+        let (parts, waits, suspects) = (parts(&mut Registry::default()), Waits::new(false), HashSet::default());
+        let mut sender = Sender { peer, target, parts, waits, failures: 0, suspects, rest: None };
+        for first in [0, 0, 0, 256] {
+            let batch = sender.peer.take(&sender.parts.events);
+            let error = PostError::Unwilling("answered 403 Forbidden".to_owned());
+            assert!(sender.settle(Round { left: Some((batch, error)), ..Round::default() }).now_or_never().is_none());
+            let next = sender.peer.take(&sender.parts.events);
+            assert_eq!(next[0].fingerprint, alerts[first].fingerprint);
+            sender.peer.pending.put_back(next, Vec::new());
+        }
     }
 
     #[tokio::test]
