@@ -28,6 +28,7 @@ mod peer;
 mod pending;
 mod post;
 mod sender;
+mod waits;
 
 pub use peer::{Peer, below};
 use pending::Pending;

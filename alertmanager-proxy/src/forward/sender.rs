@@ -11,19 +11,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 use url::Url;
 
 use super::peer::Peer;
 use super::post::{PostError, post};
+use super::waits::Waits;
 use crate::alert::{Fingerprint, Outgoing};
 use crate::events::{Events, Loss};
 use crate::setup::Shared;
-
-/// Waits between tries: Prometheus resends each minute, so a wait must stay well below that.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Failures in a row of an Alertmanager that was reached, after which an alert of the batch is suspected.
 const PATIENCE: u32 = 3;
@@ -78,13 +74,6 @@ struct Round {
     left: Option<(Batch, PostError)>,
 }
 
-/// The waits between tries.
-struct Waits {
-    growing: ExponentialBackoff,
-    /// Whether a stop has cut one short.
-    stopping: bool,
-}
-
 // === impl Sender ===
 
 impl Sender {
@@ -117,7 +106,7 @@ impl Sender {
         let Round { taken, suspects, hung, left } = round;
         let (pending, events, name) = (&self.peer.pending, &self.parts.events, self.peer.name());
         if taken {
-            self.waits = Waits::new(self.waits.stopping);
+            self.waits = self.waits.anew();
             self.rest = if hung { Some(Instant::now() + REST) } else { self.rest };
         }
         if let Some((rest, error)) = left {
@@ -296,33 +285,6 @@ impl Round {
     }
 }
 
-// === impl Waits ===
-
-impl Waits {
-    fn new(stopping: bool) -> Self {
-        let growing = ExponentialBuilder::new()
-            .with_min_delay(FIRST_WAIT)
-            .with_max_delay(LONGEST_WAIT)
-            .with_jitter()
-            .without_max_times()
-            .build();
-        Self { growing, stopping }
-    }
-
-    /// Waits before the next try. A stop leaves less time than the longest wait, so it cuts one short and starts anew with
-    /// the shortest.
-    async fn next(&mut self, peer: &Peer) {
-        let wait = self.growing.next().unwrap_or(LONGEST_WAIT);
-        // What is listed again may have to stop another time.
-        self.stopping &= peer.life.is_ending();
-        tokio::select! {
-            () = peer.life.over() => {}
-            () = peer.life.ending(), if !self.stopping => *self = Self::new(true),
-            () = tokio::time::sleep(wait) => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arc_swap::ArcSwap;
@@ -330,11 +292,10 @@ mod tests {
     use jiff::Timestamp;
     use prometheus_client::registry::Registry;
     use service::http::ClientOptions;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::alert::tests::outgoing;
-    use crate::forward::peer::tests::{peer, peer_with};
+    use crate::forward::peer::tests::peer;
 
     fn parts(registry: &mut Registry) -> Parts {
         let events = Arc::new(Events::new(registry));
@@ -389,29 +350,6 @@ mod tests {
             let next = sender.peer.take(&sender.parts.events);
             assert_eq!(next[0].fingerprint, alerts[first].fingerprint);
             sender.peer.pending.put_back(next, Vec::new());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_stop_cuts_one_wait_short() {
-        let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
-        let (peer, mut waits) = (peer_with(stop.clone(), abandon.clone()), Waits::new(false));
-        assert!(waits.next(&peer).now_or_never().is_none());
-        stop.cancel();
-        assert!(waits.next(&peer).now_or_never().is_some());
-        assert!(waits.next(&peer).now_or_never().is_none(), "the one after it is waited");
-        abandon.cancel();
-        assert!(waits.next(&peer).now_or_never().is_some());
-    }
-
-    #[tokio::test]
-    async fn who_is_retired_twice_has_a_wait_cut_short_each_time() {
-        let (peer, mut waits) = (peer(), Waits::new(false));
-        for _ in 0..2 {
-            peer.life.retire(Duration::from_secs(60));
-            assert!(waits.next(&peer).now_or_never().is_some());
-            assert!(peer.life.revive());
-            assert!(waits.next(&peer).now_or_never().is_none());
         }
     }
 
