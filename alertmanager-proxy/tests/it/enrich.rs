@@ -144,7 +144,7 @@ async fn a_resolved_alert_does_not_take_what_was_asked_for_before() {
     proxy.post(&json!([resolved(firing)])).await;
     node.open();
     assert_eq!(alertmanager.next().await["annotations"]["output"], "OK: / 40%");
-    assert_eq!(node.asked(), 3);
+    assert!(node.asked() >= 3, "it was asked for anew; and so may what fired have been, once more");
 }
 
 #[tokio::test]
@@ -194,8 +194,10 @@ async fn an_alert_that_is_resolved_while_it_is_held_goes_on_once() {
     let firing = alert("gated", node.address);
     let resolved = resolved(firing.clone());
     proxy.post(&json!([firing])).await;
-    proxy.post(&json!([resolved])).await;
+    node.was_asked(1).await;
     node.says(0, "OK: / 40%\n");
+    proxy.post(&json!([resolved, {"labels": {"alertname": "NodeDown"}}])).await;
+    assert_eq!(alertmanager.next().await["labels"]["alertname"], "NodeDown", "the one before it is held by now");
     node.open();
     let taken = alertmanager.next().await;
     assert_eq!((&taken["annotations"]["output"], &taken["endsAt"]), (&json!("OK: / 40%"), &resolved["endsAt"]));

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,8 +14,9 @@ use futures_util::stream;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::world::{any_port, serve};
+use crate::world::{PATIENCE, any_port, serve};
 
 /// Answers by the name of the check that it is asked for.
 pub(crate) struct Node {
@@ -25,7 +25,7 @@ pub(crate) struct Node {
 }
 
 struct Answers {
-    asked: AtomicUsize,
+    asked: watch::Sender<usize>,
     output: watch::Sender<(i64, String)>,
     /// Whether the check `gated` is answered.
     open: watch::Sender<bool>,
@@ -34,7 +34,7 @@ struct Answers {
 impl Node {
     pub(crate) async fn start() -> Self {
         let state = Arc::new(Answers {
-            asked: AtomicUsize::new(0),
+            asked: watch::Sender::new(0),
             output: watch::Sender::new((2, "CRITICAL: / 93%\n".to_owned())),
             open: watch::Sender::new(false),
         });
@@ -44,7 +44,13 @@ impl Node {
 
     /// How many requests it got.
     pub(crate) fn asked(&self) -> usize {
-        self.state.asked.load(Ordering::SeqCst)
+        *self.state.asked.borrow()
+    }
+
+    /// Waits until it has got so many.
+    pub(crate) async fn was_asked(&self, times: usize) {
+        let mut asked = self.state.asked.subscribe();
+        timeout(PATIENCE, asked.wait_for(|asked| *asked >= times)).await.expect("the node is asked").unwrap();
     }
 
     /// What the checks say from now on.
@@ -64,13 +70,13 @@ impl Node {
 }
 
 async fn answer(Path(check): Path<String>, State(answers): State<Arc<Answers>>) -> Response {
-    answers.asked.fetch_add(1, Ordering::SeqCst);
+    let said = detail(&answers);
+    answers.asked.send_modify(|asked| *asked += 1);
     match check.as_str() {
         hung if hung.starts_with("hung") => std::future::pending().await,
         "gated" => {
-            let asked = detail(&answers);
             answers.open.subscribe().wait_for(|open| *open).await.unwrap();
-            asked
+            said
         }
         "html" => "<html>Welcome to nginx!</html>".into_response(),
         "wrong" => r#"{"check": 1}"#.into_response(),
@@ -83,7 +89,7 @@ async fn answer(Path(check): Path<String>, State(answers): State<Arc<Answers>>) 
         "numbers" => long("labels", &json!({}), &vec![0; 1 << 20].into()),
         "attributes" => long("client_attributes", &json!({"long": "x".repeat(4 << 20)}), &json!([])),
         "drip" => Response::new(drip()),
-        _ => detail(&answers),
+        _ => said,
     }
 }
 
