@@ -1,8 +1,8 @@
 //! The copies of the file, which are what to go back to when it is damaged.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -49,12 +49,14 @@ impl Copies {
         loop {
             tokio::time::sleep(wait).await;
             let groups = keeper.groups();
-            let is_known = copied.as_ref().map_or(groups.is_empty(), |copied| Arc::ptr_eq(copied, &groups));
+            let is_known =
+                copied.as_ref().map_or(groups.is_empty(), |copied| Weak::as_ptr(copied) == Arc::as_ptr(&groups));
             if is_known {
                 continue;
             }
             if self.copy(Arc::clone(&groups)).await {
-                copied = Some(groups);
+                // To know them again; all that they hold would be a second generation in memory.
+                copied = Some(Arc::downgrade(&groups));
             }
             wait = self.interval;
         }

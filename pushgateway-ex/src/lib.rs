@@ -146,12 +146,13 @@ async fn expire(fates: Fates, keeper: Keeper) {
         due.tick().await;
         let now = Timestamp::now();
         // A change that could not be stored is made the next time; the keeper has logged it.
-        if keeper.groups().expires_by(now) {
-            let _ = keeper.change(Change::Expire(now, fates)).await;
-        } else {
-            // What others pushed is learned while it is little, and that the store is away before somebody asks.
-            let _ = keeper.current().await;
+        while keeper.groups().expires_by(now) {
+            if keeper.change(Change::Expire(now, fates)).await.is_err() {
+                break;
+            }
         }
+        // What others pushed is learned while it is little, and that the store is away before somebody asks.
+        let _ = keeper.current().await;
     }
 }
 

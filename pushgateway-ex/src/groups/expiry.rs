@@ -14,8 +14,10 @@ use jiff::Timestamp;
 use super::{Group, Groups, made};
 use crate::labels::Key;
 
-/// Groups in which something expires at a time: the rest does a moment later.
-const AT_A_TIME: usize = 100_000;
+/// Groups in which something expires at a time, and checks in them; the rest does a moment later. What is marked is stored anew: more
+/// would keep pushes waiting, and in a shared store be overtaken by them again and again.
+const GROUPS: usize = 500;
+const CHECKS: usize = 1_000;
 
 /// What becomes of what was pushed with a time to live, by a header or the flag, that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -151,8 +153,14 @@ impl Groups {
 
     /// Deletes or marks what is over, in no more groups than are stored well together, and says which these are.
     pub fn expire(&mut self, now: Timestamp, fates: Fates) -> Vec<Key> {
-        let due = self.expiring.iter().take_while(|(at, _)| *at <= now).take(AT_A_TIME);
-        let due: Vec<_> = due.map(|(_, key)| key.clone()).collect();
+        let mut checks = 0;
+        let is_little = |key: &Key| {
+            let before = checks;
+            checks += self.get(key).map_or(0, |group| group.checks.len());
+            before < CHECKS
+        };
+        let due = self.expiring.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| key.clone());
+        let due: Vec<_> = due.take(GROUPS).take_while(is_little).collect();
         for key in &due {
             match self.get(key).and_then(|group| Group::clone(group).after(now, fates)) {
                 Some(group) => self.put(group),

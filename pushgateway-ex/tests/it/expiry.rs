@@ -44,6 +44,19 @@ fn the_last_push_says_when_the_time_is_over() {
     }
 }
 
+#[test]
+fn what_is_over_at_once_goes_in_parts_that_keep_nobody_waiting() {
+    let fates = Fates { pushed: Expired::Mark, own: CheckTtl::Mark };
+    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 2_000, series: 10 });
+    for job in 0..1_200 {
+        pushed(&mut groups, &job.to_string(), 0, Some(10));
+    }
+    let parts: Vec<_> =
+        std::iter::from_fn(|| groups.expires_by(at(10)).then(|| groups.expire(at(10), fates).len())).collect();
+    assert!(parts.len() > 1 && parts.iter().sum::<usize>() == 1_200, "{parts:?}");
+    assert!(groups.iter().all(|group| group.expired));
+}
+
 async fn put(gateway: &Gateway, path: &str, ttl: &str, body: &'static str) -> (u16, String) {
     let request = client().request(Method::PUT, format!("{}{path}", gateway.base));
     answer(request.header("Pushgateway-TTL", ttl).body(body).send().await.unwrap()).await

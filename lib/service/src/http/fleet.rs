@@ -115,7 +115,11 @@ impl Fleet {
         let (answer, connection) = match select(pin!(sender.send_request(request)), &mut connection).await {
             Either::Left((answer, _)) => (answer, Some(connection)),
             // It may end with the answer, all of which is here then.
-            Either::Right((_, answer)) => (answer.await, None),
+            Either::Right((_, answer)) => {
+                // With it goes a request that nobody has taken, which would be waited for.
+                drop(connection);
+                (answer.await, None)
+            }
         };
         Ok(answer.map_err(broken)?.map(|body| Answer { body, connection }))
     }
