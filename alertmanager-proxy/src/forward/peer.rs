@@ -120,13 +120,25 @@ impl Peer {
     /// The next batch. Where there is none after all, nothing proves any more that it is down.
     pub(super) fn take(&self, events: &Events) -> Vec<Arc<Outgoing>> {
         let (batch, stale) = self.pending.take(Timestamp::now());
-        if stale > 0 {
-            events.dropped(Loss::Stale, &self.name, stale, "they waited until they no longer said what was posted");
-        }
+        self.dropped_stale(stale, events);
         if batch.is_empty() {
             self.set_down(false);
         }
         batch
+    }
+
+    /// Those of a batch that still say what was posted.
+    pub(super) fn fresh(&self, mut batch: Vec<Arc<Outgoing>>, events: &Events) -> Vec<Arc<Outgoing>> {
+        let (before, now) = (batch.len(), Timestamp::now());
+        batch.retain(|alert| alert.stale_at > now);
+        self.dropped_stale(before - batch.len(), events);
+        batch
+    }
+
+    fn dropped_stale(&self, count: usize, events: &Events) {
+        if count > 0 {
+            events.dropped(Loss::Stale, &self.name, count, "they waited until they no longer said what was posted");
+        }
     }
 }
 

@@ -72,6 +72,8 @@ struct Round {
     hung: bool,
     /// Those that were not tried to the end, and why.
     left: Option<(Batch, PostError)>,
+    /// Those that were not tried because others came first.
+    later: Batch,
 }
 
 // === impl Sender ===
@@ -103,7 +105,7 @@ impl Sender {
 
     /// Puts back what was not taken, and waits where trying again at once is no use.
     async fn settle(&mut self, round: Round) {
-        let Round { taken, suspects, hung, left } = round;
+        let Round { taken, suspects, hung, left, later } = round;
         let (pending, events, name) = (&self.peer.pending, &self.parts.events, self.peer.name());
         if taken {
             self.waits = self.waits.anew();
@@ -131,7 +133,7 @@ impl Sender {
         // Those that were suspects before say nothing about the Alertmanager: it took the others.
         let is_down = !taken && suspects.iter().any(|alert| !self.suspects.contains(&alert.fingerprint));
         self.suspects.extend(suspects.iter().map(|alert| alert.fingerprint));
-        pending.put_back(Vec::new(), suspects);
+        pending.put_back(Vec::new(), [later, suspects].concat());
         if is_down {
             self.peer.set_down(true);
             events.retried(name, "it does not take the alerts that wait for it");
@@ -162,9 +164,13 @@ impl Sender {
         let mut untried = known.split_off(known.len().min(if self.rests() { 0 } else { 1 }));
         let (mut round, mut work) = (Round::default(), vec![known, others]);
         while let Some(batch) = work.pop() {
+            // The posts before may have taken minutes.
+            let batch = self.peer.fresh(batch, &self.parts.events);
             let Some(first) = batch.first() else { continue };
             let error = match self.post(&batch).await {
                 Ok(()) => {
+                    // What hung before may have been the Alertmanager's own trouble.
+                    round.hung &= round.taken;
                     round.taken = true;
                     continue;
                 }
@@ -192,6 +198,11 @@ impl Sender {
                 round.suspects.push(Arc::clone(first));
                 if round.is_of_no_use() && work.iter().any(|part| !part.is_empty()) {
                     round.left = Some((in_order(work), error));
+                    break;
+                }
+                if round.hung && round.taken {
+                    // Each of the kind takes the whole timeout, again and again: those that have come meanwhile are not to wait.
+                    round.later = in_order(work);
                     break;
                 }
                 go_elsewhere(&mut work, !round.taken);
@@ -313,7 +324,7 @@ mod tests {
         let mut sender = Sender { peer: Arc::new(peer()), target, parts, waits, failures: 0, suspects, rest: None };
         assert!(sender.deliver(vec![Arc::clone(&suspect)]).await.left.is_some(), "it was tried, where nobody listens");
         let suspects = vec![Arc::clone(&suspect)];
-        sender.settle(Round { taken: true, hung: true, suspects, left: None }).await;
+        sender.settle(Round { taken: true, hung: true, suspects, ..Round::default() }).await;
         let round = sender.deliver(vec![suspect]).await;
         assert!(round.left.is_none() && round.suspects.len() == 1, "it was not tried");
         sender.peer.life.retire(REST);
@@ -351,6 +362,34 @@ mod tests {
             assert_eq!(next[0].fingerprint, alerts[first].fingerprint);
             sender.peer.pending.put_back(next, Vec::new());
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_hanging_alert_kept_from_being_tried_comes_behind_what_waits_and_before_that_alert() {
+        let (peer, target) = (Arc::new(peer()), "http://127.0.0.1:1".parse().unwrap());
+        let alerts: Vec<_> = (0..257).map(|name| Arc::new(outgoing(&name.to_string(), "{}", Timestamp::MAX))).collect();
+        alerts.iter().for_each(|alert| assert!(!peer.push(Arc::clone(alert), 999)));
+        let (parts, waits, suspects) = (parts(&mut Registry::default()), Waits::new(false), HashSet::default());
+        let mut sender = Sender { peer, target, parts, waits, failures: 0, suspects, rest: None };
+        let mut suspects = sender.peer.take(&sender.parts.events);
+        let later = suspects.split_off(1);
+        let round = Round { taken: true, hung: true, suspects, later, ..Round::default() };
+        assert!(sender.settle(round).now_or_never().is_some(), "nobody waits for it");
+        let next: Vec<_> = sender.peer.take(&sender.parts.events).iter().map(|alert| alert.fingerprint).collect();
+        let want: Vec<_> = [256].into_iter().chain(1..256).map(|index: usize| alerts[index].fingerprint).collect();
+        assert_eq!(next, want);
+    }
+
+    #[tokio::test]
+    async fn what_has_become_stale_in_a_round_is_not_posted() {
+        let (mut registry, target) = (Registry::default(), "http://127.0.0.1:1".parse().unwrap());
+        let (parts, waits, suspects) = (parts(&mut registry), Waits::new(false), HashSet::default());
+        let sender = Sender { peer: Arc::new(peer()), target, parts, waits, failures: 0, suspects, rest: None };
+        let round = sender.deliver(vec![Arc::new(outgoing("a", "{}", Timestamp::UNIX_EPOCH))]).await;
+        assert!(round.left.is_none() && !round.taken, "nobody listens there");
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("alerts_dropped_total{reason=\"stale\",alertmanager=\"http://am:9093\"} 1\n"), "{text}");
     }
 
     #[tokio::test]
