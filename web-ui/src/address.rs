@@ -79,12 +79,6 @@ impl Address {
     pub fn plain(&self) -> Self {
         Self { path: self.path.clone(), query: Vec::new() }
     }
-
-    /// The same parameters below another path.
-    #[must_use]
-    pub fn moved(&self, path: &str) -> Self {
-        Self { path: path.to_owned(), query: self.query.clone() }
-    }
 }
 
 impl fmt::Display for Address {

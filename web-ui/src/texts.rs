@@ -45,7 +45,6 @@ texts! {
     group: "Group by", "グループ";
     no_group: "no groups", "なし";
     nothing: "Nothing matches.", "該当するものはありません。";
-    nothing_yet: "Nothing is known yet.", "まだ情報がありません。";
     show_all: "Show all", "すべて表示";
     previous: "← Previous", "← 前へ";
     next: "Next →", "次へ →";
@@ -77,7 +76,6 @@ texts! {
     client: "Client", "クライアント";
     address: "Address", "アドレス";
     subscriptions: "Subscriptions", "サブスクリプション";
-    whole_result: "As data", "データ";
     silenced: "silenced", "サイレンス中";
     silenced_by: "Silenced by", "サイレンス:";
     inhibited: "inhibited", "抑制中";
@@ -92,7 +90,6 @@ texts! {
     mutes: "Mutes", "対象";
     not_found: "There is no such page.", "ページがありません。";
     no_such_node: "No such node is known in this cluster.", "このクラスタにそのノードはありません。";
-    failing_nodes: "Nodes where it is not OK", "異常のあるノード";
     until: "until", "まで";
     seconds: "s", "秒";
     minutes: "min", "分";

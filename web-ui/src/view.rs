@@ -138,7 +138,7 @@ impl Fired {
         self.alert.labels.get(name).map_or("", String::as_str)
     }
 
-    /// The status of its check, by its severity; none for alerts of another kind.
+    /// Its label `severity`, empty where there is none.
     pub fn severity(&self) -> &str {
         self.label("severity")
     }

@@ -5,11 +5,12 @@
 //! GET /nodes                                nodes; ?state= and those of above
 //! GET /nodes/{cluster}/{job}/{instance}     one node with all its checks; ?check= ?source= opens one
 //! GET /checks                               checks by name
-//! GET /checks/{check}                       the nodes on which one is not OK
+//! GET /checks/{check}                       leads to the alerts of one
 //! GET /silences                             silences; ?state=
 //! GET /events                               server-sent events: one at each change
 //! GET /assets/{file}                        style sheet and script
 //! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}   the same as JSON
+//! GET /api/v1/clusters                      which servers answer
 //! ```
 //!
 //! Pages are whole without their script, which adds updates and keys. They may load nothing but their own style sheet and

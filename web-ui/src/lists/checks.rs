@@ -69,7 +69,7 @@ pub fn list(snapshot: &Snapshot, address: &Address) -> Result<Names, BadAddress>
 // === impl Row ===
 
 impl Row {
-    /// The nodes on which it is not OK are found in the list of alerts, by its name.
+    /// Its alerts on all nodes.
     pub fn address(&self) -> Address {
         Address::of(["checks", &self.check])
     }

@@ -7,6 +7,7 @@ use super::frame::Frame;
 use super::{Asked, Shown, html};
 use crate::address::Address;
 use crate::lists::alerts::{Alerts, list};
+use crate::matcher::{Matcher, Op};
 
 /// Labels that alerts can be grouped by with one click; the address takes any.
 const GROUPS: [&str; 6] = ["alertname", "severity", "cluster", "instance", "check", "job"];
@@ -34,9 +35,12 @@ impl Page<'_> {
         match self.group {
             "cluster" => all.with("cluster", value),
             label => {
-                let matcher = format!("{label}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+                let matcher = Matcher::new(label, Op::Equal, value).expect("it is no regular expression");
                 let before = all.get("filter").trim().to_owned();
-                all.with("filter", &if before.is_empty() { matcher } else { format!("{before}, {matcher}") })
+                all.with(
+                    "filter",
+                    &if before.is_empty() { matcher.to_string() } else { format!("{before}, {matcher}") },
+                )
             }
         }
     }
