@@ -243,15 +243,22 @@ mod tests {
 
     #[test]
     fn a_run_that_was_about_to_start_is_found_by_its_mark() {
+        use std::io::Write;
         use std::os::unix::process::CommandExt;
+        use std::process::{Command, Stdio};
 
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("runs");
         let (record, _) = open(&file);
         let family = Family::unborn(0).unwrap();
         record.announce(&family, "a").unwrap().keep();
-        let mut command = std::process::Command::new("sleep");
-        let mut child = command.arg("1000").env(MARKER, family.mark()).process_group(0).spawn().unwrap();
+        let mut command = Command::new("cat");
+        command.env(MARKER, family.mark()).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // `spawn` returns when the kernel has begun to replace the program, which may be before its environment is there
+        // to be read. One that answers has it.
+        child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         drop(record);
         let (_, left) = open(&file);
         child.kill().unwrap();
