@@ -66,6 +66,11 @@ impl App {
         Snapshot(running.clusters.iter().map(|cluster| (Arc::clone(cluster), cluster.view())).collect())
     }
 
+    /// Where it is counted what happens.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
     /// Tells of every new view of any cluster.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()

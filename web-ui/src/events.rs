@@ -6,17 +6,26 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::access::Action;
+
 /// Metrics of web-ui.
 #[derive(Debug, Default)]
 pub struct Events {
     up: Family<Asked, Gauge>,
     failures: Family<Asked, Counter>,
+    changes: Family<Changed, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
     cluster: String,
     kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Changed {
+    action: &'static str,
+    result: &'static str,
 }
 
 // === impl Events ===
@@ -32,7 +41,14 @@ impl Events {
             up,
         );
         registry.register("web_ui_cluster_failures", "Times that no server of this kind answered", failures);
+        let changes = events.changes.clone();
+        registry.register("web_ui_changes", "Changes of silences that were asked for, done or failed", changes);
         events
+    }
+
+    /// Somebody changed something; `result` is `done` or `failed`.
+    pub(crate) fn changed(&self, action: Action, result: &'static str) {
+        self.changes.get_or_create(&Changed { action: action.word(), result }).inc();
     }
 
     /// The servers of a kind were asked, and one of them answered or none.

@@ -6,8 +6,9 @@
 //!    people look on ([`prometheus`], [`alertmanager`], [`upstream`]).
 //! 2. What they said becomes a [`view`], which is replaced as a whole.
 //! 3. [`lists`] makes rows of all views and an [`address`]; it is pure, and the same for pages and for programs.
-//! 4. [`web`] shows them. A node's checks come from the node itself, through [`detail`], while somebody looks.
+//! 4. [`web`] shows them, to whom [`access`] lets in. A node's checks come from the node itself, through [`detail`], while somebody looks.
 
+pub mod access;
 pub mod address;
 pub mod alertmanager;
 mod app;

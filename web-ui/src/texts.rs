@@ -90,6 +90,10 @@ texts! {
     mutes: "Mutes", "対象";
     not_found: "There is no such page.", "ページがありません。";
     no_such_node: "No such node is known in this cluster.", "このクラスタにそのノードはありません。";
+    cross_site: "Another site has sent this in your name; nothing was changed.", "別のサイトから送られたため、何も変更していません。";
+    signed_in: "Signed in as", "ログイン中:";
+    read_only: "read only", "閲覧のみ";
+    read_only_user: "You may look, but not change anything.", "閲覧のみ可能です。変更する権限がありません。";
     until: "until", "まで";
     seconds: "s", "秒";
     minutes: "min", "分";

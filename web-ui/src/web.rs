@@ -22,6 +22,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::{FromRequestParts, Query};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
@@ -30,18 +31,22 @@ use http::request::Parts;
 use tower_http::compression::CompressionLayer;
 
 use crate::App;
+use crate::access::User;
 use crate::address::Address;
 use crate::lists::{BadAddress, Snapshot};
 use crate::texts::Texts;
 
+mod acting;
 mod alerts;
 mod api;
 mod assets;
 mod checks;
 mod frame;
+mod gate;
 mod live;
 mod node;
 mod nodes;
+mod origin;
 mod silences;
 
 use frame::Frame;
@@ -63,12 +68,14 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .layer(CompressionLayer::new())
         .route("/events", get(live::events))
         .fallback(nowhere)
+        .layer(from_fn_with_state(Arc::clone(&app), gate::pass))
         .with_state(app)
 }
 
 /// A request for a page.
 struct Asked {
     app: Arc<App>,
+    user: User,
     address: Address,
     texts: &'static Texts,
     snapshot: Snapshot,
@@ -79,6 +86,9 @@ enum Refusal {
     Address(BadAddress),
     NoPage,
     NoNode,
+    CrossSite,
+    #[expect(dead_code, reason = "nothing can be changed yet")]
+    ReadOnly,
 }
 
 /// A page, or why there is none.
@@ -103,7 +113,8 @@ impl FromRequestParts<Arc<App>> for Asked {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
         let Query(query) = query.map_err(IntoResponse::into_response)?;
         let address = Address::at(parts.uri.path()).asking(query);
-        Ok(Self { app: Arc::clone(app), address, texts: Texts::of(&parts.headers), snapshot: app.snapshot() })
+        let (app, user) = (Arc::clone(app), User::of(&parts.extensions));
+        Ok(Self { user, address, texts: Texts::of(&parts.headers), snapshot: app.snapshot(), app })
     }
 }
 
@@ -117,6 +128,18 @@ impl Asked {
     }
 }
 
+impl Refusal {
+    fn told(&self, texts: &Texts) -> (StatusCode, String) {
+        match self {
+            Self::Address(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+            Self::NoPage => (StatusCode::NOT_FOUND, texts.not_found.to_owned()),
+            Self::NoNode => (StatusCode::NOT_FOUND, texts.no_such_node.to_owned()),
+            Self::CrossSite => (StatusCode::FORBIDDEN, texts.cross_site.to_owned()),
+            Self::ReadOnly => (StatusCode::FORBIDDEN, texts.read_only_user.to_owned()),
+        }
+    }
+}
+
 impl From<BadAddress> for Refusal {
     fn from(error: BadAddress) -> Self {
         Self::Address(error)
@@ -126,12 +149,7 @@ impl From<BadAddress> for Refusal {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(refusal, asked) = self;
-        let texts = asked.texts;
-        let (status, error) = match refusal {
-            Refusal::Address(error) => (StatusCode::BAD_REQUEST, error.to_string()),
-            Refusal::NoPage => (StatusCode::NOT_FOUND, texts.not_found.to_owned()),
-            Refusal::NoNode => (StatusCode::NOT_FOUND, texts.no_such_node.to_owned()),
-        };
+        let (status, error) = refusal.told(asked.texts);
         html(status, &RefusalPage { frame: asked.frame(""), error })
     }
 }

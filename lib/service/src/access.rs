@@ -27,6 +27,11 @@ pub struct Allowed {
     pub client_names: Vec<String>,
 }
 
+/// Whom an admitted request comes from, among its extensions: the user whose password it brought, or else what a verified
+/// client certificate calls its holder (the name that let it in, or else the first one). Not there where nobody was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User(pub String);
+
 /// Who may use a group of routes.
 #[derive(Clone, Debug)]
 pub(crate) enum Policy {
@@ -68,32 +73,36 @@ fn unknown_user(user: &String) -> String {
 // === impl Policy ===
 
 impl Policy {
-    /// The refusal of a request, or none when it may pass.
-    pub(crate) async fn refuse(&self, request: &Parts, web: &Live) -> Option<Response> {
+    /// Whom a request comes from that may pass, as far as that is known; else its refusal.
+    pub(crate) async fn admit(&self, request: &Parts, web: &Live) -> Result<Option<User>, Response> {
         match self {
-            Self::Open => None,
+            Self::Open => Ok(None),
             Self::Configured => match web.login(&request.headers).await {
-                Login::Refused => Some(auth::refusal()),
-                Login::Unasked | Login::User(_) => None,
+                Login::Refused => Err(auth::refusal()),
+                Login::User(user) => Ok(Some(User(user))),
+                Login::Unasked => Ok(names(request).and_then(ClientNames::first).map(User)),
             },
-            Self::Only(allowed) => refuse_others(allowed, request, web).await,
+            Self::Only(allowed) => admit_only(allowed, request, web).await.map(Some),
         }
     }
 }
 
-async fn refuse_others(allowed: &Allowed, request: &Parts, web: &Live) -> Option<Response> {
-    let names = request.extensions.get::<ClientNames>();
-    if names.is_some_and(|names| names.any_of(&allowed.client_names)) {
-        return None;
+async fn admit_only(allowed: &Allowed, request: &Parts, web: &Live) -> Result<User, Response> {
+    if let Some(name) = names(request).and_then(|names| names.any_of(&allowed.client_names)) {
+        return Ok(User(name));
     }
     if allowed.users.is_empty() {
-        return Some(forbidden());
+        return Err(forbidden());
     }
     match web.login(&request.headers).await {
-        Login::User(user) if allowed.users.contains(&user) => None,
-        Login::User(_) | Login::Unasked => Some(forbidden()),
-        Login::Refused => Some(auth::refusal()),
+        Login::User(user) if allowed.users.contains(&user) => Ok(User(user)),
+        Login::User(_) | Login::Unasked => Err(forbidden()),
+        Login::Refused => Err(auth::refusal()),
     }
+}
+
+fn names(request: &Parts) -> Option<&ClientNames> {
+    request.extensions.get()
 }
 
 fn forbidden() -> Response {

@@ -38,6 +38,11 @@
 //! | `POST /-/reload` | with a reload hook: 200 when the configuration was reloaded, 500 and the reason when not |
 //! | `GET /` | with a [`Landing`]: a page that names the program and its links |
 //!
+//! # What a request carries besides what the client sent
+//!
+//! Two extensions: the address that it comes from ([`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo)), and the
+//! [`User`], where the web config has anybody asked. The password itself is taken off.
+//!
 //! # Rules
 //!
 //! - Configuration is read and checked before a port is bound; all failures are reported ([`ConfigError`], exit code 2).
@@ -69,7 +74,7 @@ mod systemd;
 mod tls;
 mod web_config;
 
-pub use access::Allowed;
+pub use access::{Allowed, User};
 pub use body::limit as body_limit;
 pub use error::ConfigError;
 pub use flags::{LogFlags, LogFormat, LogLevel, WebFlags, duration};

@@ -13,6 +13,9 @@ use crate::flags::{LogFlags, LogFormat, LogLevel};
 /// Libraries that describe their inner life below INFO; an operator who asks for `debug` wants ours.
 const QUIET: [&str; 5] = ["h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
+/// The target of records of who changed what. An operator who wants to hear of troubles alone still wants those.
+const AUDIT: &str = "audit";
+
 /// Sets the log up for the process. A second call (tests run servers side by side) leaves the first one's settings.
 pub(crate) fn init(flags: &LogFlags) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -33,9 +36,8 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    QUIET.iter().fold(Targets::new().with_default(level), |targets, library| {
-        targets.with_target(*library, level.min(LevelFilter::INFO))
-    })
+    let own = Targets::new().with_default(level).with_target(AUDIT, level.max(LevelFilter::INFO));
+    QUIET.iter().fold(own, |targets, library| targets.with_target(*library, level.min(LevelFilter::INFO)))
 }
 
 #[cfg(test)]
@@ -57,5 +59,11 @@ mod tests {
         let targets = targets(LogLevel::Error);
         assert!(!targets.would_enable("hyper::proto", &Level::INFO));
         assert!(targets.would_enable("hyper::proto", &Level::ERROR));
+    }
+
+    #[test]
+    fn records_of_changes_are_written_at_any_level() {
+        let targets = targets(LogLevel::Error);
+        assert!(targets.would_enable("audit", &Level::INFO) && !targets.would_enable("web_ui", &Level::INFO));
     }
 }

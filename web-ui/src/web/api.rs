@@ -11,7 +11,7 @@ use http::header::CACHE_CONTROL;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Asked;
+use super::{Asked, Refusal};
 use crate::App;
 use crate::lists::{BadAddress, alerts, checks, nodes, silences};
 use crate::prometheus::Known;
@@ -40,6 +40,12 @@ fn found(body: &impl Serialize) -> Response {
 
 fn refused(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({"error": error}))).into_response()
+}
+
+/// A refusal as JSON.
+pub(super) fn refusal(refusal: &Refusal, asked: &Asked) -> Response {
+    let (status, error) = refusal.told(asked.texts);
+    refused(status, &error)
 }
 
 /// A node and, where it answers, all its checks.

@@ -16,6 +16,10 @@ pub(super) struct Frame<'a> {
     pub(super) t: &'static Texts,
     pub(super) address: &'a Address,
     pub(super) tab: &'static str,
+    /// Who looks, where that is known.
+    pub(super) user: Option<&'a str>,
+    /// Whether who looks may change things.
+    pub(super) may_change: bool,
     pub(super) clock: Clock<'a>,
     pub(super) troubles: Vec<Trouble<'a>>,
     /// Alerts that are told: critical ones, and others.
@@ -68,7 +72,8 @@ impl<'a> Frame<'a> {
                 }
             }
         }
-        Self { t: asked.texts, address: &asked.address, tab, clock, troubles, firing }
+        let (user, may_change) = (asked.user.name.as_deref(), asked.user.may_change());
+        Self { t: asked.texts, address: &asked.address, tab, user, may_change, clock, troubles, firing }
     }
 
     /// What the style sheet and the script are called: their names change with what they hold.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::disallowed_methods, reason = "the fakes serve as axum does, without limits of time")]
 
+mod access;
 mod faults;
 mod pages;
 mod servers;

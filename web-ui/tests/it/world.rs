@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser as _;
-use reqwest::{Client, StatusCode};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use scraper::{Html, Selector};
 use serde_json::Value;
 use service::http::{ClientOptions, read_limited, upstream_client};
@@ -27,17 +28,28 @@ pub(crate) struct WebUi {
 /// A page, as a browser has it.
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) text: String,
     html: Html,
 }
 
 impl WebUi {
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_for(config, None)
+    }
+
+    /// The same with a web config, which says who gets in.
+    pub(crate) fn start_for(config: &str, web_config: Option<&str>) -> Self {
         let directory = TempDir::new().unwrap();
-        let file = directory.path().join("web-ui.yml");
-        std::fs::write(&file, config).unwrap();
-        let flag = format!("--config.file={}", file.display());
-        let flags = Flags::parse_from(["web-ui", &flag, "--web.listen-address=127.0.0.1:0"]);
+        let write = |name: &str, text: &str| {
+            let file = directory.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            file.display().to_string()
+        };
+        let mut flags = vec!["web-ui".to_owned(), "--web.listen-address=127.0.0.1:0".to_owned()];
+        flags.push(format!("--config.file={}", write("web-ui.yml", config)));
+        flags.extend(web_config.map(|text| format!("--web.config.file={}", write("web.yml", text))));
+        let flags = Flags::parse_from(flags);
         let program = Program::start(service::build_info!(), &flags).unwrap();
         let (address, stop) = (program.addresses()[0], CancellationToken::new());
         tokio::spawn(program.run(stop.clone()));
@@ -50,12 +62,25 @@ impl WebUi {
     }
 
     pub(crate) async fn page_in(&self, path: &str, language: &str) -> Page {
-        let request = self.client.get(format!("http://{}{path}", self.address));
-        let response = request.header("accept-language", language).send().await.unwrap();
-        let status = response.status();
+        self.answer(self.request(Method::GET, path).header("accept-language", language)).await
+    }
+
+    /// The address of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request that a test adds to.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub(crate) async fn answer(&self, request: RequestBuilder) -> Page {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = read_limited(response, 16 << 20).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();
-        Page { status, html: Html::parse_document(&text), text }
+        Page { status, headers, html: Html::parse_document(&text), text }
     }
 
     pub(crate) async fn json(&self, path: &str) -> Value {

@@ -19,9 +19,14 @@ impl ClientNames {
         Self(names.into())
     }
 
-    /// Whether one of the names is listed.
-    pub(crate) fn any_of(&self, listed: &[String]) -> bool {
-        self.0.iter().any(|name| listed.contains(name))
+    /// The first name that is listed.
+    pub(crate) fn any_of(&self, listed: &[String]) -> Option<String> {
+        self.0.iter().find(|name| listed.contains(name)).cloned()
+    }
+
+    /// The first name: the subject's common name, if it has one.
+    pub(crate) fn first(&self) -> Option<String> {
+        self.0.iter().find(|name| !name.is_empty()).cloned()
     }
 }
 
@@ -67,14 +72,15 @@ mod tests {
         let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         let names = ClientNames::of(certificate.der());
         for name in ["proxy-1", "proxy.example.org", "spiffe://x/proxy", "ops@example.org", "10.0.0.1", "fe80::1"] {
-            assert!(names.any_of(&[name.to_owned()]), "{name} in {names:?}");
+            assert_eq!(names.any_of(&[name.to_owned()]).as_deref(), Some(name), "{names:?}");
         }
-        assert!(!names.any_of(&["example.org".to_owned()]) && !names.any_of(&[]));
+        assert!(names.any_of(&["example.org".to_owned()]).is_none() && names.any_of(&[]).is_none());
+        assert_eq!(names.first().as_deref(), Some("proxy-1"));
     }
 
     #[test]
     fn what_is_no_certificate_has_no_names() {
         let names = ClientNames::of(b"\x30\x82\xff\xffnonsense");
-        assert_eq!(names, ClientNames([].into()));
+        assert_eq!((names.first(), names), (None, ClientNames([].into())));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::header::{CONNECTION, HeaderValue};
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse as _;
@@ -38,14 +39,16 @@ const LINGER: Duration = Duration::from_millis(500);
 pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Serving>) {
     // Answers are written whole; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
+    // A socket for both families shows IPv4 clients as `::ffff:…`.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let config = serving.web.current();
     let tls = config.tls();
     let watch = Watch::new(serving.timeouts, if tls.is_some() { Phase::Handshake } else { Phase::Header });
     let socket = Watched::new(stream, Arc::clone(&watch));
     let served = async {
         match tls {
-            Some(tls) => https(socket, (tls, config.verifies_clients()), &serving, &watch).await,
-            None => http(socket, None, &serving, &watch).await,
+            Some(tls) => https(socket, (tls, config.verifies_clients()), peer, &serving, &watch).await,
+            None => http(socket, (peer, None), &serving, &watch).await,
         }
     };
     let detail = tokio::select! {
@@ -56,14 +59,18 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, serving: Arc<Servin
         }
     };
     if let Some(cut) = watch.reason() {
-        // A socket for both families shows IPv4 clients as `::ffff:…`.
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         serving.metrics.cut(cut, peer, &detail);
     }
 }
 
 /// Negotiates TLS, then serves as [`http()`] does. `tls` says besides whether client certificates are verified.
-async fn https<I>(io: I, tls: (Arc<ServerConfig>, bool), serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
+async fn https<I>(
+    io: I,
+    tls: (Arc<ServerConfig>, bool),
+    peer: SocketAddr,
+    serving: &Arc<Serving>,
+    watch: &Arc<Watch>,
+) -> String
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -78,7 +85,7 @@ where
             watch.enter(Phase::Header);
             let certificate = secured.get_ref().1.peer_certificates().and_then(<[_]>::first).filter(|_| verifies);
             let names = certificate.map(|certificate| ClientNames::of(certificate));
-            http(secured, names, serving, watch).await
+            http(secured, (peer, names), serving, watch).await
         }
         Err(error) => {
             watch.cut(Cut::TlsFailed);
@@ -87,12 +94,15 @@ where
     }
 }
 
-/// Serves HTTP/1.1 and says in words what ended it, if anything did. The requests carry `names`.
-async fn http<I>(io: I, names: Option<ClientNames>, serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
+/// Serves HTTP/1.1 and says in words what ended it, if anything did. The requests carry who the `caller` is: its address and
+/// the names in its certificate.
+async fn http<I>(io: I, caller: (SocketAddr, Option<ClientNames>), serving: &Arc<Serving>, watch: &Arc<Watch>) -> String
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (peer, names) = caller;
     let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
         if let Some(names) = &names {
             request.extensions_mut().insert(names.clone());
         }

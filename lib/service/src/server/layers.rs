@@ -50,8 +50,9 @@ pub(super) fn bounding(router: Router, limit: usize, http: &Arc<HttpMetrics>) ->
 
 async fn admit(State((policy, web)): State<(Arc<Policy>, Arc<Live>)>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
-    if let Some(refusal) = policy.refuse(&head, &web).await {
-        return refusal;
+    match policy.admit(&head, &web).await {
+        Ok(user) => user.into_iter().for_each(|user| drop(head.extensions.insert(user))),
+        Err(refusal) => return refusal,
     }
     // A password for this server is for nobody behind it, and a handler may pass the request on.
     if web.current().has_users() {

@@ -1,11 +1,14 @@
 //! Routes that are kept to some users and client certificates, open metrics, and the limit of requests.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Extension};
+use axum::http::HeaderMap;
 use axum::routing::get as route;
 use reqwest::Client;
-use service::Allowed;
+use service::{Allowed, User};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::auth::{get, hash};
@@ -19,12 +22,20 @@ fn allowed(users: &[&str], client_names: &[&str]) -> Allowed {
     Allowed { users: owned(users), client_names: owned(client_names) }
 }
 
+/// Who a handler is told that a request comes from, and whether it sees a password.
+async fn who(user: Option<Extension<User>>, peer: ConnectInfo<SocketAddr>, headers: HeaderMap) -> String {
+    let user = user.map_or("nobody".to_owned(), |Extension(User(name))| name);
+    let secret = if headers.contains_key("authorization") { " with a password" } else { "" };
+    format!("{user} at {}{secret}", peer.ip())
+}
+
 /// A server with a web config, whose `/secret` is kept to `allowed`.
 fn running(folder: &Path, text: &str, flags: &[&str], allowed: Allowed) -> Running {
     tls::write(folder, "web.yml", text);
     let file = format!("--web.config.file={}", folder.join("web.yml").display());
     let server = server(&[&[file.as_str()], flags].concat()).routes(routes()).timeouts(PATIENT);
-    let secret = Router::new().route("/secret", route(async || "secret"));
+    let server = server.routes(Router::new().route("/who", route(who)));
+    let secret = Router::new().route("/secret", route(async || "secret")).route("/secret/who", route(who));
     start(server.restricted_routes(secret, allowed).unwrap())
 }
 
@@ -103,6 +114,41 @@ async fn a_verified_certificate_with_an_allowed_name_needs_no_password() {
     let request = clients[0].get(format!("https://{}/secret", running.address)).basic_auth("ops", Some("o"));
     assert_eq!(request.send().await.unwrap().status(), 200);
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_handler_is_told_who_was_let_in_and_from_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = Authority::new();
+    let tls = with_tls(folder.path(), &own, "VerifyClientCertIfGiven");
+    let users = format!("basic_auth_users: {{ops: {}}}\n", hash("o"));
+    let identity = own.for_name("proxy.example.org");
+    let (without, with) = (tls::client(&own, None), tls::client(&own, Some(&identity)));
+    let ask = async |client: &Client, running: &Running, path: &str, user: &str| {
+        let request = client.get(format!("https://{}{path}", running.address));
+        let request = if user.is_empty() { request } else { request.basic_auth(user, Some("o")) };
+        Answer::read(request.send().await.unwrap()).await.body
+    };
+
+    let names = allowed(&["ops"], &["proxy.example.org"]);
+    let asking = running(folder.path(), &format!("{tls}{users}"), &[], names);
+    for (client, path, user, told) in [
+        (&without, "/who", "ops", "ops at 127.0.0.1"),
+        (&with, "/who", "ops", "ops at 127.0.0.1"),
+        (&without, "/secret/who", "ops", "ops at 127.0.0.1"),
+        (&with, "/secret/who", "", "proxy.example.org at 127.0.0.1"),
+    ] {
+        assert_eq!(ask(client, &asking, path, user).await, told, "{path} {user}");
+    }
+    asking.stop().await;
+
+    let open = running(folder.path(), &tls, &[], Allowed::default());
+    let common_name = "rcgen self signed cert at 127.0.0.1";
+    assert_eq!(ask(&with, &open, "/who", "").await, common_name, "it comes before the alternative ones");
+    let (nobody, password) = ("nobody at 127.0.0.1", "nobody at 127.0.0.1 with a password");
+    assert_eq!(ask(&without, &open, "/who", "").await, nobody);
+    assert_eq!(ask(&without, &open, "/who", "ops").await, password, "it is for nobody here, and proves nothing");
+    open.stop().await;
 }
 
 #[tokio::test]
