@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::future::{join_all, try_join3, try_join4};
+use futures_util::future::{join_all, join3, try_join4};
 use service::http::{ClientError, ClientOptions, upstream_client};
-use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -15,9 +15,24 @@ use crate::alertmanager;
 use crate::config::{self, Refresh};
 use crate::detail::Details;
 use crate::events::Events;
-use crate::prometheus::{query, quoted};
+use crate::load::Purpose;
+use crate::prometheus::{Asking, Prometheus, Sample, quoted};
 use crate::upstream::{AskError, Replicas, Upstream};
-use crate::view::{Answers, Metrics, Part, View, united};
+use crate::view::{Answers, Check, Metrics, Part, Sums, View, united};
+
+/// The sums over all checks are made again when so many times as much time has passed as they took.
+const REST: u32 = 20;
+
+/// But not more seldom.
+const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
+
+/// What the rules record of failing checks, and their count, which is there even if none is.
+const RECORDED: &str = "check:checkscript_status:failing";
+const COUNT: &str = "checkscript_status:failing:count";
+
+/// A check without a `ttl` is late after three intervals, as on the agent's own page.
+const STALE: &str = "count by (check) (checkscript_last_execution_timestamp_seconds < \
+                     (time() - (checkscript_ttl_seconds or 3 * checkscript_interval_seconds)))";
 
 /// A cluster that is watched.
 #[derive(Debug)]
@@ -26,7 +41,11 @@ pub struct Cluster {
     pub name: String,
     /// Asks its nodes for details.
     pub details: Details,
-    prometheus: Replicas,
+    prometheus: Prometheus,
+    /// Told when the sums are new.
+    summed: Notify,
+    /// Told when a Prometheus answers after none did.
+    back: Notify,
     alertmanagers: Vec<Upstream>,
     node_jobs: String,
     view: ArcSwap<View>,
@@ -57,7 +76,13 @@ impl Cluster {
         Ok(Self {
             name: config.name.clone(),
             details: Details::new(&config.detail, options)?,
-            prometheus: Replicas::new(upstreams(&config.prometheus)?),
+            prometheus: Prometheus::new(
+                Replicas::new(upstreams(&config.prometheus)?),
+                config.name.clone(),
+                Arc::clone(&events),
+            ),
+            summed: Notify::new(),
+            back: Notify::new(),
             alertmanagers: upstreams(&config.alertmanagers)?,
             node_jobs: config.node_jobs.clone(),
             view: ArcSwap::default(),
@@ -72,26 +97,53 @@ impl Cluster {
     }
 
     /// Its Prometheis.
-    pub fn prometheus(&self) -> &Replicas {
+    pub fn prometheus(&self) -> &Prometheus {
         &self.prometheus
     }
 
     /// Asks its servers until `stop`.
     pub async fn watch(self: Arc<Self>, refresh: Refresh, stop: CancellationToken) {
-        let nodes = repeat(refresh.nodes, || self.refresh_metrics());
-        let alerts = repeat(refresh.alerts, || self.refresh_alerts());
-        stop.run_until_cancelled(futures_util::future::join(nodes, alerts)).await;
+        let nodes = repeat(refresh.nodes, Some(&self.summed), || self.refresh_metrics());
+        let alerts = repeat(refresh.alerts, None, || self.refresh_alerts());
+        stop.run_until_cancelled(join3(nodes, self.sum(refresh.nodes), alerts)).await;
     }
 
     async fn refresh_metrics(&self) {
-        let before = self.view.load().metrics.clone();
-        let asked = self.prometheus.ask(|server| Box::pin(self.ask_prometheus(server))).await;
-        let part = match asked {
-            Ok((answers, failures)) => Part::fresh(made(answers).await, failures),
-            Err(failures) => before.outdated(failures),
+        let before = self.view.load_full();
+        let part = match self.prometheus.ask(Purpose::Refresh, |asking| self.ask_nodes(asking)).await {
+            Ok((answers, aside)) => Part::answered(made(answers, Arc::clone(&before.sums.said)).await, aside),
+            Err(failures) => before.metrics.outdated(failures),
         };
-        self.tell("Prometheus", before.is_old, &part);
-        self.replace(|view| View::new(part.clone(), view.alerts.clone(), view.silences.clone()));
+        if before.metrics.is_old && !part.is_old {
+            self.back.notify_one();
+        }
+        self.tell("Prometheus", before.metrics.is_old, &part);
+        self.replace(|view| View::new(part.clone(), view.sums.clone(), view.alerts.clone(), view.silences.clone()));
+    }
+
+    /// Makes the sums over all checks again and again: the longer that takes, the more seldom. Prometheus reads every series
+    /// for each, which is a second of a processor for 150,000 checks.
+    async fn sum(&self, least: Duration) {
+        loop {
+            let begun = Instant::now();
+            // What was asked of servers that have been away since then comes late or never.
+            let asked = tokio::select! {
+                asked = self.prometheus.ask(Purpose::Sums, ask_sums) => asked,
+                () = self.back.notified() => continue,
+            };
+            let before = self.view.load().sums.clone();
+            let sums = match asked {
+                Ok((sums, aside)) => Part::answered(sums, aside),
+                Err(failures) => before.outdated(failures),
+            };
+            self.tell("Prometheus for sums", before.is_old, &sums);
+            self.replace(|view| {
+                View::new(view.metrics.clone(), sums.clone(), view.alerts.clone(), view.silences.clone())
+            });
+            self.summed.notify_one();
+            let rest = (begun.elapsed() * REST).min(LONGEST_REST).max(least);
+            tokio::select! { () = sleep(rest) => {}, () = self.back.notified() => {} }
+        }
     }
 
     async fn refresh_alerts(&self) {
@@ -120,10 +172,10 @@ impl Cluster {
             }
         };
         self.tell("Alertmanager", before.alerts.is_old, &alerts);
-        self.replace(|view| View::new(view.metrics.clone(), alerts.clone(), silences.clone()));
+        self.replace(|view| View::new(view.metrics.clone(), view.sums.clone(), alerts.clone(), silences.clone()));
     }
 
-    async fn ask_prometheus(&self, server: &Upstream) -> Result<Answers, AskError> {
+    async fn ask_nodes(&self, asking: Asking) -> Result<Answers, AskError> {
         let nodes = format!("up{{job=~{}}}", quoted(&self.node_jobs));
         let (scraped, down) = (
             format!("timestamp({nodes}) and ({nodes} == 1)"),
@@ -131,24 +183,10 @@ impl Cluster {
                 "max by (job, instance) (ALERTS_FOR_STATE{{alertname=\"NodeDown\"}}) and on (job, instance) ({nodes} == 0)"
             ),
         );
-        // A check without a `ttl` is late after three intervals, as on the agent's own page.
-        let stale = "count by (check) (checkscript_last_execution_timestamp_seconds < \
-                     (time() - (checkscript_ttl_seconds or 3 * checkscript_interval_seconds)))";
-        let sums = try_join3(
-            query(server, "count by (job, instance) (checkscript_status)"),
-            query(server, "count by (check) (checkscript_status)"),
-            query(server, stale),
-        );
-        let lists = try_join4(
-            query(server, &nodes),
-            query(server, &scraped),
-            query(server, &down),
-            query(server, "checkscript_status != 0"),
-        );
-        // One after the other: no more than four queries of ours at a time.
+        // No more than four queries of ours at a time.
+        let lists = try_join4(asking.query(&nodes), asking.query(&scraped), asking.query(&down), failing(&asking));
         let (up, scraped, down, failing) = lists.await?;
-        let (checks, names, stale) = sums.await?;
-        Ok(Answers { up, scraped, down, checks, names, stale, failing })
+        Ok(Answers { up, scraped, down, failing })
     }
 
     /// Says once when the servers of a kind answer no more, and when they do again.
@@ -170,17 +208,37 @@ impl Cluster {
     }
 }
 
-/// Does `work` at once and then every so often; one that takes longer delays the next.
-async fn repeat<F: Future<Output = ()>>(every: Duration, work: impl Fn() -> F) {
+/// The checks that are not OK: as the rules record them, or else looked for among all.
+async fn failing(asking: &Asking) -> Result<Vec<Sample<Check>>, AskError> {
+    let recorded: Vec<Sample<Check>> = asking.query(&format!("{{__name__=~\"{RECORDED}|{COUNT}\"}}")).await?;
+    match recorded.iter().any(|sample| sample.labels.series == COUNT) {
+        true => Ok(recorded.into_iter().filter(|sample| sample.labels.series == RECORDED).collect()),
+        false => asking.query("checkscript_status != 0").await,
+    }
+}
+
+/// One after the other, since each reads every series.
+async fn ask_sums(asking: Asking) -> Result<Sums, AskError> {
+    let nodes = asking.query("count by (job, instance) (checkscript_status)").await?;
+    let names = asking.query("count by (check) (checkscript_status)").await?;
+    Ok(Sums { nodes, names, stale: asking.query(STALE).await? })
+}
+
+/// Does `work` at once and then every so often, and when it is `told`; one that takes longer delays the next.
+async fn repeat<F: Future<Output = ()>>(every: Duration, told: Option<&Notify>, work: impl Fn() -> F) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        match told {
+            Some(told) => tokio::select! { _ = ticks.tick() => {}, () = told.notified() => {} },
+            None => drop(ticks.tick().await),
+        }
         work().await;
     }
 }
 
 /// Putting hundreds of thousands of samples together would keep requests waiting.
-async fn made(answers: Answers) -> Metrics {
-    tokio::task::spawn_blocking(|| Metrics::new(answers)).await.expect("samples are put together without a panic")
+async fn made(answers: Answers, sums: Arc<Sums>) -> Metrics {
+    let made = tokio::task::spawn_blocking(move || Metrics::new(answers, &sums));
+    made.await.expect("samples are put together without a panic")
 }

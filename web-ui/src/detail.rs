@@ -17,8 +17,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::config;
-use crate::prometheus::{self, Known};
-use crate::upstream::{AskError, Replicas};
+use crate::load::Purpose;
+use crate::prometheus::{Known, Prometheus};
+use crate::upstream::AskError;
 
 /// The longest answer of a node that is read, in bytes: an output of 1 MiB takes more as JSON.
 const ANSWER: usize = 8 << 20;
@@ -96,7 +97,7 @@ impl Details {
     ///
     /// # Errors
     /// See [`DetailError`].
-    pub async fn checks(&self, prometheus: &Replicas, node: &Known) -> Result<Vec<Summary>, DetailError> {
+    pub async fn checks(&self, prometheus: &Prometheus, node: &Known) -> Result<Vec<Summary>, DetailError> {
         self.get(prometheus, node, &[], "").await
     }
 
@@ -104,7 +105,7 @@ impl Details {
     ///
     /// # Errors
     /// See [`DetailError`].
-    pub async fn check(&self, prometheus: &Replicas, node: &Known, which: Which<'_>) -> Result<Detail, DetailError> {
+    pub async fn check(&self, prometheus: &Prometheus, node: &Known, which: Which<'_>) -> Result<Detail, DetailError> {
         self.get(prometheus, node, &[which.check], which.source).await
     }
 
@@ -112,11 +113,16 @@ impl Details {
     ///
     /// # Errors
     /// See [`DetailError`].
-    pub async fn history(&self, prometheus: &Replicas, node: &Known, which: Which<'_>) -> Result<History, DetailError> {
+    pub async fn history(
+        &self,
+        prometheus: &Prometheus,
+        node: &Known,
+        which: Which<'_>,
+    ) -> Result<History, DetailError> {
         self.get(prometheus, node, &[which.check, "history"], which.source).await
     }
 
-    async fn get<T>(&self, prometheus: &Replicas, node: &Known, path: &[&str], source: &str) -> Result<T, DetailError>
+    async fn get<T>(&self, prometheus: &Prometheus, node: &Known, path: &[&str], source: &str) -> Result<T, DetailError>
     where
         T: DeserializeOwned,
     {
@@ -161,11 +167,11 @@ impl Details {
     }
 
     /// Where a node's API begins, and whether that is a Pushgateway's.
-    async fn base(&self, prometheus: &Replicas, node: &Known) -> Result<(Url, bool), DetailError> {
+    async fn base(&self, prometheus: &Prometheus, node: &Known) -> Result<(Url, bool), DetailError> {
         if !self.targets.load().is_enough_for(node) {
             let _asking = self.asking.lock().await;
             if !self.targets.load().is_enough_for(node) {
-                let asked = prometheus.ask(|server| Box::pin(prometheus::targets(server))).await;
+                let asked = prometheus.ask(Purpose::Targets, async |asking| asking.targets().await).await;
                 let (listed, _) = asked.map_err(DetailError::Prometheus)?;
                 let known = listed.into_iter().filter_map(|target| Some((target.labels, origin(&target.scrape_url)?)));
                 self.targets.store(Arc::new(Targets { at: Some(Instant::now()), known: known.collect() }));

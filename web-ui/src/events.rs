@@ -7,12 +7,15 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::access::Action;
+use crate::load::Loads;
 
 /// Metrics of web-ui.
 #[derive(Debug, Default)]
 pub struct Events {
     up: Family<Asked, Gauge>,
     failures: Family<Asked, Counter>,
+    /// What Prometheus is asked.
+    pub loads: Loads,
     changes: Family<Changed, Counter>,
 }
 
@@ -33,7 +36,7 @@ struct Changed {
 impl Events {
     /// Events that are shown in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
-        let events = Self::default();
+        let events = Self { loads: Loads::new(registry), ..Self::default() };
         let (up, failures) = (events.up.clone(), events.failures.clone());
         registry.register(
             "web_ui_cluster_up",

@@ -17,6 +17,7 @@ pub mod config;
 pub mod detail;
 pub mod events;
 pub mod lists;
+pub mod load;
 pub mod matcher;
 pub mod prometheus;
 pub mod texts;

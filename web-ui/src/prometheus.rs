@@ -1,9 +1,45 @@
-//! The part of Prometheus's HTTP API that is asked: instant queries and targets. Everything that speaks the former serves.
+//! The part of Prometheus's HTTP API that is asked: queries and targets. Everything that speaks the former serves.
+//!
+//! Every question is counted, with the series that it brought ([`Load`]): what web-ui costs a Prometheus has to be seen.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use crate::upstream::{AskError, Upstream};
+use crate::events::Events;
+use crate::load::{Load, Purpose};
+use crate::upstream::{AskError, Replicas, Upstream};
+
+/// Warnings of one server that are kept, and how much of each, in characters.
+const WARNINGS: usize = 5;
+const WARNING: usize = 300;
+
+/// The Prometheis of a cluster, each of which knows everything.
+#[derive(Debug)]
+pub struct Prometheus {
+    replicas: Replicas,
+    cluster: String,
+    events: Arc<Events>,
+}
+
+/// One Prometheus that is asked for something.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    server: Upstream,
+    load: Load,
+    warnings: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// What a Prometheus said beside its answer.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// Who was asked before and failed.
+    pub failures: Vec<AskError>,
+    /// What it could not do, though it answered.
+    pub warnings: Vec<String>,
+}
 
 /// A series at a moment.
 #[derive(Debug, Deserialize)]
@@ -14,6 +50,28 @@ pub struct Sample<L> {
     /// Its value.
     #[serde(deserialize_with = "number")]
     pub value: f64,
+}
+
+/// A series over a time.
+#[derive(Debug, Deserialize)]
+pub struct Series<L> {
+    /// Its labels, those that `L` has.
+    #[serde(rename = "metric")]
+    pub labels: L,
+    /// When it was how; epoch seconds, in their order.
+    #[serde(deserialize_with = "points")]
+    pub values: Vec<(f64, f64)>,
+}
+
+/// From when to when, and how far apart points are, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The first point, in epoch seconds.
+    pub start: i64,
+    /// The last.
+    pub end: i64,
+    /// Between two of them.
+    pub step: i64,
 }
 
 /// A target that Prometheus scrapes.
@@ -40,6 +98,9 @@ pub struct Known {
 #[derive(Deserialize)]
 struct Answer<D> {
     data: D,
+    /// What the server could not do, though it answers: a store of Thanos is away, say.
+    #[serde(default)]
+    warnings: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -49,31 +110,101 @@ enum Vector<L> {
 }
 
 #[derive(Deserialize)]
+#[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
+enum Matrix<L> {
+    Matrix(Vec<Series<L>>),
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Targets {
     active_targets: Vec<Target>,
 }
 
-/// What `expression` is now.
-///
-/// # Errors
-/// See [`AskError`].
-pub async fn query<L>(server: &Upstream, expression: &str) -> Result<Vec<Sample<L>>, AskError>
-where
-    L: DeserializeOwned + Send + 'static,
-{
-    let answer: Answer<Vector<L>> = server.get("/api/v1/query", &[("query", expression)]).await?;
-    let Vector::Vector(samples) = answer.data;
-    Ok(samples)
+// === impl Prometheus ===
+
+impl Prometheus {
+    /// Those of `cluster`, whose questions are counted in `events`.
+    pub fn new(replicas: Replicas, cluster: String, events: Arc<Events>) -> Self {
+        Self { replicas, cluster, events }
+    }
+
+    /// The answer of the first one that gives any to all that `ask` asks it.
+    ///
+    /// # Errors
+    /// The failures of all.
+    pub async fn ask<T, F: Future<Output = Result<T, AskError>>>(
+        &self,
+        purpose: Purpose,
+        ask: impl Fn(Asking) -> F,
+    ) -> Result<(T, Aside), Vec<AskError>> {
+        let load = self.events.loads.of(&self.cluster, purpose);
+        let warnings = Arc::<Mutex<BTreeSet<String>>>::default();
+        let one = |server: &Upstream| {
+            let server = purpose.patience().map_or_else(|| server.clone(), |patience| server.patient(patience));
+            ask(Asking { server, load: load.clone(), warnings: Arc::clone(&warnings) })
+        };
+        let (answer, failures) = self.replicas.ask(one).await?;
+        let warnings = std::mem::take(&mut *warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((answer, Aside { failures, warnings: warnings.into_iter().collect() }))
+    }
 }
 
-/// Every target that is scraped.
-///
-/// # Errors
-/// See [`AskError`]; also where the server scrapes nothing itself and has no such API (Thanos, Mimir).
-pub async fn targets(server: &Upstream) -> Result<Vec<Target>, AskError> {
-    let answer: Answer<Targets> = server.get("/api/v1/targets", &[("state", "active")]).await?;
-    Ok(answer.data.active_targets)
+// === impl Asking ===
+
+impl Asking {
+    /// What `expression` is now.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn query<L>(&self, expression: &str) -> Result<Vec<Sample<L>>, AskError>
+    where
+        L: DeserializeOwned + Send + 'static,
+    {
+        let Vector::Vector(samples) = self.get("/api/v1/query", &[("query", expression)]).await?;
+        self.load.brought(samples.len());
+        Ok(samples)
+    }
+
+    /// What `expression` was at each point of `span`.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn range<L>(&self, expression: &str, span: Span) -> Result<Vec<Series<L>>, AskError>
+    where
+        L: DeserializeOwned + Send + 'static,
+    {
+        let [start, end, step] = [span.start, span.end, span.step].map(|seconds| seconds.to_string());
+        let query = [("query", expression), ("start", &start), ("end", &end), ("step", &step)];
+        let Matrix::Matrix(series) = self.get("/api/v1/query_range", &query).await?;
+        self.load.brought(series.len());
+        Ok(series)
+    }
+
+    /// Every target that is scraped.
+    ///
+    /// # Errors
+    /// See [`AskError`]; also where the server scrapes nothing itself and has no such API (Thanos, Mimir).
+    pub async fn targets(&self) -> Result<Vec<Target>, AskError> {
+        let targets: Targets = self.get("/api/v1/targets", &[("state", "active")]).await?;
+        self.load.brought(targets.active_targets.len());
+        Ok(targets.active_targets)
+    }
+
+    async fn get<D>(&self, path: &str, query: &[(&str, &str)]) -> Result<D, AskError>
+    where
+        D: DeserializeOwned + Send + 'static,
+    {
+        self.load.asked();
+        let answer: Answer<D> = self.server.get(path, query).await?;
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in answer.warnings.unwrap_or_default() {
+            if warnings.len() < WARNINGS {
+                warnings.insert(warning.chars().filter(|c| !c.is_control()).take(WARNING).collect());
+            }
+        }
+        Ok(answer.data)
+    }
 }
 
 /// `text` within quotes in an expression.
@@ -84,6 +215,12 @@ pub fn quoted(text: &str) -> String {
 fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let (_, text) = <(f64, String)>::deserialize(from)?;
     text.parse().map_err(serde::de::Error::custom)
+}
+
+fn points<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(f64, f64)>, D::Error> {
+    let points = Vec::<(f64, String)>::deserialize(from)?;
+    let point = |(at, text): (f64, String)| Ok((at, text.parse().map_err(serde::de::Error::custom)?));
+    points.into_iter().map(point).collect()
 }
 
 #[cfg(test)]
@@ -101,5 +238,21 @@ mod tests {
         assert_eq!(samples.iter().map(|sample| sample.value).collect::<Vec<_>>(), [1.0, f64::INFINITY]);
         let scalar = r#"{"data":{"resultType":"scalar","result":[1,"1"]}}"#;
         assert!(serde_json::from_str::<Answer<Vector<Known>>>(scalar).is_err());
+    }
+
+    #[test]
+    fn an_answer_over_a_time_is_read() {
+        let text = r#"{"status":"success","warnings":["a store is away"],"data":{"resultType":"matrix","result":[
+            {"metric":{"job":"node"},"values":[[1700000000,"0"],[1700000300.5,"NaN"]]}]}}"#;
+        let answer: Answer<Matrix<Known>> = serde_json::from_str(text).unwrap();
+        assert_eq!(answer.warnings.unwrap(), ["a store is away"]);
+        let Matrix::Matrix(series) = answer.data;
+        assert_eq!(series[0].values[0], (1_700_000_000.0, 0.0));
+        assert!(series[0].values[1].1.is_nan());
+    }
+
+    #[test]
+    fn text_in_an_expression_is_quoted() {
+        assert_eq!(quoted("a\"b\\c\nd"), r#""a\"b\\c\nd""#);
     }
 }

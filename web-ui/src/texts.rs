@@ -55,6 +55,8 @@ texts! {
     does_not_answer: "does not answer; shown is what it said", "が応答しません。表示は次の時点のものです:";
     never: "never", "なし";
     one_of_pair: "One of several does not answer", "一部のサーバが応答しません";
+    no_sums: "could not count all checks; shown is the count of", "がすべてのチェックを集計できません。表示は次の時点のものです:";
+    partial: "Something is missing in what one says", "応答の一部が欠けています";
     labels: "Labels", "ラベル";
     command: "Command", "コマンド";
     history: "History", "履歴";

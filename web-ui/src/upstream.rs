@@ -1,8 +1,8 @@
 //! Asking Prometheus and Alertmanager: one server, or several of which any one serves.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use service::http::{ReadError, innermost, read_limited};
@@ -23,6 +23,8 @@ pub struct Upstream {
     /// Where its paths begin; no slash at the end.
     pub url: Url,
     client: Client,
+    /// For one answer, where that is not the client's.
+    patience: Option<Duration>,
 }
 
 /// Servers that know the same, as the two Prometheis of a pair.
@@ -50,7 +52,13 @@ pub struct AskError {
 impl Upstream {
     /// The server at `url`, asked with `client`, whose limits of time hold.
     pub fn new(url: Url, client: Client) -> Self {
-        Self { url, client }
+        Self { url, client, patience: None }
+    }
+
+    /// The same server, which may take so long for an answer.
+    #[must_use]
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self.clone() }
     }
 
     /// Its host and port, as people know it.
@@ -93,6 +101,10 @@ impl Upstream {
     }
 
     async fn send<T: DeserializeOwned + Send + 'static>(&self, request: RequestBuilder) -> Result<T, AskError> {
+        let request = match self.patience {
+            Some(patience) => request.timeout(patience),
+            None => request,
+        };
         let response = request.send().await.map_err(|error| self.failed(innermost(&error)))?;
         let status = response.status();
         let body = read_limited(response, ANSWER).await.map_err(|error| match error {
@@ -126,18 +138,13 @@ impl Replicas {
         Self { members, preferred: AtomicUsize::new(0) }
     }
 
-    /// All of them.
-    pub fn members(&self) -> &[Upstream] {
-        &self.members
-    }
-
     /// The answer of the first one that gives any, and the failures of those that were asked before.
     ///
     /// # Errors
     /// The failures of all.
-    pub async fn ask<'a, T>(
+    pub async fn ask<'a, T, F: Future<Output = Result<T, AskError>>>(
         &'a self,
-        ask: impl Fn(&'a Upstream) -> BoxFuture<'a, Result<T, AskError>>,
+        ask: impl Fn(&'a Upstream) -> F,
     ) -> Result<(T, Vec<AskError>), Vec<AskError>> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut failures = Vec::new();

@@ -12,18 +12,20 @@ use jiff::Timestamp;
 
 use crate::alertmanager::{Alert, Silence, SilenceState};
 use crate::matcher::{Labels, Matcher};
-use crate::prometheus::Known;
+use crate::prometheus::{Aside, Known};
 use crate::upstream::AskError;
 
 mod metrics;
 
-pub use metrics::{Answers, Checks, Failing, Metrics, Node, State};
+pub use metrics::{Answers, Check, Checks, Failing, Metrics, Node, State, Sums, status};
 
 /// Everything known of a cluster.
 #[derive(Debug, Default)]
 pub struct View {
     /// What Prometheus says.
     pub metrics: Part<Metrics>,
+    /// When the sums in it were made, and who could not make them.
+    pub sums: Part<Sums>,
     /// What fires in its Alertmanagers.
     pub alerts: Part<Vec<Fired>>,
     /// What is silenced in them.
@@ -43,6 +45,8 @@ pub struct Part<T> {
     pub failures: Vec<AskError>,
     /// Whether nobody did.
     pub is_old: bool,
+    /// What who answered could not do.
+    pub warnings: Vec<String>,
 }
 
 /// An alert that fires.
@@ -78,12 +82,17 @@ pub struct Silenced {
 
 impl View {
     /// The view of these parts.
-    pub fn new(metrics: Part<Metrics>, alerts: Part<Vec<Fired>>, silences: Part<Vec<Silenced>>) -> Self {
+    pub fn new(
+        metrics: Part<Metrics>,
+        sums: Part<Sums>,
+        alerts: Part<Vec<Fired>>,
+        silences: Part<Vec<Silenced>>,
+    ) -> Self {
         let mut by_node: HashMap<Known, Vec<usize>> = HashMap::new();
         for (index, fired) in alerts.said.iter().enumerate() {
             by_node.entry(fired.node()).or_default().push(index);
         }
-        Self { metrics, alerts, silences, by_node }
+        Self { metrics, sums, alerts, silences, by_node }
     }
 
     /// The alerts of a node.
@@ -109,18 +118,29 @@ impl View {
 impl<T> Part<T> {
     /// What `said` is now, with who did not answer.
     pub fn fresh(said: T, failures: Vec<AskError>) -> Self {
-        Self { said: Arc::new(said), at: Some(Timestamp::now()), failures, is_old: false }
+        Self { said: Arc::new(said), at: Some(Timestamp::now()), failures, is_old: false, warnings: Vec::new() }
+    }
+
+    /// What was answered, and what was said `aside`.
+    pub fn answered(said: T, aside: Aside) -> Self {
+        Self { warnings: aside.warnings, ..Self::fresh(said, aside.failures) }
     }
 
     /// The same as before, since nobody answered.
     pub fn outdated(&self, failures: Vec<AskError>) -> Self {
-        Self { said: Arc::clone(&self.said), at: self.at, failures, is_old: true }
+        Self { failures, is_old: true, ..self.clone() }
     }
 }
 
 impl<T> Clone for Part<T> {
     fn clone(&self) -> Self {
-        Self { said: Arc::clone(&self.said), at: self.at, failures: self.failures.clone(), is_old: self.is_old }
+        Self {
+            said: Arc::clone(&self.said),
+            at: self.at,
+            failures: self.failures.clone(),
+            is_old: self.is_old,
+            warnings: self.warnings.clone(),
+        }
     }
 }
 

@@ -85,14 +85,19 @@ pub struct Answers {
     pub scraped: Vec<Sample<Known>>,
     /// Since when targets are down.
     pub down: Vec<Sample<Known>>,
+    /// The checks that are not OK.
+    pub failing: Vec<Sample<Check>>,
+}
+
+/// Sums over all checks. They change seldom, and it takes a Prometheus long to make them.
+#[derive(Debug, Default)]
+pub struct Sums {
     /// How many checks each node has.
-    pub checks: Vec<Sample<Known>>,
+    pub nodes: Vec<Sample<Known>>,
     /// How many checks of each name there are.
     pub names: Vec<Sample<Named>>,
     /// How many of each name are stale.
     pub stale: Vec<Sample<Named>>,
-    /// Those that are not OK.
-    pub failing: Vec<Sample<Check>>,
 }
 
 /// The labels of a sum by name.
@@ -105,6 +110,9 @@ pub struct Named {
 /// The labels of one check.
 #[derive(Debug, Deserialize)]
 pub struct Check {
+    /// The series' name: a recorded one, or the check's own.
+    #[serde(rename = "__name__", default)]
+    pub series: String,
     #[serde(default)]
     job: String,
     #[serde(default)]
@@ -117,8 +125,8 @@ pub struct Check {
 // === impl Metrics ===
 
 impl Metrics {
-    /// What the answers say.
-    pub fn new(answers: Answers) -> Self {
+    /// What the answers say, with the sums that were made last.
+    pub fn new(answers: Answers, sums: &Sums) -> Self {
         let mut nodes = Nodes::default();
         for Sample { mut labels, value } in answers.up {
             labels.remove("__name__");
@@ -129,21 +137,21 @@ impl Metrics {
             let node = nodes.get(&id);
             (node.up, node.labels) = (Some(value > 0.0), labels);
         }
-        for Sample { labels, value } in &answers.checks {
+        for Sample { labels, value } in &sums.nodes {
             nodes.get(labels).checks = value.max(0.0) as u32;
         }
         for Sample { labels, value } in answers.scraped.iter().chain(&answers.down) {
             nodes.get(labels).seen = Some(*value as i64);
         }
         let mut checks: BTreeMap<Arc<str>, Checks> = BTreeMap::new();
-        for Sample { labels, value } in &answers.names {
+        for Sample { labels, value } in &sums.names {
             checks.entry(labels.check.as_str().into()).or_default().total = value.max(0.0) as u32;
         }
-        for Sample { labels, value } in &answers.stale {
+        for Sample { labels, value } in &sums.stale {
             checks.entry(labels.check.as_str().into()).or_default().stale = value.max(0.0) as u32;
         }
         for Sample { labels, value } in answers.failing {
-            let status = Status::from_exit_code(value as i64);
+            let status = status(value);
             let name = match checks.get_key_value(labels.check.as_str()) {
                 Some((name, _)) => Arc::clone(name),
                 None => labels.check.as_str().into(),
@@ -235,6 +243,14 @@ impl Checks {
     }
 }
 
+/// The status that a value of `checkscript_status` stands for. What is no whole number is no exit status.
+pub fn status(value: f64) -> Status {
+    match value {
+        whole if whole.fract() == 0.0 => Status::from_exit_code(whole as i64),
+        _ => Status::Unknown,
+    }
+}
+
 /// Nodes that are being put together.
 #[derive(Default)]
 struct Nodes(HashMap<Known, Node>);
@@ -276,21 +292,24 @@ mod tests {
 
     fn failing(instance: &str, check: &str, value: f64) -> Sample<Check> {
         let Known { job, instance } = known(instance);
-        Sample { labels: Check { job, instance, check: check.into(), source: None }, value }
+        Sample { labels: Check { series: String::new(), job, instance, check: check.into(), source: None }, value }
     }
 
     #[test]
     fn answers_become_nodes_and_checks() {
         let sum = |check: &str, value| Sample { labels: Named { check: check.into() }, value };
-        let metrics = Metrics::new(Answers {
-            up: vec![up("b", 1.0), up("a", 0.0), up("c", 1.0)],
-            checks: vec![Sample { labels: known("b"), value: 2.0 }, Sample { labels: known("pushing"), value: 1.0 }],
+        let sums = Sums {
+            nodes: vec![Sample { labels: known("b"), value: 2.0 }, Sample { labels: known("pushing"), value: 1.0 }],
             names: vec![sum("disk", 3.0), sum("load", 1.0)],
             stale: vec![sum("load", 1.0)],
-            failing: vec![failing("b", "load", 1.0), failing("b", "disk", 2.0), failing("c", "disk", 77.0)],
+        };
+        let answers = Answers {
+            up: vec![up("b", 1.0), up("a", 0.0), up("c", 1.0)],
+            failing: vec![failing("b", "load", 1.0), failing("b", "disk", 2.0), failing("c", "disk", f64::NAN)],
             scraped: vec![Sample { labels: known("b"), value: 1_700_000_000.4 }],
             down: vec![Sample { labels: known("a"), value: 1_600_000_000.0 }],
-        });
+        };
+        let metrics = Metrics::new(answers, &sums);
         let shown = |node: &Node| (node.id.instance.clone(), node.state(), node.checks, node.seen, node.up);
         assert_eq!(
             metrics.nodes.iter().map(shown).collect::<Vec<_>>(),

@@ -9,12 +9,13 @@ use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Asked, Refusal};
 use crate::App;
 use crate::lists::{BadAddress, alerts, checks, nodes, silences};
 use crate::prometheus::Known;
+use crate::view::Part;
 
 /// The routes, below `/api/v1`.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -67,17 +68,20 @@ async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, as
 /// Which clusters there are, and how old what is known of them is.
 async fn clusters(asked: Asked) -> Response {
     let clusters = asked.snapshot.0.iter().map(|(cluster, view)| {
-        let part = |at: Option<jiff::Timestamp>, failures: &[crate::upstream::AskError], is_old: bool| {
-            let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
-            json!({"at": at, "answers": at.is_some() && !is_old, "failures": failures})
-        };
         json!({
             "name": cluster.name,
-            "prometheus": part(view.metrics.at, &view.metrics.failures, view.metrics.is_old),
-            "alertmanager": part(view.alerts.at, &view.alerts.failures, view.alerts.is_old),
+            "prometheus": part(&view.metrics),
+            "sums": part(&view.sums),
+            "alertmanager": part(&view.alerts),
             "nodes": view.metrics.said.nodes.len(),
             "alerts": view.alerts.said.len(),
         })
     });
     found(&clusters.collect::<Vec<_>>())
+}
+
+fn part<T>(part: &Part<T>) -> Value {
+    let failures: Vec<_> = part.failures.iter().map(ToString::to_string).collect();
+    let answers = part.at.is_some() && !part.is_old;
+    json!({"at": part.at, "answers": answers, "failures": failures, "warnings": part.warnings})
 }

@@ -32,9 +32,21 @@ pub(super) struct Trouble<'a> {
     pub(super) kind: &'static str,
     /// When they said what is shown; never, if they have not answered yet.
     pub(super) said: Option<Moment>,
-    /// Whether none of them answers.
-    pub(super) is_old: bool,
+    pub(super) what: What,
     pub(super) reasons: String,
+}
+
+/// What the trouble is.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum What {
+    /// None of them answers.
+    Silent,
+    /// None of them has made the sums over all checks.
+    NoSums,
+    /// One of them does not answer, another did.
+    OneOfPair,
+    /// The one that answers says that something is missing.
+    Partial,
 }
 
 /// The moment that a page is made, and where and for whom.
@@ -63,6 +75,9 @@ impl<'a> Frame<'a> {
         let (mut troubles, mut firing) = (Vec::new(), (0, 0));
         for (cluster, view) in &asked.snapshot.0 {
             troubles.extend(Trouble::of(&cluster.name, "Prometheus", &view.metrics, clock));
+            // What the servers themselves are is said by the line above.
+            let sums = Trouble::of(&cluster.name, "Prometheus", &view.sums, clock).filter(|_| !view.metrics.is_old);
+            troubles.extend(sums.filter(|trouble| trouble.what != What::OneOfPair).map(Trouble::of_sums));
             troubles.extend(Trouble::of(&cluster.name, "Alertmanager", &view.alerts, clock));
             for fired in view.alerts.said.iter().filter(|fired| fired.told == Told::Active) {
                 match fired.rank() {
@@ -116,10 +131,36 @@ impl<'a> Frame<'a> {
 
 impl<'a> Trouble<'a> {
     fn of<T>(cluster: &'a str, kind: &'static str, part: &Part<T>, clock: Clock<'_>) -> Option<Self> {
-        let reasons: Vec<_> = part.failures.iter().map(ToString::to_string).collect();
+        let reasons = part.failures.iter().map(ToString::to_string).chain(part.warnings.iter().cloned());
+        let reasons: Vec<_> = reasons.collect();
         let said = part.at.map(|at| clock.show(&at));
-        let trouble = Self { cluster, kind, said, is_old: part.is_old, reasons: reasons.join("; ") };
-        (!part.failures.is_empty()).then_some(trouble)
+        let what = match (part.is_old, part.failures.is_empty()) {
+            (true, _) => What::Silent,
+            (false, false) => What::OneOfPair,
+            (false, true) => What::Partial,
+        };
+        (!reasons.is_empty()).then(|| Self { cluster, kind, said, what, reasons: reasons.join("; ") })
+    }
+
+    /// Whether something is shown that is old.
+    pub(super) fn is_old(&self) -> bool {
+        matches!(self.what, What::Silent | What::NoSums)
+    }
+
+    /// What the trouble is, in words.
+    pub(super) fn text(&self, t: &'static Texts) -> &'static str {
+        match self.what {
+            What::Silent => t.does_not_answer,
+            What::NoSums => t.no_sums,
+            What::OneOfPair => t.one_of_pair,
+            What::Partial => t.partial,
+        }
+    }
+
+    /// The same of the sums: without them everything else is there.
+    fn of_sums(self) -> Self {
+        let what = if matches!(self.what, What::Silent) { What::NoSums } else { self.what };
+        Self { what, ..self }
     }
 }
 

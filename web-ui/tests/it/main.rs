@@ -5,6 +5,7 @@
 
 mod access;
 mod faults;
+mod load;
 mod pages;
 mod servers;
 mod world;

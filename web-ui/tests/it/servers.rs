@@ -29,6 +29,12 @@ pub(crate) struct World {
     pub(crate) secretive: bool,
     /// What is answered instead of everything.
     pub(crate) fault: Option<Fault>,
+    /// Whether the rules record what fails.
+    pub(crate) records: bool,
+    /// Queries that begin so are refused.
+    pub(crate) refuses: Option<&'static str>,
+    /// What Prometheus says is missing in its answers.
+    pub(crate) warning: Option<&'static str>,
 }
 
 /// What a server may do instead of answering.
@@ -47,6 +53,7 @@ pub(crate) enum Fault {
 pub(crate) struct Servers {
     pub(crate) address: SocketAddr,
     world: Arc<Mutex<World>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// The checks of the node, whose results are given.
@@ -56,7 +63,7 @@ impl Servers {
     pub(crate) async fn start(world: World) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let servers = Self { address, world: Arc::new(Mutex::new(world)) };
+        let servers = Self { address, world: Arc::new(Mutex::new(world)), asked: Arc::default() };
         let router = Router::new()
             .route("/api/v1/query", get(query))
             .route("/api/v1/targets", get(targets))
@@ -78,6 +85,11 @@ impl Servers {
         change(&mut self.world.lock().unwrap());
     }
 
+    /// The queries that Prometheus was asked until now.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
     async fn answer(&self, say: impl Fn(&World) -> Value) -> Response {
         let world = self.world.lock().unwrap().clone();
         match world.fault {
@@ -91,11 +103,17 @@ impl Servers {
 
 async fn query(State(servers): State<Servers>, Query(asked): Query<Vec<(String, String)>>) -> Response {
     let expression = asked.into_iter().find(|(name, _)| name == "query").unwrap().1;
-    servers
-        .answer(
-            |world| json!({"status": "success", "data": {"resultType": "vector", "result": world.vector(&expression)}}),
-        )
-        .await
+    servers.asked.lock().unwrap().push(expression.clone());
+    let refused = servers.world.lock().unwrap().refuses;
+    if refused.is_some_and(|beginning| expression.starts_with(beginning)) {
+        let body = json!({"status": "error", "errorType": "execution", "error": "too many samples"});
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response();
+    }
+    let say = |world: &World| {
+        let data = json!({"resultType": "vector", "result": world.vector(&expression)});
+        json!({"status": "success", "data": data, "warnings": world.warning.map(|text| [text])})
+    };
+    servers.answer(say).await
 }
 
 /// Every node is this server.
@@ -133,6 +151,15 @@ impl World {
             self.nodes.iter().map(|(instance, _)| sample(labels(instance), count(instance))).collect()
         } else if expression == "count by (check) (checkscript_status)" {
             self.checks.iter().map(|(_, check, _)| sample(json!({"check": check}), 1)).collect()
+        } else if expression.starts_with("{__name__=~") {
+            let failing = self.checks.iter().filter(|(.., status)| *status != 0);
+            let recorded = failing.map(|failing| {
+                let mut sample = check(failing);
+                sample["metric"]["__name__"] = json!("check:checkscript_status:failing");
+                sample
+            });
+            let count = sample(json!({"__name__": "checkscript_status:failing:count"}), 0);
+            recorded.chain([count]).filter(|_| self.records).collect()
         } else if expression == "checkscript_status != 0" {
             self.checks.iter().filter(|(.., status)| *status != 0).map(check).collect()
         } else {
