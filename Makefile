@@ -68,5 +68,5 @@ fuzz:
 	@scripts/fuzz.sh
 
 bench-build:
-	$(CARGO) build --release --locked -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p bench --bins
+	$(CARGO) build --release --locked -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p web-ui -p bench --bins
 	$(CARGO) build --release --locked -p bench --examples

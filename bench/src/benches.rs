@@ -11,3 +11,4 @@ pub(crate) mod soak;
 pub(crate) mod spawn;
 pub(crate) mod storm;
 pub(crate) mod throughput;
+pub(crate) mod web_ui;

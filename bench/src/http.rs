@@ -24,6 +24,14 @@ pub(crate) struct Fetched {
     pub(crate) body: String,
 }
 
+/// A compressed answer.
+#[derive(Debug)]
+pub(crate) struct Compressed {
+    /// From the first byte of the request until the last of the answer.
+    pub(crate) took: Duration,
+    pub(crate) bytes: usize,
+}
+
 // === impl Fetcher ===
 
 impl Fetcher {
@@ -40,6 +48,17 @@ impl Fetcher {
             let answer = answer.error_for_status()?;
             let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
             Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
+        })
+    }
+
+    /// As a browser asks: compressed.
+    pub(crate) fn get_compressed(&self, url: &str) -> anyhow::Result<Compressed> {
+        self.runtime.block_on(async {
+            let started = Instant::now();
+            let answer = self.client.get(url).header("Accept-Encoding", "gzip").send().await?.error_for_status()?;
+            anyhow::ensure!(answer.headers().contains_key("content-encoding"), "{url} is not compressed");
+            let bytes = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?.len();
+            Ok(Compressed { took: started.elapsed(), bytes })
         })
     }
 

@@ -2,16 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
 
 use crate::http::Fetcher;
 use crate::program::pass;
+use crate::serve::serve;
 use crate::stats::Samples;
 
 /// Between two posts: it shall not add much to the work that it measures.
@@ -23,19 +22,7 @@ pub(crate) struct Idle(SocketAddr);
 
 impl Idle {
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let (sender, address) = std::sync::mpsc::channel();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-                sender.send(listener.local_addr()?)?;
-                let router = Router::new().fallback(post(|_: Bytes| async {}));
-                #[expect(clippy::disallowed_methods, reason = "it serves this bench alone")]
-                axum::serve(listener, router).await?;
-                anyhow::Ok(())
-            })
-        });
-        Ok(Self(address.recv().context("the server does not start")?))
+        Ok(Self(serve(Router::new().fallback(post(|_: Bytes| async {})))?))
     }
 
     /// Posts `batches` again and again until `ended`; how many milliseconds each answer took.

@@ -1,4 +1,5 @@
-//! Measures the runner, the agent and the gateway, each beside what it is compared with, and the proxy in a storm, in one run.
+//! Measures the runner, the agent and the gateway, each beside what it is compared with, the proxy in a storm and web-ui before
+//! 20,000 nodes, in one run.
 //!
 //! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
 //! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
@@ -8,6 +9,8 @@
 mod agent;
 mod bare;
 mod benches;
+mod dashboard;
+mod fleet;
 mod grid;
 mod http;
 mod idle;
@@ -17,9 +20,12 @@ mod program;
 mod prometheus;
 mod proxy;
 mod pushes;
+mod recorded;
 mod report;
 mod runner;
 mod schedulers;
+mod serve;
+mod server;
 mod stats;
 
 use std::path::PathBuf;
@@ -75,6 +81,7 @@ enum Bench {
     Scrape,
     Storm,
     Pushgateway,
+    WebUi,
     Soak,
     Resends,
 }
@@ -82,7 +89,7 @@ enum Bench {
 // === impl Bench ===
 
 impl Bench {
-    const SHORT: [Self; 9] = [
+    const SHORT: [Self; 10] = [
         Self::Spawn,
         Self::Throughput,
         Self::Lateness,
@@ -92,6 +99,7 @@ impl Bench {
         Self::Scrape,
         Self::Storm,
         Self::Pushgateway,
+        Self::WebUi,
     ];
 
     fn run(self, settings: &Settings) -> anyhow::Result<Report> {
@@ -105,6 +113,7 @@ impl Bench {
             Self::Scrape => benches::scrape::run(settings),
             Self::Storm => benches::storm::run(settings),
             Self::Pushgateway => benches::pushgateway::run(settings),
+            Self::WebUi => benches::web_ui::run(settings),
             Self::Soak => benches::soak::run(settings),
             Self::Resends => benches::resends::run(settings),
         }

@@ -1,9 +1,7 @@
 //! alertmanager-proxy before a real Alertmanager, and what they say of themselves.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -11,11 +9,8 @@ use tempfile::TempDir;
 
 use crate::Settings;
 use crate::http::Fetcher;
-use crate::program::{Program, beside, existing, pass};
-
-/// How long a program may take to come up, or alerts to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+use crate::program::{Program, beside, existing};
+use crate::server::{free_address, ready, until};
 
 /// Alerts wait for their group, and are told to nobody.
 const ALERTMANAGER: &str = "route: {receiver: none, group_wait: 30s}\nreceivers: [{name: none}]\n";
@@ -104,25 +99,4 @@ sources:
 {more}
 "#
     )
-}
-
-/// Waits until the server is ready; its base URL.
-fn ready(address: &str, fetcher: &Fetcher) -> anyhow::Result<String> {
-    let base = format!("http://{address}");
-    until(&format!("{base}/-/ready"), || Ok(fetcher.get(&format!("{base}/-/ready")).is_ok()))?;
-    Ok(base)
-}
-
-fn until(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let started = Instant::now();
-    while !done()? {
-        anyhow::ensure!(started.elapsed() < PATIENCE, "waited for {what} for {} s", PATIENCE.as_secs());
-        pass(POLL);
-    }
-    Ok(())
-}
-
-/// One that is free now; neither program says which port it was given.
-fn free_address() -> anyhow::Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }

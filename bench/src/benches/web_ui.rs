@@ -1,0 +1,158 @@
+//! web-ui before 20,000 nodes with 50 checks each and 2,000 alerts, in four clusters of which one is real.
+//!
+//! The time of a page is its client's, over a kept connection: the server's and the waiting for a processor. What a refresh costs
+//! Prometheus is counted at its door, with one viewer and with a hundred that load the page at every change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use service::http::{ClientOptions, read_limited, upstream_client};
+
+use crate::Settings;
+use crate::dashboard::{CHECKS, Clusters, Dashboard, LIVE};
+use crate::http::Fetcher;
+use crate::program::pass;
+use crate::report::{Figure, Report};
+use crate::stats::Samples;
+
+const REQUESTS: usize = 100;
+const VIEWERS: usize = 100;
+
+/// The longest page.
+const PAGE: usize = 16 << 20;
+
+/// Four refreshes of nodes at the default interval.
+const WATCHED: Duration = Duration::from_secs(120);
+
+/// Refreshes of nodes meanwhile.
+const REFRESHES: f64 = 4.0;
+
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
+    let mut report = Report::new("web-ui")?;
+    let fetcher = Fetcher::new()?;
+    let clusters = Clusters::start(settings, &fetcher)?;
+    let dashboard = clusters.show(settings, &fetcher)?;
+    let add = |name: &str, value: usize| Figure::one(name, "", value as f64);
+    report.add(add("nodes", Clusters::nodes()));
+    report.add(add("checks", Clusters::nodes() * usize::try_from(CHECKS)?));
+    report.add(add("alerts", clusters.alerts()));
+    pages(&mut report, &clusters, &dashboard, &fetcher)?;
+    load(&mut report, &clusters, &dashboard)?;
+    let memory = dashboard.program.memory()?;
+    report.add(Figure::one("resident", "MiB", memory.resident).at_most(300.0));
+    report.add(Figure::one("resident at most", "MiB", memory.peak));
+    let cpu = dashboard.program.cpu()?;
+    report.add(Figure::one("processor time in all", "s", cpu.own));
+    dashboard.program.stop()?;
+    Ok(report)
+}
+
+fn pages(report: &mut Report, clusters: &Clusters, dashboard: &Dashboard, fetcher: &Fetcher) -> anyhow::Result<()> {
+    let check = clusters.check(fetcher)?;
+    let live = format!("/nodes/tokyo/checkscript/{LIVE}?check={check}");
+    let pages = [
+        ("first page", "/", 100.0),
+        ("filter", "/?filter=severity%3D%22critical%22%2Cinstance%3D~%22node-0.*%22", 100.0),
+        ("words", "/?find=example+CRITICAL", 100.0),
+        ("sort", "/?sort=-since", 100.0),
+        ("group", "/?group=check", 100.0),
+        ("last page", "/?page=20", 100.0),
+        ("nodes", "/nodes", 100.0),
+        ("nodes, sorted", "/nodes?sort=-seen", 100.0),
+        ("checks", "/checks", 100.0),
+        ("node page with a live node", &live, 200.0),
+    ];
+    for (name, path, bound) in pages {
+        let url = format!("{}{path}", dashboard.base);
+        let (mut took, mut weight) = (Vec::new(), 0);
+        for _ in 0..REQUESTS {
+            let fetched = fetcher.get_compressed(&url)?;
+            took.push(fetched.took.as_secs_f64() * 1000.0);
+            weight = fetched.bytes;
+        }
+        let took: Samples = took.into_iter().collect();
+        report.add(Figure::one(format!("{name}: p50"), "ms", took.median()));
+        report.add(Figure::one(format!("{name}: p99"), "ms", took.quantile(0.99)).at_most(bound));
+        report.add(Figure::one(format!("{name}: weight, compressed"), "kB", weight as f64 / 1000.0).at_most(200.0));
+    }
+    Ok(())
+}
+
+/// What web-ui asks of the real Prometheus, with one viewer and with many.
+fn load(report: &mut Report, clusters: &Clusters, dashboard: &Dashboard) -> anyhow::Result<()> {
+    let [first, _] = &clusters.asked;
+    let mut queries = Vec::new();
+    for viewers in [1, VIEWERS] {
+        let (watching, stop) = (Viewers::start(&dashboard.base, viewers)?, first.load());
+        let before = (stop, clusters.prometheus.cpu()?);
+        pass(WATCHED);
+        let (after, seen) = (first.load().since(before.0), watching.stop()?);
+        let name = |what: &str| format!("{viewers} viewers: {what}");
+        let each = |value: f64| value / REFRESHES;
+        queries.push(after.requests as f64);
+        report.add(Figure::one(name("queries of one Prometheus a refresh"), "", each(after.requests as f64)));
+        report.add(Figure::one(name("answers a refresh"), "kB", each(after.bytes as f64 / 1000.0)));
+        report.add(Figure::one(name("time of these queries a refresh"), "s", each(after.took)));
+        report.add(Figure::one(name("pages loaded"), "", seen as f64));
+        let cpu = (clusters.prometheus.cpu()? - before.1).own;
+        report.add(Figure::one(name("processor time of Prometheus, scrapes too"), "s", cpu));
+    }
+    report.add(Figure::one("queries with many viewers, of those with one", "", queries[1] / queries[0]).at_most(1.05));
+    Ok(())
+}
+
+/// Browsers that load the first page whenever something has changed.
+struct Viewers {
+    stop: Arc<AtomicBool>,
+    pages: Arc<AtomicU64>,
+    thread: thread::JoinHandle<anyhow::Result<()>>,
+}
+
+// === impl Viewers ===
+
+impl Viewers {
+    fn start(base: &str, count: usize) -> anyhow::Result<Self> {
+        let (stop, pages) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stopped, counted, base) = (Arc::clone(&stop), Arc::clone(&pages), base.to_owned());
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let options = ClientOptions { timeout: 2 * WATCHED, ..ClientOptions::new(service::build_info!()) };
+                let client = upstream_client(&options)?;
+                let mut looking = tokio::task::JoinSet::new();
+                for _ in 0..count {
+                    looking.spawn(look(client.clone(), base.clone(), Arc::clone(&counted)));
+                }
+                while !stopped.load(Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    if let Some(ended) = looking.try_join_next() {
+                        ended??;
+                        anyhow::bail!("the stream of events ended");
+                    }
+                }
+                Ok(())
+            })
+        });
+        Ok(Self { stop, pages, thread })
+    }
+
+    /// How many pages they have loaded.
+    fn stop(self) -> anyhow::Result<u64> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow::anyhow!("a viewer panicked"))??;
+        Ok(self.pages.load(Ordering::Relaxed))
+    }
+}
+
+async fn look(client: reqwest::Client, base: String, pages: Arc<AtomicU64>) -> anyhow::Result<()> {
+    let mut events = client.get(format!("{base}/events")).send().await?.error_for_status()?;
+    while events.chunk().await.context("the stream of events broke")?.is_some() {
+        let page = client.get(format!("{base}/")).header("Accept-Encoding", "gzip").send().await?.error_for_status()?;
+        read_limited(page, PAGE).await?;
+        pages.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}

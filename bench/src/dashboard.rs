@@ -1,0 +1,169 @@
+//! web-ui before four clusters of 5,000 nodes: one real Prometheus, which scrapes nodes that are played and one real agent,
+//! one real Alertmanager, and three more clusters that answer as those answered first.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::Settings;
+use crate::agent::Agent;
+use crate::fleet::{Fleet, NODES};
+use crate::http::Fetcher;
+use crate::log_lines::{Log, LogLines};
+use crate::program::{Program, beside, existing, pass};
+use crate::proxy::Alertmanager;
+use crate::recorded::Recorded;
+use crate::server::{free_address, ready};
+
+/// Checks of a node.
+pub(crate) const CHECKS: u64 = 50;
+
+/// The `instance` of the node that a real agent is on.
+pub(crate) const LIVE: &str = "live.example.org";
+
+/// How often every node is scraped.
+const SCRAPES: Duration = Duration::from_secs(60);
+
+/// How long it may take until Prometheus knows all.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Of each check only what web-ui asks for: memory is for 250,000 checks.
+const KEPT: &str =
+    "up|checkscript_(status|agent_.*|checks.*|last_execution_timestamp_seconds|interval_seconds|ttl_seconds)";
+
+/// The servers of the clusters.
+#[derive(Debug)]
+pub(crate) struct Clusters {
+    pub(crate) prometheus: Program,
+    /// The clusters' Prometheis; the first is the real one's.
+    pub(crate) asked: [Recorded; 2],
+    alertmanager: Alertmanager,
+    told: Recorded,
+    fleet: Fleet,
+    live: Agent,
+    _log: Log,
+    folder: TempDir,
+}
+
+/// A running web-ui.
+#[derive(Debug)]
+pub(crate) struct Dashboard {
+    pub(crate) program: Program,
+    pub(crate) base: String,
+}
+
+// === impl Clusters ===
+
+impl Clusters {
+    /// Starts all, and waits until Prometheus has every check and Alertmanager every alert.
+    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Self> {
+        // Only whole rounds of runs that are well.
+        let log = LogLines { checks: CHECKS, runs_a_status: u64::MAX }
+            .write(settings.out.join("web-ui-node.log"), CHECKS * 20 * 600)?;
+        let live = Agent::start(&log.path)?;
+        live.wait_for_lines(fetcher, log.lines)?;
+        let fleet = Fleet::start(&fetcher.get(live.metrics())?.body)?;
+        let (folder, address) = (tempfile::tempdir()?, free_address()?);
+        write(folder.path(), &fleet, &live)?;
+        let mut command = Command::new(existing(&settings.tools.join("bin/prometheus"))?);
+        command.arg("--config.file").arg(folder.path().join("prometheus.yml"));
+        command.arg("--storage.tsdb.path").arg(folder.path().join("data"));
+        command.arg(format!("--web.listen-address={address}")).stdout(Stdio::null());
+        let prometheus = Program::start(command.stderr(File::create(settings.out.join("web-ui-prometheus.log"))?))?;
+        let base = ready(&address, fetcher)?;
+        let alertmanager = Alertmanager::start(settings, fetcher)?;
+        for alerts in fleet.alerts().chunks(100) {
+            fetcher.post(&format!("{}/api/v2/alerts", alertmanager.base), Value::from(alerts).to_string())?;
+        }
+        let told = Recorded::playing(&alertmanager.base)?;
+        let asked = [Recorded::passing(&base)?, Recorded::playing(&base)?];
+        let clusters = Self { prometheus, asked, alertmanager, told, fleet, live, _log: log, folder };
+        clusters.wait(fetcher, &base)?;
+        Ok(clusters)
+    }
+
+    /// The nodes of all four clusters.
+    pub(crate) fn nodes() -> usize {
+        4 * (NODES + 1)
+    }
+
+    /// The alerts of all four clusters.
+    pub(crate) fn alerts(&self) -> usize {
+        4 * self.fleet.alerts().len()
+    }
+
+    /// The name of a check of the live node.
+    pub(crate) fn check(&self, fetcher: &Fetcher) -> anyhow::Result<String> {
+        let url = self.live.metrics().replace("/metrics", "/api/v1/checks");
+        let checks: Value = serde_json::from_str(&fetcher.get(&url)?.body)?;
+        let name = checks[0]["labels"]["check"].as_str().with_context(|| format!("{url} lists no checks"))?;
+        Ok(name.to_owned())
+    }
+
+    fn wait(&self, fetcher: &Fetcher, base: &str) -> anyhow::Result<()> {
+        let wanted = self.fleet.checks();
+        until_all("Prometheus knows all checks", || {
+            let answer = fetcher.get(&format!("{base}/api/v1/query?query=count(checkscript_status)"))?.body;
+            let answer: Value = serde_json::from_str(&answer)?;
+            let known = answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse::<usize>().ok());
+            Ok(known.is_some_and(|known| known >= wanted))
+        })
+    }
+
+    /// Starts a web-ui that knows all four, and waits until they have answered it.
+    pub(crate) fn show(&self, settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Dashboard> {
+        let [first, others] = &self.asked;
+        let cluster = |name: &str, prometheus: String, alertmanager: &str| json!({"name": name, "prometheus": [{"url": prometheus}], "alertmanagers": [{"url": alertmanager}]});
+        let others = ["osaka", "kyoto", "sendai"].map(|name| cluster(name, others.base(), &self.told.base()));
+        let clusters = [vec![cluster("tokyo", first.base(), &self.alertmanager.base)], others.into()].concat();
+        let file = self.folder.path().join("web-ui.yml");
+        std::fs::write(&file, json!({"clusters": clusters, "timeout": "120s"}).to_string())?;
+        let address = free_address()?;
+        let mut command = Command::new(beside("web-ui")?);
+        command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
+        command.stderr(File::create(settings.out.join("web-ui.log"))?);
+        let program = Program::start(&mut command)?;
+        let dashboard = Dashboard { program, base: ready(&address, fetcher)? };
+        let total = |list: &str| -> anyhow::Result<usize> {
+            let body = fetcher.get(&format!("{}/api/v1/{list}?limit=1", dashboard.base))?.body;
+            let list: Value = serde_json::from_str(&body)?;
+            Ok(list["total"].as_u64().unwrap_or_default().try_into()?)
+        };
+        let all = (self.alerts(), Self::nodes());
+        until_all("web-ui knows all alerts and nodes", || Ok((total("alerts")?, total("nodes")?) == all))?;
+        Ok(dashboard)
+    }
+}
+
+/// Waits for what takes minutes on a small machine.
+fn until_all(what: &str, done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let started = Instant::now();
+    while !done()? {
+        anyhow::ensure!(started.elapsed() < PATIENCE, "waited for {} s until {what}", PATIENCE.as_secs());
+        pass(Duration::from_secs(1));
+    }
+    Ok(())
+}
+
+/// Prometheus's configuration and its targets.
+fn write(folder: &Path, fleet: &Fleet, live: &Agent) -> anyhow::Result<()> {
+    let address = live.metrics().trim_start_matches("http://").trim_end_matches("/metrics");
+    let mut targets = fleet.targets();
+    targets.push(json!({"targets": [address], "labels": {"instance": LIVE, "env": "production"}}));
+    std::fs::write(folder.join("targets.json"), Value::from(targets).to_string())?;
+    let config = json!({
+        "global": {"scrape_interval": format!("{}s", SCRAPES.as_secs())},
+        "scrape_configs": [{
+            "job_name": "checkscript",
+            "file_sd_configs": [{"files": ["targets.json"]}],
+            "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": KEPT, "action": "keep"}]
+        }]
+    });
+    std::fs::write(folder.join("prometheus.yml"), config.to_string())?;
+    Ok(())
+}
