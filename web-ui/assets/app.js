@@ -99,13 +99,4 @@ document.addEventListener("keydown", (event) => {
   keys[event.key]();
 });
 
-document.addEventListener("click", (event) => {
-  const language = event.target.closest("[data-lang]");
-  if (language) {
-    event.preventDefault();
-    document.cookie = `lang=${language.dataset.lang}; path=/; max-age=31536000; samesite=strict`;
-    location.reload();
-  }
-});
-
 listen();

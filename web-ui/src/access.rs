@@ -1,12 +1,16 @@
 //! Who asks, what they may do, and the record of what they did.
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+mod rules;
 
-use axum::extract::ConnectInfo;
-use http::Extensions;
+use std::fmt;
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use tracing::info;
+
+pub use rules::{Access, Operators, Proxy, Stranger};
+
+pub(crate) use rules::peer;
 
 use crate::events::Events;
 
@@ -81,13 +85,6 @@ impl User {
     /// The program itself, where it changes something that was ordered before.
     pub fn program() -> Self {
         Self { name: Some("web-ui".to_owned()), role: Role::Operator, address: None }
-    }
-
-    /// Whom a request comes from.
-    pub(crate) fn of(extensions: &Extensions) -> Self {
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-        let name = extensions.get::<service::User>().map(|user| user.0.clone());
-        Self { name, role: Role::Operator, address: peer.map(|peer| peer.ip()) }
     }
 
     /// Whether they may change anything.

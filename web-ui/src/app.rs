@@ -10,6 +10,7 @@ use service::http::{ClientError, ClientOptions};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::access::Access;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::events::Events;
@@ -27,10 +28,11 @@ pub struct App {
     pub zone: TimeZone,
 }
 
-/// The clusters of a configuration, which are watched for as long as it is in force.
+/// What a configuration says, for as long as it is in force; so long its clusters are watched.
 #[derive(Debug)]
 struct Running {
     clusters: Vec<Arc<Cluster>>,
+    access: Arc<Access>,
     _watching: DropGuard,
 }
 
@@ -66,6 +68,11 @@ impl App {
         Snapshot(running.clusters.iter().map(|cluster| (Arc::clone(cluster), cluster.view())).collect())
     }
 
+    /// Who gets in, and as what.
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.running.load().access)
+    }
+
     /// Where it is counted what happens.
     pub fn events(&self) -> &Events {
         &self.events
@@ -91,6 +98,6 @@ impl Running {
         for cluster in &clusters {
             tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
         }
-        Ok(Self { clusters, _watching: stop.drop_guard() })
+        Ok(Self { clusters, access: Arc::new(config.access.clone()), _watching: stop.drop_guard() })
     }
 }

@@ -13,6 +13,10 @@ use service::config::{Fields, Place};
 use service::http::{HttpConfig, base_url};
 use url::Url;
 
+use crate::access::Access;
+
+mod access;
+
 const REFRESHES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(120);
 
@@ -28,6 +32,8 @@ pub struct Config {
     pub refresh: Refresh,
     /// For one answer of a server.
     pub timeout: Duration,
+    /// Who gets in, and as what.
+    pub access: Access,
 }
 
 /// How often things are asked for, however many people look on.
@@ -105,8 +111,9 @@ fn config(root: &Place<'_>, folder: &Path) -> Config {
     };
     section.end();
     let timeout = fields.duration("timeout", TIMEOUTS, Duration::from_secs(10));
+    let access = access::read(fields.section("access"));
     fields.end();
-    Config { clusters, refresh, timeout }
+    Config { clusters, refresh, timeout, access }
 }
 
 fn cluster(place: &Place<'_>, names: &mut HashSet<String>, folder: &Path) -> Option<Cluster> {

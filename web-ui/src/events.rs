@@ -1,10 +1,14 @@
 //! What the program tells of itself: metrics.
 
+use std::net::IpAddr;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+
+use tracing::warn;
 
 use crate::access::Action;
 use crate::load::Loads;
@@ -17,6 +21,7 @@ pub struct Events {
     /// What Prometheus is asked.
     pub loads: Loads,
     changes: Family<Changed, Counter>,
+    ignored_headers: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,7 +51,20 @@ impl Events {
         registry.register("web_ui_cluster_failures", "Times that no server of this kind answered", failures);
         let changes = events.changes.clone();
         registry.register("web_ui_changes", "Changes of silences that were asked for, done or failed", changes);
+        let ignored = events.ignored_headers.clone();
+        registry.register(
+            "web_ui_proxy_headers_ignored",
+            "Requests whose user header was ignored, since they did not come from the proxy",
+            ignored,
+        );
         events
+    }
+
+    /// Somebody who is not the proxy said in its header who they are; told once.
+    pub(crate) fn ignored_header(&self, peer: IpAddr) {
+        if self.ignored_headers.inc() == 0 {
+            warn!(%peer, "Ignoring the user header of requests from {peer}, which is not in access.proxy.from");
+        }
     }
 
     /// Somebody changed something; `result` is `done` or `failed`.

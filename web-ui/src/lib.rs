@@ -44,7 +44,7 @@ pub struct Flags {
     pub config: PathBuf,
     /// Flags of the web server.
     #[command(flatten)]
-    pub web: WebFlags<9796>,
+    pub web: WebFlags<9796, true>,
     /// Flags of the log.
     #[command(flatten)]
     pub log: LogFlags,
@@ -64,14 +64,18 @@ impl Program {
         let (config, mut server) = ConfigError::both(Config::load(&flags.config), Server::new(info, &flags.web))?;
         let app = App::start(&config, ClientOptions::new(info), server.registry())?;
         let (reloaded, file) = (std::sync::Arc::clone(&app), flags.config.clone());
-        let server = server.routes(app.routes()).on_reload(move || {
+        let server = server.routes(app.routes()).response_headers(web::headers()).on_reload(move || {
             let (app, file) = (std::sync::Arc::clone(&reloaded), file.clone());
             async move {
                 let config = tokio::task::spawn_blocking(move || Config::load(&file)).await??;
                 Ok(app.reload(&config)?)
             }
         });
-        Ok(Self { bound: server.bind()? })
+        let bound = server.bind()?;
+        if let Some(warning) = config.access.warning(bound.is_open(), bound.addresses()) {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self { bound })
     }
 
     /// The addresses listened on.

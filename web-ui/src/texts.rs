@@ -95,6 +95,9 @@ texts! {
     cross_site: "Another site has sent this in your name; nothing was changed.", "別のサイトから送られたため、何も変更していません。";
     signed_in: "Signed in as", "ログイン中:";
     read_only: "read only", "閲覧のみ";
+    unknown_host: "This is not a name of web-ui: use its IP address or localhost, or list the name in `access.hosts` of its configuration.", "この名前では応答しません。IP アドレスか localhost を使うか、設定の `access.hosts` に名前を追加してください。";
+    unnamed_by_proxy: "The proxy did not say who you are: it has to set the header that `access.proxy.user_header` names, once.", "プロキシがユーザ名を伝えていません。`access.proxy.user_header` のヘッダを一度だけ設定する必要があります。";
+    not_by_proxy: "Ask through the proxy: without it, nobody here knows who you are.", "プロキシ経由でアクセスしてください。直接のアクセスではユーザを確認できません。";
     read_only_user: "You may look, but not change anything.", "閲覧のみ可能です。変更する権限がありません。";
     until: "until", "まで";
     seconds: "s", "秒";
@@ -122,7 +125,8 @@ impl Texts {
         if self.code == "en" { "ja" } else { "en" }
     }
 
-    fn by_code(code: &str) -> Option<&'static Self> {
+    /// The texts of a language.
+    pub(crate) fn by_code(code: &str) -> Option<&'static Self> {
         [&ENGLISH, &JAPANESE].into_iter().find(|texts| texts.code == code)
     }
 

@@ -7,6 +7,7 @@
 //! GET /checks                               checks by name
 //! GET /checks/{check}                       leads to the alerts of one
 //! GET /silences                             silences; ?state=
+//! POST /language                            ?lang= &to=PAGE: keeps the language in a cookie
 //! GET /events                               server-sent events: one at each change
 //! GET /assets/{file}                        style sheet and script
 //! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}   the same as JSON
@@ -24,10 +25,13 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Query};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
+use axum::routing::{get, post};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tower_http::compression::CompressionLayer;
 
 use crate::App;
@@ -43,6 +47,7 @@ mod assets;
 mod checks;
 mod frame;
 mod gate;
+mod language;
 mod live;
 mod node;
 mod nodes;
@@ -54,6 +59,19 @@ use frame::Frame;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// Headers of every answer, whatever it is.
+pub(crate) fn headers() -> HeaderMap {
+    let headers = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "deny"),
+        (REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+}
+
 /// The routes.
 pub(crate) fn routes(app: Arc<App>) -> Router {
     Router::new()
@@ -64,6 +82,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/checks/{check}", get(checks::one))
         .route("/silences", get(silences::page))
         .route("/assets/{file}", get(assets::file))
+        .route("/language", post(language::choose))
         .nest("/api/v1", api::routes())
         .layer(CompressionLayer::new())
         .route("/events", get(live::events))
@@ -113,7 +132,8 @@ impl FromRequestParts<Arc<App>> for Asked {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
         let Query(query) = query.map_err(IntoResponse::into_response)?;
         let address = Address::at(parts.uri.path()).asking(query);
-        let (app, user) = (Arc::clone(app), User::of(&parts.extensions));
+        let user = parts.extensions.get().cloned().expect("the gate says who it is");
+        let app = Arc::clone(app);
         Ok(Self { user, address, texts: Texts::of(&parts.headers), snapshot: app.snapshot(), app })
     }
 }
@@ -156,13 +176,8 @@ impl IntoResponse for Refused {
 
 fn html(status: StatusCode, page: &impl Template) -> Response {
     let body = page.render().expect("a page is written to memory, and its values are text");
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "same-origin"),
-        (CACHE_CONTROL, "no-store"),
-        (VARY, "Accept-Language, Cookie"),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store"), (VARY, "Accept-Language, Cookie")];
     (status, headers, body).into_response()
 }
 

@@ -10,11 +10,12 @@ use jiff::{Span, SpanRelativeTo};
 
 use crate::listen::ListenAddress;
 
-/// Flags of the web server. `PORT` is the default port of the program.
+/// Flags of the web server. `PORT` is the default port of the program, which listens on it on every interface, or, where
+/// whoever reaches it could do harm, on the `LOOPBACK` one.
 #[derive(Debug, Clone, Args)]
-pub struct WebFlags<const PORT: u16> {
+pub struct WebFlags<const PORT: u16, const LOOPBACK: bool = false> {
     /// Address to listen on, repeatable; `:PORT` is every interface, IPv4 and IPv6
-    #[arg(id = "web.listen-address", long = "web.listen-address", value_name = "ADDRESS", default_values_t = [ListenAddress::any(PORT)])]
+    #[arg(id = "web.listen-address", long = "web.listen-address", value_name = "ADDRESS", default_values_t = [ListenAddress::usual(PORT, LOOPBACK)])]
     pub listen_address: Vec<ListenAddress>,
 
     /// Take the listening sockets from systemd (socket activation) instead of the listen addresses
@@ -114,6 +115,19 @@ mod tests {
         assert_eq!(flags.web.listen_address, [ListenAddress::any(9095)]);
         assert_eq!((flags.web.max_connections, flags.web.shutdown_timeout), (512, Duration::from_secs(10)));
         assert_eq!(flags.log, LogFlags { level: LogLevel::Info, format: LogFormat::Logfmt });
+    }
+
+    #[test]
+    fn a_program_may_listen_on_loopback_alone() {
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            web: WebFlags<9796, true>,
+        }
+        let given =
+            |arguments: &[&str]| <Flags as clap::Parser>::parse_from(arguments).web.listen_address[0].to_string();
+        assert_eq!(given(&["program"]), "127.0.0.1:9796");
+        assert_eq!(given(&["program", "--web.listen-address=:9796"]), ":9796");
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl ListenAddress {
         Self { host: String::new(), port }
     }
 
+    /// Where a program listens if it is not told: on the loopback interface alone, or on every one.
+    pub(crate) fn usual(port: u16, loopback: bool) -> Self {
+        if loopback { Self { host: Ipv4Addr::LOCALHOST.to_string(), port } } else { Self::any(port) }
+    }
+
     /// Opens the socket.
     ///
     /// # Errors

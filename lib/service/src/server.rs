@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::HeaderMap;
 use exposition::Family;
 use futures_util::future::{join, join4};
 use prometheus_client::registry::Registry;
@@ -52,6 +53,7 @@ pub struct Server {
     families: Vec<scrape::Families>,
     own_endpoints: Option<OwnEndpoints>,
     routes: Router,
+    headers: HeaderMap,
     restricted: Option<(Router, Allowed)>,
     max_requests: Option<usize>,
     metrics_policy: Policy,
@@ -75,7 +77,10 @@ impl Server {
     ///
     /// # Errors
     /// When the web config file cannot be used, with every failure.
-    pub fn new<const PORT: u16>(info: BuildInfo, flags: &WebFlags<PORT>) -> Result<Self, ConfigError> {
+    pub fn new<const PORT: u16, const LOOPBACK: bool>(
+        info: BuildInfo,
+        flags: &WebFlags<PORT, LOOPBACK>,
+    ) -> Result<Self, ConfigError> {
         let mut registry = Registry::default();
         let web = Arc::new(Live::load(flags.config_file.as_deref())?);
         web.register(&mut registry, &info.metric_prefix());
@@ -98,6 +103,7 @@ impl Server {
             families: Vec::new(),
             own_endpoints: None,
             routes: Router::new(),
+            headers: HeaderMap::new(),
             restricted: None,
             max_requests: None,
             metrics_policy: if flags.unauthenticated_metrics { Policy::Open } else { Policy::Configured },
@@ -137,6 +143,14 @@ impl Server {
     #[must_use]
     pub fn routes(mut self, routes: Router) -> Self {
         self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Puts headers on every answer that has not got them, refusals and what the server answers by itself included. Those
+    /// that the web config names come before them.
+    #[must_use]
+    pub fn response_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
         self
     }
 
@@ -262,7 +276,8 @@ impl Server {
         }
         // Last, since the fallback of the router that is merged last counts: nobody learns which paths there are not.
         let router = guarded.merge(layers::admitting(router, Policy::Configured, &web));
-        layers::around(router, web, Arc::clone(&self.http))
+        let headers = std::mem::take(&mut self.headers);
+        layers::around(router, (web, headers), Arc::clone(&self.http))
     }
 }
 
@@ -278,6 +293,12 @@ impl Bound {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Whether everybody who reaches a port gets in: the web config has no users and demands no client certificate.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.server.web.current().is_open()
     }
 
     /// Serves until the token is cancelled and what is in flight has ended, at most for the shutdown timeout.

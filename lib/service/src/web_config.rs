@@ -30,6 +30,7 @@ pub(crate) struct WebConfig {
     headers: HeaderMap,
     users: Users,
     verifies_clients: bool,
+    demands_clients: bool,
 }
 
 impl WebConfig {
@@ -52,6 +53,11 @@ impl WebConfig {
     /// Whether there are users, and so the `Authorization` of a request is meant for this server.
     pub(crate) fn has_users(&self) -> bool {
         !self.users.is_empty()
+    }
+
+    /// Whether everybody gets in, without password and certificate.
+    pub(crate) fn is_open(&self) -> bool {
+        self.users.is_empty() && !self.demands_clients
     }
 
     pub(crate) fn has_user(&self, user: &str) -> bool {

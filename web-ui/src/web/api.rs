@@ -39,7 +39,7 @@ fn found(body: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-fn refused(status: StatusCode, error: &str) -> Response {
+pub(super) fn refused(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({"error": error}))).into_response()
 }
 

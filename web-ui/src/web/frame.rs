@@ -121,6 +121,11 @@ impl<'a> Frame<'a> {
         State::of(*status).word()
     }
 
+    /// What a click on the other language sends.
+    pub(super) fn language(&self) -> Address {
+        Address::at("/language").with("lang", self.t.other()).with("to", &self.address.to_string())
+    }
+
     /// Another page of the same.
     pub(super) fn turned(&self, page: usize) -> Address {
         self.address.with("page", &page.to_string())

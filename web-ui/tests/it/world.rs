@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct WebUi {
     address: SocketAddr,
     client: Client,
-    _directory: TempDir,
+    directory: TempDir,
     _stop: DropGuard,
 }
 
@@ -54,7 +54,7 @@ impl WebUi {
         let (address, stop) = (program.addresses()[0], CancellationToken::new());
         tokio::spawn(program.run(stop.clone()));
         let client = upstream_client(&ClientOptions::new(service::build_info!())).unwrap();
-        Self { address, client, _directory: directory, _stop: stop.drop_guard() }
+        Self { address, client, directory, _stop: stop.drop_guard() }
     }
 
     pub(crate) async fn page(&self, path: &str) -> Page {
@@ -63,6 +63,13 @@ impl WebUi {
 
     pub(crate) async fn page_in(&self, path: &str, language: &str) -> Page {
         self.answer(self.request(Method::GET, path).header("accept-language", language)).await
+    }
+
+    /// Takes another configuration over; by ann, where users are asked.
+    pub(crate) async fn reload(&self, config: &str) {
+        std::fs::write(self.directory.path().join("web-ui.yml"), config).unwrap();
+        let answer = self.answer(self.request(Method::POST, "/-/reload").basic_auth("ann", Some("secret"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
 
     /// The address of a path.

@@ -1,4 +1,4 @@
-//! What every request goes through, outermost first: measuring, catching panics, response headers, rate limit; then, by
+//! What every request goes through, outermost first: measuring, response headers, rate limit, catching panics; then, by
 //! group of routes, [access](admitting) and the [limit of requests](bounding).
 
 use std::any::Any;
@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
@@ -26,15 +26,15 @@ use crate::web_config::Live;
 pub struct RouteName(pub &'static str);
 
 /// Puts the layers around all routes, the fallback included.
-pub(super) fn around(router: Router, web: Arc<Live>, http: Arc<HttpMetrics>) -> Router {
+pub(super) fn around(router: Router, dressing: (Arc<Live>, HeaderMap), http: Arc<HttpMetrics>) -> Router {
     let panics = Arc::clone(&http);
     let on_panic = move |panic: Box<dyn Any + Send>| {
         panics.panicked(words(panic.as_ref()));
         (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n").into_response()
     };
     router
-        .layer(from_fn_with_state(web, dress))
         .layer(CatchPanicLayer::custom(on_panic))
+        .layer(from_fn_with_state(dressing, dress))
         .layer(from_fn_with_state(http, measure))
 }
 
@@ -74,13 +74,16 @@ async fn bound(
     next.run(request).await.map(|body| Body::new(Guarded::new(body, slot)))
 }
 
-/// Sets the configured headers, also on refusals, and keeps to the rate limit.
-async fn dress(State(web): State<Arc<Live>>, request: Request, next: Next) -> Response {
+/// Sets the program's headers and the configured ones, also on refusals, and keeps to the rate limit.
+async fn dress(State((web, headers)): State<(Arc<Live>, HeaderMap)>, request: Request, next: Next) -> Response {
     let config = web.current();
     let mut response = match config.refuse_above_rate() {
         None => next.run(request).await,
         Some(refusal) => refusal,
     };
+    for (name, value) in &headers {
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
     for (name, value) in config.headers() {
         response.headers_mut().insert(name, value.clone());
     }

@@ -75,6 +75,11 @@ pub(super) fn verifies(raw: &RawTls) -> bool {
     matches!(text, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert")
 }
 
+/// Whether nobody gets in without a verified certificate.
+pub(super) fn demands(raw: &RawTls) -> bool {
+    raw.client_auth_type.as_ref().is_some_and(|text| text.value == "RequireAndVerifyClientCert")
+}
+
 fn policy(raw: &RawTls, checks: &mut Checks<'_>) -> Option<Policy> {
     let Some(text) = &raw.client_auth_type else { return Some(Policy::Nothing) };
     match text.value.as_str() {

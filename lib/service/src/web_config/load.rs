@@ -43,6 +43,7 @@ pub(super) fn load(path: &Path) -> Loaded {
 fn check(raw: Raw, checks: &mut Checks<'_>) -> WebConfig {
     WebConfig {
         verifies_clients: raw.tls.as_ref().is_some_and(|raw| client_cert::verifies(&raw.value)),
+        demands_clients: raw.tls.as_ref().is_some_and(|raw| client_cert::demands(&raw.value)),
         tls: raw.tls.and_then(|raw| tls::server_config(&raw, checks)),
         headers: headers(raw.headers, checks),
         rate_limit: rate_limit::check(&raw.rate_limit, checks),

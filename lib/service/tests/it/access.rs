@@ -210,3 +210,20 @@ async fn an_answer_that_is_not_read_counts_until_it_is() {
     until(async || running.get("/hello").await.status == 200).await;
     running.stop().await;
 }
+
+#[test]
+fn a_server_knows_whether_everybody_gets_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = Authority::new();
+    let users = format!("basic_auth_users: {{ops: {}}}\n", hash("o"));
+    for (text, is_open) in [
+        (String::new(), true),
+        (users, false),
+        (with_tls(folder.path(), &own, "VerifyClientCertIfGiven"), true),
+        (with_tls(folder.path(), &own, "RequireAndVerifyClientCert"), false),
+    ] {
+        tls::write(folder.path(), "web.yml", &text);
+        let server = server(&[&format!("--web.config.file={}", folder.path().join("web.yml").display())]);
+        assert_eq!(server.bind().unwrap().is_open(), is_open, "{text}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use axum::http::{HeaderMap, HeaderName};
+
 use crate::running::{Answer, Running, client, routes, server, start, until};
 
 pub(crate) fn hash(password: &str) -> String {
@@ -53,6 +55,40 @@ async fn configured_headers_are_on_every_response() {
         assert_eq!(answer.header("content-security-policy"), "default-src 'self'");
         assert!(!answer.headers.contains_key("x-xss-protection"), "a blank one is unset");
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_programs_headers_are_on_every_answer_and_those_configured_come_before_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "http_server_config: {{headers: {{X-Frame-Options: sameorigin}}}}\nbasic_auth_users: {{a: {}}}\n",
+        hash("b")
+    );
+    let file = folder.path().join("web.yml");
+    std::fs::write(&file, text).unwrap();
+    let own = [("x-frame-options", "deny"), ("x-content-type-options", "nosniff"), ("content-type", "x/y")];
+    let own = own.map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
+    let server = server(&[&format!("--web.config.file={}", file.display())]).routes(routes());
+    let running = start(server.response_headers(HeaderMap::from_iter(own)));
+    let right = Some(("a", "b"));
+    for (path, credentials, status) in [
+        ("/hello", right, 200),
+        ("/hello", None, 401),
+        ("/nowhere", right, 404),
+        ("/panic", right, 500),
+        ("/-/healthy", right, 200),
+        ("/metrics", right, 200),
+    ] {
+        let answer = get(&running, path, credentials).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(
+            (answer.header("x-frame-options"), answer.header("x-content-type-options")),
+            ("sameorigin", "nosniff")
+        );
+    }
+    let hello = get(&running, "/hello", right).await;
+    assert_eq!(hello.header("content-type"), "text/plain; charset=utf-8", "what an answer has it keeps");
     running.stop().await;
 }
 
