@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Puts the real Prometheus, Alertmanager, Pushgateway and Redis, with promtool and amtool, logrotate and the name server nsd within reach:
-# target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib.
+# target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib. For the tests of pages: Chromium with its
+# driver, fonts that have Japanese, and axe-core, which finds what a screen reader or a weak eye cannot use.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
-# installed: no root is needed, no service is enabled, started or left behind. Also checks for the Rust toolchain and a
+# installed: no root is needed, no service is enabled, started or left behind. axe-core is taken from the npm registry. Also checks for the Rust toolchain and a
 # C compiler, and says what to install. Quick and silent when there is nothing to do.
 #
 # usage: scripts/tools.sh        exit 0: all there; exit 1: something is missing, and the text on stderr says what to do
@@ -13,6 +14,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=$root/target/tools
 bin=$tools/bin
 packages=()
+
+# axe-core, and the SHA-512 of its archive.
+axe=4.14.1
+axe_sum=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+
+# Fonts of Debian: package and one of its files. Pages look the same wherever they are tested.
+fonts=(fonts-liberation/LiberationSans-Regular.ttf fonts-dejavu-core/DejaVuSansMono.ttf fonts-ipafont-gothic/ipag.ttf)
 
 say() { printf 'tools.sh: %s\n' "$*" >&2; }
 
@@ -38,6 +46,10 @@ check_toolchain() {
     fi
     if ! command -v python3 >/dev/null; then
         say "no python3, which compares our servers with the real ones: install Debian's python3"
+        missing=1
+    fi
+    if [[ ! -e $tools/axe-core-$axe.js ]] && ! command -v npm >/dev/null; then
+        say "no npm, which fetches axe-core: install Debian's npm (apt-get install --no-install-recommends npm)"
         missing=1
     fi
     if ! cargo fmt --version >/dev/null 2>&1; then
@@ -103,6 +115,78 @@ place_library() {
     return 1
 }
 
+# Chromium and its driver, which have to be of one version: both from PATH, or both from Debian's packages.
+place_browser() {
+    works "$bin/chromium" && works "$bin/chromedriver" && return 0
+    local browser driver environment="FONTCONFIG_FILE=$tools/fonts.conf"
+    if ! browser=$(on_path chromium) || ! driver=$(on_path chromedriver); then
+        browser=$tools/root/usr/lib/chromium/chromium-headless-shell
+        driver=$tools/root/usr/bin/chromedriver
+        environment+=" LD_LIBRARY_PATH=$(libraries)"
+    fi
+    works "$browser" && works "$driver" || return 1
+    rm -f "$bin/chromium" "$bin/chromedriver"
+    printf '#!/bin/sh\n%s exec %s "$@"\n' "$environment" "$browser" >"$bin/chromium"
+    printf '#!/bin/sh\n%s exec %s "$@"\n' "$environment" "$driver" >"$bin/chromedriver"
+    chmod +x "$bin/chromium" "$bin/chromedriver"
+}
+
+# What the unpacked browser needs and this system has not; apt knows. The whole browser would bring a desktop's libraries with it.
+browser_packages() {
+    local needed missing
+    needed=$(apt-cache depends --important chromium-headless-shell | sed -n 's/^ *Depends: *//p' | grep -v '[<|]' | grep -vx chromium-common)
+    # shellcheck disable=SC2086 # names of packages, one a word
+    missing=$(apt-get -q -s --no-upgrade --no-install-recommends install $needed 2>/dev/null | sed -n 's/^Inst \([^ ]*\).*/\1/p')
+    printf '%s\n' chromium-headless-shell chromium-common chromium-driver $missing
+}
+
+# place_font PACKAGE/FILE: whether the font is there, by the system or unpacked.
+place_font() {
+    [[ -n $(find /usr/share/fonts "$tools/root/usr/share/fonts" -name "${1#*/}" -print -quit 2>/dev/null) ]]
+}
+
+# The fonts of the browser: those alone, whatever else the system has.
+place_fonts() {
+    local family
+    {
+        printf '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n'
+        printf '<dir>%s</dir>\n' /usr/share/fonts "$tools/root/usr/share/fonts"
+        printf '<cachedir>%s</cachedir>\n' "$tools/font-cache"
+        for family in sans-serif system-ui; do
+            printf '<alias binding="same"><family>%s</family><prefer><family>Liberation Sans</family><family>IPAGothic</family></prefer></alias>\n' "$family"
+        done
+        for family in monospace ui-monospace; do
+            printf '<alias binding="same"><family>%s</family><prefer><family>DejaVu Sans Mono</family><family>IPAGothic</family></prefer></alias>\n' "$family"
+        done
+        printf '</fontconfig>\n'
+    } >"$tools/fonts.conf.new"
+    mv "$tools/fonts.conf.new" "$tools/fonts.conf"
+}
+
+# axe-core's script, target/tools/axe-core-VERSION.js, and a link to it without the version.
+place_axe() {
+    local script=$tools/axe-core-$axe.js dir
+    if [[ ! -e $script ]]; then
+        dir=$(mktemp -d "$tools/axe.XXXXXX")
+        say "fetching axe-core $axe from the npm registry into target/tools"
+        if ! (cd "$dir" && npm pack --silent "axe-core@$axe") >"$dir/log" 2>&1; then
+            sed 's/^/    /' "$dir/log" >&2
+            say "npm could not fetch axe-core $axe; its words are above"
+            rm -rf "$dir"
+            return 1
+        fi
+        if ! (cd "$dir" && printf '%s  %s\n' "$axe_sum" "axe-core-$axe.tgz" | sha512sum --check --quiet) >&2; then
+            say "the archive of axe-core $axe is not the one that is expected"
+            rm -rf "$dir"
+            return 1
+        fi
+        tar -xzf "$dir/axe-core-$axe.tgz" -C "$dir" package/axe.min.js
+        mv "$dir/package/axe.min.js" "$script"
+        rm -rf "$dir"
+    fi
+    ln -sfn "axe-core-$axe.js" "$tools/axe-core.js"
+}
+
 # Debian's Alertmanager reads its built-in templates from /usr/share/prometheus/alertmanager, wherever it stands itself. Prints a
 # launcher that shows it the unpacked /usr/share there, in a mount namespace of its own. Where the kernel grants none (a
 # container), root gets those two files put in place; anyone else is told what to do.
@@ -135,6 +219,7 @@ LAUNCHER
 
 # Debian calls the server prometheus-alertmanager, upstream's archive alertmanager. `packages` becomes those that are missing.
 place_all() {
+    local font
     packages=()
     { place prometheus prometheus && place promtool promtool; } || packages+=(prometheus)
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
@@ -144,6 +229,11 @@ place_all() {
     # Debian's redis-server is a link to a program of redis-tools. Valkey does as well.
     place redis-server redis-server valkey-server || packages+=(redis-server redis-tools libjemalloc2 liblzf1 libatomic1)
     place_library faketime/libfaketime.so.1 || packages+=(libfaketime)
+    for font in "${fonts[@]}"; do
+        place_font "$font" || packages+=("${font%/*}")
+    done
+    place_fonts
+    place_browser || packages+=(chromium-headless-shell)
     [[ ${#packages[@]} -eq 0 ]]
 }
 
@@ -178,7 +268,7 @@ download_with_fresh_lists() {
 
 fetch() {
     local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
-    prometheus-pushgateway), logrotate, nsd and redis-server (or valkey-server) on PATH:
+    prometheus-pushgateway), logrotate, nsd, redis-server (or valkey-server), chromium and chromedriver on PATH:
     Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
@@ -189,6 +279,9 @@ fetch() {
     # shellcheck disable=SC2064 # the directory of now is meant
     trap "rm -rf '$dir'" EXIT
     say "fetching Debian's ${packages[*]} into target/tools (nothing is installed)"
+    if [[ ${packages[*]} == *chromium* ]]; then
+        mapfile -t -O "${#packages[@]}" packages < <(browser_packages)
+    fi
     if ! download "$dir" && ! download_with_fresh_lists "$dir"; then
         sed 's/^/    /' "$dir/log" >&2
         say "apt-get could not download ${packages[*]} (its words are above, those of its update in target/tools/apt-update.log); $by_hand"
@@ -207,6 +300,7 @@ main() {
         exec 9>"$tools/lock"
         flock 9
     fi
+    place_axe || exit 1
     place_all && return
     fetch || exit 1
     if ! place_all; then

@@ -2,6 +2,7 @@
 //! `target/tools`) and built binaries; `make test` sees to both.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod browser;
 mod clock;
 mod failing_check;
 mod following;

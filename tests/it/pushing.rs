@@ -247,7 +247,7 @@ async fn the_output_of_a_pushed_check_is_in_the_mail() {
     };
     let target = gateway.url.trim_start_matches("http://");
     let job = format!("  - {{job_name: push, honor_labels: true, static_configs: [{{targets: [\"{target}\"]}}]}}\n");
-    edit("prometheus.yml", &|text| text + &job);
+    edit("prometheus.yml", &|text| text + job.as_str());
     edit("proxy.yml", &|text| text.replace("sources:\n", &format!("sources:\n  - pushgateway: {}\n", gateway.url)));
     stack.signal(Part::Proxy, Signal::SIGHUP).unwrap();
     stack.signal(Part::Prometheus, Signal::SIGHUP).unwrap();

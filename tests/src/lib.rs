@@ -4,6 +4,7 @@
 //! [`Stack`] runs `examples/quickstart/` as it stands, with its ports and paths replaced, in one data folder. What it starts it
 //! ends: each process is the leader of a group that is killed when its [`Process`] is dropped.
 
+mod browser;
 mod http;
 mod names;
 mod pair;
@@ -11,11 +12,16 @@ mod process;
 pub mod sinks;
 mod stack;
 mod wait;
+mod world;
 
+pub use browser::{Browser, Looks};
 pub use http::{get_json, get_text};
 pub use names::NameServer;
 pub use nix::sys::signal::Signal;
-pub use pair::{BRIEF, LATER, Member, Pair, SLOW};
+pub use pair::{BRIEF, LATER, Member, Pair, Plan, SLOW};
 pub use process::Process;
 pub use stack::{Part, Ports, Stack, own, program, repository, tool};
 pub use wait::until;
+pub use world::World;
+
+use stack::path_with_checks;

@@ -1,7 +1,7 @@
-//! A name server: Debian's nsd, which knows the two nodes of a [`Pair`](crate::Pair).
+//! A name server: Debian's nsd, which knows the nodes of a [`Pair`](crate::Pair).
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,28 +14,30 @@ use crate::{Process, tool, until};
 /// How long it may take until it is ready.
 const START: Duration = Duration::from_secs(30);
 
-/// The domain of the nodes; none of this name is in the Internet.
-const DOMAIN: &str = "pair.test";
-
-const ZONE: &str = "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\nnode-0 A 127.0.0.1\nnode-1 A 127.0.0.1\n";
-
 /// The running name server.
 #[derive(Debug)]
 pub struct NameServer(Process);
 
 impl NameServer {
-    /// Starts it at `address` with its files in `data`, and waits until it answers.
-    pub async fn start(data: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+    /// Starts it at `address` with its files in `data`, and waits until it answers. It knows `hosts`, whose names end in `.domain`.
+    pub async fn start(
+        data: &Path,
+        address: SocketAddr,
+        domain: &str,
+        hosts: &[(String, Ipv4Addr)],
+    ) -> anyhow::Result<Self> {
+        let hosts: String = hosts.iter().map(|(name, address)| format!("{name}. A {address}\n")).collect();
+        let zone = format!("$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n{hosts}");
         let (config, log) = (data.join("nsd.conf"), data.join("nsd.out"));
         let text = format!(
             "server:\n  ip-address: {}@{}\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  zonesdir: \"{}\"\n  database: \"\"\n  \
              xfrdfile: \"\"\n  zonelistfile: \"\"\n  rrl-ratelimit: 0\nremote-control:\n  control-enable: no\n\
-             zone:\n  name: {DOMAIN}\n  zonefile: names.zone\n",
+             zone:\n  name: {domain}\n  zonefile: names.zone\n",
             address.ip(),
             address.port(),
             data.display()
         );
-        for (path, text) in [(&config, &*text), (&data.join("names.zone"), ZONE)] {
+        for (path, text) in [(&config, &*text), (&data.join("names.zone"), &*zone)] {
             fs::write(path, text).with_context(|| path.display().to_string())?;
         }
         let mut command = Command::new(tool("nsd"));
@@ -51,11 +53,6 @@ impl NameServer {
         })
         .await?;
         Ok(Self(process))
-    }
-
-    /// The name of a node.
-    pub fn name(node: usize) -> String {
-        format!("node-{node}.{DOMAIN}")
     }
 
     /// Sends `signal` to each of its processes.

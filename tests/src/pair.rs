@@ -1,22 +1,26 @@
 //! Everything twice, as it is run where alerts must not get lost: two Prometheus with the same rules, two
-//! Alertmanagers that gossip, two nodes that are known by name, and one proxy in the middle. What Alertmanager tells comes
-//! by webhook, by mail and to Slack.
+//! Alertmanagers that gossip, nodes that are known by name, and one proxy in the middle. What Alertmanager tells comes
+//! by webhook, by mail and to Slack. A [`Plan`] says what is particular about one.
+
+mod plan;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
-use crate::{NameServer, Part, Ports, Process, get_text, program, repository, until};
+use crate::{NameServer, Part, Ports, Process, get_text, path_with_checks, program, repository, until};
+
+pub use plan::Plan;
 
 /// How long a part may take until it is ready.
 const START: Duration = Duration::from_secs(30);
@@ -30,20 +34,6 @@ pub const BRIEF: &str = "brief";
 /// A check whose alerts it keeps for longer than those.
 pub const LATER: &str = "later";
 
-/// Rules: what failed last counts, also while a node does not answer.
-const RULES: &str = r#"
-groups:
-  - name: pair
-    rules:
-      - alert: CheckCritical
-        expr: last_over_time(checkscript_status{check!="slow"}[5m]) == 2
-        annotations: {summary: "{{ $labels.check }} fails"}
-      - alert: CheckCritical
-        expr: last_over_time(checkscript_status{check="slow"}[5m]) == 2
-        for: 10s
-        annotations: {summary: "{{ $labels.check }} fails"}
-"#;
-
 /// A process of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Member {
@@ -51,8 +41,10 @@ pub enum Member {
     Alertmanager(usize),
     /// alertmanager-proxy; the second one is not started with the others.
     Proxy(usize),
-    /// checkscript-agent on one of the two nodes.
+    /// checkscript-agent on a node.
     Agent(usize),
+    /// checkscript-runner on a node; not started with the others.
+    Runner(usize),
     /// One of the two Prometheus.
     Prometheus(usize),
 }
@@ -68,64 +60,71 @@ pub struct Pair {
     pub slack: Received<Attachment>,
     /// What the proxy asks for the addresses of the nodes.
     pub names: NameServer,
+    plan: Plan,
     data: PathBuf,
-    ports: BTreeMap<Member, u16>,
+    /// Where each server listens.
+    listen: BTreeMap<Member, SocketAddr>,
     gossip: [u16; 2],
     processes: BTreeMap<Member, Process>,
 }
 
 impl Member {
-    const ALL: [Self; 8] = [
-        Self::Alertmanager(0),
-        Self::Alertmanager(1),
-        Self::Proxy(0),
-        Self::Proxy(1),
-        Self::Agent(0),
-        Self::Agent(1),
-        Self::Prometheus(0),
-        Self::Prometheus(1),
-    ];
-
     fn part(self) -> Part {
         match self {
             Self::Alertmanager(_) => Part::Alertmanager,
             Self::Proxy(_) => Part::Proxy,
             Self::Agent(_) => Part::Agent,
+            Self::Runner(_) => Part::Runner,
             Self::Prometheus(_) => Part::Prometheus,
         }
     }
 
     fn name(self) -> String {
-        let (Self::Alertmanager(number) | Self::Proxy(number) | Self::Agent(number) | Self::Prometheus(number)) = self;
+        let (Self::Alertmanager(number)
+        | Self::Proxy(number)
+        | Self::Agent(number)
+        | Self::Runner(number)
+        | Self::Prometheus(number)) = self;
         format!("{}-{number}", self.part().name())
     }
 }
 
 impl Pair {
-    /// Starts everything with its data in `data`, which must be empty, and waits until every server is ready.
+    /// Starts a pair as most tests need it: two nodes, whose results the test itself logs, and small rules.
     pub async fn start(data: &Path) -> anyhow::Result<Self> {
+        Self::start_as(data, Plan::default()).await
+    }
+
+    /// Starts everything but runners and the second proxy, with its data in `data`, which must be empty, and waits until every server is ready.
+    pub async fn start_as(data: &Path, plan: Plan) -> anyhow::Result<Self> {
         let sink = || TcpListener::bind("127.0.0.1:0");
         let (webhook, smtp, slack) = tokio::try_join!(sink(), sink(), sink())?;
         // All are held while they are chosen, so that none comes twice.
-        let held = (0..11).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+        let held = (0..9).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
+        let nodes = plan.addresses(ports[0])?;
         drop(held);
-        let name_server = SocketAddr::from(([127, 0, 0, 1], ports[10]));
+        let here = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let servers = [Member::Alertmanager, Member::Proxy, Member::Prometheus].into_iter().flat_map(|of| [of(0), of(1)]);
+        let agents = nodes.iter().enumerate().map(|(node, address)| (Member::Agent(node), (*address).into()));
+        let hosts: Vec<_> = nodes.iter().enumerate().map(|(node, address)| (plan.host(node), *address.ip())).collect();
         let mut pair = Self {
             told: Received::default(),
             mails: Received::default(),
             slack: Received::default(),
-            names: NameServer::start(data, name_server).await?,
+            names: NameServer::start(data, here(ports[8]), plan.domain, &hosts).await?,
             data: data.to_owned(),
-            ports: Member::ALL.into_iter().zip(ports.iter().copied()).collect(),
-            gossip: [ports[8], ports[9]],
+            listen: servers.zip(ports.iter().copied().map(here)).chain(agents).collect(),
+            gossip: [ports[6], ports[7]],
             processes: BTreeMap::new(),
+            plan,
         };
-        pair.configure(name_server)?;
+        pair.configure(here(ports[8]))?;
         let [told, mails, messages] = [&webhook, &smtp, &slack].map(TcpListener::local_addr);
         pair.write("alertmanager.yml", &alertmanager(told?, mails?, messages?)?)?;
         (pair.told, pair.mails, pair.slack) = (start_webhook(webhook), start_smtp(smtp), start_slack(slack));
-        for member in Member::ALL.into_iter().filter(|member| *member != Member::Proxy(1)) {
+        let members: Vec<_> = pair.listen.keys().copied().filter(|member| *member != Member::Proxy(1)).collect();
+        for member in members {
             pair.spawn(member).await?;
         }
         Ok(pair)
@@ -135,15 +134,18 @@ impl Pair {
     pub async fn spawn(&mut self, member: Member) -> anyhow::Result<()> {
         let log = self.data.join(format!("{}.out", member.name()));
         let mut process = Process::start(&member.name(), self.command(member), &log)?;
-        let url = format!("{}/-/ready", self.url(member));
-        until(&member.name(), START, || {
-            let (running, url) = (process.check_running(), &url);
-            async move {
-                running?;
-                get_text(url).await
-            }
-        })
-        .await?;
+        // A runner is no server; what it does shows in its log.
+        let ready = self.listen.get(&member).map(|address| format!("http://{address}/-/ready"));
+        if let Some(url) = &ready {
+            until(&member.name(), START, || {
+                let running = process.check_running();
+                async move {
+                    running?;
+                    get_text(url).await
+                }
+            })
+            .await?;
+        }
         self.processes.insert(member, process);
         Ok(())
     }
@@ -165,31 +167,67 @@ impl Pair {
 
     /// The `instance` of a node's checks.
     pub fn instance(&self, node: usize) -> String {
-        format!("{}:{}", NameServer::name(node), self.ports[&Member::Agent(node)])
+        format!("{}:{}", self.plan.host(node), self.listen[&Member::Agent(node)].port())
     }
 
     /// Its host and port.
+    ///
+    /// # Panics
+    /// For a runner, which is no server.
     pub fn address(&self, member: Member) -> String {
-        format!("127.0.0.1:{}", self.ports[&member])
+        self.listen[&member].to_string()
     }
 
     /// Logs a result of each of `checks` on a node.
     pub async fn log(&self, node: usize, checks: &[&str], status: u8, output: &str) -> anyhow::Result<()> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-        let mut lines = String::new();
-        for check in checks {
-            let result = serde_json::json!({
+        let results = checks.iter().map(|check| {
+            json!({
+                "command": "check", "interval": 60, "name": check, "issued": now, "executed": now, "duration": 0.1,
+                "output": format!("{check} on {node}: {output}\n"), "status": status,
+            })
+        });
+        self.log_results(node, results).await
+    }
+
+    /// Logs results on a node, as sensu-client has them.
+    pub async fn log_results(&self, node: usize, results: impl IntoIterator<Item = Value>) -> anyhow::Result<()> {
+        let lines = results.into_iter().map(|check| {
+            let result = json!({
                 "timestamp": "2026-01-01T00:00:00.000000+0000", "level": "info", "message": "publishing check result",
-                "payload": {"client": format!("node-{node}"), "check": {
-                    "command": "check", "interval": 60, "name": check, "issued": now, "executed": now, "duration": 0.1,
-                    "output": format!("{check} on {node}: {output}\n"), "status": status,
-                }},
+                "payload": {"client": self.plan.nodes[node], "check": check},
             });
-            writeln!(lines, "{result}")?;
-        }
+            format!("{result}\n")
+        });
+        let lines: String = lines.collect();
         let mut file = tokio::fs::OpenOptions::new().append(true).open(self.check_log(node)).await?;
         file.write_all(lines.as_bytes()).await?;
         Ok(file.flush().await?)
+    }
+
+    /// What `check` prints and exits with on a node where a runner runs, from now on.
+    pub fn set_check(&self, node: usize, check: &str, status: u8, output: &str) -> anyhow::Result<()> {
+        let folder = self.data.join(self.plan.nodes[node]);
+        let new = folder.join("new");
+        fs::write(&new, format!("{status}\n{output}\n")).with_context(|| new.display().to_string())?;
+        Ok(fs::rename(&new, folder.join(check))?)
+    }
+
+    /// Starts a runner on a node. Each of `checks` runs each second and says what [`set_check`](Self::set_check) sets.
+    pub async fn run_checks(&mut self, node: usize, checks: &[&str]) -> anyhow::Result<()> {
+        let name = self.plan.nodes[node];
+        fs::create_dir_all(self.data.join(name))?;
+        let mut definitions = serde_json::Map::new();
+        for check in checks {
+            self.set_check(node, check, 0, &format!("{check} OK: fine"))?;
+            let definition = json!({
+                "command": format!("check-demo.sh {name}/{check}"), "standalone": true, "interval": 1, "timeout": 5, "handlers": ["mailer"],
+            });
+            definitions.insert((*check).to_owned(), definition);
+        }
+        let client = json!({"name": name, "address": self.listen[&Member::Agent(node)].ip(), "subscriptions": ["web"]});
+        self.write(&format!("{name}.json"), &json!({"client": client, "checks": definitions}).to_string())?;
+        self.spawn(Member::Runner(node)).await
     }
 
     fn check_log(&self, node: usize) -> PathBuf {
@@ -200,29 +238,32 @@ impl Pair {
         let alertmanagers = [0, 1].map(|number| format!("- url: {}\n", self.url(Member::Alertmanager(number))));
         let source = r#"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}"#;
         let proxy = format!(
-            "alertmanagers:\n{}sources: [{{match: {{check: '.+'}}, url: '{source}', allow: [127.0.0.1]}}]\n\
+            "alertmanagers:\n{}sources: [{{match: {{check: '.+'}}, url: '{source}', allow: [127.0.0.0/8]}}]\n\
              nameservers: ['{name_server}']\nhold: 2s\nfetch: {{cache: 1s, failure_cache: 1s, breaker: {{rest: 1s}}}}\n",
             alertmanagers.concat()
         );
         self.write("proxy.yml", &proxy)?;
-        self.write("rules.yml", RULES)?;
+        self.write("rules.yml", plan::SMALL_RULES)?;
         for number in [0, 1] {
             self.write(&format!("prometheus-{number}.yml"), &self.prometheus(number))?;
-            self.write(&format!("checks-{number}.log"), "")?;
+        }
+        for node in 0..self.plan.nodes.len() {
+            self.write(&format!("checks-{node}.log"), "")?;
         }
         Ok(())
     }
 
     fn prometheus(&self, number: usize) -> String {
-        let nodes = [0, 1].map(|node| {
-            let (address, instance) = (self.address(Member::Agent(node)), self.instance(node));
-            format!("{{targets: ['{address}'], labels: {{instance: '{instance}'}}}}")
+        let nodes = (0..self.plan.nodes.len()).map(|node| {
+            let (address, instance, labels) = (self.address(Member::Agent(node)), self.instance(node), self.plan.labels);
+            format!("{{targets: ['{address}'], labels: {{instance: '{instance}'{labels}}}}}")
         });
-        let nodes = nodes.join(", ");
+        let nodes = nodes.collect::<Vec<_>>().join(", ");
+        let rules = self.plan.rules.join(", ");
         let proxies = [0, 1].map(|proxy| self.address(Member::Proxy(proxy))).join(", ");
         format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s, external_labels: {{replica: '{number}'}}}}\n\
-             rule_files: [rules.yml]\n\
+             rule_files: [{rules}]\n\
              alerting:\n  alert_relabel_configs: [{{action: labeldrop, regex: replica}}]\n  \
              alertmanagers: [{{static_configs: [{{targets: [{proxies}]}}]}}]\n\
              scrape_configs: [{{job_name: checkscript, static_configs: [{nodes}]}}]\n"
@@ -236,11 +277,16 @@ impl Pair {
 
     fn command(&self, member: Member) -> Command {
         let mut command = Command::new(program(member.part()));
-        command.current_dir(&self.data).arg(format!("--web.listen-address={}", self.address(member)));
+        command.current_dir(&self.data);
+        command.args(self.listen.get(&member).map(|address| format!("--web.listen-address={address}")));
         match member {
             Member::Proxy(_) => command.arg("--config.file=proxy.yml"),
             Member::Agent(node) => {
                 command.arg(format!("--check.log={}", self.check_log(node).display())).arg("--state.file=")
+            }
+            Member::Runner(node) => {
+                let config = format!("{}.json", self.plan.nodes[node]);
+                command.args(["-c", &config, "-l"]).arg(self.check_log(node)).env("PATH", path_with_checks())
             }
             Member::Alertmanager(number) => command
                 .arg("--config.file=alertmanager.yml")

@@ -223,7 +223,7 @@ pub fn tool(name: &str) -> PathBuf {
 }
 
 /// The example checks are found by name, as plugins are under sensu-client.
-fn path_with_checks() -> std::ffi::OsString {
+pub(crate) fn path_with_checks() -> std::ffi::OsString {
     let mut path = config::repository().join("examples/checks").into_os_string();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());

@@ -1,0 +1,30 @@
+//! web-ui as people use it: Chromium before two clusters, each with a pair of Prometheus, a pair of Alertmanagers and nodes
+//! whose checks really run.
+
+mod live;
+mod pages;
+
+use e2e::{Browser, World};
+use tempfile::TempDir;
+
+/// The nodes of both clusters.
+const TOKYO: [&str; 2] = ["web-1", "db-1"];
+const OSAKA: [&str; 1] = ["web-2"];
+
+/// Both clusters with checks that are well, and a browser.
+async fn world() -> (World, Browser, TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    let (world, browser) = tokio::join!(World::start(data.path(), &TOKYO, &OSAKA), Browser::start());
+    let (mut world, browser) = (world.unwrap(), browser.unwrap());
+    for node in 0..TOKYO.len() {
+        world.tokyo.run_checks(node, &["check_disk", "check_memory", "check_http"]).await.unwrap();
+    }
+    world.osaka.run_checks(0, &["check_disk", "check_http"]).await.unwrap();
+    (world, browser, data)
+}
+
+/// No page complained: nothing that its policy refuses, no error of its script, nothing that cannot be loaded.
+async fn no_complaints(browser: &Browser) {
+    let complaints = browser.complaints().await.unwrap();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}

@@ -1,0 +1,162 @@
+//! Every page shows what the clusters really have, on every screen, and for everybody.
+
+use e2e::{Browser, Looks, World};
+
+use super::{no_complaints, world};
+
+/// A node of each kind of trouble, as both clusters really have it.
+async fn fail(world: &World) {
+    let disk = "CheckDisk CRITICAL: / is 97% full\n/dev/vda1  50G  48G  2G  97%  /";
+    world.tokyo.set_check(0, "check_disk", 2, disk).unwrap();
+    world.tokyo.set_check(1, "check_memory", 1, "CheckMemory WARNING: 8% free").unwrap();
+    world.osaka.set_check(0, "check_http", 3, "CheckHttp UNKNOWN: no route to host").unwrap();
+}
+
+#[tokio::test]
+async fn an_alert_leads_to_its_node_with_all_its_checks() {
+    let (world, browser, _data) = world().await;
+    let node = world.tokyo.instance(0);
+    browser.open(&world.page(&format!("/nodes/tokyo/checkscript/{node}?check=check_disk"))).await.unwrap();
+    browser.see("pre.now.ok", "check_disk OK: fine").await.unwrap();
+    fail(&world).await;
+    browser.open(&world.page("/")).await.unwrap();
+    browser.see("tr.critical .output", "CheckDisk CRITICAL: / is 97% full").await.unwrap();
+    browser.see("tr.warning .output", "CheckMemory WARNING: 8% free").await.unwrap();
+    browser.see("tr.unknown .output", "CheckHttp UNKNOWN: no route to host").await.unwrap();
+    let failing = browser.texts("tr.critical, tr.warning, tr.unknown").await.unwrap();
+    assert_eq!(failing.len(), 3, "each is shown once, although two Prometheus tell two Alertmanagers of it: {failing:#?}");
+
+    browser.click("tr.critical a.open", &node).await.unwrap();
+    browser.see("h1", &node).await.unwrap();
+    browser.see("h2.opened", "check_disk").await.unwrap();
+    browser.see("pre.now", "/dev/vda1  50G  48G  2G  97%  /").await.unwrap();
+    for check in ["check_disk", "check_memory", "check_http"] {
+        browser.see(".checks li", check).await.unwrap();
+    }
+    browser.see(".difference .gone", "check_disk OK: fine").await.unwrap();
+    // A check that passes opens as well.
+    browser.click(".checks a", "check_http").await.unwrap();
+    browser.see("pre.now.ok", "check_http OK: fine").await.unwrap();
+
+    browser.click("nav a", "Nodes").await.unwrap();
+    for (state, pair, node) in [("critical", &world.tokyo, 0), ("warning", &world.tokyo, 1), ("unknown", &world.osaka, 0)] {
+        browser.see(&format!("tr.{state} a.open"), &pair.instance(node)).await.unwrap();
+    }
+    browser.see("tr.critical .chip", "check_disk").await.unwrap();
+    browser.click("nav a", "Checks").await.unwrap();
+    browser.see("tr.critical", "check_disk").await.unwrap();
+    browser.click("nav a", "Silences").await.unwrap();
+    browser.see("nav [aria-current]", "Silences").await.unwrap();
+    no_complaints(&browser).await;
+}
+
+#[tokio::test]
+async fn what_is_chosen_stands_in_the_address() {
+    let (world, browser, _data) = world().await;
+    fail(&world).await;
+    browser.open(&world.page("/")).await.unwrap();
+    for output in ["97% full", "8% free", "no route to host"] {
+        browser.see("td.output", output).await.unwrap();
+    }
+    browser.click(".choice", "critical").await.unwrap();
+    browser.see_no("td.output", "8% free").await.unwrap();
+    assert_eq!(browser.address().await.unwrap(), "/?severity=critical");
+    browser.click(".choice", "warning").await.unwrap();
+    browser.see("td.output", "8% free").await.unwrap();
+    assert_eq!(browser.address().await.unwrap(), "/?severity=critical,warning");
+    // A colleague who opens the address sees the same.
+    let address = browser.address().await.unwrap();
+    browser.open(&world.page("/nodes")).await.unwrap();
+    browser.open(&world.page(&address)).await.unwrap();
+    browser.see(".choice[aria-current]", "critical").await.unwrap();
+    browser.see_no("td.output", "no route to host").await.unwrap();
+
+    browser.open(&world.page("/?cluster=osaka")).await.unwrap();
+    browser.see("td.output", "no route to host").await.unwrap();
+    browser.see_no("td.output", "97% full").await.unwrap();
+    // Found by words of the output, then by matchers; both by typing.
+    browser.open(&world.page("/")).await.unwrap();
+    browser.click("input[name=find]", "").await.unwrap();
+    browser.press("route to\u{e007}").await.unwrap();
+    browser.wait("the search", "return location.search.includes('find=route')").await.unwrap();
+    browser.see("td.output", "no route to host").await.unwrap();
+    browser.see_no("td.output", "97% full").await.unwrap();
+    browser.open(&world.page("/")).await.unwrap();
+    browser.click("input[name=filter]", "").await.unwrap();
+    browser.press("check=~\"check_(disk|memory)\"\u{e007}").await.unwrap();
+    browser.wait("the filter", "return location.search.includes('filter=check')").await.unwrap();
+    browser.see("td.output", "97% full").await.unwrap();
+    browser.see_no("td.output", "no route to host").await.unwrap();
+    // Sorted both ways round.
+    for (clicks, order) in [(1, ["check_disk", "check_memory"]), (2, ["check_memory", "check_disk"])] {
+        browser.click("th a", "Check").await.unwrap();
+        let sorted = format!("return location.search.includes('sort={}check')", if clicks == 1 { "" } else { "-" });
+        browser.wait("the order", &sorted).await.unwrap();
+        let checks = browser.texts(".rows tbody td.name:not(:has(a))").await.unwrap();
+        assert_eq!(checks, order, "after {clicks} clicks");
+    }
+    // By groups, and into one.
+    browser.click(".groupby a", "instance").await.unwrap();
+    browser.click("tbody a", &world.tokyo.instance(1)).await.unwrap();
+    browser.see("td.output", "8% free").await.unwrap();
+    browser.see_no("td.output", "97% full").await.unwrap();
+    // Page by page.
+    browser.open(&world.page("/nodes?limit=1&sort=node")).await.unwrap();
+    browser.see("a.open", &world.tokyo.instance(1)).await.unwrap();
+    browser.click("a[rel=next]", "").await.unwrap();
+    browser.see("a.open", &world.tokyo.instance(0)).await.unwrap();
+    browser.see(".pages", "2 of 3").await.unwrap();
+    no_complaints(&browser).await;
+}
+
+/// Every page of which nothing needs to be written first.
+fn pages(world: &World) -> Vec<String> {
+    let node = world.page(&format!("/nodes/tokyo/checkscript/{}", world.tokyo.instance(0)));
+    let lists = ["/", "/?group=check", "/?find=nowhere", "/nodes", "/checks", "/silences"].map(|path| world.page(path));
+    lists.into_iter().chain([format!("{node}?check=check_disk"), node]).collect()
+}
+
+#[tokio::test]
+async fn every_page_can_be_used_by_everybody_on_every_screen() {
+    let (world, browser, _data) = world().await;
+    fail(&world).await;
+    browser.open(&world.page("/")).await.unwrap();
+    for output in ["97% full", "8% free", "no route to host"] {
+        browser.see("td.output", output).await.unwrap();
+    }
+    let mut found = Vec::new();
+    for page in pages(&world) {
+        browser.open(&page).await.unwrap();
+        for looks in Looks::ALL {
+            browser.look(looks).await.unwrap();
+            found.extend(wrong(&browser).await.into_iter().map(|wrong| format!("{page}, {looks:?}: {wrong}")));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    japanese(&world, &browser).await;
+    no_complaints(&browser).await;
+}
+
+async fn wrong(browser: &Browser) -> Vec<String> {
+    let mut wrong = browser.barriers().await.unwrap();
+    wrong.extend(browser.too_wide().await.unwrap().into_iter().map(|wide| format!("wider than the window: {wide}")));
+    wrong
+}
+
+async fn japanese(world: &World, browser: &Browser) {
+    browser.open(&world.page("/")).await.unwrap();
+    browser.click("footer a", "日本語").await.unwrap();
+    browser.see("nav [aria-current]", "アラート").await.unwrap();
+    assert_eq!(browser.eval("return document.documentElement.lang").await.unwrap(), "ja");
+    for looks in Looks::ALL {
+        browser.look(looks).await.unwrap();
+        for page in pages(world) {
+            browser.open(&page).await.unwrap();
+            assert_eq!(browser.too_wide().await.unwrap(), [""; 0], "{page}, {looks:?}");
+        }
+    }
+    // The choice stays, and can be taken back.
+    browser.open(&world.page("/silences")).await.unwrap();
+    browser.click("footer a", "English").await.unwrap();
+    browser.see("nav [aria-current]", "Silences").await.unwrap();
+}

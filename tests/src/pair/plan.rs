@@ -1,0 +1,56 @@
+//! What is particular about a pair: its nodes, and which rules its Prometheus have.
+
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+
+/// Small rules, `rules.yml`: what failed last counts, also while a node does not answer.
+pub(super) const SMALL_RULES: &str = r#"
+groups:
+  - name: pair
+    rules:
+      - alert: CheckCritical
+        expr: last_over_time(checkscript_status{check!="slow"}[5m]) == 2
+        annotations: {summary: "{{ $labels.check }} fails"}
+      - alert: CheckCritical
+        expr: last_over_time(checkscript_status{check="slow"}[5m]) == 2
+        for: 10s
+        annotations: {summary: "{{ $labels.check }} fails"}
+"#;
+
+/// The port of an agent, if nobody has it on the addresses of the nodes.
+const AGENT: u16 = 9780;
+
+/// What is particular about a pair.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The domain of the nodes; none of this name is in the Internet.
+    pub domain: &'static str,
+    /// The names of the nodes.
+    pub nodes: Vec<&'static str>,
+    /// Further labels of the nodes as YAML, each after a comma.
+    pub labels: &'static str,
+    /// Rule files. `rules.yml` are small rules of the tests.
+    pub rules: Vec<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { domain: "pair.test", nodes: vec!["node-0", "node-1"], labels: "", rules: vec!["rules.yml".to_owned()] }
+    }
+}
+
+impl Plan {
+    /// The name of a node with its domain.
+    pub(super) fn host(&self, node: usize) -> String {
+        format!("{}.{}", self.nodes[node], self.domain)
+    }
+
+    /// Where the agents listen: each node has a loopback address of its own, in a network of the pair's own, which is made of a port that
+    /// nobody else on this machine has.
+    pub(super) fn addresses(&self, port: u16) -> std::io::Result<Vec<SocketAddrV4>> {
+        let [high, low] = port.to_be_bytes();
+        let hosts: Vec<_> = (1..).map(|host| Ipv4Addr::new(127, high, low, host)).take(self.nodes.len()).collect();
+        let usual = hosts.iter().all(|host| TcpListener::bind((*host, AGENT)).is_ok());
+        let port = if usual { AGENT } else { TcpListener::bind("127.0.0.1:0")?.local_addr()?.port() };
+        Ok(hosts.into_iter().map(|host| SocketAddrV4::new(host, port)).collect())
+    }
+}
