@@ -4,8 +4,10 @@
 mod live;
 mod pages;
 
-use e2e::{Browser, World};
+use e2e::{Browser, World, get_json, until};
 use tempfile::TempDir;
+
+use crate::PATIENCE;
 
 /// The nodes of both clusters.
 const TOKYO: [&str; 2] = ["web-1", "db-1"];
@@ -20,6 +22,15 @@ async fn world() -> (World, Browser, TempDir) {
         world.tokyo.run_checks(node, &["check_disk", "check_memory", "check_http"]).await.unwrap();
     }
     world.osaka.run_checks(0, &["check_disk", "check_http"]).await.unwrap();
+    until("web-ui to know all checks", PATIENCE, || async {
+        let nodes = get_json(&world.page("/api/v1/nodes")).await?;
+        let checks: u64 =
+            nodes["rows"].as_array().into_iter().flatten().filter_map(|node| node["checks"].as_u64()).sum();
+        anyhow::ensure!(checks == 8, "it knows {nodes}");
+        Ok(())
+    })
+    .await
+    .unwrap();
     (world, browser, data)
 }
 

@@ -105,7 +105,8 @@ impl Pair {
         let nodes = plan.addresses(ports[0])?;
         drop(held);
         let here = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let servers = [Member::Alertmanager, Member::Proxy, Member::Prometheus].into_iter().flat_map(|of| [of(0), of(1)]);
+        let servers =
+            [Member::Alertmanager, Member::Proxy, Member::Prometheus].into_iter().flat_map(|of| [of(0), of(1)]);
         let agents = nodes.iter().enumerate().map(|(node, address)| (Member::Agent(node), (*address).into()));
         let hosts: Vec<_> = nodes.iter().enumerate().map(|(node, address)| (plan.host(node), *address.ip())).collect();
         let mut pair = Self {
@@ -255,7 +256,8 @@ impl Pair {
 
     fn prometheus(&self, number: usize) -> String {
         let nodes = (0..self.plan.nodes.len()).map(|node| {
-            let (address, instance, labels) = (self.address(Member::Agent(node)), self.instance(node), self.plan.labels);
+            let (address, instance, labels) =
+                (self.address(Member::Agent(node)), self.instance(node), self.plan.labels);
             format!("{{targets: ['{address}'], labels: {{instance: '{instance}'{labels}}}}}")
         });
         let nodes = nodes.collect::<Vec<_>>().join(", ");

@@ -42,7 +42,9 @@ impl World {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let url = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(program(Part::WebUi));
-        command.arg(format!("--config.file={}", config.display())).arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.env("TZ", "Asia/Tokyo");
         let mut web_ui = Process::start("web-ui", command, &data.join("web-ui.out"))?;
         until("web-ui", START, || {

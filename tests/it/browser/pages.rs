@@ -24,7 +24,11 @@ async fn an_alert_leads_to_its_node_with_all_its_checks() {
     browser.see("tr.warning .output", "CheckMemory WARNING: 8% free").await.unwrap();
     browser.see("tr.unknown .output", "CheckHttp UNKNOWN: no route to host").await.unwrap();
     let failing = browser.texts("tr.critical, tr.warning, tr.unknown").await.unwrap();
-    assert_eq!(failing.len(), 3, "each is shown once, although two Prometheus tell two Alertmanagers of it: {failing:#?}");
+    assert_eq!(
+        failing.len(),
+        3,
+        "each is shown once, although two Prometheus tell two Alertmanagers of it: {failing:#?}"
+    );
 
     browser.click("tr.critical a.open", &node).await.unwrap();
     browser.see("h1", &node).await.unwrap();
@@ -39,7 +43,9 @@ async fn an_alert_leads_to_its_node_with_all_its_checks() {
     browser.see("pre.now.ok", "check_http OK: fine").await.unwrap();
 
     browser.click("nav a", "Nodes").await.unwrap();
-    for (state, pair, node) in [("critical", &world.tokyo, 0), ("warning", &world.tokyo, 1), ("unknown", &world.osaka, 0)] {
+    for (state, pair, node) in
+        [("critical", &world.tokyo, 0), ("warning", &world.tokyo, 1), ("unknown", &world.osaka, 0)]
+    {
         browser.see(&format!("tr.{state} a.open"), &pair.instance(node)).await.unwrap();
     }
     browser.see("tr.critical .chip", "check_disk").await.unwrap();
