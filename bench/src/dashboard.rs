@@ -18,7 +18,7 @@ use crate::log_lines::{Log, LogLines};
 use crate::program::{Program, beside, existing, pass};
 use crate::proxy::Alertmanager;
 use crate::recorded::Recorded;
-use crate::server::{free_address, ready};
+use crate::server::{free_address, ready, sum};
 
 /// Checks of a node.
 pub(crate) const CHECKS: u64 = 50;
@@ -26,15 +26,17 @@ pub(crate) const CHECKS: u64 = 50;
 /// The `instance` of the node that a real agent is on.
 pub(crate) const LIVE: &str = "live.example.org";
 
-/// How often every node is scraped.
+/// How often every node is scraped, and rules are evaluated.
 const SCRAPES: Duration = Duration::from_secs(60);
 
 /// How long it may take until Prometheus knows all.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Of each check only what web-ui asks for: memory is for 250,000 checks.
+/// Of each check only what web-ui and the rules ask for: memory is for 250,000 checks.
 const KEPT: &str =
-    "up|checkscript_(status|agent_.*|checks.*|last_execution_timestamp_seconds|interval_seconds|ttl_seconds)";
+    "checkscript_(status|agent_.*|last_execution_timestamp_seconds|interval_seconds|ttl_seconds|occurrences.*)";
+
+const RULES: &str = include_str!("../../rules/checks.yml");
 
 /// The servers of the clusters.
 #[derive(Debug)]
@@ -55,6 +57,26 @@ pub(crate) struct Clusters {
 pub(crate) struct Dashboard {
     pub(crate) program: Program,
     pub(crate) base: String,
+}
+
+/// Queries of web-ui to the first cluster so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) refreshes: f64,
+    pub(crate) sums: f64,
+}
+
+// === impl Dashboard ===
+
+impl Dashboard {
+    /// How often it has asked the real Prometheus.
+    pub(crate) fn asked(&self, fetcher: &Fetcher) -> anyhow::Result<Asked> {
+        let of = |kind| {
+            let label = format!("cluster=\"tokyo\",kind=\"{kind}\"");
+            sum(fetcher, &self.base, "web_ui_queries_total", &label)
+        };
+        Ok(Asked { refreshes: of("refresh")?, sums: of("sums")? })
+    }
 }
 
 // === impl Clusters ===
@@ -106,9 +128,9 @@ impl Clusters {
     }
 
     fn wait(&self, fetcher: &Fetcher, base: &str) -> anyhow::Result<()> {
-        let wanted = self.fleet.checks();
-        until_all("Prometheus knows all checks", || {
-            let answer = fetcher.get(&format!("{base}/api/v1/query?query=count(checkscript_status)"))?.body;
+        let wanted = self.fleet.alerts().len();
+        until_all("Prometheus knows all that fails", || {
+            let answer = fetcher.get(&format!("{base}/api/v1/query?query=checkscript_status:failing:count"))?.body;
             let answer: Value = serde_json::from_str(&answer)?;
             let known = answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse::<usize>().ok());
             Ok(known.is_some_and(|known| known >= wanted))
@@ -156,8 +178,11 @@ fn write(folder: &Path, fleet: &Fleet, live: &Agent) -> anyhow::Result<()> {
     let mut targets = fleet.targets();
     targets.push(json!({"targets": [address], "labels": {"instance": LIVE, "env": "production"}}));
     std::fs::write(folder.join("targets.json"), Value::from(targets).to_string())?;
+    std::fs::write(folder.join("rules.yml"), RULES)?;
+    let every = format!("{}s", SCRAPES.as_secs());
     let config = json!({
-        "global": {"scrape_interval": format!("{}s", SCRAPES.as_secs())},
+        "global": {"scrape_interval": every, "evaluation_interval": every},
+        "rule_files": ["rules.yml"],
         "scrape_configs": [{
             "job_name": "checkscript",
             "file_sd_configs": [{"files": ["targets.json"]}],

@@ -45,11 +45,6 @@ impl Fleet {
         Ok(Self { address, checks })
     }
 
-    /// How many series of checks they have.
-    pub(crate) fn checks(&self) -> usize {
-        NODES * self.checks.len()
-    }
-
     /// The targets, for Prometheus's `file_sd_configs`.
     pub(crate) fn targets(&self) -> Vec<Value> {
         let target = |node: usize| {

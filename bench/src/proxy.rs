@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::Settings;
 use crate::http::Fetcher;
 use crate::program::{Program, beside, existing};
-use crate::server::{free_address, ready, until};
+use crate::server::{free_address, ready, sum, until};
 
 /// Alerts wait for their group, and are told to nobody.
 const ALERTMANAGER: &str = "route: {receiver: none, group_wait: 30s}\nreceivers: [{name: none}]\n";
@@ -65,13 +65,7 @@ impl Proxy {
 
     /// The sum of a family of the proxy's, of the series that have `label`.
     pub(crate) fn metric(&self, fetcher: &Fetcher, family: &str, label: &str) -> anyhow::Result<f64> {
-        let metrics = fetcher.get(&format!("{}/metrics", self.base))?.body;
-        let series =
-            metrics.lines().filter(|line| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' '])));
-        Ok(series
-            .filter(|line| line.contains(label))
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
-            .sum())
+        sum(fetcher, &self.base, family, label)
     }
 
     /// Waits until nothing waits for Alertmanager any more, which has then answered for every alert.

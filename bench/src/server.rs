@@ -27,6 +27,15 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) 
     Ok(())
 }
 
+/// The sum of a family of the server's, of the series that have `label`.
+pub(crate) fn sum(fetcher: &Fetcher, base: &str, family: &str, label: &str) -> anyhow::Result<f64> {
+    let metrics = fetcher.get(&format!("{base}/metrics"))?.body;
+    let series =
+        metrics.lines().filter(|line| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' '])));
+    let series = series.filter(|line| line.contains(label));
+    Ok(series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
+}
+
 /// One that is free now; neither program says which port it was given.
 pub(crate) fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
