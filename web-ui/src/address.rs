@@ -13,6 +13,8 @@ const PLAIN: &AsciiSet =
 pub struct Address {
     path: String,
     query: Vec<(String, String)>,
+    /// Whether everything is meant, and not a page of it.
+    whole: bool,
 }
 
 // === impl Address ===
@@ -21,12 +23,35 @@ impl Address {
     /// The path with these segments.
     pub fn of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Self {
         let path = segments.into_iter().fold(String::new(), |path, segment| format!("{path}/{}", encoded(segment)));
-        Self { path, query: Vec::new() }
+        Self { path, ..Self::default() }
+    }
+
+    /// What a parameter says that names something by its parts: the path with these segments, without the slash before it.
+    pub fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+        Self::of(parts).path.split_off(1)
     }
 
     /// A path as it stands in a request.
     pub fn at(path: &str) -> Self {
-        Self { path: path.to_owned(), query: Vec::new() }
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    /// The same query behind another path.
+    #[must_use]
+    pub fn to(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
+    }
+
+    /// The same, but everything that it lists instead of a page.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// Whether everything is meant, and not a page of it.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The same path with these parameters; those without a value say nothing.
@@ -60,7 +85,7 @@ impl Address {
         if !value.is_empty() {
             query.push((name.to_owned(), value.to_owned()));
         }
-        Self { path: self.path.clone(), query }
+        Self { query, ..self.clone() }
     }
 
     /// The same with `word` in a list, or without it where it is there.
@@ -77,7 +102,7 @@ impl Address {
     /// The same path without any parameter.
     #[must_use]
     pub fn plain(&self) -> Self {
-        Self { path: self.path.clone(), query: Vec::new() }
+        Self::at(&self.path)
     }
 }
 
@@ -117,6 +142,11 @@ mod tests {
         assert_eq!(here.toggled("severity", "unknown").get("severity"), "critical,warning,unknown");
         assert_eq!(here.with("page", "8").get("page"), "8");
         assert_eq!(here.plain().to_string(), "/nodes/a%2Fb%20%3F");
+        assert_eq!(
+            here.to("/nodes.csv").to_string(),
+            "/nodes.csv?find=a%26b%3D%C3%BC&severity=critical,warning&page=7"
+        );
         assert_eq!(Address::default().to_string(), "/");
+        assert_eq!(Address::key(["to/kyo", "a b"]), "to%2Fkyo/a%20b");
     }
 }

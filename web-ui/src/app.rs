@@ -7,15 +7,18 @@ use axum::Router;
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
 use service::http::{ClientError, ClientOptions};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::access::Access;
 use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::config::{Config, Refresh};
 use crate::events::Events;
 use crate::lists::Snapshot;
 use crate::web;
+
+/// Files that are written at a time.
+const EXPORTS: usize = 8;
 
 /// A running web-ui.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct App {
     running: ArcSwap<Running>,
     options: ClientOptions,
     events: Arc<Events>,
+    /// One permit a file that is being written: it keeps what it began with.
+    pub(crate) exports: Arc<Semaphore>,
     changes: watch::Sender<u64>,
     /// The zone of times.
     pub zone: TimeZone,
@@ -33,6 +38,7 @@ pub struct App {
 struct Running {
     clusters: Vec<Arc<Cluster>>,
     access: Arc<Access>,
+    refresh: Refresh,
     _watching: DropGuard,
 }
 
@@ -44,7 +50,8 @@ impl App {
     pub fn start(config: &Config, options: ClientOptions, registry: &mut Registry) -> Result<Arc<Self>, ClientError> {
         let (events, changes) = (Arc::new(Events::new(registry)), watch::Sender::new(0));
         let running = ArcSwap::from_pointee(Running::start(config, &options, &events, &changes)?);
-        Ok(Arc::new(Self { running, options, events, changes, zone: TimeZone::system() }))
+        let exports = Arc::new(Semaphore::new(EXPORTS));
+        Ok(Arc::new(Self { running, options, events, exports, changes, zone: TimeZone::system() }))
     }
 
     /// Watches the clusters of another configuration instead.
@@ -78,6 +85,11 @@ impl App {
         &self.events
     }
 
+    /// How often the clusters are asked.
+    pub fn refresh(&self) -> Refresh {
+        self.running.load().refresh
+    }
+
     /// Tells of every new view of any cluster.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -98,6 +110,11 @@ impl Running {
         for cluster in &clusters {
             tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
         }
-        Ok(Self { clusters, access: Arc::new(config.access.clone()), _watching: stop.drop_guard() })
+        Ok(Self {
+            clusters,
+            refresh: config.refresh,
+            access: Arc::new(config.access.clone()),
+            _watching: stop.drop_guard(),
+        })
     }
 }

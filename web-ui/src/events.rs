@@ -22,6 +22,8 @@ pub struct Events {
     pub loads: Loads,
     changes: Family<Changed, Counter>,
     ignored_headers: Counter,
+    exports: Family<Exported, Counter>,
+    cut: Family<Exported, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,6 +36,12 @@ struct Asked {
 struct Changed {
     action: &'static str,
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Exported {
+    list: &'static str,
+    format: &'static str,
 }
 
 // === impl Events ===
@@ -57,6 +65,9 @@ impl Events {
             "Requests whose user header was ignored, since they did not come from the proxy",
             ignored,
         );
+        let (exports, cut) = (events.exports.clone(), events.cut.clone());
+        registry.register("web_ui_exports", "Lists that were asked for as a file", exports);
+        registry.register("web_ui_export_rows_cut", "Rows that a file was too short for", cut);
         events
     }
 
@@ -70,6 +81,16 @@ impl Events {
     /// Somebody changed something; `result` is `done` or `failed`.
     pub(crate) fn changed(&self, action: Action, result: &'static str) {
         self.changes.get_or_create(&Changed { action: action.word(), result }).inc();
+    }
+
+    /// A list was asked for as a file, which has `cut` rows less than there are.
+    pub fn exported(&self, list: &'static str, format: &'static str, cut: usize) {
+        let exported = Exported { list, format };
+        self.exports.get_or_create(&exported).inc();
+        self.cut.get_or_create(&exported).inc_by(cut as u64);
+        if cut > 0 {
+            tracing::warn!(list, cut, "A file of {list} has {cut} rows less than there are");
+        }
     }
 
     /// The servers of a kind were asked, and one of them answered or none.

@@ -20,6 +20,9 @@ const ROWS: usize = 100;
 /// The most rows that are given at a time.
 const MOST: usize = 1_000;
 
+/// The most rows of a list that is asked for as a whole.
+pub const WHOLE: usize = 100_000;
+
 /// All clusters at a moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot(pub Vec<(Arc<Cluster>, Arc<View>)>);
@@ -87,8 +90,13 @@ impl<R> Page<R> {
     /// # Errors
     /// When its number is none.
     pub fn cut(mut rows: Vec<R>, address: &Address) -> Result<Self, BadAddress> {
+        let total = rows.len();
+        if address.is_whole() {
+            rows.truncate(WHOLE);
+            return Ok(Self { total, page: 1, pages: 1, rows });
+        }
         let limit = number(address, "limit")?.unwrap_or(ROWS).min(MOST);
-        let (total, pages) = (rows.len(), rows.len().div_ceil(limit).max(1));
+        let pages = total.div_ceil(limit).max(1);
         // A list gets shorter while somebody looks at its last page.
         let page = number(address, "page")?.unwrap_or(1).min(pages);
         rows.truncate(page * limit);
@@ -182,6 +190,8 @@ mod tests {
         assert_eq!((one.total, one.page, one.pages, one.rows), (25, 3, 3, (20..25).collect()));
         assert_eq!(page(&[("limit", "10"), ("page", "9")]).unwrap().page, 3, "the list has become shorter");
         assert_eq!(Page::<u8>::cut(Vec::new(), &address(&[])).unwrap().pages, 1);
+        let whole = Page::cut((0..WHOLE + 1).collect(), &address(&[("limit", "10"), ("page", "3")]).whole()).unwrap();
+        assert_eq!((whole.total, whole.rows.len()), (WHOLE + 1, WHOLE));
         assert_eq!(page(&[("page", "0")]).unwrap_err().to_string(), "page: `0` is not a whole number from 1 up");
     }
 

@@ -109,6 +109,18 @@ impl Matcher {
         Ok(all)
     }
 
+    /// A list of matchers with one more; one that cannot be understood is left as it is, so that its mistake is told.
+    #[must_use]
+    pub fn added(list: &str, matcher: &Self) -> String {
+        match Self::parse_all(list) {
+            Ok(mut all) => {
+                all.push(matcher.clone());
+                all.iter().map(Self::to_string).collect::<Vec<_>>().join(", ")
+            }
+            Err(_) => list.to_owned(),
+        }
+    }
+
     fn parse(text: &str) -> Result<(Self, &str), BadMatcher> {
         let (name, rest) = match text.starts_with('"') {
             true => quoted(text)?,
@@ -252,6 +264,14 @@ mod tests {
         ] {
             let matcher = Matcher::new(name, op, value).unwrap();
             assert_eq!(Matcher::parse_all(&matcher.to_string()).unwrap(), [matcher]);
+        }
+    }
+
+    #[test]
+    fn a_matcher_is_added_to_a_list() {
+        let matcher = Matcher::new("a", Op::Equal, "b").unwrap();
+        for (list, want) in [("", "a=\"b\""), (" {c=d} ", "c=\"d\", a=\"b\""), ("c=~(", "c=~(")] {
+            assert_eq!(Matcher::added(list, &matcher), want);
         }
     }
 

@@ -8,8 +8,9 @@
 //! GET /checks/{check}                       leads to the alerts of one
 //! GET /silences                             silences; ?state=
 //! POST /language                            ?lang= &to=PAGE: keeps the language in a cookie
+//! GET /{alerts,nodes,checks,silences}.{csv,json}   all rows of a list as a file
 //! GET /events                               server-sent events: one at each change
-//! GET /assets/{file}                        style sheet and script
+//! GET /assets/{version}/{file}              style sheet and script
 //! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}   the same as JSON
 //! GET /api/v1/clusters                      which servers answer
 //! ```
@@ -45,6 +46,7 @@ mod alerts;
 mod api;
 mod assets;
 mod checks;
+mod export;
 mod frame;
 mod gate;
 mod language;
@@ -81,9 +83,10 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/checks", get(checks::page))
         .route("/checks/{check}", get(checks::one))
         .route("/silences", get(silences::page))
-        .route("/assets/{file}", get(assets::file))
+        .route("/assets/{version}/{file}", get(assets::file))
         .route("/language", post(language::choose))
         .nest("/api/v1", api::routes())
+        .merge(export::routes())
         .layer(CompressionLayer::new())
         .route("/events", get(live::events))
         .fallback(nowhere)

@@ -17,11 +17,11 @@ pub const COLUMNS: [&str; 6] = ["severity", "since", "cluster", "node", "check",
 /// The alerts that an address asks for.
 #[derive(Debug, Serialize)]
 pub struct Alerts<'a> {
-    /// The alerts.
+    /// The alerts; where the address asks for groups, how many there are and none of them.
     #[serde(flatten)]
     pub page: Page<Row<'a>>,
-    /// The same by the value of a label, the largest group first; empty if the address asks for no groups.
-    pub groups: Vec<Choice>,
+    /// The same by the value of a label, the largest group first; none if the address asks for no groups.
+    pub groups: Option<Page<Choice>>,
     /// How many there are of each severity.
     pub severities: Vec<Choice>,
     /// How many there are in each cluster.
@@ -40,8 +40,7 @@ pub struct Row<'a> {
     pub cluster: &'a str,
     /// What is known of it.
     pub fired: &'a Fired,
-    /// Whether its node is known, and so has a page.
-    pub has_node: bool,
+    view: &'a View,
 }
 
 /// The JSON of an alert.
@@ -57,6 +56,8 @@ struct Body<'a> {
     inhibited_by: &'a [String],
     receivers: Vec<&'a str>,
     output: &'a str,
+    /// The page of its node, its check opened; none where no node is known.
+    page: Option<String>,
     generator_url: &'a str,
 }
 
@@ -90,12 +91,20 @@ pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Alerts<'a>,
             rows.push(row);
         }
     }
-    let groups = groups(&rows, address.get("group"));
-    sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
+    let page = match address.get("group") {
+        "" => {
+            sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
+            (Page::cut(rows, address)?, None)
+        }
+        label => {
+            let groups = Page::cut(groups(&rows, label), address)?;
+            (Page { total: rows.len(), page: groups.page, pages: groups.pages, rows: Vec::new() }, Some(groups))
+        }
+    };
     let [severities, clusters, tolds] = counts;
     Ok(Alerts {
-        page: Page::cut(rows, address)?,
-        groups,
+        page: page.0,
+        groups: page.1,
         severities: choices(["critical", "unknown", "warning"].into_iter(), severities, &severity),
         clusters: choices(
             snapshot.0.iter().map(|(cluster, _)| cluster.name.as_str()),
@@ -120,14 +129,41 @@ pub fn all(snapshot: &Snapshot) -> impl Iterator<Item = Row<'_>> {
 impl<'a> Row<'a> {
     /// An alert of a cluster.
     pub fn new(cluster: &'a str, view: &'a View, fired: &'a Fired) -> Self {
-        Self { cluster, fired, has_node: view.metrics.said.node(&fired.node()).is_some() }
+        Self { cluster, fired, view }
+    }
+
+    /// How a form names it: `CLUSTER/FINGERPRINT`.
+    pub fn key(&self) -> String {
+        Address::key([self.cluster, &self.fired.alert.fingerprint])
+    }
+
+    /// What a person calls it: its cluster, node and check.
+    pub fn name(&self) -> String {
+        let labels = ["instance", "source", "check"].map(|name| self.fired.label(name));
+        let named = labels.into_iter().filter(|label| !label.is_empty());
+        let alert = Some(self.fired.label("alertname")).filter(|_| self.fired.label("check").is_empty());
+        [self.cluster].into_iter().chain(named).chain(alert).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The silences that keep it from being told.
+    pub fn silences(&self) -> impl Iterator<Item = Address> {
+        let ids = self.fired.alert.status.silenced_by.iter();
+        ids.map(|id| Address::of(["silences", self.cluster, id]))
+    }
+
+    /// The alerts that keep it from being told, those that still fire.
+    pub fn inhibitors(&self) -> impl Iterator<Item = Self> {
+        let by = &self.fired.alert.status.inhibited_by;
+        let is_one = move |fired: &&Fired| by.contains(&fired.alert.fingerprint);
+        let known = if by.is_empty() { &[][..] } else { &self.view.alerts.said[..] };
+        known.iter().filter(is_one).map(|fired| Self { fired, ..*self })
     }
 
     /// The page of its node, its check opened.
     pub fn address(&self) -> Option<Address> {
-        let Known { job, instance } = self.fired.node();
+        let Known { job, instance } = &self.view.metrics.said.node(&self.fired.node())?.id;
         let query = ["check", "source"].map(|name| (name.to_owned(), self.fired.label(name).to_owned()));
-        self.has_node.then(|| Address::of(["nodes", self.cluster, &job, &instance]).asking(query.into()))
+        Some(Address::of(["nodes", self.cluster, job, instance]).asking(query.into()))
     }
 
     fn texts(&self) -> Vec<&'a str> {
@@ -166,6 +202,7 @@ impl Serialize for Row<'_> {
             inhibited_by: &alert.status.inhibited_by,
             receivers: alert.receivers.iter().map(|receiver| receiver.name.as_str()).collect(),
             output: self.fired.line(),
+            page: self.address().map(|address| address.to_string()),
             generator_url: &alert.generator_url,
         };
         body.serialize(to)
@@ -173,9 +210,6 @@ impl Serialize for Row<'_> {
 }
 
 fn groups(rows: &[Row<'_>], label: &str) -> Vec<Choice> {
-    if label.is_empty() {
-        return Vec::new();
-    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows {
         *counts.entry(if label == "cluster" { row.cluster } else { row.fired.label(label) }).or_default() += 1;

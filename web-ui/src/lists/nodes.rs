@@ -110,6 +110,16 @@ impl<'a> Row<'a> {
         view.metrics.said.node(id).map(|node| Self { cluster, node, view })
     }
 
+    /// How a form names it: `CLUSTER/JOB/INSTANCE`.
+    pub fn key(&self) -> String {
+        Address::key([self.cluster, &self.node.id.job, &self.node.id.instance])
+    }
+
+    /// What a person calls it.
+    pub fn name(&self) -> String {
+        format!("{}, {}", self.cluster, self.node.id.instance)
+    }
+
     /// Its page.
     pub fn address(&self) -> Address {
         Address::of(["nodes", self.cluster, &self.node.id.job, &self.node.id.instance])
@@ -129,6 +139,12 @@ impl<'a> Row<'a> {
     /// Whether a silence covers the whole node.
     pub fn silenced(&self) -> bool {
         self.view.silences_of(&self.node.labels).next().is_some()
+    }
+
+    /// The silences that do.
+    pub fn silences(&self) -> impl Iterator<Item = Address> {
+        let silences = self.view.silences_of(&self.node.labels);
+        silences.map(|silenced| Address::of(["silences", self.cluster, &silenced.silence.id]))
     }
 
     fn compare(&self, other: &Self, column: &str) -> Ordering {

@@ -1,5 +1,5 @@
-//! The style sheet and the script. Both are part of the program, and their addresses change with what they hold, so that a
-//! browser keeps them for ever.
+//! The style sheet and the script. All are part of the program, and their addresses change with what they hold, so that a
+//! browser keeps them for ever. What tells versions apart is a folder: modules name each other by their own names.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::LazyLock;
@@ -16,9 +16,16 @@ struct Asset {
     body: &'static str,
 }
 
-const ASSETS: [Asset; 3] = [
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const ASSETS: [Asset; 8] = [
     Asset { name: "style.css", content_type: "text/css; charset=utf-8", body: include_str!("../../assets/style.css") },
-    Asset { name: "app.js", content_type: "text/javascript; charset=utf-8", body: include_str!("../../assets/app.js") },
+    Asset { name: "app.js", content_type: SCRIPT, body: include_str!("../../assets/app.js") },
+    Asset { name: "keys.js", content_type: SCRIPT, body: include_str!("../../assets/keys.js") },
+    Asset { name: "live.js", content_type: SCRIPT, body: include_str!("../../assets/live.js") },
+    Asset { name: "morph.js", content_type: SCRIPT, body: include_str!("../../assets/morph.js") },
+    Asset { name: "notify.js", content_type: SCRIPT, body: include_str!("../../assets/notify.js") },
+    Asset { name: "rows.js", content_type: SCRIPT, body: include_str!("../../assets/rows.js") },
     Asset { name: "icon.svg", content_type: "image/svg+xml", body: include_str!("../../assets/icon.svg") },
 ];
 
@@ -31,15 +38,14 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 /// The address of a file.
 pub(super) fn address(name: &str) -> String {
-    format!("/assets/{name}?v={}", *VERSION)
+    format!("/assets/{}/{name}", *VERSION)
 }
 
-pub(super) async fn file(Path(name): Path<String>) -> Response {
-    match ASSETS.iter().find(|asset| asset.name == name) {
-        Some(asset) => {
-            let headers = [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-            (headers, asset.body).into_response()
-        }
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+pub(super) async fn file(Path((version, name)): Path<(String, String)>) -> Response {
+    let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // Another version is asked for while two of them run behind one address: nobody may keep ours under its name.
+    let kept = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-store" };
+    ([(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, kept)], asset.body).into_response()
 }

@@ -1,5 +1,7 @@
 //! What every page has around its content: the tabs, how old things are, times as people read them.
 
+use std::time::Duration;
+
 use check_result::Status;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,7 +9,8 @@ use jiff::tz::TimeZone;
 use super::Asked;
 use super::assets;
 use crate::address::Address;
-use crate::lists::{Choice, Sort};
+use crate::lists::{Choice, Snapshot, Sort};
+use crate::matcher::{Matcher, Op};
 use crate::texts::Texts;
 use crate::view::{Node, Part, State, Told};
 
@@ -26,7 +29,10 @@ pub(super) struct Frame<'a> {
     pub(super) firing: (usize, usize),
 }
 
-/// Servers that do not answer.
+/// Nothing younger is old to a person, however often servers are asked.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Servers that do not answer as they should.
 pub(super) struct Trouble<'a> {
     pub(super) cluster: &'a str,
     pub(super) kind: &'static str,
@@ -43,6 +49,10 @@ pub(super) enum What {
     Silent,
     /// None of them has made the sums over all checks.
     NoSums,
+    /// What they said is older than two refreshes.
+    Late,
+    /// They have not answered yet.
+    NotAsked,
     /// One of them does not answer, another did.
     OneOfPair,
     /// The one that answers says that something is missing.
@@ -61,6 +71,8 @@ pub(super) struct Clock<'a> {
 pub(super) struct Moment {
     /// For programs: RFC 3339, UTC.
     pub(super) iso: String,
+    /// `11:30:48`.
+    pub(super) time: String,
     /// `2026-11-21 11:30:48 +0900`.
     pub(super) exact: String,
     /// `3 min`; the time since then, or until then.
@@ -72,23 +84,51 @@ pub(super) struct Moment {
 impl<'a> Frame<'a> {
     pub(super) fn new(asked: &'a Asked, tab: &'static str) -> Self {
         let clock = Clock { now: Timestamp::now(), zone: &asked.app.zone, texts: asked.texts };
-        let (mut troubles, mut firing) = (Vec::new(), (0, 0));
+        let (mut troubles, refresh) = (Vec::new(), asked.app.refresh());
         for (cluster, view) in &asked.snapshot.0 {
-            troubles.extend(Trouble::of(&cluster.name, "Prometheus", &view.metrics, clock));
+            troubles.extend(Trouble::of((&cluster.name, "Prometheus"), &view.metrics, (clock, Some(refresh.nodes))));
             // What the servers themselves are is said by the line above.
-            let sums = Trouble::of(&cluster.name, "Prometheus", &view.sums, clock).filter(|_| !view.metrics.is_old);
-            troubles.extend(sums.filter(|trouble| trouble.what != What::OneOfPair).map(Trouble::of_sums));
-            troubles.extend(Trouble::of(&cluster.name, "Alertmanager", &view.alerts, clock));
-            for fired in view.alerts.said.iter().filter(|fired| fired.told == Told::Active) {
-                match fired.rank() {
-                    4.. => firing.0 += 1,
-                    1.. => firing.1 += 1,
-                    0 => {}
-                }
-            }
+            let sums = Trouble::of((&cluster.name, "Prometheus"), &view.sums, (clock, None));
+            let sums = sums.filter(|trouble| !view.metrics.is_old && trouble.is_of_sums());
+            troubles.extend(sums.map(Trouble::of_sums));
+            troubles.extend(Trouble::of((&cluster.name, "Alertmanager"), &view.alerts, (clock, Some(refresh.alerts))));
         }
+        let firing = firing(&asked.snapshot);
         let (user, may_change) = (asked.user.name.as_deref(), asked.user.may_change());
         Self { t: asked.texts, address: &asked.address, tab, user, may_change, clock, troubles, firing }
+    }
+
+    /// What the page of the tab is called.
+    pub(super) fn name(&self) -> &'static str {
+        match self.tab {
+            "nodes" => self.t.nodes,
+            "checks" => self.t.checks,
+            "silences" => self.t.silences,
+            _ => self.t.alerts,
+        }
+    }
+
+    /// The form that silences what a list is narrowed to; none where it is not, or by what a silence cannot say.
+    pub(super) fn silence_all(&self) -> Option<Address> {
+        if ["find", "told", "state", "group"].iter().any(|name| !self.address.get(name).is_empty()) {
+            return None;
+        }
+        let filter = self.address.get("filter").to_owned();
+        let filter = match &*self.address.list("severity") {
+            [] => filter,
+            [one] => Matcher::added(&filter, &Matcher::new("severity", Op::Equal, *one).ok()?),
+            several => {
+                let pattern = several.iter().map(|one| regex::escape(one)).collect::<Vec<_>>().join("|");
+                Matcher::added(&filter, &Matcher::new("severity", Op::Match, pattern).ok()?)
+            }
+        };
+        let form = Address::at("/silences/new").with("filter", &filter);
+        (!filter.trim().is_empty()).then(|| form.with("cluster", self.address.get("cluster")))
+    }
+
+    /// The form that silences one thing: an alert, a node or a check.
+    pub(super) fn silence(&self, kind: &str, key: &str) -> Address {
+        Address::at("/silences/new").with(kind, key)
     }
 
     /// What the style sheet and the script are called: their names change with what they hold.
@@ -126,25 +166,54 @@ impl<'a> Frame<'a> {
         Address::at("/language").with("lang", self.t.other()).with("to", &self.address.to_string())
     }
 
+    /// All that this page shows some of, as a file.
+    pub(super) fn export(&self, format: &str) -> Address {
+        let path = format!("/{}.{format}", self.tab);
+        ["page", "limit", "group"].iter().fold(self.address.to(&path), |address, name| address.with(name, ""))
+    }
+
     /// Another page of the same.
     pub(super) fn turned(&self, page: usize) -> Address {
         self.address.with("page", &page.to_string())
     }
 }
 
+/// How many alerts are told now: critical ones, and others that matter.
+pub(super) fn firing(snapshot: &Snapshot) -> (usize, usize) {
+    let mut firing = (0, 0);
+    let told = snapshot.0.iter().flat_map(|(_, view)| view.alerts.said.iter());
+    for fired in told.filter(|fired| fired.told == Told::Active) {
+        match fired.rank() {
+            4.. => firing.0 += 1,
+            1.. => firing.1 += 1,
+            0 => {}
+        }
+    }
+    firing
+}
+
 // === impl Trouble ===
 
 impl<'a> Trouble<'a> {
-    fn of<T>(cluster: &'a str, kind: &'static str, part: &Part<T>, clock: Clock<'_>) -> Option<Self> {
+    /// What is wrong with a part, if anything is; one that is asked for every so often is late after two times that.
+    fn of<T>(
+        (cluster, kind): (&'a str, &'static str),
+        part: &Part<T>,
+        (clock, every): (Clock<'_>, Option<Duration>),
+    ) -> Option<Self> {
         let reasons = part.failures.iter().map(ToString::to_string).chain(part.warnings.iter().cloned());
         let reasons: Vec<_> = reasons.collect();
         let said = part.at.map(|at| clock.show(&at));
+        let is_late = || part.at.zip(every).is_some_and(|(at, every)| is_late(at, clock.now, every));
         let what = match (part.is_old, part.failures.is_empty()) {
             (true, _) => What::Silent,
+            (false, _) if part.at.is_none() => What::NotAsked,
+            (false, _) if is_late() => What::Late,
             (false, false) => What::OneOfPair,
+            (false, true) if reasons.is_empty() => return None,
             (false, true) => What::Partial,
         };
-        (!reasons.is_empty()).then(|| Self { cluster, kind, said, what, reasons: reasons.join("; ") })
+        Some(Self { cluster, kind, said, what, reasons: reasons.join("; ") })
     }
 
     /// Whether something is shown that is old.
@@ -152,10 +221,26 @@ impl<'a> Trouble<'a> {
         matches!(self.what, What::Silent | What::NoSums)
     }
 
+    /// Whether it is said of what is shown when that was.
+    pub(super) fn is_aged(&self) -> bool {
+        self.is_old() || self.what == What::Late
+    }
+
+    /// Whether nothing is wrong yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.what == What::NotAsked
+    }
+
+    fn is_of_sums(&self) -> bool {
+        matches!(self.what, What::Silent | What::Partial)
+    }
+
     /// What the trouble is, in words.
     pub(super) fn text(&self, t: &'static Texts) -> &'static str {
         match self.what {
             What::Silent => t.does_not_answer,
+            What::Late => t.is_late,
+            What::NotAsked => t.not_asked,
             What::NoSums => t.no_sums,
             What::OneOfPair => t.one_of_pair,
             What::Partial => t.partial,
@@ -169,6 +254,12 @@ impl<'a> Trouble<'a> {
     }
 }
 
+/// Whether what was said `at` a moment is older than two refreshes.
+fn is_late(at: Timestamp, now: Timestamp, every: Duration) -> bool {
+    let age = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+    age > FRESH.max(every * 2)
+}
+
 // === impl Clock ===
 
 impl Clock<'_> {
@@ -177,9 +268,16 @@ impl Clock<'_> {
     }
 
     pub(super) fn show(&self, time: &Timestamp) -> Moment {
-        let exact = time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %z").to_string();
+        let zoned = time.to_zoned(self.zone.clone());
+        let exact = zoned.strftime("%Y-%m-%d %H:%M:%S %z").to_string();
         let age = (self.now.as_second() - time.as_second()).abs();
-        Moment { iso: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), exact, age: self.texts.duration(age) }
+        let clock = zoned.strftime("%H:%M:%S").to_string();
+        Moment {
+            time: clock,
+            iso: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            exact,
+            age: self.texts.duration(age),
+        }
     }
 
     /// Epoch seconds; none where no calendar has them.
@@ -190,5 +288,21 @@ impl Clock<'_> {
     /// When a node was last scraped, or since when it cannot be.
     pub(super) fn seen(&self, node: &Node) -> Option<Moment> {
         node.seen.and_then(|at| self.epoch(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_two_refreshes_is_late() {
+        let late = |age: i64, every| {
+            let at = |second| Timestamp::from_second(second).unwrap();
+            is_late(at(1_000), at(1_000 + age), Duration::from_millis(every))
+        };
+        assert!(!late(60, 30_000) && late(61, 30_000));
+        assert!(!late(10, 100) && late(11, 100), "asked often, it is not late at once");
+        assert!(!late(-5, 100), "a clock that was set back");
     }
 }

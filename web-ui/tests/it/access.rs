@@ -115,7 +115,7 @@ async fn a_name_that_leads_here_from_elsewhere_is_not_answered() {
     let rebound = named("ui.example.org:9796").await;
     assert_eq!(rebound.status, StatusCode::MISDIRECTED_REQUEST);
     assert!(rebound.text.contains("`access.hosts`") && !rebound.text.contains("tokyo"), "{}", rebound.text);
-    for path in ["/api/v1/clusters", "/events", "/assets/app.js"] {
+    for path in ["/api/v1/clusters", "/events", "/assets/0/app.js"] {
         let request = web_ui.request(Method::GET, path).header("host", "ui.example.org");
         assert_eq!(web_ui.answer(request).await.status, StatusCode::MISDIRECTED_REQUEST, "{path}");
     }
@@ -185,9 +185,9 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
         ("/checks", 200),
         ("/silences", 200),
         ("/events", 200),
-        ("/assets/app.js", 200),
-        ("/assets/style.css", 200),
-        ("/assets/nothing", 404),
+        ("/assets/0/app.js", 200),
+        ("/assets/0/style.css", 200),
+        ("/assets/0/nothing", 404),
         ("/nowhere", 404),
         ("/?sort=colour", 400),
         ("/api/v1/alerts", 200),

@@ -5,6 +5,7 @@
 
 mod access;
 mod faults;
+mod hands;
 mod load;
 mod pages;
 mod servers;

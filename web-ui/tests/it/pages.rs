@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::servers::{Servers, World};
 use crate::world::WebUi;
 
-fn alert(instance: &str, check: &str, severity: &str, silenced_by: &[&str]) -> Value {
+pub(crate) fn alert(instance: &str, check: &str, severity: &str, silenced_by: &[&str]) -> Value {
     json!({
         "fingerprint": format!("{instance}{check}"),
         "labels": {"alertname": "Check", "job": "checkscript", "instance": instance, "check": check, "severity": severity},
@@ -24,7 +24,7 @@ fn silence(id: &str, state: &str, matchers: &Value) -> Value {
     })
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let web_1 = json!([{"name": "instance", "value": "web-1", "isRegex": false, "isEqual": true}]);
     World {
         nodes: vec![("web-1".into(), true), ("web-2".into(), true), ("db/1".into(), false)],
@@ -39,7 +39,7 @@ fn world() -> World {
     }
 }
 
-fn config(clusters: &[(&str, &Servers)]) -> String {
+pub(crate) fn config(clusters: &[(&str, &Servers)]) -> String {
     let cluster = |(name, servers): &(&str, &Servers)| {
         let url = format!("[{{url: \"http://{}\"}}]", servers.address);
         format!("- {{name: {name}, prometheus: {url}, alertmanagers: {url}}}\n")
@@ -49,7 +49,7 @@ fn config(clusters: &[(&str, &Servers)]) -> String {
 }
 
 /// One cluster that has been heard of.
-async fn one() -> WebUi {
+pub(crate) async fn one() -> WebUi {
     let servers = Servers::start(world()).await;
     let web_ui = WebUi::start(&config(&[("tokyo", &servers)]));
     web_ui.until("/nodes", |page| page.texts("tbody tr").len() == 3).await;
@@ -62,9 +62,12 @@ async fn an_alert_leads_to_its_node_with_the_check_opened() {
     let web_ui = one().await;
     let alerts = web_ui.page("/").await;
     let rows = alerts.texts("tbody tr");
-    assert!(rows[0].starts_with("critical silenced tokyo web-1 disk disk <b>failed</b>"), "{rows:?}");
-    assert!(rows[1].starts_with("warning tokyo web-2 load"), "{rows:?}");
-    let node = web_ui.page(&alerts.attribute("tbody tr a", "href")).await;
+    assert!(
+        rows[0].starts_with("Choose: tokyo, web-1, disk critical silenced tokyo web-1 disk disk <b>failed</b>"),
+        "{rows:?}"
+    );
+    assert!(rows[1].contains(" warning tokyo web-2 load"), "{rows:?}");
+    let node = web_ui.page(&alerts.attribute("tbody tr a.open", "href")).await;
     assert_eq!(node.texts("h1"), ["critical web-1 checkscript"]);
     let checks = node.texts(".checks li");
     assert!(checks[0].starts_with("CRITICAL disk") && checks[1].starts_with("OK load"), "the passing too: {checks:?}");
@@ -97,7 +100,7 @@ async fn nodes_are_listed_by_their_worst_and_found() {
     assert_eq!(names(&web_ui.page("/nodes?find=DB").await), ["db/1"]);
     let second = web_ui.page("/nodes?limit=2&page=2").await;
     assert_eq!((names(&second), second.texts(".pages span")), (vec!["web-2".into()], vec!["2 of 2 · 3".into()]));
-    let down = web_ui.page(&all.attribute("tbody tr a", "href")).await;
+    let down = web_ui.page(&all.attribute("tbody tr a.open", "href")).await;
     assert!(down.texts(".when")[0].starts_with("is down since 2020-09-13"), "{:?}", down.texts(".when"));
 }
 
@@ -119,7 +122,9 @@ async fn choices_count_what_they_would_show() {
 #[tokio::test]
 async fn checks_and_silences_are_listed() {
     let web_ui = one().await;
-    assert_eq!(web_ui.page("/checks").await.texts("tbody tr"), ["disk 1 0 0 0 0", "load 0 0 1 0 0"]);
+    let counts = web_ui.page("/checks").await.texts("tbody tr td.number");
+    assert_eq!(counts[..5], ["CRITICAL 1", "UNKNOWN 0", "WARNING 0", "OK 0", "stale 0"]);
+    assert_eq!(counts[5..], ["CRITICAL 0", "UNKNOWN 0", "WARNING 1", "OK 0", "stale 0"]);
     let silences = web_ui.page("/silences").await;
     let rows = silences.texts("tbody tr");
     assert!(rows.len() == 1 && rows[0].starts_with("active tokyo instance=\"web-1\" works on it ann 1"), "{rows:?}");

@@ -119,6 +119,15 @@ impl Page {
         self.html.select(&found).map(|element| words(element.text().collect())).collect()
     }
 
+    /// Attributes of all elements that `selector` finds.
+    pub(crate) fn attributes(&self, selector: &str, names: &[&str]) -> Vec<Vec<String>> {
+        let found = Selector::parse(selector).unwrap();
+        let said = |element: scraper::ElementRef<'_>| {
+            names.iter().map(|name| element.value().attr(name).unwrap_or_default().to_owned()).collect()
+        };
+        self.html.select(&found).map(said).collect()
+    }
+
     /// An attribute of the first element that `selector` finds.
     pub(crate) fn attribute(&self, selector: &str, name: &str) -> String {
         let found = Selector::parse(selector).unwrap();

@@ -1,0 +1,111 @@
+// Notifications of new alerts that match a filter, which the browser keeps. They are looked for at changes that the server
+// tells of, also while another tab is in front: one request each, and no more often than every PACE.
+
+const STORE = "notify";
+const KNOWN = "notify-known";
+const PACE = 5_000;
+
+// Alerts that a notification names.
+const NAMED = 3;
+
+const button = () => document.getElementById("notify");
+const wanted = () => localStorage.getItem(STORE);
+
+let looking = false;
+let looked = 0;
+let next;
+
+function paint() {
+  const here = button();
+  if (!here || !("Notification" in window)) {
+    return;
+  }
+  const isOn = wanted() === here.dataset.news && Notification.permission === "granted";
+  const isOther = wanted() && !isOn && Notification.permission === "granted";
+  here.hidden = false;
+  here.setAttribute("aria-pressed", String(isOn));
+  here.textContent = isOn ? here.dataset.on : isOther ? here.dataset.other : here.dataset.off;
+}
+
+document.addEventListener("click", async (event) => {
+  const here = event.target.closest("#notify");
+  if (!here) {
+    return;
+  }
+  if (here.getAttribute("aria-pressed") === "true") {
+    localStorage.removeItem(STORE);
+  } else if ((await Notification.requestPermission()) === "granted") {
+    localStorage.setItem(STORE, here.dataset.news);
+    localStorage.removeItem(KNOWN);
+    look();
+  } else {
+    here.textContent = here.dataset.refused;
+    return;
+  }
+  paint();
+});
+
+const key = (alert) => `${alert.cluster}/${alert.fingerprint}`;
+const name = ({ labels }) => [labels.check ?? labels.alertname, labels.instance].filter(Boolean).join(" · ");
+
+async function look() {
+  const address = wanted();
+  if (!address || looking || Notification.permission !== "granted") {
+    return;
+  }
+  looking = true;
+  looked = Date.now();
+  clearTimeout(next);
+  next = undefined;
+  try {
+    const response = await fetch(address);
+    if (response.ok && wanted() === address) {
+      const { rows, total } = await response.json();
+      compare(rows, total > rows.length);
+    }
+  } catch {
+    // The stream of events says when the server is back.
+  } finally {
+    looking = false;
+  }
+}
+
+// What is known is kept for all tabs and pages: what one has told, no other tells again. Of many alerts only the newest are
+// looked at; one that is older than all of them is not new, but comes up because a newer one is over.
+function compare(alerts, isCut) {
+  const known = JSON.parse(localStorage.getItem(KNOWN) ?? "null");
+  const from = (isCut && alerts.at(-1)?.since) || "";
+  localStorage.setItem(KNOWN, JSON.stringify({ keys: alerts.map(key), from }));
+  const isFresh = (alert) => !known.keys.includes(key(alert)) && alert.since >= known.from;
+  const fresh = known ? alerts.filter(isFresh) : [];
+  if (fresh.length) {
+    tell(fresh);
+  }
+}
+
+function tell(fresh) {
+  const [first] = fresh;
+  const { one, many } = document.body.dataset;
+  const title = `${fresh.length} ${fresh.length === 1 ? one : many}`;
+  const lines = fresh.slice(0, NAMED).map((alert) => `${name(alert)}: ${alert.output}`);
+  const more = fresh.length > NAMED ? [`+${fresh.length - NAMED}`] : [];
+  // Tabs that tell of the same at the same time replace each other's notification.
+  const notification = new Notification(title, { body: [...lines, ...more].join("\n"), tag: key(first) });
+  notification.onclick = () => {
+    window.focus();
+    notification.close();
+    location.assign(fresh.length === 1 && first.page ? first.page : "/?told=active&sort=since");
+  };
+}
+
+document.addEventListener("heard", () => {
+  const wait = looked + PACE - Date.now();
+  if (wait <= 0) {
+    look();
+  } else {
+    next ??= setTimeout(look, wait);
+  }
+});
+addEventListener("storage", paint);
+document.addEventListener("shown", paint);
+paint();

@@ -1,0 +1,217 @@
+//! Lists as files: all rows that a page's address asks for, not one page of them.
+//!
+//! ```text
+//! GET /{alerts,nodes,checks,silences}.csv    for spreadsheets
+//! GET /{alerts,nodes,checks,silences}.json   {"total": …, "rows": […]}, rows as in the API
+//! ```
+//!
+//! A file is written while it is read, in pieces, so that a hundred thousand rows take the memory of a few hundred. What is
+//! too much is said in the file's name: a last row that says so would be taken for an alert by the next program.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use futures_util::stream::poll_fn;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::{Asked, Refusal};
+use crate::App;
+use crate::address::Address;
+use crate::lists::{BadAddress, Page, Snapshot, WHOLE, alerts, checks, nodes, silences};
+
+mod table;
+
+use table::Table;
+
+/// Rows of a piece.
+const PIECE: usize = 500;
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
+}
+
+/// A list that can be had as a file.
+struct List {
+    name: &'static str,
+    /// Its rows, as pieces of a file.
+    rows: for<'a> fn(&'a Snapshot, &Address, Format) -> Result<File<'a>, BadAddress>,
+}
+
+/// How many rows a file is about, or why there is none.
+type Known = Result<usize, BadAddress>;
+
+/// A piece of a body.
+type Piece = Result<Bytes, Infallible>;
+
+/// What a file will hold.
+struct File<'a> {
+    /// How many rows there are, those that are left out among them.
+    total: usize,
+    pieces: Box<dyn Iterator<Item = Vec<u8>> + Send + 'a>,
+}
+
+const LISTS: [List; 4] = [
+    List { name: "alerts", rows: |now, address, format| Ok(File::of(alerts::list(now, address)?.page, format)) },
+    List { name: "nodes", rows: |now, address, format| Ok(File::of(nodes::list(now, address)?.page, format)) },
+    List { name: "checks", rows: |now, address, format| Ok(File::of(checks::list(now, address)?.page, format)) },
+    List { name: "silences", rows: |now, address, format| Ok(File::of(silences::list(now, address)?.page, format)) },
+];
+
+/// The routes.
+pub(super) fn routes() -> Router<Arc<App>> {
+    let files = LISTS.iter().flat_map(|list| [Format::Csv, Format::Json].map(|format| (list, format)));
+    files.fold(Router::new(), |router, (list, format)| {
+        let path = format!("/{}.{}", list.name, format.extension());
+        router.route(&path, get(async move |asked: Asked| file(asked, list, format).await))
+    })
+}
+
+async fn file(asked: Asked, list: &'static List, format: Format) -> Response {
+    let Ok(permit) = Arc::clone(&asked.app.exports).try_acquire_owned() else {
+        let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], asked.texts.busy);
+        return busy.into_response();
+    };
+    let address = asked.address.with("group", "").whole();
+    let ((told, total), (to, mut pieces)) = (oneshot::channel(), mpsc::channel(1));
+    // Ends by itself when nobody reads on: nothing takes its pieces then.
+    tokio::spawn(write(list, format, (asked.snapshot.clone(), address), (told, to), permit));
+    let total = match total.await {
+        Ok(Ok(total)) => total,
+        Ok(Err(error)) if format == Format::Csv => return asked.refuse(error).into_response(),
+        Ok(Err(error)) => return super::api::refused(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(_) => return asked.refuse(Refusal::NoPage).into_response(),
+    };
+    asked.app.events().exported(list.name, format.extension(), total.saturating_sub(WHOLE));
+    let name = name(list.name, total, Timestamp::now());
+    let headers = [
+        (CONTENT_TYPE, format.content_type().to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.{}\"", format.extension())),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, Body::from_stream(poll_fn(move |context| pieces.poll_recv(context)))).into_response()
+}
+
+/// Writes a file for as long as its pieces are taken.
+async fn write(
+    list: &'static List,
+    format: Format,
+    (snapshot, address): (Snapshot, Address),
+    (told, to): (oneshot::Sender<Known>, mpsc::Sender<Piece>),
+    _permit: OwnedSemaphorePermit,
+) {
+    let file = (list.rows)(&snapshot, &address, format);
+    let known = file.as_ref().map(|file| file.total).map_err(Clone::clone);
+    let (Ok(()), Ok(file)) = (told.send(known), file) else { return };
+    for piece in file.pieces {
+        if to.send(Ok(piece.into())).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A file's name, without its extension; it says when it was made, and how much of what there is it has.
+fn name(list: &str, total: usize, now: Timestamp) -> String {
+    let made = now.strftime("%Y%m%dT%H%M%SZ");
+    match total > WHOLE {
+        true => format!("{list}-{made}-first-{WHOLE}-of-{total}"),
+        false => format!("{list}-{made}"),
+    }
+}
+
+// === impl Format ===
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+// === impl File ===
+
+impl<'a> File<'a> {
+    fn of<R: Table + Serialize + Send + 'a>(page: Page<R>, format: Format) -> Self {
+        let (total, mut rows) = (page.total, page.rows.into_iter());
+        let mut begun = false;
+        let mut ended = false;
+        let pieces = std::iter::from_fn(move || {
+            let piece: Vec<R> = rows.by_ref().take(PIECE).collect();
+            // The first piece is there even without rows: it has what stands before them.
+            let is_first = !std::mem::replace(&mut begun, true);
+            let is_last = piece.len() < PIECE;
+            (!std::mem::replace(&mut ended, is_last)).then(|| match format {
+                Format::Csv => table::csv(&piece, is_first),
+                Format::Json => json(&piece, total, (is_first, is_last)),
+            })
+        });
+        Self { total, pieces: Box::new(pieces) }
+    }
+}
+
+fn json(rows: &[impl Serialize], total: usize, (is_first, is_last): (bool, bool)) -> Vec<u8> {
+    let mut text = if is_first { format!("{{\"total\":{total},\"rows\":[").into_bytes() } else { Vec::new() };
+    for (index, row) in rows.iter().enumerate() {
+        text.extend_from_slice(if is_first && index == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut text, row).expect("rows are written to memory, and their keys are text");
+    }
+    if is_last {
+        text.extend_from_slice(b"\n]}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Table for usize {
+        const COLUMNS: &'static [&'static str] = &["number"];
+
+        fn cells(&self) -> Vec<String> {
+            vec![self.to_string()]
+        }
+    }
+
+    fn written(rows: usize, format: Format) -> String {
+        let page = Page { total: rows, page: 1, pages: 1, rows: (0..rows).collect() };
+        String::from_utf8(File::of(page, format).pieces.flatten().collect()).unwrap()
+    }
+
+    #[test]
+    fn pieces_are_one_file() {
+        for rows in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            let json: serde_json::Value = serde_json::from_str(&written(rows, Format::Json)).unwrap();
+            assert_eq!((&json["total"], json["rows"].as_array().unwrap().len()), (&rows.into(), rows));
+            let csv = written(rows, Format::Csv);
+            let lines: Vec<_> = csv.lines().collect();
+            assert_eq!((lines.len(), lines[0]), (rows + 1, "number"), "the head once");
+        }
+    }
+
+    #[test]
+    fn a_file_that_lacks_rows_says_so_in_its_name() {
+        let now = Timestamp::from_second(0).unwrap();
+        assert_eq!(name("nodes", WHOLE, now), "nodes-19700101T000000Z");
+        assert_eq!(name("nodes", WHOLE + 1, now), "nodes-19700101T000000Z-first-100000-of-100001");
+    }
+}
