@@ -117,11 +117,24 @@ impl fmt::Display for Address {
 }
 
 fn encoded(text: &str) -> String {
-    match text {
+    match is_folder(text) {
         // A browser takes these for the folder itself and the one above, encoded or not.
-        "." | ".." => format!("{text}~"),
-        _ => utf8_percent_encode(text, PLAIN).to_string(),
+        true => format!("{text}~"),
+        false => utf8_percent_encode(text, PLAIN).to_string(),
     }
+}
+
+/// What stood in a segment of a path before it was encoded; percent signs are the server's to decode.
+pub fn decoded(segment: &str) -> &str {
+    match segment.strip_suffix('~') {
+        Some(text) if is_folder(text) => text,
+        _ => segment,
+    }
+}
+
+/// `.` and `..`, and what they are encoded as.
+fn is_folder(text: &str) -> bool {
+    matches!(text.trim_end_matches('~'), "." | "..")
 }
 
 #[cfg(test)]
@@ -148,5 +161,16 @@ mod tests {
         );
         assert_eq!(Address::default().to_string(), "/");
         assert_eq!(Address::key(["to/kyo", "a b"]), "to%2Fkyo/a%20b");
+    }
+
+    #[test]
+    fn any_name_is_a_segment_and_comes_back() {
+        for (name, path) in
+            [(".", "/.~"), ("..", "/..~"), ("..~", "/..~~"), ("a~", "/a~"), ("a/%2F ü", "/a%2F%252F%20%C3%BC")]
+        {
+            assert_eq!(Address::of([name]).to_string(), path);
+            let segment = percent_encoding::percent_decode_str(&path[1..]).decode_utf8().unwrap();
+            assert_eq!(decoded(&segment), name);
+        }
     }
 }

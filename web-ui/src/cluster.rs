@@ -16,7 +16,9 @@ use crate::config::{self, Refresh};
 use crate::detail::Details;
 use crate::events::Events;
 use crate::load::Purpose;
+use crate::one_check::{self, OneCheck};
 use crate::prometheus::{Asking, Prometheus, Sample, quoted};
+use crate::recent::Recent;
 use crate::upstream::{AskError, Replicas, Upstream};
 use crate::view::{Answers, Check, Metrics, Part, Sums, View, united};
 
@@ -41,7 +43,9 @@ pub struct Cluster {
     pub name: String,
     /// Asks its nodes for details.
     pub details: Details,
-    prometheus: Prometheus,
+    prometheus: Arc<Prometheus>,
+    /// Checks by name.
+    checks: Recent<String, OneCheck>,
     /// Told when the sums are new.
     summed: Notify,
     /// Told when a Prometheus answers after none did.
@@ -76,11 +80,12 @@ impl Cluster {
         Ok(Self {
             name: config.name.clone(),
             details: Details::new(&config.detail, options)?,
-            prometheus: Prometheus::new(
+            prometheus: Arc::new(Prometheus::new(
                 Replicas::new(upstreams(&config.prometheus)?),
                 config.name.clone(),
                 Arc::clone(&events),
-            ),
+            )),
+            checks: Recent::new(&config.name, options.timeout / 2),
             summed: Notify::new(),
             back: Notify::new(),
             alertmanagers: upstreams(&config.alertmanagers)?,
@@ -99,6 +104,16 @@ impl Cluster {
     /// Its Prometheis.
     pub fn prometheus(&self) -> &Prometheus {
         &self.prometheus
+    }
+
+    /// A check on all nodes.
+    pub async fn check(&self, name: &str) -> Part<OneCheck> {
+        let (prometheus, name) = (Arc::clone(&self.prometheus), name.to_owned());
+        let ask = {
+            let name = name.clone();
+            async move { prometheus.ask(Purpose::Check, |asking| one_check::ask(asking, &name)).await }
+        };
+        self.checks.get(name, ask).await
     }
 
     /// Asks its servers until `stop`.

@@ -1,5 +1,6 @@
 //! What the pages and the API list: pure functions from views and an address to rows. Nothing here knows of HTTP.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::view::View;
 pub mod alerts;
 pub mod checks;
 pub mod nodes;
+pub mod one_check;
 pub mod silences;
 
 /// Rows on a page, if the address says nothing.
@@ -125,6 +127,15 @@ impl<'a> Narrowed<'a> {
     /// Whether something with these labels is meant, in which every word is found somewhere.
     pub fn matches<'t>(&self, labels: &Labels, texts: impl Fn() -> Vec<&'t str>) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels)) && self.finds(texts)
+    }
+
+    /// Whether the labels that `make` makes are meant; it makes none where no matcher asks for them.
+    pub fn matches_made<'l>(&self, make: impl FnOnce() -> Cow<'l, Labels>) -> bool {
+        if self.matchers.is_empty() {
+            return true;
+        }
+        let labels = make();
+        self.matchers.iter().all(|matcher| matcher.matches(&labels))
     }
 
     /// Whether every word is found somewhere.

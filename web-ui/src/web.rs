@@ -5,13 +5,13 @@
 //! GET /nodes                                nodes; ?state= and those of above
 //! GET /nodes/{cluster}/{job}/{instance}     one node with all its checks; ?check= ?source= opens one
 //! GET /checks                               checks by name
-//! GET /checks/{check}                       leads to the alerts of one
+//! GET /checks/{check}                       one check on all nodes; ?state= and those of above
 //! GET /silences                             silences; ?state=
 //! POST /language                            ?lang= &to=PAGE: keeps the language in a cookie
 //! GET /{alerts,nodes,checks,silences}.{csv,json}   all rows of a list as a file
 //! GET /events                               server-sent events: one at each change
 //! GET /assets/{version}/{file}              style sheet and script
-//! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}   the same as JSON
+//! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}, /api/v1/checks/{check}   the same as JSON
 //! GET /api/v1/clusters                      which servers answer
 //! ```
 //!
@@ -53,6 +53,7 @@ mod language;
 mod live;
 mod node;
 mod nodes;
+mod one_check;
 mod origin;
 mod silences;
 
@@ -81,7 +82,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/nodes", get(nodes::page))
         .route("/nodes/{cluster}/{job}/{instance}", get(node::page))
         .route("/checks", get(checks::page))
-        .route("/checks/{check}", get(checks::one))
+        .route("/checks/{check}", get(one_check::page))
         .route("/silences", get(silences::page))
         .route("/assets/{version}/{file}", get(assets::file))
         .route("/language", post(language::choose))

@@ -1,5 +1,6 @@
 //! The same as the pages show, as JSON. A request that cannot be answered gets `{"error": "…"}` with its status.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::Path;
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::{Asked, Refusal};
 use crate::App;
-use crate::lists::{BadAddress, alerts, checks, nodes, silences};
+use crate::address::decoded;
+use crate::lists::{BadAddress, alerts, checks, nodes, one_check, silences};
 use crate::prometheus::Known;
 use crate::view::Part;
 
@@ -24,6 +26,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/nodes", get(async |asked: Asked| answer(nodes::list(&asked.snapshot, &asked.address))))
         .route("/nodes/{cluster}/{job}/{instance}", get(node))
         .route("/checks", get(async |asked: Asked| answer(checks::list(&asked.snapshot, &asked.address))))
+        .route("/checks/{check}", get(check))
         .route("/silences", get(async |asked: Asked| answer(silences::list(&asked.snapshot, &asked.address))))
         .route("/clusters", get(clusters))
 }
@@ -51,6 +54,7 @@ pub(super) fn refusal(refusal: &Refusal, asked: &Asked) -> Response {
 
 /// A node and, where it answers, all its checks.
 async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, asked: Asked) -> Response {
+    let [cluster, job, instance] = [cluster, job, instance].map(|segment| decoded(&segment).to_owned());
     let id = Known { job, instance };
     let found_cluster = asked.snapshot.0.iter().find(|(known, _)| known.name == cluster);
     let row = found_cluster.and_then(|(cluster, view)| Some((cluster, nodes::Row::find(&cluster.name, view, &id)?)));
@@ -63,6 +67,28 @@ async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, as
         Err(error) => (None, Some(error.to_string())),
     };
     found(&json!({"node": row, "checks": checks, "error": error}))
+}
+
+/// One check on all nodes, and which clusters have not said what they know of it.
+async fn check(Path(check): Path<String>, asked: Asked) -> Response {
+    let check = decoded(&check);
+    let sources = one_check::Source::ask_all(&asked.snapshot, check).await;
+    let list = match one_check::list(check, &sources, &asked.address) {
+        Ok(list) => list,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let said: BTreeMap<_, _> = sources.iter().map(|source| (source.cluster, part(&source.part))).collect();
+    found(&OneCheck { check, list, said })
+}
+
+/// One check on all nodes.
+#[derive(Serialize)]
+struct OneCheck<'a> {
+    check: &'a str,
+    #[serde(flatten)]
+    list: one_check::Nodes<'a>,
+    /// When each cluster said what is listed, and why not now.
+    said: BTreeMap<&'a str, Value>,
 }
 
 /// Which clusters there are, and how old what is known of them is.

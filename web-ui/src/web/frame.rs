@@ -131,6 +131,11 @@ impl<'a> Frame<'a> {
         Address::at("/silences/new").with(kind, key)
     }
 
+    /// Tells of servers that have not answered what the page asked.
+    pub(super) fn trouble<T>(&mut self, cluster: &'a str, kind: &'static str, part: &Part<T>) {
+        self.troubles.extend(Trouble::of((cluster, kind), part, (self.clock, None)));
+    }
+
     /// What the style sheet and the script are called: their names change with what they hold.
     pub(super) fn asset(&self, name: &str) -> String {
         assets::address(name)
@@ -285,9 +290,14 @@ impl Clock<'_> {
         Timestamp::from_second(seconds).ok().map(|time| self.show(&time))
     }
 
+    /// Epoch seconds that may not be known.
+    pub(super) fn at(&self, seconds: &Option<i64>) -> Option<Moment> {
+        seconds.and_then(|seconds| self.epoch(seconds))
+    }
+
     /// When a node was last scraped, or since when it cannot be.
     pub(super) fn seen(&self, node: &Node) -> Option<Moment> {
-        node.seen.and_then(|at| self.epoch(at))
+        self.at(&node.seen)
     }
 }
 

@@ -14,7 +14,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::frame::{Frame, Moment};
 use super::{Asked, Refusal, Shown, html};
-use crate::address::Address;
+use crate::address::{Address, decoded};
 use crate::cluster::Cluster;
 use crate::detail::{DetailError, Which};
 use crate::lists::alerts::Row;
@@ -98,6 +98,7 @@ struct Line {
 }
 
 pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, String)>, asked: Asked) -> Shown {
+    let [cluster, job, instance] = [cluster, job, instance].map(|segment| decoded(&segment).to_owned());
     let id = Known { job, instance };
     let found = asked.snapshot.0.iter().find(|(known, _)| known.name == cluster);
     let node = found.and_then(|(cluster, view)| Some((cluster, view, view.metrics.said.node(&id)?)));

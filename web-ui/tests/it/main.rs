@@ -7,6 +7,7 @@ mod access;
 mod faults;
 mod hands;
 mod load;
+mod one_check;
 mod pages;
 mod servers;
 mod world;

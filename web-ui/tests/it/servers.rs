@@ -160,6 +160,20 @@ impl World {
             });
             let count = sample(json!({"__name__": "checkscript_status:failing:count"}), 0);
             recorded.chain([count]).filter(|_| self.records).collect()
+        } else if let Some(name) = asked_check(expression) {
+            let one = self.checks.iter().filter(|(_, check, _)| *check == name);
+            let value = |one: &(String, String, i64)| match expression {
+                status if status.starts_with("checkscript_status{") => Some(one.2),
+                // WARNING and stale go together here.
+                stale if stale.contains(" < (time()") => (one.2 == 1).then_some(1_600_000_000),
+                _ => Some(1_700_000_000),
+            };
+            one.filter_map(|one| {
+                let mut sample = check(one);
+                sample["value"][1] = json!(value(one)?.to_string());
+                Some(sample)
+            })
+            .collect()
         } else if expression == "checkscript_status != 0" {
             self.checks.iter().filter(|(.., status)| *status != 0).map(check).collect()
         } else {
@@ -199,4 +213,10 @@ impl Checks for Node {
     fn labels(&self) -> Option<&'static [&'static str]> {
         Some(&["check", "source"])
     }
+}
+
+/// The name of the check in `checkscript_status{check="…"}` and the like.
+fn asked_check(expression: &str) -> Option<String> {
+    let rest = expression.strip_prefix("checkscript_")?.split_once("{check=")?.1;
+    serde_json::Deserializer::from_str(rest).into_iter().next()?.ok()
 }

@@ -1,0 +1,35 @@
+//! The page of one check on all nodes, the passing too.
+
+use askama::Template;
+use axum::extract::Path;
+use http::StatusCode;
+
+use super::frame::Frame;
+use super::{Asked, Shown, html};
+use crate::address::decoded;
+use crate::lists::one_check::{Nodes, Source, list};
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    check: &'a str,
+    list: Nodes<'a>,
+}
+
+pub(super) async fn page(Path(check): Path<String>, asked: Asked) -> Shown {
+    let check = decoded(&check);
+    let sources = Source::ask_all(&asked.snapshot, check).await;
+    let list = match list(check, &sources, &asked.address) {
+        Ok(list) => list,
+        Err(error) => {
+            drop(sources);
+            return Err(asked.refuse(error));
+        }
+    };
+    let mut frame = asked.frame("checks");
+    for source in &sources {
+        frame.trouble(source.cluster, "Prometheus", &source.part);
+    }
+    Ok(html(StatusCode::OK, &Page { frame, check, list }))
+}
