@@ -47,6 +47,7 @@ pub struct Stack {
     pub slack: Received<Attachment>,
     ports: Ports,
     data: PathBuf,
+    parts: Vec<Part>,
     processes: BTreeMap<Part, Process>,
 }
 
@@ -71,14 +72,20 @@ impl Part {
 impl Stack {
     /// Starts everything with its data in `data`, which must be empty, and waits until every server is ready.
     pub async fn start(data: &Path, ports: Ports) -> anyhow::Result<Self> {
+        Self::start_only(&Part::ALL, data, ports).await
+    }
+
+    /// The same with some parts alone, which come in the order of [`Part::ALL`].
+    pub async fn start_only(parts: &[Part], data: &Path, ports: Ports) -> anyhow::Result<Self> {
         config::write(data, &ports)?;
         let listen = |port| async move {
             let address = format!("127.0.0.1:{port}");
             TcpListener::bind(&address).await.with_context(|| format!("cannot listen on {address}"))
         };
         let (mails, slack) = (start_smtp(listen(ports.smtp).await?), start_slack(listen(ports.slack).await?));
-        let mut stack = Self { mails, slack, ports, data: data.to_owned(), processes: BTreeMap::new() };
-        for part in Part::ALL {
+        let (data, parts, processes) = (data.to_owned(), parts.to_vec(), BTreeMap::new());
+        let mut stack = Self { mails, slack, ports, data, parts, processes };
+        for part in stack.parts.clone() {
             stack.spawn(part).await?;
         }
         Ok(stack)
@@ -113,10 +120,17 @@ impl Stack {
 
     /// Stops every part in the order that loses nothing: first what makes alerts, last what sends them.
     pub async fn stop_all(&mut self) -> anyhow::Result<()> {
-        for part in Part::ALL.into_iter().rev() {
+        for part in self.parts.clone().into_iter().rev() {
             self.stop(part).await?;
         }
         Ok(())
+    }
+
+    /// Lets web-ui show the cluster of another stack beside its own: its file names both, and it reads the file anew.
+    pub fn show_beside(&self, name: &str, other: &Self) -> anyhow::Result<()> {
+        let (prometheus, alertmanager) = (other.url(Part::Prometheus), other.url(Part::Alertmanager));
+        config::add_cluster(&self.data, name, &prometheus, &alertmanager)?;
+        self.signal(Part::WebUi, Signal::SIGHUP)
     }
 
     /// The address of a server, without a path.

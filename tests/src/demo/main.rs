@@ -1,25 +1,28 @@
 //! `make demo`: the whole path of a failing check, step by step, on this machine.
 //!
-//! Starts the stack of `examples/quickstart/`, makes a check go OK → CRITICAL → OK and shows what each part makes of it, the
-//! received mail and Slack message included. Then it stays up until Ctrl-C; with `--once` it ends by itself, with 0 only if all
+//! Starts the stack of `examples/quickstart/`, and a second cluster for web-ui to show beside it, makes a check go OK → CRITICAL
+//! → OK and shows what each part makes of it, the received mail and Slack message included. Then it stays up until Ctrl-C; with `--once` it ends by itself, with 0 only if all
 //! of it was seen.
 
 mod steps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use e2e::{Part, Ports, Stack};
-use futures_util::future::select_all;
+use futures_util::future::{select_all, try_join};
 use steps::Show;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 /// How long the parts may take to stop before they are killed.
 const STOP: Duration = Duration::from_secs(30);
+
+/// The second cluster, and the folder of its data.
+const SECOND: &str = "second";
 
 #[derive(Parser)]
 #[command(about = "A check fails and recovers; shows what each part makes of it")]
@@ -49,27 +52,38 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
     let data = empty(&flags.data)?;
     let mut show = Show::start();
     // A stack that is dropped while it starts takes its processes with it.
-    let mut stack = tokio::select! {
-        started = Stack::start(&data, Ports::preferred()?) => started?,
+    let mut stacks = tokio::select! {
+        started = start(&data) => started?,
         () = signals.any() => bail!("stopped by a signal before anything was seen"),
     };
     let seen = tokio::select! {
-        seen = demo(flags, &mut show, &stack) => seen,
+        seen = demo(flags, &mut show, &stacks) => seen,
         () = signals.any() => match flags.once {
             true => Err(anyhow!("stopped by a signal before all of it was seen")),
             false => Ok(()),
         },
     };
     println!();
-    let stopped =
-        timeout(STOP, stack.stop_all()).await.unwrap_or_else(|_| Err(anyhow!("not every part stopped in time")));
+    let stopping = async { try_join(stacks.0.stop_all(), stacks.1.stop_all()).await.map(drop) };
+    let stopped = timeout(STOP, stopping).await.unwrap_or_else(|_| Err(anyhow!("not every part stopped in time")));
     seen.and(stopped)?;
     show.step("Every part stopped cleanly; everything that was started has ended.");
     Ok(())
 }
 
+/// The stack whose check fails and recovers, and one that is a second cluster: all of its parts but a web-ui, since one shows both.
+async fn start(data: &Path) -> anyhow::Result<(Stack, Stack)> {
+    let stack = Stack::start(data, Ports::preferred()?).await?;
+    let (folder, parts) = (data.join(SECOND), Part::ALL.into_iter().filter(|part| *part != Part::WebUi));
+    // Afterwards, so that the ports of the first are taken.
+    let second = Stack::start_only(&parts.collect::<Vec<_>>(), &folder, Ports::free()?).await?;
+    second.set_demo_check(1, "DEMO WARNING: the second cluster has a trouble of its own")?;
+    stack.show_beside(SECOND, &second)?;
+    Ok((stack, second))
+}
+
 /// The steps; without `--once` it does not end by itself.
-async fn demo(flags: &Flags, show: &mut Show, stack: &Stack) -> anyhow::Result<()> {
+async fn demo(flags: &Flags, show: &mut Show, (stack, second): &(Stack, Stack)) -> anyhow::Result<()> {
     steps::all(show, stack).await?;
     if flags.once {
         show.step("All of it was seen.");
@@ -77,12 +91,13 @@ async fn demo(flags: &Flags, show: &mut Show, stack: &Stack) -> anyhow::Result<(
     }
     let data = stack.data().display();
     println!("\nThe stack stays up; Ctrl-C ends it.\n");
-    println!("  web-ui              {}   (nodes, alerts, checks: begin here)", stack.url(Part::WebUi));
+    println!("  web-ui              {}   (alerts, nodes, checks of both clusters: begin here)", stack.url(Part::WebUi));
     println!("  Prometheus          {}", stack.url(Part::Prometheus));
     println!("  Alertmanager        {}   (API; Debian ships it without its pages)", stack.url(Part::Alertmanager));
     println!("  alertmanager-proxy  {}   (the same API, and /metrics)", stack.url(Part::Proxy));
     println!("  checkscript-agent   {}   (the node's checks)", stack.url(Part::Agent));
     println!("  mail, Slack sinks   {}", stack.sinks());
+    println!("  second cluster      {}   (its Prometheus)", second.url(Part::Prometheus));
     println!("  configs and logs    {data}");
     println!("\nMake the check fail again: printf '2\\nDEMO CRITICAL: by hand\\n' > {data}/demo-check");
     steps::tell_messages(stack).await

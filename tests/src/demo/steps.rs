@@ -34,7 +34,9 @@ impl Show {
 
 /// OK → CRITICAL → OK.
 pub(crate) async fn all(show: &mut Show, stack: &Stack) -> anyhow::Result<()> {
-    show.step("Prometheus, Alertmanager, alertmanager-proxy, checkscript-agent and checkscript-runner are up.");
+    show.step(
+        "Two clusters are up, each with Prometheus, Alertmanager, alertmanager-proxy, checkscript-agent and runner.",
+    );
     gauge(show, stack, "0").await?;
 
     show.step("The check `demo` begins to fail.");
@@ -46,6 +48,7 @@ pub(crate) async fn all(show: &mut Show, stack: &Stack) -> anyhow::Result<()> {
     alert_in_prometheus(show, stack).await?;
     enriched_alert(show, stack).await?;
     messages(show, stack, "ALERT", "DEMO CRITICAL").await?;
+    both_in_web_ui(show, stack).await?;
 
     show.step("The check recovers.");
     stack.set_demo_check(0, "DEMO OK: disk / is 41% full")?;
@@ -94,6 +97,27 @@ async fn enriched_alert(show: &mut Show, stack: &Stack) -> anyhow::Result<()> {
     .await?;
     show.step("alertmanager-proxy has added the check's detail; the annotations as Alertmanager has them:");
     show.found(&serde_json::to_string_pretty(&alert["annotations"])?);
+    Ok(())
+}
+
+/// The failing check of each cluster, and where to look at them.
+async fn both_in_web_ui(show: &mut Show, stack: &Stack) -> anyhow::Result<()> {
+    let web_ui = stack.url(Part::WebUi);
+    let url = format!("{web_ui}/api/v1/alerts?filter=check%3Ddemo&sort=severity");
+    let rows = until("the alerts of both clusters in web-ui", PATIENCE, || async {
+        let rows = get_json(&url).await?["rows"].as_array().cloned().unwrap_or_default();
+        let is_both =
+            rows.len() == 2 && rows.iter().all(|row| row["output"].as_str().is_some_and(|text| !text.is_empty()));
+        is_both.then_some(rows.clone()).with_context(|| format!("they are {rows:?}"))
+    })
+    .await?;
+    show.step(&format!("web-ui shows the clusters side by side: {web_ui}/ ; a click on an alert leads to its node:"));
+    for row in &rows {
+        let text = |row: &Value| row.as_str().unwrap_or_default().to_owned();
+        let (cluster, instance) = (text(&row["cluster"]), text(&row["labels"]["instance"]));
+        show.found(&format!("{cluster}: {} {}", text(&row["labels"]["severity"]), text(&row["output"])));
+        show.found(&format!("  {web_ui}/nodes/{cluster}/checkscript/{instance}?check=demo"));
+    }
     Ok(())
 }
 

@@ -20,6 +20,17 @@ pub(super) fn write(data: &Path, ports: &Ports) -> anyhow::Result<()> {
     set_demo_check(data, 0, "DEMO OK: everything is fine")
 }
 
+/// Names a further cluster, before the others, in the file of web-ui.
+pub(super) fn add_cluster(data: &Path, name: &str, prometheus: &str, alertmanager: &str) -> anyhow::Result<()> {
+    const LIST: &str = "\nclusters:\n";
+    let file = data.join("config/web-ui.yml");
+    let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    anyhow::ensure!(text.contains(LIST), "{} has no list of clusters", file.display());
+    let servers = format!("prometheus: [{{url: \"{prometheus}\"}}], alertmanagers: [{{url: \"{alertmanager}\"}}]");
+    let text = text.replacen(LIST, &format!("{LIST}  - {{name: {name}, {servers}}}\n"), 1);
+    fs::write(&file, text).with_context(|| file.display().to_string())
+}
+
 /// What the demo check prints and exits with from now on: the first line of its file is the status.
 pub(super) fn set_demo_check(data: &Path, status: u8, text: &str) -> anyhow::Result<()> {
     let (new, file) = (data.join("demo-check.new"), data.join("demo-check"));
