@@ -47,7 +47,10 @@ function show(page) {
   }
   const focused = document.activeElement;
   const place = rows().indexOf(rowOf(focused));
-  morph(live, next);
+  // A page with a form that is being filled in stays as it is, but for what is said at its head.
+  const isStill = live.querySelector("[data-still]");
+  const [part, other] = [live, next].map((whole) => (isStill ? whole.querySelector("#troubles") : whole));
+  morph(part, other);
   morph(document.querySelector(".tabs-main"), page.querySelector(".tabs-main"));
   document.title = page.title;
   if (focused !== document.activeElement) {

@@ -5,7 +5,7 @@
 const key = (node) => node.dataset?.key || node.id || "";
 
 export function morph(from, to) {
-  if (from.isEqualNode(to) || from.dataset?.still !== undefined) {
+  if (from.isEqualNode(to)) {
     return;
   }
   if (from.nodeType !== Node.ELEMENT_NODE) {

@@ -12,6 +12,7 @@
 //! GET /events                               server-sent events: one at each change
 //! GET /assets/{version}/{file}              style sheet and script
 //! GET /api/v1/{alerts,nodes,checks,silences}, /api/v1/nodes/{cluster}/{job}/{instance}, /api/v1/checks/{check}   the same as JSON
+//! GET /api/v1/openapi.{yaml,json}            their description
 //! GET /api/v1/clusters                      which servers answer
 //! ```
 //!
@@ -32,7 +33,7 @@ use http::header::{
     X_FRAME_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use tower_http::compression::CompressionLayer;
 
 use crate::App;
@@ -185,6 +186,9 @@ fn html(status: StatusCode, page: &impl Template) -> Response {
     (status, headers, body).into_response()
 }
 
-async fn nowhere(asked: Asked) -> Refused {
-    asked.refuse(Refusal::NoPage)
+async fn nowhere(uri: Uri, asked: Asked) -> Response {
+    match uri.path().starts_with("/api/") {
+        true => api::refusal(&Refusal::NoPage, &asked),
+        false => asked.refuse(Refusal::NoPage).into_response(),
+    }
 }

@@ -143,6 +143,21 @@ impl<'a> Row<'a> {
         State::of(self.of.status)
     }
 
+    /// How a form names its node: `CLUSTER/JOB/INSTANCE`.
+    pub fn key(&self) -> String {
+        Address::key([self.cluster, &self.of.node.job, &self.of.node.instance])
+    }
+
+    /// What a person calls it.
+    pub fn name(&self) -> String {
+        format!("{}, {}", self.cluster, self.of.node.instance)
+    }
+
+    /// The form that silences its node, but this check alone.
+    pub fn silence(&self, node: Address) -> Address {
+        node.with("check", self.check)
+    }
+
     /// The page of its node, the check opened.
     pub fn address(&self) -> Address {
         let node = Address::of(["nodes", self.cluster, &self.of.node.job, &self.of.node.instance]);

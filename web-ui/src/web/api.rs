@@ -19,6 +19,8 @@ use crate::lists::{BadAddress, alerts, checks, nodes, one_check, silences};
 use crate::prometheus::Known;
 use crate::view::Part;
 
+mod openapi;
+
 /// The routes, below `/api/v1`.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -29,6 +31,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/checks/{check}", get(check))
         .route("/silences", get(async |asked: Asked| answer(silences::list(&asked.snapshot, &asked.address))))
         .route("/clusters", get(clusters))
+        .merge(openapi::routes())
 }
 
 fn answer(list: Result<impl Serialize, BadAddress>) -> Response {

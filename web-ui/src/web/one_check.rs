@@ -6,8 +6,9 @@ use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Shown, html};
-use crate::address::decoded;
+use crate::address::{Address, decoded};
 use crate::lists::one_check::{Nodes, Source, list};
+use crate::matcher::{Matcher, Op};
 
 #[derive(Template)]
 #[template(path = "check.html")]
@@ -32,4 +33,12 @@ pub(super) async fn page(Path(check): Path<String>, asked: Asked) -> Shown {
         frame.trouble(source.cluster, "Prometheus", &source.part);
     }
     Ok(html(StatusCode::OK, &Page { frame, check, list }))
+}
+
+impl Page<'_> {
+    /// The form that silences this check wherever the page is narrowed to.
+    fn silence_all(&self) -> Option<Address> {
+        let check = Matcher::new("check", Op::Equal, self.check).ok()?;
+        self.frame.silence_all().map(|form| form.with("filter", &Matcher::added(form.get("filter"), &check)))
+    }
 }

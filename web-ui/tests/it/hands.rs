@@ -63,6 +63,19 @@ async fn everything_that_matches_can_be_silenced_where_matchers_say_what_that_is
 }
 
 #[tokio::test]
+async fn nodes_of_one_check_are_silenced_for_that_check_alone() {
+    let web_ui = one().await;
+    let page =
+        web_ui.until("/checks/load?filter=job%3Dcheckscript", |page| page.texts("#rows tbody tr").len() == 2).await;
+    assert_eq!(page.attributes("#picking input[type=hidden]", &["name", "value"]), [["check", "load"]]);
+    assert_eq!(page.attribute("td.pick input", "value"), "tokyo/checkscript/web-2");
+    assert_eq!(page.attribute("td.act a", "href"), "/silences/new?node=tokyo%2Fcheckscript%2Fweb-2&check=load");
+    assert_eq!(page.attribute("header a.silence", "href"), "/silences/new?check=load");
+    let all = page.attribute(".bulk a", "href");
+    assert_eq!(all, "/silences/new?filter=job%3D%22checkscript%22,%20check%3D%22load%22");
+}
+
+#[tokio::test]
 async fn a_row_says_what_keeps_it_from_being_told() {
     let mut world = world();
     let mut inhibited = alert("web-2", "disk", "warning", &[]);

@@ -8,6 +8,7 @@ mod faults;
 mod hands;
 mod load;
 mod one_check;
+mod openapi;
 mod pages;
 mod servers;
 mod world;

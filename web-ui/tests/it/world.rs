@@ -14,6 +14,8 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use web_ui::{Flags, Program};
 
+use crate::openapi;
+
 /// How long anything may take that happens at once on a quiet machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -83,10 +85,13 @@ impl WebUi {
     }
 
     pub(crate) async fn answer(&self, request: RequestBuilder) -> Page {
-        let response = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_limited(response, 16 << 20).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();
+        openapi::check(&method, &path, status, &headers, &text);
         Page { status, headers, html: Html::parse_document(&text), text }
     }
 
