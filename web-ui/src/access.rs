@@ -152,7 +152,79 @@ impl Action {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+    use serde_json::{Value, json};
+    use tracing_subscriber::fmt::MakeWriter;
+
     use super::*;
+
+    /// A log that can be read.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Log {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[test]
+    fn each_change_is_a_line_and_counts() {
+        let (mut registry, log) = (Registry::default(), Log::default());
+        let events = Events::new(&mut registry);
+        let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
+        let ann = User { name: Some("ann".into()), role: Role::Operator, address: Some([192, 0, 2, 1].into()) };
+        let ends = Some(Timestamp::from_second(1_795_305_600).unwrap());
+        let (cluster, matchers) = ("tokyo", r#"instance="web-1""#);
+        let done = Change { action: Action::Create, cluster, silence: "s1", matchers, ends, failure: None };
+        let failed = Change { action: Action::Expire, failure: Some("a: answered 500"), ..done.clone() };
+        tracing::subscriber::with_default(lines, || {
+            audit(&events, &ann, &done);
+            audit(&events, &User::program(), &failed);
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut line = || {
+            let mut line = lines.next().unwrap();
+            line.as_object_mut().unwrap().remove("timestamp");
+            line
+        };
+        assert_eq!(
+            line(),
+            json!({
+                "level": "INFO", "target": "audit", "component": "audit", "message": "ann created silence s1 in tokyo",
+                "user": "ann", "role": "operator", "address": "192.0.2.1", "action": "create", "result": "done",
+                "cluster": "tokyo", "silence": "s1", "matchers": matchers, "ends": "2026-11-22T00:00:00Z", "error": "",
+            })
+        );
+        let failed = line();
+        assert_eq!(failed["message"], "web-ui could not expire silence s1 in tokyo: a: answered 500");
+        assert_eq!(
+            (&failed["result"], &failed["error"], &failed["address"]),
+            (&json!("failed"), &json!("a: answered 500"), &json!(""))
+        );
+        let mut metrics = String::new();
+        encode(&mut metrics, &registry).unwrap();
+        for series in [r#"action="create",result="done"} 1"#, r#"action="expire",result="failed"} 1"#] {
+            assert!(metrics.contains(&format!("web_ui_changes_total{{{series}\n")), "{series} is not in {metrics}");
+        }
+    }
 
     #[test]
     fn a_change_is_a_sentence() {
