@@ -49,6 +49,14 @@ async fn a_failing_check_is_shown_with_its_node() {
     })
     .await
     .unwrap();
+
+    // How the check was is known all the same, and what the node said last.
+    let history = get_json(&format!("{url}/history?check=demo")).await.unwrap();
+    let states: Vec<_> = history["runs"].as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
+    assert!(states.contains(&json!("critical")) && states[0] == json!(null), "{history}");
+    assert_eq!(history["fired"], json!([{"alertname": "CheckCritical", "times": 1}]), "{history}");
+    let page = get_text(&format!("{}{node}", stack.url(Part::WebUi))).await.unwrap();
+    assert!(page.contains("check_disk") && page.contains("<rect class=\"critical\""), "{page}");
     stack.stop(Part::WebUi).await.unwrap();
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::{join_all, join3, try_join4};
+use jiff::Timestamp;
 use service::http::{ClientError, ClientOptions, upstream_client};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -17,7 +18,8 @@ use crate::detail::Details;
 use crate::events::Events;
 use crate::load::Purpose;
 use crate::one_check::{self, OneCheck};
-use crate::prometheus::{Asking, Prometheus, Sample, quoted};
+use crate::past::{self, LastSaid, Strip};
+use crate::prometheus::{Asking, Known, Prometheus, Sample, quoted};
 use crate::recent::Recent;
 use crate::upstream::{AskError, Replicas, Upstream};
 use crate::view::{Answers, Check, Metrics, Part, Sums, View, united};
@@ -46,6 +48,8 @@ pub struct Cluster {
     prometheus: Arc<Prometheus>,
     /// Checks by name.
     checks: Recent<String, OneCheck>,
+    strips: Recent<past::Asked, Strip>,
+    last_said: Recent<Known, LastSaid>,
     /// Told when the sums are new.
     summed: Notify,
     /// Told when a Prometheus answers after none did.
@@ -77,6 +81,7 @@ impl Cluster {
         };
         let upstreams =
             |servers: &[config::Server]| servers.iter().map(upstream).collect::<Result<Vec<_>, ClientError>>();
+        let patience = options.timeout / 2;
         Ok(Self {
             name: config.name.clone(),
             details: Details::new(&config.detail, options)?,
@@ -85,7 +90,9 @@ impl Cluster {
                 config.name.clone(),
                 Arc::clone(&events),
             )),
-            checks: Recent::new(&config.name, options.timeout / 2),
+            checks: Recent::new(&config.name, patience),
+            strips: Recent::new(&config.name, patience),
+            last_said: Recent::new(&config.name, patience),
             summed: Notify::new(),
             back: Notify::new(),
             alertmanagers: upstreams(&config.alertmanagers)?,
@@ -114,6 +121,21 @@ impl Cluster {
             async move { prometheus.ask(Purpose::Check, |asking| one_check::ask(asking, &name)).await }
         };
         self.checks.get(name, ask).await
+    }
+
+    /// How a check was.
+    pub async fn strip(&self, asked: past::Asked) -> Part<Strip> {
+        let (prometheus, key, now) = (Arc::clone(&self.prometheus), asked.clone(), Timestamp::now().as_second());
+        let ask = async move { prometheus.ask(Purpose::History, |asking| past::strip(asking, &asked, now)).await };
+        self.strips.get(key, ask).await
+    }
+
+    /// What a node said last that does not say anything now.
+    pub async fn last_said(&self, node: &Known) -> Part<LastSaid> {
+        let (prometheus, node) = (Arc::clone(&self.prometheus), node.clone());
+        let key = node.clone();
+        let ask = async move { prometheus.ask(Purpose::History, |asking| past::last_said(asking, &node)).await };
+        self.last_said.get(key, ask).await
     }
 
     /// Asks its servers until `stop`.

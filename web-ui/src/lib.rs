@@ -20,6 +20,7 @@ pub mod lists;
 pub mod load;
 pub mod matcher;
 pub mod one_check;
+pub mod past;
 pub mod prometheus;
 pub mod recent;
 pub mod texts;

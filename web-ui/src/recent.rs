@@ -27,7 +27,7 @@ const LAST: Duration = Duration::from_secs(3600);
 const AT_A_TIME: usize = 2;
 
 /// Answers kept, in bytes of memory; as much again those that are shown on.
-const BYTES: u64 = 12 << 20;
+const BYTES: u64 = 8 << 20;
 
 /// What an answer takes beside what it says, in bytes, roughly.
 const OVERHEAD: usize = 512;

@@ -57,6 +57,10 @@ texts! {
     one_of_pair: "One of several does not answer", "一部のサーバが応答しません";
     no_sums: "could not count all checks; shown is the count of", "がすべてのチェックを集計できません。表示は次の時点のものです:";
     partial: "Something is missing in what one says", "応答の一部が欠けています";
+    no_data: "no data", "データなし";
+    began: "Began within 7 days", "7日間の発生";
+    changes: "Changes", "変化";
+    as_known: "as Prometheus knew it", "Prometheus の記録:";
     labels: "Labels", "ラベル";
     command: "Command", "コマンド";
     history: "History", "履歴";

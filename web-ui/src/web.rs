@@ -56,6 +56,7 @@ mod node;
 mod nodes;
 mod one_check;
 mod origin;
+mod past;
 mod silences;
 
 use frame::Frame;

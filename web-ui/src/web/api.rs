@@ -12,7 +12,7 @@ use http::header::CACHE_CONTROL;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Asked, Refusal};
+use super::{Asked, Refusal, past};
 use crate::App;
 use crate::address::decoded;
 use crate::lists::{BadAddress, alerts, checks, nodes, one_check, silences};
@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/alerts", get(async |asked: Asked| answer(alerts::list(&asked.snapshot, &asked.address))))
         .route("/nodes", get(async |asked: Asked| answer(nodes::list(&asked.snapshot, &asked.address))))
         .route("/nodes/{cluster}/{job}/{instance}", get(node))
+        .route("/nodes/{cluster}/{job}/{instance}/history", get(past::api))
         .route("/checks", get(async |asked: Asked| answer(checks::list(&asked.snapshot, &asked.address))))
         .route("/checks/{check}", get(check))
         .route("/silences", get(async |asked: Asked| answer(silences::list(&asked.snapshot, &asked.address))))
@@ -41,7 +42,7 @@ fn answer(list: Result<impl Serialize, BadAddress>) -> Response {
     }
 }
 
-fn found(body: &impl Serialize) -> Response {
+pub(super) fn found(body: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
@@ -55,6 +56,10 @@ pub(super) fn refusal(refusal: &Refusal, asked: &Asked) -> Response {
     refused(status, &error)
 }
 
+pub(super) fn no_node() -> Response {
+    refused(StatusCode::NOT_FOUND, "no such node is known in this cluster")
+}
+
 /// A node and, where it answers, all its checks.
 async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, asked: Asked) -> Response {
     let [cluster, job, instance] = [cluster, job, instance].map(|segment| decoded(&segment).to_owned());
@@ -62,7 +67,7 @@ async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, as
     let found_cluster = asked.snapshot.0.iter().find(|(known, _)| known.name == cluster);
     let row = found_cluster.and_then(|(cluster, view)| Some((cluster, nodes::Row::find(&cluster.name, view, &id)?)));
     let Some((cluster, row)) = row else {
-        return refused(StatusCode::NOT_FOUND, "no such node is known in this cluster");
+        return no_node();
     };
     let said = cluster.details.checks(cluster.prometheus(), &id).await;
     let (checks, error) = match said {
@@ -109,7 +114,7 @@ async fn clusters(asked: Asked) -> Response {
     found(&clusters.collect::<Vec<_>>())
 }
 
-fn part<T>(part: &Part<T>) -> Value {
+pub(super) fn part<T>(part: &Part<T>) -> Value {
     let failures: Vec<_> = part.failures.iter().map(ToString::to_string).collect();
     let answers = part.at.is_some() && !part.is_old;
     json!({"at": part.at, "answers": answers, "failures": failures, "warnings": part.warnings})

@@ -7,19 +7,21 @@ use askama::Template;
 use axum::extract::Path;
 use check_result::api::{Detail, History, Summary};
 use check_result::{HistoryEntry, Status, cleaned};
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use http::StatusCode;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::frame::{Frame, Moment};
+use super::past::Strip;
 use super::{Asked, Refusal, Shown, html};
 use crate::address::{Address, decoded};
 use crate::cluster::Cluster;
 use crate::detail::{DetailError, Which};
 use crate::lists::alerts::Row;
+use crate::past::LastSaid;
 use crate::prometheus::Known;
-use crate::view::{Failing, Node, Silenced, State, View};
+use crate::view::{Node, Part, Silenced, State, View};
 
 /// Lines of a difference that are shown.
 const LINES: usize = 500;
@@ -35,6 +37,8 @@ struct Page<'a> {
     /// The list of its cluster's nodes.
     all: Address,
     node: &'a Node,
+    /// When a node that is down could be scraped last, where no alert says it.
+    seen: Option<Moment>,
     /// Those that are not about a check.
     alerts: Vec<Row<'a>>,
     silences: Vec<&'a Silenced>,
@@ -62,6 +66,8 @@ struct Opened {
     content: Result<Box<Content>, String>,
     /// What the alert says of it, where the node says nothing.
     told: Option<String>,
+    /// How it was.
+    strip: Strip,
 }
 
 /// What the node says of a check.
@@ -104,12 +110,13 @@ pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, S
     let node = found.and_then(|(cluster, view)| Some((cluster, view, view.metrics.said.node(&id)?)));
     let Some((cluster, view, node)) = node else { return Err(asked.refuse(Refusal::NoNode)) };
     let frame = asked.frame("nodes");
-    let said = cluster.details.checks(cluster.prometheus(), &node.id).await;
+    let (said, last) = ask(cluster, node).await;
     let failure = said.as_ref().err().map(DetailError::to_string);
     let mut checks = match said {
         Ok(summaries) => summaries.iter().map(|summary| Check::said(summary, &frame)).collect(),
-        Err(_) => node.failing.iter().map(|failing| Check::known(failing, &frame)).collect::<Vec<_>>(),
+        Err(_) => known(node, &last.said, &frame),
     };
+    let seen = last.said.seen.filter(|_| node.seen.is_none()).and_then(|at| frame.clock.epoch(at));
     checks.sort_by(|a, b| State::of(b.status).cmp(&State::of(a.status)).then_with(|| a.name.cmp(&b.name)));
     let opened = open(&mut checks, &asked, (cluster, view, node)).await;
     let others = view.alerts_of(&node.id).filter(|fired| fired.label("check").is_empty());
@@ -120,11 +127,39 @@ pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, S
         all: Address::at("/nodes").with("cluster", &cluster.name),
         frame,
         node,
+        seen,
         checks,
         failure,
         opened,
     };
     Ok(html(StatusCode::OK, &page))
+}
+
+/// What the node says, and what it said last where it says nothing.
+async fn ask(cluster: &Cluster, node: &Node) -> (Result<Vec<Summary>, DetailError>, Part<LastSaid>) {
+    let said = cluster.details.checks(cluster.prometheus(), &node.id);
+    if node.up == Some(false) {
+        return join(said, cluster.last_said(&node.id)).await;
+    }
+    match said.await {
+        Ok(said) => (Ok(said), Part::default()),
+        Err(error) => (Err(error), cluster.last_said(&node.id).await),
+    }
+}
+
+/// The checks of a node that does not answer, the passing too where Prometheus has them.
+fn known(node: &Node, last: &LastSaid, frame: &Frame<'_>) -> Vec<Check> {
+    let failing = node.failing.iter().map(|failing| {
+        let source = failing.source.as_deref().unwrap_or_default();
+        Check::known((&failing.check, source), failing.status, frame)
+    });
+    let mut checks: Vec<_> = failing.collect();
+    for (check, source, status) in &last.checks {
+        if !checks.iter().any(|known| known.name == *check && known.source == *source) {
+            checks.push(Check::known((check, source), *status, frame));
+        }
+    }
+    checks
 }
 
 /// Opens the check that the address names, or else the worst one, if that is not OK.
@@ -142,16 +177,18 @@ async fn open(checks: &mut [Check], asked: &Asked, (cluster, view, node): (&Clus
     }
     let which = Which { check: &name, source: &source };
     let (details, prometheus) = (&cluster.details, cluster.prometheus());
-    let said = try_join(details.check(prometheus, &node.id, which), details.history(prometheus, &node.id, which)).await;
+    let frame = asked.frame("nodes");
+    let said = try_join(details.check(prometheus, &node.id, which), details.history(prometheus, &node.id, which));
+    let (said, strip) = join(said, Strip::ask(&frame, cluster, (&node.id, &name, &source))).await;
     let content = match said {
-        Ok((detail, history)) => Ok(Box::new(Content::new(&detail, &history, &asked.frame("nodes")))),
+        Ok((detail, history)) => Ok(Box::new(Content::new(&detail, &history, &frame))),
         Err(error) => Err(error.to_string()),
     };
     let mut alerts = view.alerts_of(&node.id);
     let alert = alerts.find(|fired| fired.label("check") == name && fired.label("source") == source);
     let told =
         alert.and_then(|fired| ["output_detail", "output"].iter().find_map(|name| fired.alert.annotations.get(*name)));
-    Some(Opened { name, source, content, told: told.map(|text| shown(text)) })
+    Some(Opened { told: told.map(|text| shown(text)), name, source, content, strip })
 }
 
 // === impl Check ===
@@ -171,11 +208,9 @@ impl Check {
         }
     }
 
-    fn known(failing: &Failing, frame: &Frame<'_>) -> Self {
-        let (name, source) = (failing.check.to_string(), failing.source.as_deref().unwrap_or_default().to_owned());
-        let address = address(frame, &name, &source);
-        let (line, status) = (String::new(), failing.status);
-        Self { name, source, status, line, since: None, address, is_open: false }
+    fn known((check, source): (&str, &str), status: Status, frame: &Frame<'_>) -> Self {
+        let (address, line) = (address(frame, check, source), String::new());
+        Self { name: check.to_owned(), source: source.to_owned(), status, line, since: None, address, is_open: false }
     }
 }
 

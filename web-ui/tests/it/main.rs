@@ -10,5 +10,6 @@ mod load;
 mod one_check;
 mod openapi;
 mod pages;
+mod past;
 mod servers;
 mod world;

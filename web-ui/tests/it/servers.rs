@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) secretive: bool,
     /// What is answered instead of everything.
     pub(crate) fault: Option<Fault>,
+    /// Whether nobody knows since when nodes are down.
+    pub(crate) no_since: bool,
     /// Whether the rules record what fails.
     pub(crate) records: bool,
     /// Queries that begin so are refused.
@@ -66,6 +68,7 @@ impl Servers {
         let servers = Self { address, world: Arc::new(Mutex::new(world)), asked: Arc::default() };
         let router = Router::new()
             .route("/api/v1/query", get(query))
+            .route("/api/v1/query_range", get(range))
             .route("/api/v1/targets", get(targets))
             .route(
                 "/api/v2/alerts",
@@ -116,6 +119,32 @@ async fn query(State(servers): State<Servers>, Query(asked): Query<Vec<(String, 
     servers.answer(say).await
 }
 
+/// The check was as its values are now, but for a day ago, when it was OK, and the hour before, of which nothing is known.
+async fn range(State(servers): State<Servers>, Query(asked): Query<Vec<(String, String)>>) -> Response {
+    let get = |name: &str| asked.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let (expression, [start, end, step]) =
+        (get("query"), ["start", "end", "step"].map(|name| get(name).parse::<i64>().unwrap()));
+    assert!((end - start) / step < 300, "{asked:?}");
+    servers.asked.lock().unwrap().push(expression.clone());
+    servers
+        .answer(|world| {
+            let is_it = |(_, check, _): &&(String, String, i64)| expression.contains(&format!("check={check:?}"));
+            let series = |(.., status): &(String, String, i64)| {
+                let at = |point: i64| match point {
+                    ..100 => Some(0),
+                    100..112 => None,
+                    _ => Some(*status),
+                };
+                let points = (0..=(end - start) / step)
+                    .filter_map(|point| Some(json!([start + point * step, at(point)?.to_string()])));
+                json!({"metric": {}, "values": points.collect::<Vec<_>>()})
+            };
+            let result: Vec<_> = world.checks.iter().filter(is_it).map(series).collect();
+            json!({"status": "success", "data": {"resultType": "matrix", "result": result}})
+        })
+        .await
+}
+
 /// Every node is this server.
 async fn targets(State(servers): State<Servers>) -> Response {
     let address = servers.address;
@@ -143,7 +172,7 @@ impl World {
         } else if expression.starts_with("max by") {
             self.nodes
                 .iter()
-                .filter(|(_, up)| !up)
+                .filter(|(_, up)| !up && !self.no_since)
                 .map(|(instance, _)| sample(labels(instance), 1_600_000_000))
                 .collect()
         } else if expression.starts_with("count by (job, instance)") {
@@ -160,6 +189,13 @@ impl World {
             });
             let count = sample(json!({"__name__": "checkscript_status:failing:count"}), 0);
             recorded.chain([count]).filter(|_| self.records).collect()
+        } else if expression.starts_with("sum by (alertname) (changes(") {
+            vec![sample(json!({"alertname": "CheckCritical"}), 3)]
+        } else if expression.starts_with("last_over_time(checkscript_status{job=") {
+            let of = |(instance, ..): &&(String, String, i64)| expression.contains(&format!("instance={instance:?}"));
+            self.checks.iter().filter(of).map(check).collect()
+        } else if expression.starts_with("max_over_time(timestamp(up{job=") {
+            vec![sample(json!({}), 1_650_000_000)]
         } else if let Some(name) = asked_check(expression) {
             let one = self.checks.iter().filter(|(_, check, _)| *check == name);
             let value = |one: &(String, String, i64)| match expression {
