@@ -3,6 +3,7 @@
 # make lint | unit | e2e | rules | templates | transparency | checks | pushgateway    the parts of it
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
+# make screenshots     web-ui's pages as pictures, in target/screenshots
 # make soak            ten minutes of 500 checks a second, ten of 20,000 alerts that are sent again and again; fails if anything grows
 #
 # Debian's Prometheus, Alertmanager, Pushgateway and Redis are unpacked into target/tools where they are not on the path; no service is installed.
@@ -17,7 +18,7 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates transparency checks pushgateway tools build bench bench-build soak fuzz
+.PHONY: demo test lint unit e2e rules templates transparency checks pushgateway tools build bench bench-build soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
@@ -60,6 +61,9 @@ build:
 bench: tools bench-build
 	@scripts/bench-tools.sh
 	@target/release/bench
+
+screenshots: tools build
+	@target/debug/screenshots
 
 soak: tools bench-build
 	@target/release/bench soak resends

@@ -158,6 +158,8 @@ place_fonts() {
         for family in monospace ui-monospace; do
             printf '<alias binding="same"><family>%s</family><prefer><family>DejaVu Sans Mono</family><family>IPAGothic</family></prefer></alias>\n' "$family"
         done
+        # What `system-ui` is where no desktop says it: the font of a pattern that names none.
+        printf '<match target="pattern"><edit name="family" mode="append_last"><string>Liberation Sans</string></edit></match>\n'
         printf '</fontconfig>\n'
     } >"$tools/fonts.conf.new"
     mv "$tools/fonts.conf.new" "$tools/fonts.conf"

@@ -15,7 +15,7 @@ mod wait;
 mod world;
 
 pub use browser::{Browser, Looks};
-pub use http::{get_json, get_text};
+pub use http::{get_json, get_text, post_json};
 pub use names::NameServer;
 pub use nix::sys::signal::Signal;
 pub use pair::{BRIEF, LATER, Member, Pair, Plan, SLOW};
