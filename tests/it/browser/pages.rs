@@ -50,7 +50,13 @@ async fn an_alert_leads_to_its_node_with_all_its_checks() {
     }
     browser.see("tr.critical .chip", "check_disk").await.unwrap();
     browser.click("nav a", "Checks").await.unwrap();
-    browser.see("tr.critical", "check_disk").await.unwrap();
+    // All nodes of one check, and from there to one of them.
+    browser.click("tr.critical a.open", "check_disk").await.unwrap();
+    for (state, pair, node) in [("critical", &world.tokyo, 0), ("ok", &world.tokyo, 1), ("ok", &world.osaka, 0)] {
+        browser.see(&format!("tr.{state} a.open"), &pair.instance(node)).await.unwrap();
+    }
+    browser.click("tr.critical a.open", &node).await.unwrap();
+    browser.see("h2.opened", "check_disk").await.unwrap();
     browser.click("nav a", "Silences").await.unwrap();
     browser.see("nav [aria-current]", "Silences").await.unwrap();
     no_complaints(&browser).await;
@@ -118,7 +124,8 @@ async fn what_is_chosen_stands_in_the_address() {
 /// Every page of which nothing needs to be written first.
 fn pages(world: &World) -> Vec<String> {
     let node = world.page(&format!("/nodes/tokyo/checkscript/{}", world.tokyo.instance(0)));
-    let lists = ["/", "/?group=check", "/?find=nowhere", "/nodes", "/checks", "/silences"].map(|path| world.page(path));
+    let lists = ["/", "/?group=check", "/?find=nowhere", "/nodes", "/checks", "/checks/check_disk", "/silences"]
+        .map(|path| world.page(path));
     lists.into_iter().chain([format!("{node}?check=check_disk"), node]).collect()
 }
 
@@ -151,7 +158,7 @@ async fn wrong(browser: &Browser) -> Vec<String> {
 
 async fn japanese(world: &World, browser: &Browser) {
     browser.open(&world.page("/")).await.unwrap();
-    browser.click("footer a", "日本語").await.unwrap();
+    browser.click("footer button", "日本語").await.unwrap();
     browser.see("nav [aria-current]", "アラート").await.unwrap();
     assert_eq!(browser.eval("return document.documentElement.lang").await.unwrap(), "ja");
     for looks in Looks::ALL {
@@ -163,6 +170,6 @@ async fn japanese(world: &World, browser: &Browser) {
     }
     // The choice stays, and can be taken back.
     browser.open(&world.page("/silences")).await.unwrap();
-    browser.click("footer a", "English").await.unwrap();
+    browser.click("footer button", "English").await.unwrap();
     browser.see("nav [aria-current]", "Silences").await.unwrap();
 }

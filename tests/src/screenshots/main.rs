@@ -31,7 +31,8 @@ async fn main() -> anyhow::Result<()> {
     for (name, path) in scene::pages(&world) {
         browser.open(&world.page(&path)).await?;
         for looks in Looks::ALL {
-            let file = flags.out.join(format!("{name}-{}-{}.png", looks.width, if looks.dark { "dark" } else { "light" }));
+            let file =
+                flags.out.join(format!("{name}-{}-{}.png", looks.width, if looks.dark { "dark" } else { "light" }));
             let png = browser.screenshot(looks, HEIGHT).await?;
             std::fs::write(&file, png).with_context(|| file.display().to_string())?;
             println!("{}", file.display());

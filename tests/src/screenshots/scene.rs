@@ -68,6 +68,7 @@ pub(super) fn pages(world: &World) -> Vec<(&'static str, String)> {
         ("nothing", "/?find=nowhere"),
         ("nodes", "/nodes"),
         ("checks", "/checks"),
+        ("check", "/checks/check_backup"),
         ("silences", "/silences"),
     ];
     lists.into_iter().map(|(name, path)| (name, path.to_owned())).chain([("node", node)]).collect()
@@ -75,13 +76,15 @@ pub(super) fn pages(world: &World) -> Vec<(&'static str, String)> {
 
 /// Logs the results, makes the silences, and waits until web-ui shows them.
 pub(super) async fn play(world: &World) -> anyhow::Result<()> {
-    for (cluster, pair, nodes) in [(Where::Tokyo, &world.tokyo, TOKYO.len()), (Where::Osaka, &world.osaka, OSAKA.len())] {
+    for (cluster, pair, nodes) in [(Where::Tokyo, &world.tokyo, TOKYO.len()), (Where::Osaka, &world.osaka, OSAKA.len())]
+    {
         for node in 0..nodes {
             pair.log_results(node, results(cluster, node)?).await?;
         }
     }
     silence(&world.tokyo, &[("check", "check_cert")], "Renewal is ordered, CHG-4711", "hanako", 2 * 86_400).await?;
-    silence(&world.osaka, &[("check", "check_ntp"), ("env", "production")], "時刻サーバの交換作業", "taro", 4 * 3600).await?;
+    silence(&world.osaka, &[("check", "check_ntp"), ("env", "production")], "時刻サーバの交換作業", "taro", 4 * 3600)
+        .await?;
     until("web-ui to show all of it", PATIENCE, || async {
         let told = get_json(&world.page("/api/v1/alerts?find=Check&limit=100")).await?;
         let rows = told["rows"].as_array().map_or(&[][..], Vec::as_slice);
@@ -102,7 +105,8 @@ fn results(cluster: Where, node: usize) -> anyhow::Result<Vec<Value>> {
     let runs = (0..RUNS).rev().flat_map(|ago| CHECKS.iter().map(move |check| (ago, check)));
     let result = |(ago, (name, command, fine)): (u64, &(&str, &str, &str))| {
         let failure = FAILURES.iter().find(|failure| (failure.0, failure.1, failure.2) == (cluster, node, *name));
-        let (status, output) = failure.filter(|failure| ago < failure.3).map_or((0, *fine), |failure| (failure.4, failure.5));
+        let (status, output) =
+            failure.filter(|failure| ago < failure.3).map_or((0, *fine), |failure| (failure.4, failure.5));
         let at = now - ago * INTERVAL - 20;
         json!({
             "command": command, "interval": INTERVAL, "name": name, "issued": at, "executed": at, "duration": 0.118,
@@ -121,7 +125,6 @@ async fn silence(pair: &Pair, matchers: &[(&str, &str)], why: &str, who: &str, s
     let at = |seconds: u64| -> anyhow::Result<String> {
         Ok(jiff::Timestamp::from_second(i64::try_from(seconds)?)?.to_string())
     };
-    let silence =
-        json!({"matchers": matchers, "startsAt": at(now)?, "endsAt": at(now + seconds)?, "comment": why, "createdBy": who});
+    let silence = json!({"matchers": matchers, "startsAt": at(now)?, "endsAt": at(now + seconds)?, "comment": why, "createdBy": who});
     post_json(&format!("{}/api/v2/silences", pair.url(Member::Alertmanager(0))), &silence).await.map(drop)
 }
