@@ -41,8 +41,8 @@ async function refresh() {
 
 function show(page) {
   const next = page.getElementById("live");
-  // A selection would be lost where its text changes. The page says how old it is.
-  if (!next || !document.getSelection()?.isCollapsed) {
+  // A form stays as it is being filled in; and a selection would be lost where its text changes. The page says how old it is.
+  if (!next || live.querySelector("[data-still]") || !document.getSelection()?.isCollapsed) {
     return;
   }
   const focused = document.activeElement;

@@ -67,6 +67,11 @@ impl Address {
         self.query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
+    /// All values of a parameter.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.query.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// The words of a parameter that is a list.
     pub fn list(&self, name: &str) -> Vec<&str> {
         self.get(name).split(',').filter(|word| !word.is_empty()).collect()

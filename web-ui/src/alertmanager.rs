@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::address::Address;
 use crate::matcher::{self, BadMatcher, Labels, Matcher, Op};
 use crate::upstream::{AskError, Upstream};
 
@@ -107,6 +109,42 @@ pub struct RawMatcher {
     pub is_equal: bool,
 }
 
+/// A silence as it is sent.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Postable {
+    /// The one that is changed; a new one is made without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What it silences.
+    pub matchers: Vec<RawMatcher>,
+    /// When it begins; what has passed counts as now.
+    pub starts_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
+    /// Who makes it.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    #[serde(rename = "silenceID")]
+    silence_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerStatus {
+    version_info: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: String,
+}
+
 fn yes() -> bool {
     true
 }
@@ -127,6 +165,51 @@ pub async fn silences(server: &Upstream) -> Result<Vec<Silence>, AskError> {
     server.get("/api/v2/silences", &[]).await
 }
 
+/// A silence; none where there is no such one.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn silence(server: &Upstream, id: &str) -> Result<Option<Silence>, AskError> {
+    match server.get(&silence_path(id), &[]).await {
+        // What is no identifier names nothing.
+        Err(failure) if matches!(failure.status, Some(StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY)) => {
+            Ok(None)
+        }
+        asked => asked.map(Some),
+    }
+}
+
+/// Makes or changes a silence. It is another one then, with another identifier, unless it has not begun, or its matchers and
+/// its beginning stay.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn post(server: &Upstream, silence: &Postable) -> Result<String, AskError> {
+    let made: Made = server.post("/api/v2/silences", silence).await?;
+    Ok(made.silence_id)
+}
+
+/// Ends a silence.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn expire(server: &Upstream, id: &str) -> Result<(), AskError> {
+    server.delete(&silence_path(id)).await
+}
+
+/// Which version it is.
+///
+/// # Errors
+/// See [`AskError`].
+pub async fn version(server: &Upstream) -> Result<String, AskError> {
+    let status: ServerStatus = server.get("/api/v2/status", &[]).await?;
+    Ok(status.version_info.version)
+}
+
+fn silence_path(id: &str) -> String {
+    Address::of(["api", "v2", "silence", id]).to_string()
+}
+
 // === impl RawMatcher ===
 
 impl RawMatcher {
@@ -144,6 +227,18 @@ impl RawMatcher {
             (false, false) => Op::NotEqual,
             (true, true) => Op::Match,
             (true, false) => Op::NoMatch,
+        }
+    }
+}
+
+impl From<&Matcher> for RawMatcher {
+    fn from(matcher: &Matcher) -> Self {
+        let Matcher { name, op, value, .. } = matcher;
+        Self {
+            name: name.clone(),
+            value: value.clone(),
+            is_regex: matches!(op, Op::Match | Op::NoMatch),
+            is_equal: matches!(op, Op::Equal | Op::Match),
         }
     }
 }

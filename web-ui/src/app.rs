@@ -15,6 +15,7 @@ use crate::cluster::Cluster;
 use crate::config::{Config, Refresh};
 use crate::events::Events;
 use crate::lists::Snapshot;
+use crate::silencing::{self, Rules};
 use crate::web;
 
 /// Files that are written at a time.
@@ -39,6 +40,7 @@ struct Running {
     clusters: Vec<Arc<Cluster>>,
     access: Arc<Access>,
     refresh: Refresh,
+    rules: Rules,
     _watching: DropGuard,
 }
 
@@ -80,6 +82,11 @@ impl App {
         Arc::clone(&self.running.load().access)
     }
 
+    /// The rules of silences.
+    pub fn rules(&self) -> Rules {
+        self.running.load().rules
+    }
+
     /// Where it is counted what happens.
     pub fn events(&self) -> &Events {
         &self.events
@@ -109,10 +116,13 @@ impl Running {
         let stop = CancellationToken::new();
         for cluster in &clusters {
             tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
+            let (cluster, stop, every) = (Arc::clone(cluster), stop.clone(), config.silences.evaluation_interval);
+            tokio::spawn(async move { stop.run_until_cancelled(silencing::watch::watch(&cluster, every)).await });
         }
         Ok(Self {
             clusters,
             refresh: config.refresh,
+            rules: config.silences,
             access: Arc::new(config.access.clone()),
             _watching: stop.drop_guard(),
         })

@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 use futures_util::future::{join_all, join3, try_join4};
 use jiff::Timestamp;
 use service::http::{ClientError, ClientOptions, upstream_client};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::sync::{Mutex, MutexGuard, Notify, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -38,6 +38,12 @@ const COUNT: &str = "checkscript_status:failing:count";
 const STALE: &str = "count by (check) (checkscript_last_execution_timestamp_seconds < \
                      (time() - (checkscript_ttl_seconds or 3 * checkscript_interval_seconds)))";
 
+/// How long a change waits at most for the page to show it.
+const ANEW: Duration = Duration::from_secs(3);
+
+/// How long Alertmanagers take to tell each other of a change.
+const GOSSIP: Duration = Duration::from_secs(1);
+
 /// A cluster that is watched.
 #[derive(Debug)]
 pub struct Cluster {
@@ -60,6 +66,10 @@ pub struct Cluster {
     /// Counts the views of all clusters, for those who wait for the next one.
     changes: watch::Sender<u64>,
     events: Arc<Events>,
+    /// Alertmanagers are asked by one at a time, so that an answer never takes the place of a newer one.
+    asking: Mutex<()>,
+    /// Silences are changed by one at a time.
+    writing: Mutex<()>,
 }
 
 // === impl Cluster ===
@@ -100,6 +110,8 @@ impl Cluster {
             view: ArcSwap::default(),
             changes,
             events,
+            asking: Mutex::default(),
+            writing: Mutex::default(),
         })
     }
 
@@ -136,6 +148,35 @@ impl Cluster {
         let key = node.clone();
         let ask = async move { prometheus.ask(Purpose::History, |asking| past::last_said(asking, &node)).await };
         self.last_said.get(key, ask).await
+    }
+
+    /// Its Alertmanagers, any of which takes a change.
+    pub fn alertmanagers(&self) -> &[Upstream] {
+        &self.alertmanagers
+    }
+
+    /// Where it is told what happens.
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Waits until nobody else changes silences here.
+    pub(crate) async fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
+    /// Asks the Alertmanagers after a change, so that the next page shows it; one that hangs keeps nobody waiting for long.
+    pub(crate) async fn heard_anew(self: &Arc<Self>) {
+        let (this, (told, heard)) = (Arc::clone(self), oneshot::channel());
+        tokio::spawn(async move {
+            this.refresh_alerts().await;
+            // Nobody may wait any more.
+            let _ = told.send(());
+            // Those that were not told themselves have it from the others by then.
+            sleep(GOSSIP).await;
+            this.refresh_alerts().await;
+        });
+        let _ = timeout(ANEW, heard).await;
     }
 
     /// Asks its servers until `stop`.
@@ -183,7 +224,9 @@ impl Cluster {
         }
     }
 
-    async fn refresh_alerts(&self) {
+    /// Asks the Alertmanagers, out of turn.
+    pub(crate) async fn refresh_alerts(&self) {
+        let _asking = self.asking.lock().await;
         let before = self.view.load_full();
         let asked = join_all(self.alertmanagers.iter().map(|server| async {
             futures_util::future::try_join(alertmanager::alerts(server), alertmanager::silences(server)).await

@@ -14,10 +14,13 @@ use service::http::{HttpConfig, base_url};
 use url::Url;
 
 use crate::access::Access;
+use crate::silencing::Rules;
 
 mod access;
 
 const REFRESHES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+const EVALUATIONS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+const LONGEST: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(366 * 86_400);
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(120);
 
 /// Jobs whose targets are nodes, if nothing else is said; those of the rules.
@@ -34,6 +37,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Who gets in, and as what.
     pub access: Access,
+    /// The rules of silences.
+    pub silences: Rules,
 }
 
 /// How often things are asked for, however many people look on.
@@ -110,10 +115,16 @@ fn config(root: &Place<'_>, folder: &Path) -> Config {
         nodes: section.duration("nodes", REFRESHES, Duration::from_secs(30)),
     };
     section.end();
+    let mut section = fields.section("silences");
+    let silences = Rules {
+        longest: section.duration("longest", LONGEST, Duration::from_secs(30 * 86_400)),
+        evaluation_interval: section.duration("evaluation_interval", EVALUATIONS, Duration::from_secs(60)),
+    };
+    section.end();
     let timeout = fields.duration("timeout", TIMEOUTS, Duration::from_secs(10));
     let access = access::read(fields.section("access"));
     fields.end();
-    Config { clusters, refresh, timeout, access }
+    Config { clusters, refresh, timeout, access, silences }
 }
 
 fn cluster(place: &Place<'_>, names: &mut HashSet<String>, folder: &Path) -> Option<Cluster> {

@@ -24,6 +24,12 @@ pub struct Events {
     ignored_headers: Counter,
     exports: Family<Exported, Counter>,
     cut: Family<Exported, Counter>,
+    resolved: Family<Of, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    cluster: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,6 +65,12 @@ impl Events {
         registry.register("web_ui_cluster_failures", "Times that no server of this kind answered", failures);
         let changes = events.changes.clone();
         registry.register("web_ui_changes", "Changes of silences that were asked for, done or failed", changes);
+        let resolved = events.resolved.clone();
+        registry.register(
+            "web_ui_silences_resolved",
+            "Silences that were ended because their alerts are gone",
+            resolved,
+        );
         let ignored = events.ignored_headers.clone();
         registry.register(
             "web_ui_proxy_headers_ignored",
@@ -76,6 +88,11 @@ impl Events {
         if self.ignored_headers.inc() == 0 {
             warn!(%peer, "Ignoring the user header of requests from {peer}, which is not in access.proxy.from");
         }
+    }
+
+    /// A silence was ended because its alerts are gone.
+    pub(crate) fn resolved(&self, cluster: &str) {
+        self.resolved.get_or_create(&Of { cluster: cluster.to_owned() }).inc();
     }
 
     /// Somebody changed something; `result` is `done` or `failed`.

@@ -23,6 +23,7 @@ pub mod one_check;
 pub mod past;
 pub mod prometheus;
 pub mod recent;
+pub mod silencing;
 pub mod texts;
 pub mod upstream;
 pub mod view;

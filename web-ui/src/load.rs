@@ -36,6 +36,8 @@ pub enum Purpose {
     Check,
     /// What was, while somebody looks.
     History,
+    /// Whether alerts are gone whose silences end with them.
+    Resolved,
 }
 
 /// What is asked of a cluster's Prometheis for one purpose.
@@ -81,6 +83,7 @@ impl Purpose {
             Self::Targets => "targets",
             Self::Check => "check",
             Self::History => "history",
+            Self::Resolved => "resolved",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the pages say, in English and in Japanese.
 
+use std::fmt::Display;
+
 use http::HeaderMap;
 use http::header::{ACCEPT_LANGUAGE, COOKIE};
 
@@ -137,6 +139,81 @@ texts! {
     minutes: "min", "分";
     hours: "h", "時間";
     days: "d", "日";
+
+    silence_node: "Silence this node", "このノードをサイレンス";
+    silence_check: "Silence this check here", "このチェックをここでサイレンス";
+    new_silence: "New silence", "新しいサイレンス";
+    and: " and ", "と";
+    and_more: "{0} and {1} more", "{0} ほか{1}件";
+    now: "now", "今";
+    sentence: "Mute {0} in {1} for {2}, from {3} until {4}, because: {5}", "{1}で{0}を{3}から{4}まで（{2}）ミュートします。理由: {5}";
+    sentence_resolved: "Mute {0} in {1} for {2}, from {3} until it is resolved, at the latest {4}, because: {5}", "{1}で{0}を{3}から解消するまで、遅くとも{4}まで（{2}）ミュートします。理由: {5}";
+    subject_on: "{0} on {1}", "{1}の{0}";
+    subject_everywhere: "{0} on every node", "すべてのノードの{0}";
+    everything_on: "everything on {0}", "{0}のすべて";
+    every_alert: "every alert", "すべてのアラート";
+    subject_where: "{0} where {1}", "{0}（{1}）";
+    problem_target: "what was chosen cannot be read: {0}", "選択内容を読み取れません: {0}";
+    problem_nothing: "say what to silence: matchers, or alerts, nodes or checks", "対象を指定してください（条件、アラート、ノード、チェック）";
+    problem_too_many: "more than {0} were chosen one by one: use a filter", "個別に選択できるのは{0}件までです。条件で指定してください";
+    problem_empty: "it would match alerts without any of these labels: at least one matcher must not match an empty value", "ラベルのないアラートにも一致します。空の値に一致しない条件が少なくとも一つ必要です";
+    problem_no_cluster: "choose a cluster", "クラスタを選択してください";
+    problem_unknown_cluster: "there is no cluster `{0}` with an Alertmanager", "Alertmanager を持つクラスタ「{0}」はありません";
+    problem_time: "`{0}` is not a time; write 2026-11-21T14:00", "「{0}」は日時ではありません。2026-11-21T14:00 のように入力してください";
+    problem_length: "`{0}` is not a length of time; write 30m, 2h, 1d or 1w", "「{0}」は期間ではありません。30m、2h、1d、1w のように入力してください";
+    problem_no_end: "a silence has to end: choose how long, or until when", "期間または終了日時を指定してください";
+    problem_over: "the end has passed", "終了日時が過去です";
+    problem_backwards: "the end is before the beginning", "終了が開始より前です";
+    problem_too_long: "the longest silence is {0} (`silences.longest`)", "最長は{0}です（`silences.longest`）";
+    problem_no_reason: "say why", "理由を入力してください";
+    problem_no_author: "say who you are", "名前を入力してください";
+    problem_wordy: "at most {0} characters", "{0}文字以内で入力してください";
+    problem_nothing_chosen: "choose at least one silence", "サイレンスを一つ以上選択してください";
+    no_such_silence: "There is no such silence, or it has ended.", "サイレンスがないか、終了しています。";
+    done_made: "Silences made: {0}", "作成したサイレンス: {0}";
+    done_changed: "The silence has been changed.", "サイレンスを変更しました。";
+    done_extended: "Silences extended: {0}", "延長したサイレンス: {0}";
+    done_expired: "Silences ended: {0}", "終了したサイレンス: {0}";
+    is_done: "done", "完了";
+    show_it: "show", "表示";
+    not_everything: "Not everything could be done", "一部を実行できませんでした";
+    retry_hint: "What failed is left in the form; what was done is not done twice.", "失敗したものがフォームに残っています。完了したものが重複することはありません。";
+    try_again: "Try again", "再試行";
+    edit_silence: "Edit silence", "サイレンスの編集";
+    create_silence: "Silence", "サイレンスする";
+    save: "Save", "保存";
+    edit: "Edit", "編集";
+    extend: "Extend", "延長";
+    expire: "End now", "今すぐ終了";
+    make_again: "Make again", "再作成";
+    preview: "Preview", "プレビュー";
+    clusters: "Clusters", "クラスタ";
+    labels_that_count: "Alerts with these labels", "次のラベルを持つアラート";
+    more_matchers: "And only those that match", "さらに絞り込む条件";
+    how_long: "How long", "期間";
+    or_until: "or until", "または終了日時";
+    until_at: "until", "終了日時";
+    begins_or_now: "from (now, if empty)", "開始（空欄なら今から）";
+    times_in: "times in", "時刻帯";
+    until_resolved: "until resolved", "解消まで";
+    until_resolved_hint: "until resolved: ends by itself once nothing fires any more that it matches, at the latest at its end", "解消まで：一致するアラートがなくなると自動的に終了します（遅くとも終了日時に）";
+    chosen_ones: "Chosen silences", "選択したサイレンス";
+    changed_last: "Last changed", "最終変更";
+    ended_meanwhile: "The silence has ended meanwhile. Nothing was changed; sending the form makes a new one.", "サイレンスはすでに終了しています。変更は行われていません。送信すると新しく作成します。";
+    changed_meanwhile: "The silence has been changed meanwhile, now by {0}. Nothing was overwritten; saving replaces it by yours.", "サイレンスは{0}によって変更されています。上書きはしていません。保存するとあなたの内容で置き換えます。";
+    theirs: "As it is now", "現在の内容";
+    yours: "What you sent", "あなたの内容";
+    mutes_nothing: "Mutes nothing that fires now.", "現在発生中のアラートには一致しません。";
+    mutes_now: "Alerts now: {0} (nodes: {1}, checks: {2}).", "現在のアラート: {0}（ノード: {1}、チェック: {2}）。";
+    muted_now: "Muted now: {0}; alerts that match: {1}.", "現在ミュート中: {0}、一致するアラート: {1}。";
+    and_passing: "And checks that are OK now: {0}.", "正常なチェックも対象: {0}。";
+    covered_already: "Silenced already: {0}.", "すでにサイレンス中: {0}。";
+    broad: "Look twice: it matches {0} of all {1} alerts of the cluster.", "範囲を確認してください: クラスタの全{1}件中{0}件に一致します。";
+    preview_old: "Its Alertmanagers do not answer; this is what they said last.", "Alertmanager が応答しません。最後に取得した内容です。";
+    silences_it_becomes: "It becomes {0} silences: fewer would mute what was not chosen.", "{0}件のサイレンスになります。これより少ないと、選択していないものまでミュートします。";
+    gone_alerts: "Chosen alerts that do not fire any more: {0}.", "選択したアラートのうち解消済み: {0}。";
+    not_understood: "One of its matchers cannot be used here; see Alertmanager.", "条件を解釈できません。Alertmanager を確認してください。";
+    problem_nothing_fires: "nothing fires that it matches, so there is nothing to wait for", "一致するアラートが発生していないため、解消を待てません";
 }
 
 impl Texts {
@@ -151,6 +228,11 @@ impl Texts {
             accepted.find_map(|language| Self::by_code(language.trim().get(..2)?))
         };
         chosen.or_else(accepted).unwrap_or(&ENGLISH)
+    }
+
+    /// The texts of a language; English where there is no such one.
+    pub fn in_language(code: &str) -> &'static Self {
+        Self::by_code(code).unwrap_or(&ENGLISH)
     }
 
     /// The code of the other language.
@@ -190,6 +272,21 @@ impl Texts {
     }
 }
 
+/// A text with `values` in the places that it has for them: `{0}`, `{1}` and so on.
+pub fn fill(text: &str, values: &[&dyn Display]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('{') {
+        filled.push_str(before);
+        let (index, behind) = behind.split_once('}').unwrap_or((behind, ""));
+        if let Some(value) = index.parse().ok().and_then(|index: usize| values.get(index)) {
+            filled.push_str(&value.to_string());
+        }
+        rest = behind;
+    }
+    filled + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +306,12 @@ mod tests {
             headers.insert(ACCEPT_LANGUAGE, accepted.parse().unwrap());
             assert_eq!(Texts::of(&headers).code, want, "{cookie} {accepted}");
         }
+    }
+
+    #[test]
+    fn values_stand_where_the_language_wants_them() {
+        assert_eq!(fill("{1}の{0}", &[&"{1}", &2]), "2の{1}", "a value is no text of ours");
+        assert_eq!(fill("no place", &[&1]), "no place");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use service::http::{ReadError, innermost, read_limited};
@@ -100,7 +101,27 @@ impl Upstream {
         self.send(self.client.post(self.address(path)).json(body)).await
     }
 
+    /// Deletes what stands at `path`; whatever is answered to that is not read.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn delete(&self, path: &str) -> Result<(), AskError> {
+        self.fetch(self.client.delete(self.address(path))).await.map(drop)
+    }
+
     async fn send<T: DeserializeOwned + Send + 'static>(&self, request: RequestBuilder) -> Result<T, AskError> {
+        let body = self.fetch(request).await?;
+        let is_large = body.len() >= LARGE;
+        let parse = move || serde_json::from_slice(&body);
+        let parsed = match is_large {
+            true => tokio::task::spawn_blocking(parse).await.expect("parsing does not panic"),
+            false => parse(),
+        };
+        parsed.map_err(|error| self.failed(format!("answered something else than expected: {error}")))
+    }
+
+    /// The body of an answer that is no failure.
+    async fn fetch(&self, request: RequestBuilder) -> Result<Bytes, AskError> {
         let request = match self.patience {
             Some(patience) => request.timeout(patience),
             None => request,
@@ -115,13 +136,7 @@ impl Upstream {
             let failure = self.failed(format!("answered {status}: {}", said(&body)));
             return Err(AskError { status: Some(status), ..failure });
         }
-        let is_large = body.len() >= LARGE;
-        let parse = move || serde_json::from_slice(&body);
-        let parsed = match is_large {
-            true => tokio::task::spawn_blocking(parse).await.expect("parsing does not panic"),
-            false => parse(),
-        };
-        parsed.map_err(|error| self.failed(format!("answered something else than expected: {error}")))
+        Ok(body)
     }
 
     /// A failure of this server.

@@ -6,7 +6,7 @@
 //! GET /nodes/{cluster}/{job}/{instance}     one node with all its checks; ?check= ?source= opens one
 //! GET /checks                               checks by name
 //! GET /checks/{check}                       one check on all nodes; ?state= and those of above
-//! GET /silences                             silences; ?state=
+//! GET /silences…, POST /silences…           silences: see [`silences`]
 //! POST /language                            ?lang= &to=PAGE: keeps the language in a cookie
 //! GET /{alerts,nodes,checks,silences}.{csv,json}   all rows of a list as a file
 //! GET /events                               server-sent events: one at each change
@@ -85,7 +85,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/nodes/{cluster}/{job}/{instance}", get(node::page))
         .route("/checks", get(checks::page))
         .route("/checks/{check}", get(one_check::page))
-        .route("/silences", get(silences::page))
+        .merge(silences::routes())
         .route("/assets/{version}/{file}", get(assets::file))
         .route("/language", post(language::choose))
         .nest("/api/v1", api::routes())
@@ -111,8 +111,8 @@ enum Refusal {
     Address(BadAddress),
     NoPage,
     NoNode,
+    NoSilence,
     CrossSite,
-    #[expect(dead_code, reason = "nothing can be changed yet")]
     ReadOnly,
 }
 
@@ -160,6 +160,7 @@ impl Refusal {
             Self::Address(error) => (StatusCode::BAD_REQUEST, error.to_string()),
             Self::NoPage => (StatusCode::NOT_FOUND, texts.not_found.to_owned()),
             Self::NoNode => (StatusCode::NOT_FOUND, texts.no_such_node.to_owned()),
+            Self::NoSilence => (StatusCode::NOT_FOUND, texts.no_such_silence.to_owned()),
             Self::CrossSite => (StatusCode::FORBIDDEN, texts.cross_site.to_owned()),
             Self::ReadOnly => (StatusCode::FORBIDDEN, texts.read_only_user.to_owned()),
         }

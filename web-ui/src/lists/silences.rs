@@ -1,16 +1,23 @@
 //! Silences of all clusters, narrowed and sorted.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use super::{BadAddress, Choice, Narrowed, Page, Snapshot, Sort, chosen};
 use crate::address::Address;
 use crate::alertmanager::{RawMatcher, SilenceState};
+use crate::cluster::Cluster;
+use crate::silencing::mark;
 use crate::view::{Silenced, View};
 
 /// Columns that silences can be sorted by.
 pub const COLUMNS: [&str; 4] = ["ends", "begins", "cluster", "author"];
+
+/// Authors that are offered.
+const AUTHORS: usize = 8;
 
 /// The silences that an address asks for.
 #[derive(Debug, Serialize)]
@@ -20,6 +27,10 @@ pub struct Silences<'a> {
     pub page: Page<Row<'a>>,
     /// How many there are of each state.
     pub states: Vec<Choice>,
+    /// How many there are in each cluster.
+    pub clusters: Vec<Choice>,
+    /// Who made them, those with the most first.
+    pub authors: Vec<Choice>,
     /// The order.
     #[serde(skip)]
     pub sort: Sort,
@@ -47,6 +58,8 @@ struct Body<'a> {
     created_by: &'a str,
     comment: &'a str,
     mutes: usize,
+    updated_at: jiff::Timestamp,
+    until_resolved: bool,
 }
 
 /// Lists silences: those that have ended only where the address asks for them.
@@ -60,24 +73,42 @@ pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Silences<'a
         none if none.is_empty() => vec!["active", "pending"],
         some => some,
     };
-    let (mut rows, mut states) = (Vec::new(), SilenceState::ALL.map(|state| (state, 0)));
-    for (cluster, view) in snapshot.0.iter().filter(|(cluster, _)| narrowed.cluster(&cluster.name)) {
+    let authors = address.list("author");
+    let (mut rows, mut counts) = (Vec::new(), [(); 3].map(|()| BTreeMap::<&str, usize>::new()));
+    for (cluster, view) in &snapshot.0 {
         for silenced in view.silences.said.iter().filter(|silenced| narrowed.finds(|| texts(silenced))) {
-            let state = silenced.silence.status.state;
-            for (known, count) in &mut states {
-                *count += usize::from(*known == state);
+            let silence = &silenced.silence;
+            let values = [silence.status.state.word(), &cluster.name, &silence.created_by];
+            let fits = [chosen(&wanted, values[0]), narrowed.cluster(values[1]), chosen(&authors, values[2])];
+            // Each choice counts what there would be if it alone were made anew.
+            let misses = fits.iter().filter(|fits| !**fits).count();
+            for (index, value) in values.into_iter().enumerate() {
+                if misses == 0 || (misses == 1 && !fits[index]) {
+                    *counts[index].entry(value).or_default() += 1;
+                }
             }
-            if chosen(&wanted, state.word()) {
+            if misses == 0 {
                 rows.push(Row { cluster: &cluster.name, silenced, mutes: mutes(view, silenced) });
             }
         }
     }
     sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
-    let choice = |(state, count): (SilenceState, usize)| {
-        let value = state.word().to_owned();
-        Choice { chosen: wanted.contains(&state.word()), value, count }
+    let choice = |value: &str, count, wanted: &[&str]| Choice {
+        value: value.to_owned(),
+        count,
+        chosen: wanted.contains(&value),
     };
-    Ok(Silences { page: Page::cut(rows, address)?, states: states.map(choice).into(), sort })
+    let [by_state, by_cluster, by_author] = counts;
+    let count = |counts: &BTreeMap<&str, usize>, value: &str| counts.get(value).copied().unwrap_or_default();
+    let states = SilenceState::ALL.map(|state| choice(state.word(), count(&by_state, state.word()), &wanted)).into();
+    let named = address.list("cluster");
+    let of =
+        |(cluster, _): &(Arc<Cluster>, Arc<View>)| choice(&cluster.name, count(&by_cluster, &cluster.name), &named);
+    let clusters = snapshot.0.iter().map(of).collect();
+    let mut by_author: Vec<_> = by_author.into_iter().map(|(name, count)| choice(name, count, &authors)).collect();
+    by_author.sort_by_key(|choice| (!choice.chosen, std::cmp::Reverse(choice.count)));
+    by_author.truncate(AUTHORS);
+    Ok(Silences { page: Page::cut(rows, address)?, states, clusters, authors: by_author, sort })
 }
 
 fn texts(silenced: &Silenced) -> Vec<&str> {
@@ -94,7 +125,14 @@ fn mutes(view: &View, silenced: &Silenced) -> usize {
 
 // === impl Row ===
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// A silence of a cluster.
+    pub fn find(snapshot: &'a Snapshot, cluster: &str, id: &str) -> Option<Self> {
+        let (cluster, view) = snapshot.0.iter().find(|(known, _)| known.name == cluster)?;
+        let silenced = view.silences.said.iter().find(|silenced| silenced.silence.id == id)?;
+        Some(Self { cluster: &cluster.name, silenced, mutes: mutes(view, silenced) })
+    }
+
     fn compare(&self, other: &Self, column: &str) -> Ordering {
         let (this, that) = (&self.silenced.silence, &other.silenced.silence);
         let first = match column {
@@ -125,6 +163,8 @@ impl Serialize for Row<'_> {
             created_by: &silence.created_by,
             comment: &silence.comment,
             mutes: self.mutes,
+            updated_at: silence.updated_at,
+            until_resolved: mark::read(&silence.comment).1,
         };
         body.serialize(to)
     }

@@ -11,7 +11,6 @@ use crate::App;
 
 /// A request that may change something: it comes from somebody who may do more than look. Others are refused, with a page or,
 /// below `/api`, as JSON; and what another site makes a browser send has been refused by the [gate](super::gate) before.
-#[expect(dead_code, reason = "nothing can be changed yet")]
 pub(super) struct Acting(pub(super) Asked);
 
 impl FromRequestParts<Arc<App>> for Acting {

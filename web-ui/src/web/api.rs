@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use super::{Asked, Refusal, past};
 use crate::App;
 use crate::address::decoded;
-use crate::lists::{BadAddress, alerts, checks, nodes, one_check, silences};
+use crate::lists::{self, BadAddress, alerts, checks, nodes, one_check};
 use crate::prometheus::Known;
 use crate::view::Part;
 
 mod openapi;
+mod silences;
 
 /// The routes, below `/api/v1`.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -30,9 +31,10 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/nodes/{cluster}/{job}/{instance}/history", get(past::api))
         .route("/checks", get(async |asked: Asked| answer(checks::list(&asked.snapshot, &asked.address))))
         .route("/checks/{check}", get(check))
-        .route("/silences", get(async |asked: Asked| answer(silences::list(&asked.snapshot, &asked.address))))
+        .route("/silences", get(async |asked: Asked| answer(lists::silences::list(&asked.snapshot, &asked.address))))
         .route("/clusters", get(clusters))
         .merge(openapi::routes())
+        .merge(silences::routes())
 }
 
 fn answer(list: Result<impl Serialize, BadAddress>) -> Response {

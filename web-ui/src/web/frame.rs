@@ -285,6 +285,16 @@ impl Clock<'_> {
         }
     }
 
+    /// Seconds from now until a time; none where it has passed.
+    pub(super) fn left(&self, time: &Timestamp) -> Option<i64> {
+        Some(time.as_second() - self.now.as_second()).filter(|left| *left > 0)
+    }
+
+    /// How far the zone of times is from UTC: `+0900`.
+    pub(super) fn offset(&self) -> String {
+        self.now.to_zoned(self.zone.clone()).strftime("%z").to_string()
+    }
+
     /// Epoch seconds; none where no calendar has them.
     pub(super) fn epoch(&self, seconds: i64) -> Option<Moment> {
         Timestamp::from_second(seconds).ok().map(|time| self.show(&time))

@@ -21,6 +21,7 @@ use crate::detail::{DetailError, Which};
 use crate::lists::alerts::Row;
 use crate::past::LastSaid;
 use crate::prometheus::Known;
+use crate::silencing::target::node_parameter;
 use crate::view::{Node, Part, Silenced, State, View};
 
 /// Lines of a difference that are shown.
@@ -189,6 +190,21 @@ async fn open(checks: &mut [Check], asked: &Asked, (cluster, view, node): (&Clus
     let told =
         alert.and_then(|fired| ["output_detail", "output"].iter().find_map(|name| fired.alert.annotations.get(*name)));
     Some(Opened { told: told.map(|text| shown(text)), name, source, content, strip })
+}
+
+// === impl Page ===
+
+impl Page<'_> {
+    /// The form that silences the node, or one check of it.
+    fn silence(&self, check: &str) -> Address {
+        let node = node_parameter(self.cluster, &self.node.id.job, &self.node.id.instance);
+        Address::at("/silences/new").with("node", &node).with("check", check)
+    }
+
+    /// The page of a silence.
+    fn silenced(&self, silenced: &Silenced) -> Address {
+        Address::of(["silences", self.cluster, &silenced.silence.id])
+    }
 }
 
 // === impl Check ===

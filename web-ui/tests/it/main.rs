@@ -5,6 +5,7 @@
 
 mod access;
 mod faults;
+mod gossip;
 mod hands;
 mod load;
 mod one_check;
@@ -12,4 +13,5 @@ mod openapi;
 mod pages;
 mod past;
 mod servers;
+mod silences;
 mod world;

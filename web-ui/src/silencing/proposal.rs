@@ -1,0 +1,305 @@
+//! From what was chosen to silences: the fewest that mute exactly that.
+//!
+//! A silence is a product: `instance=~"a|b", check=~"x|y"` mutes four checks. Chosen things become one silence where they are a
+//! whole product, and several where they are not; what one silence mutes was always chosen. Finding the fewest products that
+//! cover a set is hard in general; here single ones are united label by label, in every order of the labels, and the order that
+//! leaves the fewest is taken.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Draft;
+use super::target::Target;
+use crate::matcher::{Labels, Matcher, Op};
+
+/// Labels by which a person names an alert, and `alertname` where it has no check: an alert of a check changes its name with
+/// its severity, and a silence that ended there would be a surprise.
+const NAMING: [&str; 4] = ["job", "instance", "check", "source"];
+
+/// Labels whose every order is tried; with more of them, each comes first once.
+const ORDERED: usize = 4;
+
+/// What each label has to be, as sets of values by the index of the label.
+type Product = Vec<BTreeSet<u32>>;
+
+/// Labels that are switched on if nothing is said.
+pub fn naming(targets: &[Target]) -> Vec<String> {
+    let alerts = || targets.iter().filter(|target| !target.all);
+    let has = |name: &str| alerts().any(|target| target.labels.contains_key(name));
+    let nameless = alerts().any(|target| !target.labels.contains_key("check"));
+    let first = nameless.then_some("alertname");
+    let names: Vec<_> = first.into_iter().chain(NAMING).filter(|name| has(name)).map(str::to_owned).collect();
+    let only_job = alerts().any(|target| !names.iter().any(|name| target.labels.contains_key(name)));
+    // One that has none of these is named by all that it has.
+    if only_job {
+        alerts().flat_map(|target| target.labels.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
+    } else {
+        names
+    }
+}
+
+/// The silences for what was chosen. `names` are the labels of alerts that count, `clusters` those in which it is silenced: in
+/// each what was chosen there, and all of it where nothing was.
+pub fn drafts(targets: &[Target], names: &[String], clusters: &[String]) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    for cluster in clusters {
+        let here = |target: &&Target| target.cluster.is_empty() || target.cluster == *cluster;
+        let mut chosen: Vec<_> = targets.iter().filter(here).collect();
+        if chosen.is_empty() {
+            chosen = targets.iter().collect();
+        }
+        for matchers in exact(&chosen, names) {
+            match drafts.iter_mut().find(|draft| draft.matchers == matchers) {
+                Some(draft) => draft.clusters.push(cluster.clone()),
+                None => drafts.push(Draft { matchers, clusters: vec![cluster.clone()] }),
+            }
+        }
+    }
+    drafts
+}
+
+/// Matchers of the fewest silences that mute exactly these.
+fn exact(targets: &[&Target], names: &[String]) -> Vec<Vec<Matcher>> {
+    let (scopes, alerts): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.all);
+    let is_covered = |alert: &&Target| {
+        scopes.iter().any(|scope| scope.labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value)))
+    };
+    let alerts: Vec<_> = alerts.into_iter().filter(|alert| !is_covered(alert)).map(|alert| &alert.labels).collect();
+    let mut groups: BTreeMap<Vec<&String>, Vec<&Labels>> = BTreeMap::new();
+    for scope in &scopes {
+        groups.entry(scope.labels.keys().collect()).or_default().push(&scope.labels);
+    }
+    let mut all: Vec<_> = groups.into_iter().flat_map(|(names, labels)| products(&labels, &names)).collect();
+    // A label that some of the alerts have and others have not counts as empty in the latter.
+    let names: Vec<_> = names.iter().filter(|name| alerts.iter().any(|labels| labels.contains_key(*name))).collect();
+    if !alerts.is_empty() {
+        all.extend(products(&alerts, &names));
+    }
+    all
+}
+
+/// Products of the values of `names`, as matchers.
+fn products(all: &[&Labels], names: &[&String]) -> Vec<Vec<Matcher>> {
+    let mut values: Vec<BTreeMap<&str, u32>> = vec![BTreeMap::new(); names.len()];
+    for labels in all {
+        for (name, values) in names.iter().zip(&mut values) {
+            values.entry(labels.get(*name).map_or("", String::as_str)).or_default();
+        }
+    }
+    for values in &mut values {
+        values.values_mut().zip(0..).for_each(|(index, at)| *index = at);
+    }
+    let single = |labels: &&Labels| -> Product {
+        let of = |(name, values): (&&String, &BTreeMap<&str, u32>)| {
+            BTreeSet::from([values[labels.get(*name).map_or("", String::as_str)]])
+        };
+        names.iter().zip(&values).map(of).collect()
+    };
+    let singles: BTreeSet<Product> = all.iter().map(single).collect();
+    let texts: Vec<Vec<&str>> = values.iter().map(|values| values.keys().copied().collect()).collect();
+    let matchers = |product: Product| {
+        let matcher = |((name, texts), chosen): ((&&String, &Vec<&str>), BTreeSet<u32>)| {
+            one_of(name, &chosen.into_iter().map(|index| texts[index as usize]).collect::<Vec<_>>())
+        };
+        names.iter().zip(&texts).zip(product).map(matcher).collect()
+    };
+    fewest(&singles.into_iter().collect::<Vec<_>>()).into_iter().map(matchers).collect()
+}
+
+/// The fewest products that have these and nothing else.
+fn fewest(singles: &[Product]) -> Vec<Product> {
+    let Some(first) = singles.first() else { return Vec::new() };
+    let varying: Vec<_> =
+        (0..first.len()).filter(|at| singles.iter().any(|product| product[*at] != first[*at])).collect();
+    let united = orders(&varying)
+        .into_iter()
+        .map(|order| order.iter().fold(singles.to_vec(), |products, at| united(products, *at)));
+    united.min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// Products that differ in one label alone become one.
+fn united(products: Vec<Product>, at: usize) -> Vec<Product> {
+    let mut known: HashMap<Product, usize> = HashMap::new();
+    let mut all: Vec<Product> = Vec::new();
+    for mut product in products {
+        let values = std::mem::take(&mut product[at]);
+        match known.get(&product) {
+            Some(index) => all[*index][at].extend(values),
+            None => {
+                known.insert(product.clone(), all.len());
+                product[at] = values;
+                all.push(product);
+            }
+        }
+    }
+    all
+}
+
+fn orders(of: &[usize]) -> Vec<Vec<usize>> {
+    match of {
+        [] => vec![Vec::new()],
+        _ if of.len() > ORDERED => {
+            (0..of.len()).map(|first| of[first..].iter().chain(&of[..first]).copied().collect()).collect()
+        }
+        _ => (0..of.len())
+            .flat_map(|first| {
+                let rest: Vec<_> = of.iter().copied().filter(|at| *at != of[first]).collect();
+                orders(&rest).into_iter().map(move |order| [vec![of[first]], order].concat())
+            })
+            .collect(),
+    }
+}
+
+/// A matcher for these values of a label and no others.
+pub fn one_of(name: &str, values: &[&str]) -> Matcher {
+    let made = match values {
+        [value] => Matcher::new(name, Op::Equal, *value),
+        values => {
+            Matcher::new(name, Op::Match, values.iter().map(|value| literal(value)).collect::<Vec<_>>().join("|"))
+        }
+    };
+    made.expect("texts that are escaped are a regular expression")
+}
+
+/// A text as a regular expression that matches it alone, as Go's `regexp.QuoteMeta` writes it.
+fn literal(text: &str) -> String {
+    let escaped = |c: char| ["", "\\"][usize::from("\\.+*?()|[]{}^$".contains(c))];
+    text.chars().fold(String::new(), |all, c| all + escaped(c) + c.encode_utf8(&mut [0; 4]))
+}
+
+/// The values of a matcher that takes these and no others; none where it is no such matcher.
+pub fn values(matcher: &Matcher) -> Option<Vec<String>> {
+    match matcher.op {
+        Op::Equal => Some(vec![matcher.value.clone()]),
+        Op::Match => literals(&matcher.value),
+        Op::NotEqual | Op::NoMatch => None,
+    }
+}
+
+fn literals(pattern: &str) -> Option<Vec<String>> {
+    let (mut all, mut chars) = (vec![String::new()], pattern.chars());
+    while let Some(c) = chars.next() {
+        let c = match c {
+            '|' => {
+                all.push(String::new());
+                continue;
+            }
+            '\\' => chars.next().filter(|c| c.is_ascii_punctuation())?,
+            c if ".+*?()[]{}^$".contains(c) => return None,
+            c => c,
+        };
+        all.last_mut()?.push(c);
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn alert(cluster: &str, pairs: &[(&str, &str)]) -> Target {
+        let labels = pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Target { cluster: cluster.to_owned(), labels, all: false }
+    }
+
+    fn scope(pairs: &[(&str, &str)]) -> Target {
+        Target { all: true, ..alert("", pairs) }
+    }
+
+    fn proposed(targets: &[Target], clusters: &[&str]) -> Vec<String> {
+        let clusters: Vec<_> = clusters.iter().map(|name| (*name).to_owned()).collect();
+        let written = |draft: Draft| {
+            let matchers: Vec<_> = draft.matchers.iter().map(ToString::to_string).collect();
+            format!("{} in {}", matchers.join(","), draft.clusters.join(","))
+        };
+        drafts(targets, &naming(targets), &clusters).into_iter().map(written).collect()
+    }
+
+    #[test]
+    fn an_alert_is_named_as_people_name_it() {
+        let check = [
+            ("alertname", "CheckCritical"),
+            ("severity", "critical"),
+            ("instance", "web-1"),
+            ("job", "j"),
+            ("check", "disk"),
+        ];
+        assert_eq!(proposed(&[alert("t", &check)], &["t"]), [r#"job="j",instance="web-1",check="disk" in t"#]);
+        let down = [("alertname", "NodeDown"), ("severity", "critical"), ("instance", "web-1"), ("job", "j")];
+        assert_eq!(proposed(&[alert("t", &down)], &["t"]), [r#"alertname="NodeDown",job="j",instance="web-1" in t"#]);
+        let odd = [("service", "mail"), ("zone", "a")];
+        assert_eq!(proposed(&[alert("t", &odd)], &["t"]), [r#"service="mail",zone="a" in t"#]);
+    }
+
+    #[test]
+    fn no_product_mutes_what_was_not_chosen() {
+        let at = |instance, check| alert("t", &[("instance", instance), ("check", check)]);
+        assert_eq!(proposed(&[at("a", "x"), at("b", "x")], &["t"]), [r#"instance=~"a|b",check="x" in t"#]);
+        let all = [at("a", "x"), at("a", "y"), at("b", "x"), at("b", "y")];
+        assert_eq!(proposed(&all, &["t"]), [r#"instance=~"a|b",check=~"x|y" in t"#], "a whole product is one");
+        assert_eq!(proposed(&all[..3], &["t"]).len(), 2, "b/y was not chosen");
+        assert_eq!(proposed(&[at("a", "x"), at("b", "y")], &["t"]).len(), 2);
+        let without = [alert("t", &[("instance", "a"), ("check", "x"), ("source", "db")]), at("a", "x")];
+        assert_eq!(proposed(&without, &["t"]), [r#"instance="a",check="x",source=~"|db" in t"#]);
+    }
+
+    #[test]
+    fn a_cluster_is_told_what_was_chosen_there() {
+        let at = |cluster, instance| alert(cluster, &[("instance", instance), ("check", "x")]);
+        let both = [at("tokyo", "a"), at("osaka", "b")];
+        let separate = proposed(&both, &["tokyo", "osaka"]);
+        assert_eq!(separate, [r#"instance="a",check="x" in tokyo"#, r#"instance="b",check="x" in osaka"#]);
+        assert_eq!(proposed(&both, &["tokyo"]).len(), 1);
+        assert_eq!(proposed(&both[..1], &["tokyo", "osaka"]), [r#"instance="a",check="x" in tokyo,osaka"#]);
+        assert_eq!(proposed(&[scope(&[("check", "x")])], &["tokyo", "osaka"]), [r#"check="x" in tokyo,osaka"#]);
+    }
+
+    #[test]
+    fn what_a_node_covers_needs_no_silence_of_its_own() {
+        let node = scope(&[("instance", "a"), ("job", "j")]);
+        let alert = alert("t", &[("instance", "a"), ("job", "j"), ("check", "x")]);
+        assert_eq!(proposed(&[node, alert], &["t"]), [r#"instance="a",job="j" in t"#]);
+    }
+
+    #[test]
+    fn values_are_escaped_and_read_again() {
+        let values_of = |matcher: &Matcher| values(matcher).unwrap();
+        let matcher = one_of("a", &["x.y", "a|b", "1+1", "\\", "web-1 #~&"]);
+        assert_eq!(matcher.value, r"x\.y|a\|b|1\+1|\\|web-1 #~&");
+        assert_eq!(values_of(&matcher), ["x.y", "a|b", "1+1", "\\", "web-1 #~&"]);
+        assert_eq!(values(&Matcher::new("a", Op::Match, "web-.*").unwrap()), None);
+        assert_eq!(values(&Matcher::new("a", Op::Match, r"\d").unwrap()), None);
+    }
+
+    #[test]
+    fn the_most_targets_make_a_matcher_that_can_be_used() {
+        let at = |index| alert("t", &[("instance", &format!("web-{index:04}.prod.example.org:9469")), ("check", "x")]);
+        let targets: Vec<_> = (0..super::super::target::MOST).map(at).collect();
+        assert_eq!(proposed(&targets, &["t"]).len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_what_was_chosen_is_muted(chosen in proptest::collection::btree_set((0..4_u8, 0..4_u8, 0..3_u8), 1..20)) {
+            let target = |(a, b, c): &(u8, u8, u8)| alert("t", &[("a", &format!("a.{a}")), ("b", &b.to_string()), ("c", &c.to_string())]);
+            let targets: Vec<_> = chosen.iter().map(target).collect();
+            let drafts = drafts(&targets, &["a".into(), "b".into(), "c".into()], &["t".into()]);
+            prop_assert!(drafts.len() <= chosen.len());
+            for one in (0..4).flat_map(|a| (0..4).flat_map(move |b| (0..3).map(move |c| (a, b, c)))) {
+                let muted = drafts.iter().filter(|draft| draft.matches(&target(&one).labels)).count();
+                prop_assert_eq!(muted, usize::from(chosen.contains(&one)));
+            }
+        }
+
+        #[test]
+        fn a_matcher_takes_its_values_alone(values in proptest::collection::vec(any::<String>(), 1..4), other in any::<String>()) {
+            let all: Vec<_> = values.iter().map(String::as_str).collect();
+            let matcher = one_of("a", &all);
+            for value in values.iter().chain([&other]) {
+                let labels = Labels::from([("a".to_owned(), value.clone())]);
+                prop_assert_eq!(matcher.matches(&labels), values.contains(value));
+            }
+        }
+    }
+}
