@@ -3,6 +3,9 @@
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use crate::gossip::Gossip;
+use crate::pages;
+use crate::servers::Servers;
 use crate::world::{Page, WebUi};
 
 /// A cluster that never answers: who gets in does not depend on it.
@@ -238,4 +241,101 @@ async fn a_language_is_chosen_without_a_script() {
     assert_eq!(japanese.attribute("html", "lang"), "ja");
     let unknown = web_ui.answer(web_ui.request(Method::POST, "/language?lang=xx")).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+/// A silence of the alert that fires, made by `author`, as the form sends it.
+fn form(author: &str) -> String {
+    format!("do=create&filter=instance%3Dweb-1&cluster=tokyo&duration=2h&comment=new+disk&author={author}")
+}
+
+/// The same as the API takes it.
+fn body(author: &str) -> Value {
+    json!({"filter": "instance=web-1", "clusters": ["tokyo"], "duration": "2h", "comment": "new disk", "author": author})
+}
+
+/// A cluster in which an alert fires, and its configuration with this section.
+async fn firing(access: &str) -> (Gossip, String) {
+    let gossip = Gossip::start(1).await;
+    gossip.fire(&[("web-1", "disk")]);
+    let config =
+        format!("clusters:\n{}refresh: {{alerts: 100ms, nodes: 100ms}}\naccess: {access}\n", gossip.config("tokyo"));
+    (gossip, config)
+}
+
+#[tokio::test]
+async fn who_may_only_look_is_offered_nothing_else() {
+    let servers = Servers::start(pages::world()).await;
+    let config = pages::config(&[("tokyo", &servers)]);
+    let (operator, looks) = (WebUi::start(&config), WebUi::start(&format!("{config}access: {{read_only: true}}\n")));
+    let offers = |page: &Page| {
+        let changing = "form[method=post]:not([action^='/language'])";
+        page.texts(&format!("a[href^='/silences/new'], a[href$='/edit'], table input, {changing}")).len()
+    };
+    for path in ["/", "/nodes", "/checks/disk", "/silences", "/silences/tokyo/s1", "/nodes/tokyo/checkscript/web-1"] {
+        let is_there = |page: &Page| page.status == StatusCode::OK && page.texts("#live").join("").contains("web-1");
+        let (offered, page) = (operator.until(path, is_there).await, looks.until(path, is_there).await);
+        assert_eq!(offers(&page), 0, "{path}: {}", page.text);
+        assert!(offers(&offered) > 0, "{path}: {}", offered.text);
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_look_can_do_nothing_else() {
+    let (gossip, config) = firing("{read_only: true}").await;
+    let operator = WebUi::start(&config.replace("read_only: true", "read_only: false"));
+    let made = operator.answer(operator.request(Method::POST, "/silences").body(form("ann"))).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    let (before, looks) = (gossip.silences(), WebUi::start(&config));
+    for (method, path) in [
+        (Method::GET, "/silences/new"),
+        (Method::GET, "/silences/tokyo/s1/edit"),
+        (Method::POST, "/silences"),
+        (Method::POST, "/silences/act"),
+    ] {
+        let refused = looks.answer(looks.request(method, path).body(form("ann"))).await;
+        assert_eq!(
+            (refused.status, &*refused.texts(".nothing")[0]),
+            (StatusCode::FORBIDDEN, "You may look, but not change anything. Show all"),
+            "{path}"
+        );
+    }
+    for (method, path) in [
+        (Method::POST, ""),
+        (Method::POST, "/preview"),
+        (Method::POST, "/expire"),
+        (Method::POST, "/extend"),
+        (Method::PUT, "/tokyo/s1"),
+        (Method::DELETE, "/tokyo/s1"),
+    ] {
+        let request = looks.request(method, &format!("/api/v1/silences{path}")).json(&body("ann"));
+        let refused = looks.answer(request).await;
+        let told: Value = serde_json::from_str(&refused.text).unwrap();
+        assert_eq!(
+            (refused.status, &told["error"]),
+            (StatusCode::FORBIDDEN, &json!("You may look, but not change anything.")),
+            "{path}"
+        );
+    }
+    assert_eq!(gossip.silences(), before);
+}
+
+#[tokio::test]
+async fn a_silence_is_made_by_who_has_signed_in() {
+    let (gossip, config) = firing("{operators: {users: [ann]}}").await;
+    let web_ui = WebUi::start_for(&config, Some(&users()));
+    let send = async |path: &str, user: &str| {
+        let request = web_ui.request(Method::POST, path).basic_auth(user, Some("secret"));
+        let is_form = !path.starts_with("/api");
+        web_ui.answer(if is_form { request.body(form("carol")) } else { request.json(&body("carol")) }).await
+    };
+    assert_eq!(send("/silences", "bob").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(send("/api/v1/silences", "bob").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(gossip.made(), 0);
+    let made = send("/silences", "ann").await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    assert!(!made.headers.contains_key("set-cookie"), "a name that is known is not remembered");
+    assert_eq!(gossip.silences()[0]["createdBy"], "ann");
+    let metrics = web_ui.answer(web_ui.request(Method::GET, "/metrics").basic_auth("bob", Some("secret"))).await.text;
+    let counted = "\nweb_ui_changes_total{action=\"create\",result=\"done\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
 }

@@ -88,7 +88,7 @@ struct Content {
     gone: usize,
 }
 
-pub(super) async fn new(headers: HeaderMap, asked: Asked) -> Shown {
+pub(super) async fn new(headers: HeaderMap, Acting(asked): Acting) -> Shown {
     let content = match asked.address.get("again") {
         "" => chosen(&asked, &headers),
         text => {
@@ -102,7 +102,7 @@ pub(super) async fn new(headers: HeaderMap, asked: Asked) -> Shown {
     Ok(shown(&asked, StatusCode::OK, content))
 }
 
-pub(super) async fn edit(Path((cluster, id)): Path<(String, String)>, asked: Asked) -> Shown {
+pub(super) async fn edit(Path((cluster, id)): Path<(String, String)>, Acting(asked): Acting) -> Shown {
     let item = Item { cluster: decoded(&cluster).to_owned(), id, updated: None };
     let known = asked.desk().known(&item).cloned();
     let Some(silence) = known.filter(|silence| !is_over(silence)) else {
