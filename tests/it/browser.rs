@@ -1,6 +1,7 @@
 //! web-ui as people use it: Chromium before two clusters, each with a pair of Prometheus, a pair of Alertmanagers and nodes
 //! whose checks really run.
 
+mod hands;
 mod hostile;
 mod keys;
 mod live;

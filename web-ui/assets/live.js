@@ -26,11 +26,15 @@ async function refresh() {
   again = false;
   try {
     const response = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (response.ok) {
-      show(new DOMParser().parseFromString(await response.text(), "text/html"));
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    // A proxy may show a page of its own, to sign in.
+    const isOurs = response.ok && page.getElementById("live") !== null;
+    missing("page", !isOurs);
+    if (isOurs) {
+      show(page);
     }
   } catch {
-    // The stream of events says when the server is back.
+    missing("page", true);
   } finally {
     fetching = false;
     if (again) {
@@ -40,11 +44,11 @@ async function refresh() {
 }
 
 function show(page) {
-  const next = page.getElementById("live");
-  // A form stays as it is being filled in; and a selection would be lost where its text changes. The page says how old it is.
-  if (!next || live.querySelector("[data-still]") || !document.getSelection()?.isCollapsed) {
+  // A selection would be lost where its text changes. The page says how old it is.
+  if (!document.getSelection()?.isCollapsed) {
     return;
   }
+  const next = page.getElementById("live");
   const focused = document.activeElement;
   const place = rows().indexOf(rowOf(focused));
   // A page with a form that is being filled in stays as it is, but for what is said at its head.
@@ -66,36 +70,41 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
-// --- The stream of events, and that there is none.
+// --- What is said when updates fail: the page, or the stream of events.
 
-let heard;
+const absent = new Set();
 let telling;
 
-function isHeard() {
-  clearTimeout(heard);
-  clearTimeout(telling);
-  telling = undefined;
-  lost.hidden = true;
-}
-
-function isLost() {
+function missing(what, isMissing) {
+  isMissing ? absent.add(what) : absent.delete(what);
+  if (!absent.size) {
+    clearTimeout(telling);
+    telling = undefined;
+    lost.hidden = true;
+    return;
+  }
   telling ??= setTimeout(() => {
     lost.textContent = `${lost.dataset.text} ${document.querySelector(".asof time").textContent}`;
     lost.hidden = false;
   }, GRACE);
 }
 
+// --- The stream of events
+
+let heard;
+
 export function listen() {
   const events = new EventSource("/events");
-  const watch = () => {
-    isHeard();
-    heard = setTimeout(reconnect, SILENCE);
-  };
   const reconnect = () => {
     clearTimeout(heard);
     events.close();
-    isLost();
+    missing("stream", true);
     setTimeout(listen, GRACE);
+  };
+  const watch = () => {
+    clearTimeout(heard);
+    heard = setTimeout(reconnect, SILENCE);
+    missing("stream", false);
   };
   events.addEventListener("open", () => {
     watch();
@@ -111,7 +120,7 @@ export function listen() {
     refresh();
   });
   events.addEventListener("error", () => {
-    isLost();
+    missing("stream", true);
     if (events.readyState === EventSource.CLOSED) {
       reconnect();
     }

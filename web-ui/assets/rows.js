@@ -24,7 +24,7 @@ export function focusNear(place) {
 // --- Choosing
 
 const form = () => document.getElementById("picking");
-const boxes = () => [...(form()?.querySelectorAll("td.pick input") ?? [])];
+const boxes = () => [...live.querySelectorAll("td.pick input")];
 export const chosen = () => boxes().filter((box) => box.checked);
 
 // The last one that was clicked, where a range begins.
@@ -40,7 +40,7 @@ function count() {
   if (output) {
     output.textContent = number ? output.dataset.text.replace("#", number) : "";
   }
-  const every = form()?.querySelector("[data-all]");
+  const every = live.querySelector("[data-all]");
   if (every) {
     every.closest("label").hidden = false;
     every.checked = number > 0 && number === all.length;
@@ -69,7 +69,7 @@ export function chooseNone() {
 // Silences what is chosen, or else the row that has the focus, or what the page is about.
 export function silence() {
   if (chosen().length) {
-    form().requestSubmit();
+    form()?.requestSubmit();
     return;
   }
   const row = rowOf(document.activeElement);

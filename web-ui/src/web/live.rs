@@ -27,8 +27,12 @@ const LENGTH: Duration = Duration::from_secs(240);
 pub(super) async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = app.changes();
     let changes = unfold((app, changes), next).take_until(sleep(LENGTH));
-    let beat = Event::default().event("beat").data("");
-    Sse::new(changes).keep_alive(KeepAlive::new().interval(BEAT).event(beat))
+    Sse::new(changes).keep_alive(beating())
+}
+
+/// Says something where there is nothing to say. A browser tells its page of no event without data.
+fn beating() -> KeepAlive {
+    KeepAlive::new().interval(BEAT).event(Event::default().event("beat").data("1"))
 }
 
 type Waiting = (Arc<App>, watch::Receiver<u64>);
@@ -40,4 +44,19 @@ async fn next((app, mut changes): Waiting) -> Option<(Result<Event, Infallible>,
     let (critical, others) = firing(&app.snapshot());
     let told = json!({"critical": critical, "others": others});
     Some((Ok(Event::default().event("change").data(told.to_string())), (app, changes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+    use futures_util::stream::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_hears_of_a_connection_that_has_nothing_to_say() {
+        let quiet = pending::<Result<Event, Infallible>>();
+        let mut body = Sse::new(quiet).keep_alive(beating()).into_response().into_body().into_data_stream();
+        assert_eq!(&*body.next().await.unwrap().unwrap(), b"event: beat\ndata: 1\n\n");
+    }
 }

@@ -237,7 +237,7 @@ impl Content {
         let (result, t) = (&detail.result, frame.t);
         let client = |name| detail.client_attributes.get(name).map(line).unwrap_or_default();
         let attribute = |name| result.check().get(name).map(line).unwrap_or_default();
-        let seconds = |text: String| if text.is_empty() { text } else { format!("{text} s") };
+        let seconds = |text: String| text.parse().map(|seconds| t.duration(seconds)).unwrap_or(text);
         let facts = [
             (t.exit_status, result.exit_code().to_string()),
             (t.occurrences, detail.occurrences.to_string()),

@@ -84,6 +84,7 @@ async fn every_check_of_a_node_can_be_opened_and_one_that_fails_is() {
     let web_ui = one().await;
     let node = web_ui.page("/nodes/tokyo/checkscript/web-1").await;
     assert_eq!(node.texts("h2.opened"), ["disk"], "the worst");
+    assert!(node.texts("dd").contains(&"5 min".to_owned()), "its interval: {:?}", node.texts("dd"));
     let load = web_ui.page(&node.attribute(".checks li.ok a", "href")).await;
     assert_eq!((load.texts("h2.opened"), load.texts("pre.now")), (vec!["load".into()], vec!["load is 0.1".into()]));
 }
