@@ -11,6 +11,7 @@ mod pushing;
 mod restarts;
 mod rotation;
 mod scraping;
+mod silences;
 mod tls;
 mod transparency;
 mod web_ui;
