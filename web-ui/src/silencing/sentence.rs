@@ -10,6 +10,9 @@ use crate::texts::{Texts, fill};
 /// Values of a label that are named; of more it is said how many they are.
 const NAMED: usize = 3;
 
+/// Characters of a matcher in a list.
+const WIDTH: usize = 160;
+
 /// A moment, and how people read it.
 #[derive(Clone, Copy, Debug)]
 pub struct Now<'a> {
@@ -78,6 +81,15 @@ pub fn what(matchers: &[Matcher], t: &Texts) -> String {
     if rest.is_empty() { main } else { fill(t.subject_where, &[&main, &rest.join(", ")]) }
 }
 
+/// A matcher in a list: one of hundreds of nodes is longer than a page. The silence's own page has the whole.
+pub fn brief(matcher: &impl std::fmt::Display) -> String {
+    let whole = matcher.to_string();
+    match whole.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &whole[..end]),
+        None => whole,
+    }
+}
+
 fn named(values: &[String], t: &Texts) -> String {
     let shown: Vec<_> =
         values.iter().map(|value| if value.is_empty() { "\"\"".to_owned() } else { value.clone() }).collect();
@@ -137,5 +149,12 @@ mod tests {
         ] {
             assert_eq!(what(&Matcher::parse_all(matchers).unwrap(), t), want);
         }
+    }
+
+    #[test]
+    fn a_long_matcher_is_cut_in_a_list() {
+        let of = |length| brief(&Matcher::new("a", Op::Equal, "ü".repeat(length)).unwrap());
+        assert_eq!(of(3), "a=\"üüü\"");
+        assert_eq!((of(500).chars().count(), of(500).ends_with("ü…")), (WIDTH + 1, true));
     }
 }

@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_secs(3);
 /// By how much the times of one silence that was sent twice may differ.
 const TWICE: SignedDuration = SignedDuration::from_mins(10);
 
+/// And by how much those of one that was changed twice: an end that was moved by minutes is another one.
+const MOVED: SignedDuration = SignedDuration::from_secs(1);
+
 /// The first version that knows `!=` and `!~`; those before take them for `=` and `=~`.
 const NEGATIVE: (u32, u32) = (0, 22);
 
@@ -211,7 +214,7 @@ fn sorted<T>(asked: Vec<Result<T, AskError>>) -> (Vec<T>, Vec<AskError>) {
     (said, failures)
 }
 
-/// One that is the same and was made a moment ago, by the same hand.
+/// One that is the same and was made, or changed to be so, a moment ago by the same hand.
 fn same<'a>(known: &'a [Silence], wanted: &Postable) -> Option<&'a Silence> {
     let written = |matchers: &[RawMatcher]| {
         let mut texts: Vec<_> = matchers.iter().map(ToString::to_string).collect();
@@ -219,11 +222,12 @@ fn same<'a>(known: &'a [Silence], wanted: &Postable) -> Option<&'a Silence> {
         texts
     };
     let matchers = written(&wanted.matchers);
+    let moved = if wanted.id.is_some() { MOVED } else { TWICE };
     known.iter().filter(|silence| silence.status.state != SilenceState::Expired).find(|silence| {
-        let is_near = |one: Timestamp, other: Timestamp| one.duration_since(other).abs() < TWICE;
+        let is_near = |one: Timestamp, other: Timestamp, by| one.duration_since(other).abs() < by;
         (&silence.created_by, &silence.comment) == (&wanted.created_by, &wanted.comment)
-            && is_near(silence.ends_at, wanted.ends_at)
-            && is_near(silence.starts_at, wanted.starts_at)
+            && is_near(silence.ends_at, wanted.ends_at, moved)
+            && is_near(silence.starts_at, wanted.starts_at, TWICE)
             && written(&silence.matchers) == matchers
     })
 }
@@ -231,9 +235,8 @@ fn same<'a>(known: &'a [Silence], wanted: &Postable) -> Option<&'a Silence> {
 async fn post(cluster: &Cluster, silence: &Postable) -> Result<Done, WriteError> {
     let mut failures: Vec<AskError> = Vec::new();
     for server in cluster.alertmanagers() {
-        // Where the one before has not answered, it may have made it all the same.
+        // Where the one before has not answered, it may have done it all the same.
         if !failures.is_empty()
-            && silence.id.is_none()
             && let Ok(known) = all(cluster).await
             && let Some(known) = same(&known, silence)
         {

@@ -108,6 +108,14 @@ async fn a_silence_whose_answer_is_lost_is_not_made_twice() {
     gossip.members[0].be(Mode::SaysNothing);
     assert_eq!(send(&web_ui, "/silences", GOOD).await.status, StatusCode::SEE_OTHER);
     assert_eq!(gossip.made(), 1, "the other knew of it");
+    let edit = web_ui.page("/silences/tokyo/s1/edit").await;
+    let (item, ends) = (edit.attribute("input[name=edit]", "value"), edit.attribute("input[name=ends]", "value"));
+    let body = format!("do=create&edit={item}&filter=instance%3Dweb-1&ends={ends}&comment=new+disk&author=ann");
+    assert_eq!(send(&web_ui, "/silences", &body).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(gossip.made(), 2, "nor is it changed twice");
+    let item = web_ui.page("/silences/tokyo/s1").await.attribute("form input[name=item]", "value");
+    assert_eq!(send(&web_ui, "/silences/act", &format!("item={item}&by=5m")).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(gossip.made(), 3, "nor is its end moved twice");
 }
 
 #[tokio::test]
