@@ -6,6 +6,7 @@ mod hostile;
 mod keys;
 mod live;
 mod pages;
+mod silences;
 
 use e2e::{Browser, World, get_json, until};
 use tempfile::TempDir;
