@@ -124,7 +124,8 @@ async fn what_is_chosen_stands_in_the_address() {
 /// Every page of which nothing needs to be written first.
 fn pages(world: &World) -> Vec<String> {
     let node = world.page(&format!("/nodes/tokyo/checkscript/{}", world.tokyo.instance(0)));
-    let lists = ["/", "/?group=check", "/?find=nowhere", "/nodes", "/checks", "/checks/check_disk", "/silences"]
+    let form = "/silences/new?cluster=tokyo,osaka&filter=check%3D%22check_disk%22";
+    let lists = [form, "/", "/?group=check", "/?find=nowhere", "/nodes", "/checks", "/checks/check_disk", "/silences"]
         .map(|path| world.page(path));
     lists.into_iter().chain([format!("{node}?check=check_disk"), node]).collect()
 }

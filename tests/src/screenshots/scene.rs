@@ -62,6 +62,7 @@ enum Where {
 /// The pages of which there are pictures: name and address.
 pub(super) fn pages(world: &World) -> Vec<(&'static str, String)> {
     let node = format!("/nodes/tokyo/checkscript/{}?check=check_disk", world.tokyo.instance(2));
+    let form = "/silences/new?filter=check%3D%22check_http%22&cluster=tokyo,osaka";
     let lists = [
         ("alerts", "/"),
         ("alerts-grouped", "/?group=check"),
@@ -70,6 +71,7 @@ pub(super) fn pages(world: &World) -> Vec<(&'static str, String)> {
         ("checks", "/checks"),
         ("check", "/checks/check_backup"),
         ("silences", "/silences"),
+        ("silence-form", form),
     ];
     lists.into_iter().map(|(name, path)| (name, path.to_owned())).chain([("node", node)]).collect()
 }
