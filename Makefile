@@ -18,7 +18,7 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates transparency checks pushgateway tools build bench bench-build soak fuzz screenshots
+.PHONY: demo test lint unit e2e rules templates transparency checks pushgateway tools browser build bench bench-build soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
@@ -34,7 +34,7 @@ lint: tools
 unit: tools
 	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e
 
-e2e: tools build
+e2e: browser build
 	$(CARGO) $(RUN_TESTS) --package e2e --locked $(ONE_AT_A_TIME)
 
 rules: tools
@@ -55,6 +55,9 @@ pushgateway: tools build
 tools:
 	@scripts/tools.sh
 
+browser:
+	@scripts/tools.sh browser
+
 build:
 	$(CARGO) build --workspace --bins --locked
 
@@ -62,7 +65,7 @@ bench: tools bench-build
 	@scripts/bench-tools.sh
 	@target/release/bench
 
-screenshots: tools build
+screenshots: browser build
 	@target/debug/screenshots
 
 soak: tools bench-build

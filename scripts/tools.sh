@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Puts the real Prometheus, Alertmanager, Pushgateway and Redis, with promtool and amtool, logrotate and the name server nsd within reach:
-# target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib. For the tests of pages: Chromium with its
-# driver, fonts that have Japanese, and axe-core, which finds what a screen reader or a weak eye cannot use.
+# target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib. With `browser`, what the tests of pages need
+# besides: Chromium with its driver, fonts that have Japanese, and axe-core, which finds what a screen reader or a weak eye cannot use.
 #
 # What is on PATH is linked. What is not is taken from Debian's packages, which are unpacked into target/tools and not
 # installed: no root is needed, no service is enabled, started or left behind. axe-core is taken from the npm registry. Also checks for the Rust toolchain and a
 # C compiler, and says what to install. Quick and silent when there is nothing to do.
 #
-# usage: scripts/tools.sh        exit 0: all there; exit 1: something is missing, and the text on stderr says what to do
+# usage: scripts/tools.sh [browser]        exit 0: all there; exit 1: something is missing, and the text on stderr says what to do
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=$root/target/tools
 bin=$tools/bin
 packages=()
+with_browser=${1-}
 
 # axe-core, and the SHA-512 of its archive.
 axe=4.14.1
@@ -48,7 +49,7 @@ check_toolchain() {
         say "no python3, which compares our servers with the real ones: install Debian's python3"
         missing=1
     fi
-    if [[ ! -e $tools/axe-core-$axe.js ]] && ! command -v npm >/dev/null; then
+    if [[ -n $with_browser && ! -e $tools/axe-core-$axe.js ]] && ! command -v npm >/dev/null; then
         say "no npm, which fetches axe-core: install Debian's npm (apt-get install --no-install-recommends npm)"
         missing=1
     fi
@@ -165,6 +166,15 @@ place_fonts() {
     mv "$tools/fonts.conf.new" "$tools/fonts.conf"
 }
 
+place_browser_and_fonts() {
+    local font
+    for font in "${fonts[@]}"; do
+        place_font "$font" || packages+=("${font%/*}")
+    done
+    place_fonts
+    place_browser || packages+=(chromium-headless-shell)
+}
+
 # axe-core's script, target/tools/axe-core-VERSION.js, and a link to it without the version.
 place_axe() {
     local script=$tools/axe-core-$axe.js dir
@@ -221,7 +231,6 @@ LAUNCHER
 
 # Debian calls the server prometheus-alertmanager, upstream's archive alertmanager. `packages` becomes those that are missing.
 place_all() {
-    local font
     packages=()
     { place prometheus prometheus && place promtool promtool; } || packages+=(prometheus)
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
@@ -231,11 +240,7 @@ place_all() {
     # Debian's redis-server is a link to a program of redis-tools. Valkey does as well.
     place redis-server redis-server valkey-server || packages+=(redis-server redis-tools libjemalloc2 liblzf1 libatomic1)
     place_library faketime/libfaketime.so.1 || packages+=(libfaketime)
-    for font in "${fonts[@]}"; do
-        place_font "$font" || packages+=("${font%/*}")
-    done
-    place_fonts
-    place_browser || packages+=(chromium-headless-shell)
+    [[ -z $with_browser ]] || place_browser_and_fonts
     [[ ${#packages[@]} -eq 0 ]]
 }
 
@@ -302,7 +307,7 @@ main() {
         exec 9>"$tools/lock"
         flock 9
     fi
-    place_axe || exit 1
+    [[ -z $with_browser ]] || place_axe || exit 1
     place_all && return
     fetch || exit 1
     if ! place_all; then

@@ -1,0 +1,68 @@
+//! What the checks of a pair's nodes say: logged by the test itself, or by a runner that runs them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Member, Pair};
+
+impl Pair {
+    /// Logs a result of each of `checks` on a node.
+    pub async fn log(&self, node: usize, checks: &[&str], status: u8, output: &str) -> anyhow::Result<()> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+        let results = checks.iter().map(|check| {
+            json!({
+                "command": "check", "interval": 60, "name": check, "issued": now, "executed": now, "duration": 0.1,
+                "output": format!("{check} on {node}: {output}\n"), "status": status,
+            })
+        });
+        self.log_results(node, results).await
+    }
+
+    /// Logs results on a node, as sensu-client has them.
+    pub async fn log_results(&self, node: usize, results: impl IntoIterator<Item = Value>) -> anyhow::Result<()> {
+        let lines = results.into_iter().map(|check| {
+            let result = json!({
+                "timestamp": "2026-01-01T00:00:00.000000+0000", "level": "info", "message": "publishing check result",
+                "payload": {"client": self.plan.nodes[node], "check": check},
+            });
+            format!("{result}\n")
+        });
+        let lines: String = lines.collect();
+        let mut file = tokio::fs::OpenOptions::new().append(true).open(self.check_log(node)).await?;
+        file.write_all(lines.as_bytes()).await?;
+        Ok(file.flush().await?)
+    }
+
+    /// What `check` prints and exits with on a node where a runner runs, from now on.
+    pub fn set_check(&self, node: usize, check: &str, status: u8, output: &str) -> anyhow::Result<()> {
+        let folder = self.data.join(self.plan.nodes[node]);
+        let new = folder.join("new");
+        fs::write(&new, format!("{status}\n{output}\n")).with_context(|| new.display().to_string())?;
+        Ok(fs::rename(&new, folder.join(check))?)
+    }
+
+    /// Starts a runner on a node. Each of `checks` runs each second and says what [`set_check`](Self::set_check) sets.
+    pub async fn run_checks(&mut self, node: usize, checks: &[&str]) -> anyhow::Result<()> {
+        let name = self.plan.nodes[node];
+        fs::create_dir_all(self.data.join(name))?;
+        let mut definitions = serde_json::Map::new();
+        for check in checks {
+            self.set_check(node, check, 0, &format!("{check} OK: fine"))?;
+            let definition = json!({
+                "command": format!("check-demo.sh {name}/{check}"), "standalone": true, "interval": 1, "timeout": 5, "handlers": ["mailer"],
+            });
+            definitions.insert((*check).to_owned(), definition);
+        }
+        let client = json!({"name": name, "address": self.listen[&Member::Agent(node)].ip(), "subscriptions": ["web"]});
+        self.write(&format!("{name}.json"), &json!({"client": client, "checks": definitions}).to_string())?;
+        self.spawn(Member::Runner(node)).await
+    }
+
+    pub(super) fn check_log(&self, node: usize) -> PathBuf {
+        self.data.join(format!("checks-{node}.log"))
+    }
+}
