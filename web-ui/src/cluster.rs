@@ -92,14 +92,12 @@ impl Cluster {
         let upstreams =
             |servers: &[config::Server]| servers.iter().map(upstream).collect::<Result<Vec<_>, ClientError>>();
         let patience = options.timeout / 2;
+        let prometheus = |servers| Prometheus::new(Replicas::new(servers), config.name.clone(), Arc::clone(&events));
+        let scrapers = upstreams(&config.targets)?.into_iter().map(|server| prometheus(vec![server])).collect();
         Ok(Self {
             name: config.name.clone(),
-            details: Details::new(&config.detail, options)?,
-            prometheus: Arc::new(Prometheus::new(
-                Replicas::new(upstreams(&config.prometheus)?),
-                config.name.clone(),
-                Arc::clone(&events),
-            )),
+            details: Details::new(&config.detail, scrapers, options)?,
+            prometheus: Arc::new(prometheus(upstreams(&config.prometheus)?)),
             checks: Recent::new(&config.name, patience),
             strips: Recent::new(&config.name, patience),
             last_said: Recent::new(&config.name, patience),

@@ -57,6 +57,8 @@ pub struct Cluster {
     pub name: String,
     /// The Prometheis, each of which knows everything.
     pub prometheus: Vec<Server>,
+    /// The Prometheis that scrape its nodes, where those above do not: all of them together know where nodes are.
+    pub targets: Vec<Server>,
     /// The Alertmanagers, each of which knows everything.
     pub alertmanagers: Vec<Server>,
     /// Jobs whose targets are nodes: a regular expression.
@@ -138,12 +140,13 @@ fn cluster(place: &Place<'_>, names: &mut HashSet<String>, folder: &Path) -> Opt
     });
     let prometheus = fields.needed_list("prometheus", "[{url: \"http://127.0.0.1:9090\"}]");
     let prometheus = prometheus.iter().filter_map(|place| server(place, folder)).collect();
+    let targets = fields.list("targets").iter().filter_map(|place| server(place, folder)).collect();
     let alertmanagers = fields.list("alertmanagers").iter().filter_map(|place| server(place, folder)).collect();
     let node_jobs =
         fields.place("node_jobs").and_then(|place| place.value(regex)).unwrap_or_else(|| NODE_JOBS.to_owned());
     let detail = detail(fields.section("detail"), folder);
     fields.end();
-    Some(Cluster { name: name?, prometheus, alertmanagers, node_jobs, detail })
+    Some(Cluster { name: name?, prometheus, targets, alertmanagers, node_jobs, detail })
 }
 
 fn server(place: &Place<'_>, folder: &Path) -> Option<Server> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use check_result::api::{Detail, FetchError, History, Summary, answer};
+use futures_util::future::join_all;
 use reqwest::{Client, header};
 use serde::de::DeserializeOwned;
 use service::http::{ClientError, ClientOptions, ReadError, fleet_client, innermost, read_limited};
@@ -39,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Details {
     client: Client,
     pushgateway: Option<Url>,
+    /// Who knows where nodes are, together; none where the Prometheus that is asked for all else does.
+    scrapers: Vec<Prometheus>,
     targets: ArcSwap<Targets>,
     /// Held by who asks for the targets, so that nobody asks beside; who knows the address need not wait.
     asking: Mutex<()>,
@@ -50,6 +53,8 @@ pub struct Details {
 struct Targets {
     at: Option<Instant>,
     known: HashMap<Known, Url>,
+    /// Who has not said what it scrapes.
+    failures: Vec<AskError>,
 }
 
 /// Which check of a node.
@@ -65,10 +70,16 @@ pub struct Which<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum DetailError {
     /// Nobody knows where the node is.
-    #[error("Prometheus lists no target with this job and instance, so its address is not known")]
+    #[error(
+        "Prometheus lists no target with this job and instance, so its address is not known (behind Thanos, Mimir or VictoriaMetrics, \
+         `targets` of the configuration has to name those who scrape)"
+    )]
     NoTarget,
-    /// Prometheus cannot be asked.
-    #[error("the node's address is not known: {}", told(.0))]
+    /// Who might know does not answer.
+    #[error(
+        "the node's address is not known: {} (what has no /api/v1/targets, as Thanos and Mimir, needs `targets` in the configuration)",
+        told(.0)
+    )]
     Prometheus(Vec<AskError>),
     /// The node gave none.
     #[error(transparent)]
@@ -78,15 +89,20 @@ pub enum DetailError {
 // === impl Details ===
 
 impl Details {
-    /// Asks as the configuration says.
+    /// Asks as the configuration says; where nodes are is known by the `scrapers` together, if there are any.
     ///
     /// # Errors
     /// When the client cannot be made.
-    pub fn new(config: &config::Detail, options: &ClientOptions) -> Result<Self, ClientError> {
+    pub fn new(
+        config: &config::Detail,
+        scrapers: Vec<Prometheus>,
+        options: &ClientOptions,
+    ) -> Result<Self, ClientError> {
         let options = ClientOptions { http: config.http.clone(), timeout: PATIENCE, ..options.clone() };
         Ok(Self {
             client: fleet_client(&options)?,
             pushgateway: config.pushgateway.clone(),
+            scrapers,
             targets: ArcSwap::default(),
             asking: Mutex::default(),
             slots: Semaphore::new(AT_A_TIME),
@@ -171,10 +187,11 @@ impl Details {
         if !self.targets.load().is_enough_for(node) {
             let _asking = self.asking.lock().await;
             if !self.targets.load().is_enough_for(node) {
-                let asked = prometheus.ask(Purpose::Targets, async |asking| asking.targets().await).await;
-                let (listed, _) = asked.map_err(DetailError::Prometheus)?;
-                let known = listed.into_iter().filter_map(|target| Some((target.labels, origin(&target.scrape_url)?)));
-                self.targets.store(Arc::new(Targets { at: Some(Instant::now()), known: known.collect() }));
+                let targets = self.listed(prometheus).await;
+                if targets.known.is_empty() && !targets.failures.is_empty() {
+                    return Err(DetailError::Prometheus(targets.failures));
+                }
+                self.targets.store(Arc::new(targets));
             }
         }
         let targets = self.targets.load();
@@ -183,8 +200,29 @@ impl Details {
             (None, Some(gateway)) if targets.known.values().any(|url| url.origin() == gateway.origin()) => {
                 Ok((gateway.clone(), true))
             }
+            (None, _) if !targets.failures.is_empty() => Err(DetailError::Prometheus(targets.failures.clone())),
             (None, _) => Err(DetailError::NoTarget),
         }
+    }
+
+    /// What all who scrape say together.
+    async fn listed(&self, prometheus: &Prometheus) -> Targets {
+        let scrapers: Vec<_> = match &*self.scrapers {
+            [] => vec![prometheus],
+            scrapers => scrapers.iter().collect(),
+        };
+        let asked = scrapers.iter().map(|scraper| scraper.ask(Purpose::Targets, async |asking| asking.targets().await));
+        let mut targets = Targets { at: Some(Instant::now()), ..Targets::default() };
+        for answer in join_all(asked).await {
+            match answer {
+                Ok((listed, _)) => {
+                    let known = listed.into_iter().filter_map(|one| Some((one.labels, origin(&one.scrape_url)?)));
+                    targets.known.extend(known);
+                }
+                Err(failures) => targets.failures.extend(failures),
+            }
+        }
+        targets
     }
 }
 

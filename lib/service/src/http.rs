@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::Resolve;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use rustls::RootCertStore;
 
 mod config;
 mod fleet;
+mod headers;
 mod tls;
 
 pub use config::HttpConfig;
@@ -100,14 +100,12 @@ fn client(
     options: &ClientOptions,
     pool: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<Client, ClientError> {
-    let HttpConfig { authorization, tls } = options.http.clone();
-    let tls = match tls {
+    let tls = match options.http.tls.clone() {
         Some(tls) => tls,
         None => tls::client_config(Settings::default()).map_err(ClientError::Tls)?,
     };
-    let headers: HeaderMap = authorization.map(|value| (AUTHORIZATION, value)).into_iter().collect();
     let builder = Client::builder()
-        .default_headers(headers)
+        .default_headers(options.http.headers())
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
         .timeout(options.timeout)

@@ -73,3 +73,31 @@ async fn a_node_that_does_not_answer_is_shown_as_prometheus_knows_it() {
     assert!(told[0].contains("Prometheus lists no target with this job and instance"), "{told:?}");
     assert_eq!(page.texts(".checks li b"), ["disk"]);
 }
+
+#[tokio::test]
+async fn what_answers_queries_need_not_be_what_scrapes() {
+    let mimir = World { scrapes_nothing: true, tenant: Some("tokyo-1"), ..world("web-1") };
+    let (mimir, scraper) = (Servers::start(mimir).await, Servers::start(world("web-1")).await);
+    let config = |targets: &str| {
+        let headers = "http_headers: {X-Scope-OrgID: {values: [tokyo-1]}}";
+        format!(
+            "clusters: [{{name: tokyo, prometheus: [{{url: \"http://{}/prometheus/\", {headers}}}]{targets}}}]\n\
+             refresh: {{nodes: 100ms}}\ntimeout: 5s\n",
+            mimir.address
+        )
+    };
+    let node = "/nodes/tokyo/checkscript/web-1";
+    let without = WebUi::start(&config(""));
+    without.until("/nodes", |page| page.texts("td.name") == ["web-1"]).await;
+    let told = without.page(node).await.texts(".trouble");
+    let is_told =
+        |text: &String| text.contains("answered 404 Not Found") && text.contains("`targets` in the configuration");
+    assert!(told.iter().any(is_told), "{told:?}");
+    // One of those who scrape is away; the node is not its.
+    let targets = format!(", targets: [{{url: \"http://127.0.0.1:1\"}}, {{url: \"http://{}\"}}]", scraper.address);
+    let with = WebUi::start(&config(&targets));
+    with.until("/nodes", |page| page.texts("td.name") == ["web-1"]).await;
+    let page = with.page(node).await;
+    assert!(page.texts(".trouble").is_empty(), "{:?}", page.texts(".trouble"));
+    assert_eq!(page.texts(".checks li b"), ["disk", "load"], "the node itself was asked");
+}

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -27,6 +28,10 @@ pub(crate) struct World {
     pub(crate) silences: Vec<Value>,
     /// Whether Prometheus tells nobody what its targets are.
     pub(crate) secretive: bool,
+    /// Whether it has no such API, as Thanos and Mimir.
+    pub(crate) scrapes_nothing: bool,
+    /// The tenant that every question has to name, below the path `/prometheus`.
+    pub(crate) tenant: Option<&'static str>,
     /// What is answered instead of everything.
     pub(crate) fault: Option<Fault>,
     /// Whether nobody knows since when nodes are down.
@@ -78,8 +83,10 @@ impl Servers {
                 "/api/v2/silences",
                 get(async |State(servers): State<Servers>| servers.answer(|world| json!(world.silences)).await),
             )
+            .layer(middleware::from_fn_with_state(servers.clone(), of_tenant))
             .with_state(servers.clone())
             .merge(api::router(Arc::new(Node(states()))));
+        let router = Router::new().nest("/prometheus", router.clone()).merge(router);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         servers
     }
@@ -147,6 +154,9 @@ async fn range(State(servers): State<Servers>, Query(asked): Query<Vec<(String, 
 
 /// Every node is this server.
 async fn targets(State(servers): State<Servers>) -> Response {
+    if servers.world.lock().unwrap().scrapes_nothing {
+        return (StatusCode::NOT_FOUND, "404 page not found").into_response();
+    }
     let address = servers.address;
     let target = |(instance, _): &(String, bool)| json!({"labels": {"job": "checkscript", "instance": instance}, "scrapeUrl": format!("http://{address}/metrics?x=y")});
     let listed = |world: &World| world.nodes.iter().filter(|_| !world.secretive).map(target).collect::<Vec<_>>();
@@ -254,4 +264,14 @@ impl Checks for Node {
 fn asked_check(expression: &str) -> Option<String> {
     let rest = expression.strip_prefix("checkscript_")?.split_once("{check=")?.1;
     serde_json::Deserializer::from_str(rest).into_iter().next()?.ok()
+}
+
+/// As Mimir does where it has tenants.
+async fn of_tenant(State(servers): State<Servers>, request: Request, next: Next) -> Response {
+    let tenant = servers.world.lock().unwrap().tenant;
+    let is_right = |tenant| request.headers().get("x-scope-orgid").is_some_and(|named| named == tenant);
+    match tenant.is_none_or(is_right) {
+        true => next.run(request).await,
+        false => (StatusCode::UNAUTHORIZED, "no org id").into_response(),
+    }
 }

@@ -1,5 +1,5 @@
 //! How servers are asked, as a configuration says it in the words of Prometheus's `http_config`: `basic_auth`,
-//! `authorization`, `tls_config`, with every secret and certificate either in place or in a file of its own (`*_file`).
+//! `authorization`, `http_headers`, `tls_config`, with every secret and certificate either in place or in a file of its own (`*_file`).
 //!
 //! Files are read when the configuration is, at start and at each reload. No failure shows what a secret is.
 
@@ -8,11 +8,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
+use super::headers;
 use super::tls::{self, Settings};
 use crate::config::{Fields, Place};
 
@@ -20,6 +21,7 @@ use crate::config::{Fields, Place};
 #[derive(Clone, Default)]
 pub struct HttpConfig {
     pub(super) authorization: Option<HeaderValue>,
+    more: HeaderMap,
     pub(super) tls: Option<ClientConfig>,
 }
 
@@ -34,7 +36,7 @@ struct Given<'a> {
 // === impl HttpConfig ===
 
 impl HttpConfig {
-    /// Reads `basic_auth`, `authorization` and `tls_config`, if they are there. Files are relative to `folder`, which
+    /// Reads `basic_auth`, `authorization`, `http_headers` and `tls_config`, if they are there. Files are relative to `folder`, which
     /// is that of the configuration.
     pub fn read(fields: &mut Fields<'_>, folder: &Path) -> Self {
         let (basic, other) = (fields.place("basic_auth"), fields.place("authorization"));
@@ -44,7 +46,15 @@ impl HttpConfig {
         let basic = basic.and_then(|place| basic_auth(&place, folder));
         let other = other.and_then(|place| authorization(&place, folder));
         let tls = fields.place("tls_config").and_then(|place| tls_config(&place, folder));
-        Self { authorization: basic.or(other), tls }
+        let more = fields.place("http_headers").map(|place| headers::read(&place, folder)).unwrap_or_default();
+        Self { authorization: basic.or(other), more, tls }
+    }
+
+    /// What every request carries.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = self.more.clone();
+        headers.extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
+        headers
     }
 
     /// Whether it has credentials of its own.
@@ -56,7 +66,7 @@ impl HttpConfig {
 /// Shows no secret.
 impl fmt::Debug for HttpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { authorization, tls } = self;
+        let Self { authorization, more: _, tls } = self;
         let mut shown = f.debug_struct("HttpConfig");
         shown.field("authorization", &authorization.is_some()).field("tls", &tls.is_some()).finish()
     }

@@ -23,7 +23,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -45,7 +45,8 @@ const NEXT: Duration = Duration::from_millis(250);
 pub struct Fleet {
     tls: TlsConnector,
     user_agent: HeaderValue,
-    authorization: Option<HeaderValue>,
+    /// Of every request.
+    headers: HeaderMap,
 }
 
 /// Why a server gave no answer.
@@ -83,8 +84,7 @@ impl Fleet {
         };
         let user_agent =
             HeaderValue::from_str(&options.user_agent).map_err(|error| ClientError::Tls(error.to_string()))?;
-        let authorization = options.http.authorization.clone();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), user_agent, authorization })
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), user_agent, headers: options.http.headers() })
     }
 
     /// Gets `url` as JSON from the first of `addresses` that takes the connection; the answer's head.
@@ -131,7 +131,7 @@ impl Fleet {
             .header(ACCEPT, "application/json")
             .header(CONNECTION, "close")
             .body(Empty::new())?;
-        request.headers_mut().extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
+        request.headers_mut().extend(self.headers.clone());
         Ok(request)
     }
 }
