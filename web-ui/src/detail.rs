@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use check_result::api::{Detail, FetchError, History, Summary, answer};
+use bytes::Bytes;
+use check_result::api::{self, Detail, FetchError, History, Summary, answer};
 use futures_util::future::join_all;
-use reqwest::{Client, header};
-use serde::de::DeserializeOwned;
+use reqwest::{Client, StatusCode, header};
 use service::http::{ClientError, ClientOptions, ReadError, fleet_client, innermost, read_limited};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
@@ -55,6 +55,13 @@ struct Targets {
     known: HashMap<Known, Url>,
     /// Who has not said what it scrapes.
     failures: Vec<AskError>,
+}
+
+/// What a node answered.
+struct Answered {
+    host: String,
+    status: StatusCode,
+    body: Bytes,
 }
 
 /// Which check of a node.
@@ -114,7 +121,7 @@ impl Details {
     /// # Errors
     /// See [`DetailError`].
     pub async fn checks(&self, prometheus: &Prometheus, node: &Known) -> Result<Vec<Summary>, DetailError> {
-        self.get(prometheus, node, &[], "").await
+        self.get(prometheus, node, &[], "").await?.parse(answer)
     }
 
     /// The last result of a check.
@@ -122,7 +129,7 @@ impl Details {
     /// # Errors
     /// See [`DetailError`].
     pub async fn check(&self, prometheus: &Prometheus, node: &Known, which: Which<'_>) -> Result<Detail, DetailError> {
-        self.get(prometheus, node, &[which.check], which.source).await
+        self.get(prometheus, node, &[which.check], which.source).await?.parse(api::detail)
     }
 
     /// What a check said before.
@@ -135,13 +142,16 @@ impl Details {
         node: &Known,
         which: Which<'_>,
     ) -> Result<History, DetailError> {
-        self.get(prometheus, node, &[which.check, "history"], which.source).await
+        self.get(prometheus, node, &[which.check, "history"], which.source).await?.parse(answer)
     }
 
-    async fn get<T>(&self, prometheus: &Prometheus, node: &Known, path: &[&str], source: &str) -> Result<T, DetailError>
-    where
-        T: DeserializeOwned,
-    {
+    async fn get(
+        &self,
+        prometheus: &Prometheus,
+        node: &Known,
+        path: &[&str],
+        source: &str,
+    ) -> Result<Answered, DetailError> {
         let (mut url, pushed) = self.base(prometheus, node).await?;
         url.path_segments_mut()
             .expect("an http URL has a path")
@@ -162,7 +172,7 @@ impl Details {
         Ok(self.fetch(url).await?)
     }
 
-    async fn fetch<T: DeserializeOwned>(&self, url: Url) -> Result<T, FetchError> {
+    async fn fetch(&self, url: Url) -> Result<Answered, FetchError> {
         let host = url.authority().to_owned();
         let request = self.client.get(url).header(header::ACCEPT, "application/json");
         let response = request.send().await.map_err(|error| {
@@ -179,7 +189,7 @@ impl Details {
             ReadError::Timeout => FetchError::Timeout(host.clone()),
             ReadError::Broken(error) => FetchError::Broken { host: host.clone(), reason: innermost(&error) },
         })?;
-        answer(&host, status, &body)
+        Ok(Answered { host, status, body })
     }
 
     /// Where a node's API begins, and whether that is a Pushgateway's.
@@ -223,6 +233,14 @@ impl Details {
             }
         }
         targets
+    }
+}
+
+// === impl Answered ===
+
+impl Answered {
+    fn parse<T>(self, parse: impl Fn(&str, StatusCode, &[u8]) -> Result<T, FetchError>) -> Result<T, DetailError> {
+        Ok(parse(&self.host, self.status, &self.body)?)
     }
 }
 

@@ -2,15 +2,13 @@
 //!
 //! Long ones are parsed apart, few at a time: each takes a processor for a good part of a second, and alerts of other nodes
 //! that have to go on meanwhile must not wait for it.
-//!
-//! Texts take as much memory as they have bytes, but every other value takes a hundred times its two: their number has a
-//! bound, which no real check comes near.
+//! How much there may be in one is bounded by [`api::detail`].
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use check_result::api::{self, Detail, FetchError};
+use check_result::api::{self, Detail, FetchError, values};
 use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -22,9 +20,6 @@ const SHORT: usize = 64 << 10;
 
 /// Longer ones that are parsed at a time.
 const AT_A_TIME: usize = 2;
-
-/// JSON values in an answer; those of a check have some dozens.
-const MOST_VALUES: usize = 10_000;
 
 /// What a JSON value takes in memory beside its text, in bytes, roughly.
 const VALUE: usize = 200;
@@ -71,45 +66,14 @@ impl Parser {
 }
 
 fn parse(host: &str, status: StatusCode, body: &[u8]) -> Result<Parsed, FetchError> {
-    let values = values(body);
-    if status == StatusCode::OK && values > MOST_VALUES {
-        return Err(FetchError::Malformed {
-            host: host.to_owned(),
-            reason: format!("more than {MOST_VALUES} JSON values"),
-        });
-    }
-    let detail = api::answer(host, status, body)?;
-    Ok(Parsed { detail, size: body.len().saturating_mul(2).saturating_add(values * VALUE) })
-}
-
-/// How many values the JSON in `body` has at most: all but the outermost come behind a bracket or a comma.
-fn values(body: &[u8]) -> usize {
-    let (mut values, mut bytes) = (1, body.iter());
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' | b',' => values += 1,
-            b'"' => skip_text(&mut bytes),
-            _ => {}
-        }
-    }
-    values
-}
-
-/// Goes on behind the end of a text.
-fn skip_text<'a>(bytes: &mut impl Iterator<Item = &'a u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => drop(bytes.next()),
-            _ => {}
-        }
-    }
+    let detail = api::detail(host, status, body)?;
+    Ok(Parsed { detail, size: body.len().saturating_mul(2).saturating_add(values(body) * VALUE) })
 }
 
 #[cfg(test)]
 mod tests {
+    use check_result::api::MOST_VALUES;
     use futures_util::FutureExt as _;
-    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -120,34 +84,6 @@ mod tests {
         let check = json!({"name": "disk", "status": 2, "output": output, "more": more});
         let answer = json!({"client": "web-1", "check": check, "occurrences": 1, "status_changed": 1});
         answer.to_string().into()
-    }
-
-    fn count(value: &Value) -> usize {
-        1 + match value {
-            Value::Array(values) => values.iter().map(count).sum(),
-            Value::Object(values) => values.values().map(count).sum(),
-            _ => 0,
-        }
-    }
-
-    fn json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(json!(null)), any::<i64>().prop_map(Value::from), ".*".prop_map(Value::from)];
-        leaf.prop_recursive(4, 64, 8, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-                prop::collection::vec((".*", inner), 0..8).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn no_value_is_missed_and_no_text_counts(value in json()) {
-            let (values, text) = (values(value.to_string().as_bytes()), value.to_string());
-            prop_assert!(values >= count(&value));
-            // Beside them only empty lists and objects count twice.
-            prop_assert!(values <= 2 * count(&value), "{values} {text}");
-        }
     }
 
     #[test]

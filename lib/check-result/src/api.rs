@@ -25,10 +25,14 @@ pub(crate) mod server;
 pub(crate) mod tag;
 #[cfg(feature = "server")]
 mod text;
+#[cfg(feature = "client")]
+mod values;
 
 #[cfg(feature = "client")]
-pub use client::{FetchError, answer};
+pub use client::{FetchError, answer, detail};
 pub use detail::{Detail, Expiry, History, Labels, Summary};
 pub use filter::{BadFilter, Filter};
 #[cfg(feature = "server")]
 pub use server::{Checks, Entry, Unavailable, router};
+#[cfg(feature = "client")]
+pub use values::{MOST_VALUES, values};

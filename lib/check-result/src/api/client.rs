@@ -5,6 +5,9 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Detail;
+use super::values::{MOST_VALUES, values};
+
 /// Why there is no detail. Its text ends up in an alert, read by somebody at 3 a.m.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FetchError {
@@ -91,6 +94,19 @@ pub fn answer<T: DeserializeOwned>(host: &str, status: StatusCode, body: &[u8]) 
         StatusCode::CONFLICT => FetchError::Ambiguous { host, reason },
         status => FetchError::Status { host, status, reason },
     })
+}
+
+/// What a node answered about one check. Definitions are free, so one of more than [`MOST_VALUES`] values is refused before
+/// it takes the memory for them.
+///
+/// # Errors
+/// As [`answer`].
+pub fn detail(host: &str, status: StatusCode, body: &[u8]) -> Result<Detail, FetchError> {
+    if status == StatusCode::OK && values(body) > MOST_VALUES {
+        let reason = format!("more than {MOST_VALUES} JSON values");
+        return Err(FetchError::Malformed { host: host.to_owned(), reason });
+    }
+    answer(host, status, body)
 }
 
 // === impl FetchError ===
