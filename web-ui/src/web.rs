@@ -47,6 +47,7 @@ mod alerts;
 mod api;
 mod assets;
 mod checks;
+mod escaped;
 mod export;
 mod frame;
 mod gate;

@@ -30,12 +30,26 @@ async fn a_cluster_that_does_not_answer_is_said_so_and_costs_the_others_nothing(
         (Fault::Status(503), "answered 503"),
         (Fault::Half, "something else than expected"),
         (Fault::Hangs, "did not answer in time"),
+        (Fault::Breaks, "127.0.0.1:"),
+        (Fault::Status(500), "answered 500"),
+        (Fault::Stalls, "did not arrive in time"),
+        (Fault::Says("null"), "something else than expected"),
+        (
+            Fault::Says(
+                r#"{"data": {"resultType": "vector", "result": [{"metric": {"job": "\ud800"}, "value": [1, "0"]}]}}"#,
+            ),
+            "hex escape",
+        ),
     ] {
         tokyo.change(|world| world.fault = Some(fault));
         let is_told =
             |text: &String| text.starts_with("Prometheus, tokyo") && text.contains(says) && text.contains(" ago.");
         let page = web_ui.until("/nodes", |page| page.texts(".trouble.old").iter().any(is_told)).await;
         assert_eq!(page.texts("td.name"), ["web-1", "web-2"], "what it said last is shown on");
+        // Alertmanager does the same; one that hangs is just being asked when its line is looked for.
+        web_ui
+            .until("/", |page| page.texts(".trouble.old").iter().any(|text| text.starts_with("Alertmanager, tokyo")))
+            .await;
         assert!(!page.texts(".trouble").iter().any(|text| text.contains("osaka")), "{:?}", page.texts(".trouble"));
         let clusters = web_ui.json("/api/v1/clusters").await;
         assert_eq!(

@@ -7,6 +7,7 @@ mod access;
 mod faults;
 mod gossip;
 mod hands;
+mod hostile;
 mod load;
 mod one_check;
 mod openapi;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +12,7 @@ use axum::{Json, Router};
 use check_result::api::{self, Checks, Entry, Filter, Unavailable};
 use check_result::log::LoggedResult;
 use check_result::{CheckResult, CheckState, HistoryLimits};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -53,6 +55,12 @@ pub(crate) enum Fault {
     Half,
     /// Nothing, ever.
     Hangs,
+    /// Its head and a little of its body, and then nothing.
+    Stalls,
+    /// A little of its body, and then the connection breaks.
+    Breaks,
+    /// This text.
+    Says(&'static str),
 }
 
 /// The servers; dropped, they end with the runtime.
@@ -107,8 +115,19 @@ impl Servers {
             Some(Fault::Status(status)) => (StatusCode::from_u16(status).unwrap(), "<h1>no</h1>").into_response(),
             Some(Fault::Half) => "{\"status\":\"success\",\"data\":{\"resultType\":\"vec".into_response(),
             Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::Stalls) => Body::from_stream(begun().chain(stream::pending())).into_response(),
+            Some(Fault::Breaks) => {
+                let broken = stream::iter([Err(std::io::Error::other("the machine is switched off"))]);
+                Body::from_stream(begun().chain(broken)).into_response()
+            }
+            Some(Fault::Says(text)) => text.into_response(),
         }
     }
+}
+
+/// The first bytes of an answer.
+fn begun() -> impl Stream<Item = std::io::Result<&'static str>> + Send {
+    stream::iter([Ok("{\"status\":")])
 }
 
 async fn query(State(servers): State<Servers>, Query(asked): Query<Vec<(String, String)>>) -> Response {
@@ -262,8 +281,15 @@ impl Checks for Node {
 
 /// The name of the check in `checkscript_status{check="…"}` and the like.
 fn asked_check(expression: &str) -> Option<String> {
-    let rest = expression.strip_prefix("checkscript_")?.split_once("{check=")?.1;
-    serde_json::Deserializer::from_str(rest).into_iter().next()?.ok()
+    let rest = expression.strip_prefix("checkscript_")?.split_once("{check=\"")?.1;
+    let (mut name, mut chars) = (String::new(), rest.chars());
+    loop {
+        match chars.next()? {
+            '"' => return Some(name),
+            '\\' => name.push(chars.next()?),
+            c => name.push(c),
+        }
+    }
 }
 
 /// As Mimir does where it has tenants.
