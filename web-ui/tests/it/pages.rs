@@ -129,7 +129,8 @@ async fn checks_and_silences_are_listed() {
     let silences = web_ui.page("/silences").await;
     let rows = silences.texts("tbody tr");
     assert!(
-        rows.len() == 1 && rows[0].contains("active tokyo everything on web-1 instance=\"web-1\" works on it ann 1"),
+        rows.len() == 1
+            && rows[0].contains("active tokyo everything on web-1 instance=\"web-1\" works on it ann Mutes 1"),
         "{rows:?}"
     );
     assert_eq!(web_ui.page("/silences?state=expired").await.texts("tbody tr").len(), 1);
