@@ -19,6 +19,7 @@ pub mod desk;
 pub mod draft;
 pub mod mark;
 pub mod preview;
+pub mod problem;
 pub mod proposal;
 pub mod resolved;
 pub mod sentence;

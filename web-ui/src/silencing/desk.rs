@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
 
-use super::draft::Problem;
+use super::problem::Problem;
 use super::write::{self, Done, WriteError};
 use super::{Draft, Plan};
 use crate::access::{Action, Change, User, audit};

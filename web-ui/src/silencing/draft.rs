@@ -6,10 +6,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::problem::{FieldError, Problem};
 use super::target::{MOST, Target};
 use super::{Draft, Plan, mark, proposal};
-use crate::matcher::{BadMatcher, Labels, Matcher, Op};
-use crate::texts::{Texts, fill};
+use crate::matcher::{Labels, Matcher, Op};
 
 /// Lengths that the form offers.
 pub const LENGTHS: [&str; 6] = ["1h", "2h", "4h", "8h", "1d", "1w"];
@@ -58,38 +58,6 @@ pub struct Rulebook<'a> {
     pub longest: Duration,
     /// Who asks, where that is known.
     pub user: Option<&'a str>,
-}
-
-/// What is wrong with a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
-    /// The field.
-    pub field: &'static str,
-    /// What is wrong.
-    pub problem: Problem,
-}
-
-/// What can be wrong.
-#[expect(missing_docs, reason = "each is said by its text")]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
-    Target(String),
-    Nothing,
-    TooMany(usize),
-    Filter(BadMatcher),
-    Empty,
-    NoCluster,
-    UnknownCluster(String),
-    Time(String),
-    Length(String),
-    NoEnd,
-    Over,
-    Backwards,
-    TooLong(Duration),
-    NoReason,
-    NoAuthor,
-    Wordy(usize),
-    NothingFires,
 }
 
 // === impl Form ===
@@ -271,58 +239,10 @@ pub fn length(text: &str) -> Option<Duration> {
     (number.is_empty() && seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
-// === impl FieldError ===
-
-impl FieldError {
-    /// A problem of a field.
-    pub fn new(field: &'static str, problem: Problem) -> Self {
-        Self { field, problem }
-    }
-
-    /// The field's name.
-    pub fn name(&self, t: &Texts) -> &'static str {
-        match self.field {
-            "cluster" => t.clusters,
-            "filter" => t.matchers,
-            "begins" => t.begins,
-            "ends" | "duration" => t.ends,
-            "comment" => t.reason,
-            "author" => t.author,
-            "resolved" => t.until_resolved,
-            _ => t.alerts,
-        }
-    }
-}
-
-// === impl Problem ===
-
-impl Problem {
-    /// In words.
-    pub fn say(&self, t: &Texts) -> String {
-        match self {
-            Self::Target(why) => fill(t.problem_target, &[why]),
-            Self::Nothing => t.problem_nothing.to_owned(),
-            Self::TooMany(most) => fill(t.problem_too_many, &[most]),
-            Self::Filter(error) => error.to_string(),
-            Self::Empty => t.problem_empty.to_owned(),
-            Self::NoCluster => t.problem_no_cluster.to_owned(),
-            Self::UnknownCluster(name) => fill(t.problem_unknown_cluster, &[name]),
-            Self::Time(text) => fill(t.problem_time, &[text]),
-            Self::Length(text) => fill(t.problem_length, &[text]),
-            Self::NoEnd => t.problem_no_end.to_owned(),
-            Self::Over => t.problem_over.to_owned(),
-            Self::Backwards => t.problem_backwards.to_owned(),
-            Self::TooLong(longest) => fill(t.problem_too_long, &[&t.duration(longest.as_secs().cast_signed())]),
-            Self::NoReason => t.problem_no_reason.to_owned(),
-            Self::NoAuthor => t.problem_no_author.to_owned(),
-            Self::Wordy(most) => fill(t.problem_wordy, &[most]),
-            Self::NothingFires => t.problem_nothing_fires.to_owned(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::matcher::BadMatcher;
+
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
-use super::draft::Problem;
+use super::problem::Problem;
 use super::{Plan, mark};
 use crate::alertmanager::{self, Postable, RawMatcher, Silence, SilenceState};
 use crate::cluster::Cluster;

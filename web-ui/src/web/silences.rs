@@ -31,7 +31,9 @@ use crate::texts::fill;
 use crate::view::Silenced;
 
 mod act;
+mod author;
 mod form;
+mod labels;
 mod one;
 
 pub(super) use act::MOST;

@@ -7,7 +7,8 @@ use http::StatusCode;
 
 use crate::address::Address;
 use crate::silencing::desk::{Act, Item, Outcome};
-use crate::silencing::draft::{Problem, length, time};
+use crate::silencing::draft::{length, time};
+use crate::silencing::problem::Problem;
 use crate::silencing::write::WriteError;
 use crate::web::acting::Acting;
 use crate::web::frame::Frame;

@@ -1,35 +1,30 @@
 //! The form of a silence: new, made again, or edited.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use bytes::Bytes;
-use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::author;
+use super::labels::{Label, labels};
 use crate::address::{Address, decoded};
 use crate::alertmanager::{Silence, SilenceState};
 use crate::silencing::desk::{Item, Outcome, is_over};
-use crate::silencing::draft::{FieldError, Form, LENGTHS, Problem, Rulebook};
+use crate::silencing::draft::{Form, LENGTHS, Rulebook};
 use crate::silencing::preview::Preview;
+use crate::silencing::problem::{FieldError, Problem};
 use crate::silencing::sentence::Now;
 use crate::silencing::target::{Chosen, Target};
 use crate::silencing::write::WriteError;
-use crate::silencing::{Draft, Plan, mark, proposal};
+use crate::silencing::{Draft, Plan, mark};
 use crate::texts::{Texts, fill};
 use crate::web::acting::Acting;
 use crate::web::frame::Frame;
 use crate::web::{Asked, Refusal, Shown, html};
-
-/// The cookie that keeps the name of whoever is asked for one.
-const AUTHOR: &str = "author";
-
-/// Values of a label that are shown beside it.
-const VALUES: usize = 3;
 
 #[derive(Template)]
 #[template(path = "silence_form.html")]
@@ -62,13 +57,6 @@ struct Looked<'a> {
     sentences: Vec<String>,
     drafts: Vec<Draft>,
     previews: Vec<Preview<'a>>,
-}
-
-/// A label of the chosen alerts, which may count or not.
-struct Label {
-    name: String,
-    values: String,
-    counts: bool,
 }
 
 /// The silence that is edited.
@@ -143,7 +131,7 @@ pub(super) async fn sent(Acting(asked): Acting, body: Bytes) -> Response {
                 Some(edited) => change(&asked, form, edited, &plan).await,
                 None => make(&asked, form, &plan).await,
             };
-            remembering(response, author.as_deref())
+            author::remembering(response, author.as_deref())
         }
     }
 }
@@ -266,7 +254,7 @@ fn chosen(asked: &Asked, headers: &HeaderMap) -> Content {
         filter: asked.address.get("filter").to_owned(),
         clusters: clusters.into_iter().find(|names| !names.is_empty()).unwrap_or_default(),
         duration: LENGTHS[1].to_owned(),
-        author: cookie(headers),
+        author: author::remembered(headers),
         comment: asked.address.get("comment").to_owned(),
         ..Form::default()
     };
@@ -283,44 +271,6 @@ fn of_silence(silence: &Silence, cluster: &str) -> Form {
         until_resolved,
         ..Form::default()
     }
-}
-
-fn labels(form: &Form) -> Vec<Label> {
-    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, value) in form.targets.iter().filter(|target| !target.all).flat_map(|target| &target.labels) {
-        values.entry(name).or_default().insert(value);
-    }
-    let names = form.names();
-    let label = |(name, values): (&str, BTreeSet<&str>)| {
-        let more = values.len().saturating_sub(VALUES);
-        let mut text = values.into_iter().take(VALUES).collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            text.push_str(&format!(" +{more}"));
-        }
-        Label { counts: names.iter().any(|known| known == name), name: name.to_owned(), values: text }
-    };
-    let mut labels: Vec<_> = values.into_iter().map(label).collect();
-    // Those that name an alert come first.
-    let naming = proposal::naming(&form.targets);
-    labels.sort_by_key(|label| naming.iter().position(|name| *name == label.name).unwrap_or(usize::MAX));
-    labels
-}
-
-fn cookie(headers: &HeaderMap) -> String {
-    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    let found = pairs.find(|(name, _)| *name == AUTHOR).map(|(_, value)| value);
-    percent_decode_str(found.unwrap_or_default()).decode_utf8_lossy().into_owned()
-}
-
-fn remembering(mut response: Response, author: Option<&str>) -> Response {
-    if let Some(author) = author {
-        let value = utf8_percent_encode(author.trim(), NON_ALPHANUMERIC);
-        let cookie = format!("{AUTHOR}={value}; Path=/; Max-Age=31536000; SameSite=Strict; HttpOnly");
-        let cookie = HeaderValue::from_str(&cookie).expect("what is encoded is ASCII");
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
 }
 
 // === impl Asked ===
