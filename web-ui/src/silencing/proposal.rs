@@ -28,9 +28,9 @@ pub fn naming(targets: &[Target]) -> Vec<String> {
     let nameless = alerts().any(|target| !target.labels.contains_key("check"));
     let first = nameless.then_some("alertname");
     let names: Vec<_> = first.into_iter().chain(NAMING).filter(|name| has(name)).map(str::to_owned).collect();
-    let only_job = alerts().any(|target| !names.iter().any(|name| target.labels.contains_key(name)));
+    let is_unnamed = alerts().any(|target| !names.iter().any(|name| target.labels.contains_key(name)));
     // One that has none of these is named by all that it has.
-    if only_job {
+    if is_unnamed {
         alerts().flat_map(|target| target.labels.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
     } else {
         names
