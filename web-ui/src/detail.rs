@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use check_result::api::{self, Detail, FetchError, History, Summary, answer};
 use futures_util::future::join_all;
-use reqwest::{Client, StatusCode, header};
-use service::http::{ClientError, ClientOptions, ReadError, fleet_client, innermost, read_limited};
-use tokio::sync::{Mutex, Semaphore};
+use reqwest::{Client, StatusCode};
+use service::http::{ClientError, ClientOptions, fleet_client};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,15 +21,16 @@ use crate::load::Purpose;
 use crate::prometheus::{Known, Prometheus};
 use crate::upstream::AskError;
 
-/// The longest answer of a node that is read, in bytes: an output of 1 MiB takes more as JSON.
-const ANSWER: usize = 8 << 20;
+mod nodes;
 
-/// Requests to nodes of a cluster under way. With the longest answers they take 128 MiB.
-const AT_A_TIME: usize = 16;
+use nodes::{Answered, Nodes};
 
 /// How long the list of targets serves. A node that is not in it is looked for in a new one, but not more often than `MISS`.
 const TARGETS: Duration = Duration::from_secs(300);
 const MISS: Duration = Duration::from_secs(15);
+
+/// The same while nobody says what is scraped.
+const FAILED: Duration = Duration::from_secs(5);
 
 /// For one answer of a node. Somebody waits.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub struct Details {
     targets: ArcSwap<Targets>,
     /// Held by who asks for the targets, so that nobody asks beside; who knows the address need not wait.
     asking: Mutex<()>,
-    slots: Semaphore,
+    nodes: Nodes,
 }
 
 /// Where nodes are.
@@ -55,13 +55,6 @@ struct Targets {
     known: HashMap<Known, Url>,
     /// Who has not said what it scrapes.
     failures: Vec<AskError>,
-}
-
-/// What a node answered.
-struct Answered {
-    host: String,
-    status: StatusCode,
-    body: Bytes,
 }
 
 /// Which check of a node.
@@ -74,7 +67,7 @@ pub struct Which<'a> {
 }
 
 /// Why there is no detail.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum DetailError {
     /// Nobody knows where the node is.
     #[error(
@@ -88,6 +81,9 @@ pub enum DetailError {
         told(.0)
     )]
     Prometheus(Vec<AskError>),
+    /// So many ask this node, or nodes that do not answer, that it is not asked.
+    #[error("{0} was not asked: more is being asked of nodes than they answer; look again in a moment")]
+    Busy(String),
     /// The node gave none.
     #[error(transparent)]
     Node(#[from] FetchError),
@@ -112,7 +108,7 @@ impl Details {
             scrapers,
             targets: ArcSwap::default(),
             asking: Mutex::default(),
-            slots: Semaphore::new(AT_A_TIME),
+            nodes: Nodes::new(),
         })
     }
 
@@ -168,28 +164,7 @@ impl Details {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-        Ok(self.fetch(url).await?)
-    }
-
-    async fn fetch(&self, url: Url) -> Result<Answered, FetchError> {
-        let host = url.authority().to_owned();
-        let request = self.client.get(url).header(header::ACCEPT, "application/json");
-        let response = request.send().await.map_err(|error| {
-            let (host, reason) = (host.clone(), innermost(&error));
-            match error {
-                error if error.is_timeout() => FetchError::Timeout(host),
-                error if error.is_connect() => FetchError::Connect { host, reason },
-                _ => FetchError::Broken { host, reason },
-            }
-        })?;
-        let status = response.status();
-        let body = read_limited(response, ANSWER).await.map_err(|error| match error {
-            ReadError::TooLarge { limit } => FetchError::TooLarge { host: host.clone(), limit },
-            ReadError::Timeout => FetchError::Timeout(host.clone()),
-            ReadError::Broken(error) => FetchError::Broken { host: host.clone(), reason: innermost(&error) },
-        })?;
-        Ok(Answered { host, status, body })
+        self.nodes.get(url.clone(), nodes::fetch(&self.client, url)).await
     }
 
     /// Where a node's API begins, and whether that is a Pushgateway's.
@@ -197,9 +172,10 @@ impl Details {
         if !self.targets.load().is_enough_for(node) {
             let _asking = self.asking.lock().await;
             if !self.targets.load().is_enough_for(node) {
-                let targets = self.listed(prometheus).await;
+                let mut targets = self.listed(prometheus).await;
                 if targets.known.is_empty() && !targets.failures.is_empty() {
-                    return Err(DetailError::Prometheus(targets.failures));
+                    // Those who wait for the same are told the same, rather than that each waits in turn.
+                    targets.known = self.targets.load().known.clone();
                 }
                 self.targets.store(Arc::new(targets));
             }
@@ -249,7 +225,11 @@ impl Answered {
 impl Targets {
     /// Whether it need not be asked for anew to tell where `node` is, or that it is nowhere.
     fn is_enough_for(&self, node: &Known) -> bool {
-        let limit = if self.known.contains_key(node) { TARGETS } else { MISS };
+        let limit = match self.known.contains_key(node) {
+            true => TARGETS,
+            false if self.known.is_empty() && !self.failures.is_empty() => FAILED,
+            false => MISS,
+        };
         self.at.is_some_and(|at| at.elapsed() < limit)
     }
 }
