@@ -156,6 +156,11 @@ impl Form {
             }
             (targets, _) => {
                 let mut drafts = proposal::drafts(targets, &self.names(), &self.clusters);
+                // More matchers do not make up for an alert of which nothing is left.
+                if drafts.iter().any(|draft| draft.matchers.is_empty()) {
+                    fail("filter", Problem::Empty);
+                    return Vec::new();
+                }
                 for draft in &mut drafts {
                     let more = matchers.iter().filter(|matcher| !draft.matchers.contains(matcher)).cloned();
                     draft.matchers = draft.matchers.iter().cloned().chain(more).collect();
@@ -322,5 +327,8 @@ mod tests {
         assert_eq!(matchers(""), r#"instance="a",check="x""#);
         assert_eq!(matchers("&named=1&label=check"), r#"check="x""#);
         assert_eq!(matchers("&filter=env%3Dprod"), r#"instance="a",check="x",env="prod""#);
+        let nothing =
+            planned(&format!("{target}&cluster=tokyo&duration=1h&comment=c&author=a&named=1&filter=env%3Dprod"));
+        assert_eq!(nothing.unwrap_err(), [FieldError::new("filter", Problem::Empty)], "not everything in prod");
     }
 }

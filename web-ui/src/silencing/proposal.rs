@@ -21,33 +21,62 @@ const ORDERED: usize = 4;
 /// What each label has to be, as sets of values by the index of the label.
 type Product = Vec<BTreeSet<u32>>;
 
+/// How an alert is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// By its check and what it runs on.
+    Check,
+    /// By its name and what it is about.
+    Plain,
+    /// By all that it has, as it has nothing of this.
+    Odd,
+}
+
+/// The labels that name the alerts of each kind, if nothing is said.
+type Namings<'a> = BTreeMap<Kind, BTreeSet<&'a str>>;
+
+fn kind(labels: &Labels) -> Kind {
+    let has = |name: &str| labels.contains_key(name);
+    match () {
+        () if has("check") => Kind::Check,
+        () if has("alertname") || NAMING.into_iter().any(has) => Kind::Plain,
+        () => Kind::Odd,
+    }
+}
+
+fn namings(targets: &[Target]) -> Namings<'_> {
+    let mut namings = Namings::new();
+    for labels in targets.iter().filter(|target| !target.all).map(|target| &target.labels) {
+        let kind = kind(labels);
+        let names = |name: &&str| match kind {
+            Kind::Check => NAMING.contains(name),
+            Kind::Plain => *name == "alertname" || NAMING.contains(name),
+            Kind::Odd => true,
+        };
+        namings.entry(kind).or_default().extend(labels.keys().map(String::as_str).filter(names));
+    }
+    namings
+}
+
 /// Labels that are switched on if nothing is said.
 pub fn naming(targets: &[Target]) -> Vec<String> {
-    let alerts = || targets.iter().filter(|target| !target.all);
-    let has = |name: &str| alerts().any(|target| target.labels.contains_key(name));
-    let nameless = alerts().any(|target| !target.labels.contains_key("check"));
-    let first = nameless.then_some("alertname");
-    let names: Vec<_> = first.into_iter().chain(NAMING).filter(|name| has(name)).map(str::to_owned).collect();
-    let is_unnamed = alerts().any(|target| !names.iter().any(|name| target.labels.contains_key(name)));
-    // One that has none of these is named by all that it has.
-    if is_unnamed {
-        alerts().flat_map(|target| target.labels.keys().cloned()).collect::<BTreeSet<_>>().into_iter().collect()
-    } else {
-        names
-    }
+    let all: BTreeSet<_> = namings(targets).into_values().flatten().collect();
+    let known = ["alertname"].into_iter().chain(NAMING).filter(|name| all.contains(name));
+    let others = all.iter().copied().filter(|name| *name != "alertname" && !NAMING.contains(name));
+    known.chain(others).map(str::to_owned).collect()
 }
 
 /// The silences for what was chosen. `names` are the labels of alerts that count, `clusters` those in which it is silenced: in
 /// each what was chosen there, and all of it where nothing was.
 pub fn drafts(targets: &[Target], names: &[String], clusters: &[String]) -> Vec<Draft> {
-    let mut drafts: Vec<Draft> = Vec::new();
+    let (mut drafts, namings): (Vec<Draft>, _) = (Vec::new(), namings(targets));
     for cluster in clusters {
         let here = |target: &&Target| target.cluster.is_empty() || target.cluster == *cluster;
         let mut chosen: Vec<_> = targets.iter().filter(here).collect();
         if chosen.is_empty() {
             chosen = targets.iter().collect();
         }
-        for matchers in exact(&chosen, names) {
+        for matchers in exact(&chosen, names, &namings) {
             match drafts.iter_mut().find(|draft| draft.matchers == matchers) {
                 Some(draft) => draft.clusters.push(cluster.clone()),
                 None => drafts.push(Draft { matchers, clusters: vec![cluster.clone()] }),
@@ -58,7 +87,7 @@ pub fn drafts(targets: &[Target], names: &[String], clusters: &[String]) -> Vec<
 }
 
 /// Matchers of the fewest silences that mute exactly these.
-fn exact(targets: &[&Target], names: &[String]) -> Vec<Vec<Matcher>> {
+fn exact(targets: &[&Target], names: &[String], namings: &Namings<'_>) -> Vec<Vec<Matcher>> {
     let (scopes, alerts): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(|target| target.all);
     let is_covered = |alert: &&Target| {
         scopes.iter().any(|scope| scope.labels.iter().all(|(name, value)| alert.labels.get(name) == Some(value)))
@@ -69,9 +98,18 @@ fn exact(targets: &[&Target], names: &[String]) -> Vec<Vec<Matcher>> {
         groups.entry(scope.labels.keys().collect()).or_default().push(&scope.labels);
     }
     let mut all: Vec<_> = groups.into_iter().flat_map(|(names, labels)| products(&labels, &names)).collect();
-    // A label that some of the alerts have and others have not counts as empty in the latter.
-    let names: Vec<_> = names.iter().filter(|name| alerts.iter().any(|labels| labels.contains_key(*name))).collect();
-    if !alerts.is_empty() {
+    let mut kinds: BTreeMap<Kind, Vec<&Labels>> = BTreeMap::new();
+    for labels in alerts {
+        kinds.entry(kind(labels)).or_default().push(labels);
+    }
+    for (kind, alerts) in kinds {
+        // What is switched on because it names another kind does not count here: with `alertname` of a node's alert a silence
+        // of a check would end with its severity. A label that some of the alerts have and others have not counts as empty in
+        // the latter.
+        let is_others =
+            |name: &str| !namings[&kind].contains(name) && namings.values().any(|names| names.contains(name));
+        let has = |name: &str| alerts.iter().any(|labels| labels.contains_key(name));
+        let names: Vec<_> = names.iter().filter(|name| has(name) && !is_others(name)).collect();
         all.extend(products(&alerts, &names));
     }
     all
@@ -230,6 +268,23 @@ mod tests {
         assert_eq!(proposed(&[alert("t", &down)], &["t"]), [r#"alertname="NodeDown",job="j",instance="web-1" in t"#]);
         let odd = [("service", "mail"), ("zone", "a")];
         assert_eq!(proposed(&[alert("t", &odd)], &["t"]), [r#"service="mail",zone="a" in t"#]);
+
+        let each = [
+            r#"job="j",instance="web-1",check="disk" in t"#,
+            r#"alertname="NodeDown",job="j",instance="web-1" in t"#,
+            r#"service="mail",zone="a" in t"#,
+        ];
+        let all = [alert("t", &check), alert("t", &down), alert("t", &odd)];
+        assert_eq!(proposed(&all, &["t"]), each, "together each is named as it is alone");
+        let elsewhere = [alert("t", &check), alert("u", &down)];
+        assert_eq!(proposed(&elsewhere, &["t", "u"])[0], each[0], "nor does another cluster's alert name it");
+        let switched = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            let drafts = drafts(&all[..2], &names, &["t".to_owned()]);
+            drafts.iter().map(|draft| draft.matchers.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(switched(&["check", "instance", "alertname", "severity"]), [3, 3], "what is switched on counts");
+        assert_eq!(switched(&["check"]), [1, 0], "nothing is left that names it");
     }
 
     #[test]
