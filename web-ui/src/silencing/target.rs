@@ -1,5 +1,7 @@
 //! What somebody chose to silence: alerts, nodes, checks.
 
+use std::collections::HashSet;
+
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ use crate::view::View;
 
 /// The most that can be chosen one by one.
 pub const MOST: usize = 500;
+
+/// The label of the proxy client that a check's result is about, where that is not the node itself.
+const SOURCE: &str = "source";
 
 /// Something that is to be silenced.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -46,6 +51,9 @@ impl Chosen {
                 None => chosen.gone += 1,
             }
         }
+        if chosen.targets.iter().any(|target| !target.labels.contains_key(SOURCE)) {
+            tell_sources(&mut chosen.targets, views);
+        }
         let nodes: Vec<_> = address.all("node").filter_map(node).collect();
         let checks: Vec<_> = address.all("check").map(|name| ("check".to_owned(), name.to_owned())).collect();
         let of = |(name, value): &(String, String)| Labels::from([(name.clone(), value.clone())]);
@@ -75,6 +83,28 @@ fn alert<'a>(cluster: &str, fingerprint: &str, mut views: impl Iterator<Item = (
     Some(Target { cluster: name.to_owned(), labels: fired.alert.labels.clone(), all: false })
 }
 
+/// What tells an alert from those of the same check that have a source: its cluster, and the values of its naming labels.
+fn sourceless<'a>(cluster: &'a str, labels: &'a Labels) -> (&'a str, [&'a str; 4]) {
+    // Where there is no check, the name is what names it.
+    let third = if labels.contains_key("check") { "check" } else { "alertname" };
+    let value = |name: &str| labels.get(name).map_or("", String::as_str);
+    (cluster, [value("job"), value("instance"), third, value(third)])
+}
+
+/// Says of alerts without a source that they have none where others of the same check on the same node have one, and would be
+/// muted with them.
+fn tell_sources<'a>(targets: &mut [Target], views: impl Iterator<Item = (&'a str, &'a View)>) {
+    let fired =
+        views.flat_map(|(cluster, view)| view.alerts.said.iter().map(move |fired| (cluster, &fired.alert.labels)));
+    let with_source = fired.filter(|(_, labels)| labels.contains_key(SOURCE));
+    let told: HashSet<_> = with_source.map(|(cluster, labels)| sourceless(cluster, labels)).collect();
+    for target in targets.iter_mut().filter(|target| !target.labels.contains_key(SOURCE)) {
+        if told.contains(&sourceless(&target.cluster, &target.labels)) {
+            target.labels.insert(SOURCE.to_owned(), String::new());
+        }
+    }
+}
+
 /// `CLUSTER/JOB/INSTANCE`, each part encoded as in a path.
 fn node(text: &str) -> Option<Target> {
     let mut parts = text.splitn(3, '/');
@@ -96,7 +126,15 @@ pub fn node_parameter(cluster: &str, job: &str, instance: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::super::preview::tests::view;
+    use super::super::{Draft, proposal};
     use super::*;
+    use crate::alertmanager::Alert;
+    use crate::view::Fired;
 
     fn address(query: &[(&str, &str)]) -> Address {
         Address::default().asking(query.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
@@ -127,5 +165,35 @@ mod tests {
     fn an_alert_that_fires_no_more_is_counted() {
         let chosen = Chosen::read(&address(&[("alert", "tokyo/abc")]), std::iter::empty());
         assert_eq!((chosen.targets.len(), chosen.gone), (0, 1));
+    }
+
+    #[test]
+    fn an_alert_without_a_source_is_told_from_those_that_have_one() {
+        let fired = |id: &str, instance: &str, source: Option<&str>| {
+            let mut alert = json!({
+                "fingerprint": id, "annotations": {},
+                "labels": {"alertname": "Check", "job": "j", "instance": instance, "check": "x"},
+                "startsAt": "2026-11-21T01:00:00Z", "updatedAt": "2026-11-21T01:00:00Z",
+                "status": {"silencedBy": [], "inhibitedBy": []},
+            });
+            if let Some(source) = source {
+                alert["labels"]["source"] = json!(source);
+            }
+            Fired::from(serde_json::from_value::<Alert>(alert).unwrap())
+        };
+        let said = vec![fired("1", "a", None), fired("2", "a", Some("db")), fired("3", "b", None)];
+        let mut view = view(&[]);
+        view.alerts.said = Arc::new(said);
+        let proposed = |alerts: &[&str]| {
+            let query: Vec<_> = alerts.iter().map(|&alert| ("alert", alert)).collect();
+            let targets = Chosen::read(&address(&query), [("t", &view)].into_iter()).targets;
+            let drafts = proposal::drafts(&targets, &proposal::naming(&targets), &["t".to_owned()]);
+            let written = |draft: &Draft| draft.matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            drafts.iter().map(written).collect::<Vec<_>>()
+        };
+        assert_eq!(proposed(&["t/1"]), [r#"job="j",instance="a",check="x",source="""#]);
+        assert_eq!(proposed(&["t/2"]), [r#"job="j",instance="a",check="x",source="db""#]);
+        assert_eq!(proposed(&["t/3"]), [r#"job="j",instance="b",check="x""#], "no other has one");
+        assert_eq!(proposed(&["t/1", "t/2"]), [r#"job="j",instance="a",check="x",source=~"|db""#]);
     }
 }
