@@ -214,6 +214,7 @@ texts! {
     gone_alerts: "Chosen alerts that do not fire any more: {0}.", "選択したアラートのうち解消済み: {0}。";
     not_understood: "One of its matchers cannot be used here; see Alertmanager.", "条件を解釈できません。Alertmanager を確認してください。";
     problem_nothing_fires: "nothing fires that it matches, so there is nothing to wait for", "一致するアラートが発生していないため、解消を待てません";
+    problem_planned: "a silence that begins later cannot wait for its alerts: they do not fire yet, and it would end at once. Leave out the beginning, or the mark", "後で開始するサイレンスは解消を待てません。開始時にアラートがまだ発生しておらず、すぐに終了してしまうためです。開始時刻か解消までの指定を外してください";
 }
 
 impl Texts {

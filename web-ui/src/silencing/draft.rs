@@ -101,6 +101,10 @@ impl Form {
         let mut errors = self.unread.clone();
         let drafts = self.drafts(rules, &mut errors);
         let (begins, ends) = self.times(rules, &mut errors);
+        // Nothing fires before the work begins: it would have waited for long enough before there is anything to wait for.
+        if self.until_resolved && begins.is_some() {
+            errors.push(FieldError::new("resolved", Problem::Planned));
+        }
         let comment = mark::read(self.comment.trim()).0;
         let author = rules.user.unwrap_or(self.author.trim());
         for (field, text, most, missing) in
@@ -273,10 +277,11 @@ mod tests {
         let plan = planned(GOOD).unwrap();
         assert_eq!((plan.begins, plan.ends.to_string()), (None, "2026-11-21T05:00:00Z".to_owned()));
         assert_eq!((plan.comment.as_str(), plan.author.as_str()), ("new disk", "ann"));
-        let later = planned(&format!("{GOOD}&begins=2026-11-21T13:00&resolved=on")).unwrap();
+        let later = planned(&format!("{GOOD}&begins=2026-11-21T13:00")).unwrap();
         assert_eq!(later.begins.unwrap().to_string(), "2026-11-21T04:00:00Z", "in the zone of the server");
         assert_eq!(later.ends.to_string(), "2026-11-21T06:00:00Z", "as long as was said");
-        assert_eq!(later.comment, "new disk [until resolved]");
+        let marked = planned(&format!("{GOOD}&begins=2026-11-21T11:59&resolved=on")).unwrap();
+        assert_eq!(marked.comment, "new disk [until resolved]", "it begins now");
         let exact = planned(&format!("{GOOD}&ends=2026-11-22T00:00:00Z&begins=2026-11-21T11:59")).unwrap();
         assert_eq!((exact.begins, exact.ends.to_string()), (None, "2026-11-22T00:00:00Z".to_owned()));
     }
@@ -296,6 +301,7 @@ mod tests {
             ("ends=2026-11-21T11:00", "ends", Problem::Over),
             ("begins=2026-11-22T00:00&ends=2026-11-21T23:00", "ends", Problem::Backwards),
             ("duration=31d", "ends", Problem::TooLong(Duration::from_secs(30 * 86_400))),
+            ("begins=2026-11-21T12:01&resolved=on", "resolved", Problem::Planned),
             ("begins=x", "begins", Problem::Time("x".into())),
             ("comment=+", "comment", Problem::NoReason),
             ("comment=%5Buntil+resolved%5D", "comment", Problem::NoReason),

@@ -35,6 +35,7 @@ pub enum Problem {
     NoAuthor,
     Wordy(usize),
     NothingFires,
+    Planned,
 }
 
 // === impl FieldError ===
@@ -83,6 +84,7 @@ impl Problem {
             Self::NoAuthor => t.problem_no_author.to_owned(),
             Self::Wordy(most) => fill(t.problem_wordy, &[most]),
             Self::NothingFires => t.problem_nothing_fires.to_owned(),
+            Self::Planned => t.problem_planned.to_owned(),
         }
     }
 }
