@@ -187,6 +187,18 @@ impl Period {
 
 // === impl Size ===
 
+impl Size for Asked {
+    fn bytes(&self) -> usize {
+        self.node.bytes() + self.check.len() + self.source.len()
+    }
+}
+
+impl Size for Known {
+    fn bytes(&self) -> usize {
+        self.job.len() + self.instance.len()
+    }
+}
+
 impl Size for Strip {
     fn bytes(&self) -> usize {
         let fired: usize = self.fired.iter().map(|(name, _)| name.len() + size_of::<(String, u32)>()).sum();

@@ -26,6 +26,9 @@ const LAST: Duration = Duration::from_secs(3600);
 /// Questions that a cluster is asked at a time.
 const AT_A_TIME: usize = 2;
 
+/// Further ones that wait. Who asks for more gets what was said before.
+const WAITING: usize = 32;
+
 /// Answers kept, in bytes of memory; as much again those that are shown on.
 const BYTES: u64 = 8 << 20;
 
@@ -37,6 +40,8 @@ pub struct Recent<K, V> {
     fresh: Cache<K, Part<V>>,
     last: Cache<K, Part<V>>,
     slots: Arc<Semaphore>,
+    /// Those who are asked and those who wait.
+    places: Arc<Semaphore>,
     cluster: String,
     /// For one answer. Somebody waits.
     patience: Duration,
@@ -52,17 +57,19 @@ pub trait Size {
 
 impl<K, V> Recent<K, V>
 where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
+    K: Size + Hash + Eq + Clone + Send + Sync + 'static,
     V: Size + Default + Send + Sync + 'static,
 {
     /// None yet, of this cluster; nobody waits longer than `patience`.
     pub fn new(cluster: &str, patience: Duration) -> Self {
-        let weigh = |_: &K, part: &Part<V>| u32::try_from(part.said.bytes() + OVERHEAD).unwrap_or(u32::MAX);
+        let weigh =
+            |key: &K, part: &Part<V>| u32::try_from(key.bytes() + part.said.bytes() + OVERHEAD).unwrap_or(u32::MAX);
         let kept = || Cache::builder().max_capacity(BYTES).weigher(weigh);
         Self {
             fresh: kept().time_to_live(FRESH).build(),
             last: kept().time_to_live(LAST).build(),
             slots: Arc::new(Semaphore::new(AT_A_TIME)),
+            places: Arc::new(Semaphore::new(AT_A_TIME + WAITING)),
             cluster: cluster.to_owned(),
             patience,
         }
@@ -73,20 +80,27 @@ where
     where
         F: Future<Output = Result<(V, Aside), Vec<AskError>>> + Send + 'static,
     {
-        let (fresh, last, slots, asked) = (self.fresh.clone(), self.last.clone(), Arc::clone(&self.slots), key.clone());
+        let (fresh, last, asked) = (self.fresh.clone(), self.last.clone(), key.clone());
+        let (slots, places, cluster) = (Arc::clone(&self.slots), Arc::clone(&self.places), self.cluster.clone());
         let work = async move {
             let asking = async {
+                let Ok(_place) = places.try_acquire() else {
+                    let reason = "too much else is being asked; look again in a moment".to_owned();
+                    let failure = AskError { server: cluster, reason, status: None };
+                    return Err(last.get(&asked).await.unwrap_or_default().outdated(vec![failure]));
+                };
                 let _slot = slots.acquire().await.expect("the semaphore is never closed");
-                match ask.await {
+                Ok(match ask.await {
                     Ok((answer, aside)) => {
                         let part = Part::answered(answer, aside);
                         last.insert(asked.clone(), part.clone()).await;
                         part
                     }
                     Err(failures) => last.get(&asked).await.unwrap_or_default().outdated(failures),
-                }
+                })
             };
-            fresh.get_with(asked.clone(), asking).await
+            // Who was sent away is not kept: the next look asks.
+            fresh.try_get_with(asked.clone(), asking).await.unwrap_or_else(|sent_away| Part::clone(&sent_away))
         };
         // A task of its own: who waits no longer leaves the question to the others.
         let waiting = timeout(self.patience, tokio::spawn(work)).await;
@@ -98,6 +112,12 @@ where
                 self.last.get(&key).await.unwrap_or_default().outdated(vec![failure])
             }
         }
+    }
+}
+
+impl Size for String {
+    fn bytes(&self) -> usize {
+        self.len()
     }
 }
 
@@ -119,6 +139,12 @@ mod tests {
     impl Size for u32 {
         fn bytes(&self) -> usize {
             4
+        }
+    }
+
+    impl Size for u8 {
+        fn bytes(&self) -> usize {
+            1
         }
     }
 
@@ -174,5 +200,25 @@ mod tests {
         gate.notify_one();
         let part = recent.get(1, async { unreachable!("it is being asked already") }).await;
         assert_eq!((*part.said, part.is_old), (5, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn not_more_wait_than_there_are_places() {
+        let (recent, gate) = (Recent::<u8, u32>::new("tokyo", PATIENCE), Arc::new(Semaphore::new(0)));
+        let look = |key| {
+            let gate = Arc::clone(&gate);
+            recent.get(key, async move {
+                let _through = gate.acquire().await.expect("it is never closed");
+                Answer::Ok((u32::from(key), Aside::default()))
+            })
+        };
+        let many = u8::try_from(AT_A_TIME + WAITING).expect("they are few") + 3;
+        let looked = join_all((0..many).map(look)).await;
+        let sent_away = looked.iter().filter(|part| part.failures[0].reason.starts_with("too much else"));
+        assert_eq!(sent_away.count(), 3);
+        gate.add_permits(1);
+        // It is asked as soon as there is a place again.
+        assert_eq!(*look(0).await.said, 0);
+        assert_eq!(*look(many - 1).await.said, u32::from(many - 1));
     }
 }

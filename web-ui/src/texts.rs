@@ -98,6 +98,7 @@ texts! {
     mutes: "Mutes", "対象";
     not_found: "There is no such page.", "ページがありません。";
     no_such_node: "No such node is known in this cluster.", "このクラスタにそのノードはありません。";
+    no_such_check: "No such check is known. A new one is within a quarter of an hour.", "そのチェックはありません。新しいチェックは15分以内に表示されます。";
     cross_site: "Another site has sent this in your name; nothing was changed.", "別のサイトから送られたため、何も変更していません。";
     signed_in: "Signed in as", "ログイン中:";
     read_only: "read only", "閲覧のみ";

@@ -100,6 +100,14 @@ impl View {
         self.by_node.get(node).into_iter().flatten().map(|index| &self.alerts.said[*index])
     }
 
+    /// Whether there may be a check that is called so, as far as is known.
+    pub fn may_have_check(&self, name: &str) -> bool {
+        self.sums.at.is_none()
+            || self.sums.said.has_check(name)
+            || self.metrics.said.checks.contains_key(name)
+            || self.alerts.said.iter().any(|fired| fired.label("check") == name)
+    }
+
     /// The silences that matter now and match all alerts of a node, whatever the check.
     pub fn silences_of<'a>(&'a self, node: &'a Labels) -> impl Iterator<Item = &'a Silenced> {
         self.silences.said.iter().filter(move |silenced| {

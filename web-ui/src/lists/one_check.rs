@@ -115,14 +115,18 @@ pub fn list<'a>(check: &'a str, sources: &'a [Source<'_>], address: &Address) ->
 // === impl Source ===
 
 impl<'v> Source<'v> {
-    /// Asks all clusters for the check that is called so.
-    pub async fn ask_all(snapshot: &'v Snapshot, check: &str) -> Vec<Self> {
+    /// Asks all clusters for the check that is called so; none where no cluster can have it, so that nobody loads Prometheus with
+    /// invented names.
+    pub async fn ask_all(snapshot: &'v Snapshot, check: &str) -> Option<Vec<Self>> {
+        if !snapshot.0.iter().any(|(_, view)| view.may_have_check(check)) {
+            return None;
+        }
         let ask = async |(cluster, view): &'v (Arc<Cluster>, Arc<View>)| Self {
             cluster: &cluster.name,
             view,
             part: cluster.check(check).await,
         };
-        join_all(snapshot.0.iter().map(ask)).await
+        Some(join_all(snapshot.0.iter().map(ask)).await)
     }
 
     fn rows<'a>(&'a self, check: &'a str) -> impl Iterator<Item = Row<'a>> {

@@ -122,6 +122,15 @@ pub struct Check {
     source: Option<String>,
 }
 
+// === impl Sums ===
+
+impl Sums {
+    /// Whether a check is called so.
+    pub fn has_check(&self, name: &str) -> bool {
+        self.names.iter().any(|sample| sample.labels.check == name)
+    }
+}
+
 // === impl Metrics ===
 
 impl Metrics {

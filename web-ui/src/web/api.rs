@@ -82,7 +82,9 @@ async fn node(Path((cluster, job, instance)): Path<(String, String, String)>, as
 /// One check on all nodes, and which clusters have not said what they know of it.
 async fn check(Path(check): Path<String>, asked: Asked) -> Response {
     let check = decoded(&check);
-    let sources = one_check::Source::ask_all(&asked.snapshot, check).await;
+    let Some(sources) = one_check::Source::ask_all(&asked.snapshot, check).await else {
+        return refusal(&Refusal::NoCheck, &asked);
+    };
     let list = match one_check::list(check, &sources, &asked.address) {
         Ok(list) => list,
         Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use http::StatusCode;
 
 use super::frame::Frame;
-use super::{Asked, Shown, html};
+use super::{Asked, Refusal, Shown, html};
 use crate::address::{Address, decoded};
 use crate::lists::one_check::{Nodes, Source, list};
 use crate::matcher::{Matcher, Op};
@@ -20,7 +20,9 @@ struct Page<'a> {
 
 pub(super) async fn page(Path(check): Path<String>, asked: Asked) -> Shown {
     let check = decoded(&check);
-    let sources = Source::ask_all(&asked.snapshot, check).await;
+    let Some(sources) = Source::ask_all(&asked.snapshot, check).await else {
+        return Err(asked.refuse(Refusal::NoCheck));
+    };
     let list = match list(check, &sources, &asked.address) {
         Ok(list) => list,
         Err(error) => {

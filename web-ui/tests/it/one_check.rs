@@ -87,3 +87,18 @@ async fn a_cluster_that_does_not_answer_is_said_and_the_other_shown() {
     let json = web_ui.json(&format!("/api/v1{address}")).await;
     assert_eq!((&json["said"]["tokyo"]["answers"], &json["said"]["osaka"]["answers"]), (&true.into(), &false.into()));
 }
+
+#[tokio::test]
+async fn an_invented_name_asks_prometheus_nothing() {
+    let servers = Servers::start(world(&[("web-1", 2)])).await;
+    let web_ui = WebUi::start(&config(&servers, &servers));
+    let is_summed = |page: &crate::world::Page| {
+        let clusters: serde_json::Value = serde_json::from_str(&page.text).unwrap();
+        clusters.as_array().unwrap().iter().all(|cluster| cluster["sums"]["answers"] == true)
+    };
+    web_ui.until("/api/v1/clusters", is_summed).await;
+    let page = web_ui.page("/checks/invented").await;
+    assert_eq!((page.status.as_u16(), page.text.contains("No such check is known")), (404, true));
+    assert_eq!(web_ui.page("/api/v1/checks/invented").await.status, 404);
+    assert!(!servers.asked().iter().any(|query| query.contains("invented")));
+}
