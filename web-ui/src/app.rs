@@ -62,6 +62,7 @@ impl App {
     /// When a client cannot be made; the old configuration stays.
     pub fn reload(&self, config: &Config) -> Result<(), ClientError> {
         let running = Running::start(config, &self.options, &self.events, &self.changes)?;
+        running.begin_with(&self.running.load().clusters);
         self.running.store(Arc::new(running));
         Ok(())
     }
@@ -126,5 +127,14 @@ impl Running {
             access: Arc::new(config.access.clone()),
             _watching: stop.drop_guard(),
         })
+    }
+
+    /// Shows what was known of clusters that are called the same, so that a reload is nothing that anybody sees.
+    fn begin_with(&self, before: &[Arc<Cluster>]) {
+        for cluster in &self.clusters {
+            if let Some(known) = before.iter().find(|known| known.name == cluster.name) {
+                cluster.begin_with(&known.view());
+            }
+        }
     }
 }

@@ -113,6 +113,14 @@ impl Cluster {
         })
     }
 
+    /// Shows what was known before, until its servers have answered here.
+    pub fn begin_with(&self, before: &View) {
+        self.view.rcu(|now| {
+            let (metrics, sums) = (now.metrics.or(&before.metrics), now.sums.or(&before.sums));
+            View::new(metrics, sums, now.alerts.or(&before.alerts), now.silences.or(&before.silences))
+        });
+    }
+
     /// What is known now.
     pub fn view(&self) -> Arc<View> {
         self.view.load_full()

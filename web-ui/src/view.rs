@@ -134,6 +134,11 @@ impl<T> Part<T> {
         Self { warnings: aside.warnings, ..Self::fresh(said, aside.failures) }
     }
 
+    /// This, or the `other` where nobody has answered yet.
+    pub fn or(&self, other: &Self) -> Self {
+        if self.at.is_some() { self.clone() } else { other.clone() }
+    }
+
     /// The same as before, since nobody answered.
     pub fn outdated(&self, failures: Vec<AskError>) -> Self {
         Self { failures, is_old: true, ..self.clone() }

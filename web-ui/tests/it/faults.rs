@@ -115,3 +115,19 @@ async fn what_answers_queries_need_not_be_what_scrapes() {
     assert!(page.texts(".trouble").is_empty(), "{:?}", page.texts(".trouble"));
     assert_eq!(page.texts(".checks li b"), ["disk", "load"], "the node itself was asked");
 }
+
+#[tokio::test]
+async fn what_is_known_outlives_a_reload() {
+    let servers = Servers::start(world("web-1")).await;
+    let web_ui = WebUi::start(&config(&servers, &servers));
+    web_ui.until("/nodes", |page| page.texts("td.name") == ["web-1", "web-1"]).await;
+    // What is shown from now on has been known before.
+    servers.change(|world| world.fault = Some(Fault::Hangs));
+    let renamed = config(&servers, &servers).replace("osaka", "kyoto");
+    web_ui.reload(&renamed).await;
+    assert_eq!(web_ui.page("/nodes").await.texts("td.name"), ["web-1"], "of the cluster that is called the same");
+    let clusters = web_ui.json("/api/v1/clusters").await;
+    assert!(clusters[0]["prometheus"]["at"].is_string() && clusters[1]["prometheus"]["at"].is_null(), "{clusters}");
+    servers.change(|world| world.fault = None);
+    web_ui.until("/nodes", |page| page.texts("td.name") == ["web-1", "web-1"]).await;
+}
