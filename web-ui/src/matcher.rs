@@ -78,6 +78,11 @@ impl Matcher {
         Ok(Self { name, op, value, regex })
     }
 
+    /// A matcher of a label that is this.
+    pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), op: Op::Equal, value: value.into(), regex: None }
+    }
+
     /// Whether the labels are so.
     pub fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.name).map_or("", String::as_str);

@@ -3,7 +3,7 @@
 //! A silence is a product: `instance=~"a|b", check=~"x|y"` mutes four checks. Chosen things become one silence where they are a
 //! whole product, and several where they are not; what one silence mutes was always chosen. Finding the fewest products that
 //! cover a set is hard in general; here single ones are united label by label, in every order of the labels, and the order that
-//! leaves the fewest is taken.
+//! leaves the fewest is taken. A product of more values than one matcher can take becomes several silences as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -135,12 +135,20 @@ fn products(all: &[&Labels], names: &[&String]) -> Vec<Vec<Matcher>> {
     let singles: BTreeSet<Product> = all.iter().map(single).collect();
     let texts: Vec<Vec<&str>> = values.iter().map(|values| values.keys().copied().collect()).collect();
     let matchers = |product: Product| {
-        let matcher = |((name, texts), chosen): ((&&String, &Vec<&str>), BTreeSet<u32>)| {
+        let of_label = |((name, texts), chosen): ((&&String, &Vec<&str>), BTreeSet<u32>)| {
             one_of(name, &chosen.into_iter().map(|index| texts[index as usize]).collect::<Vec<_>>())
         };
-        names.iter().zip(&texts).zip(product).map(matcher).collect()
+        every(names.iter().zip(&texts).zip(product).map(of_label))
     };
-    fewest(&singles.into_iter().collect::<Vec<_>>()).into_iter().map(matchers).collect()
+    fewest(&singles.into_iter().collect::<Vec<_>>()).into_iter().flat_map(matchers).collect()
+}
+
+/// One matcher of each label, in every way.
+fn every(labels: impl Iterator<Item = Vec<Matcher>>) -> Vec<Vec<Matcher>> {
+    labels.fold(vec![Vec::new()], |all, matchers| {
+        let with = |silence: &Vec<Matcher>, matcher: &Matcher| [&silence[..], std::slice::from_ref(matcher)].concat();
+        all.iter().flat_map(|silence| matchers.iter().map(move |matcher| with(silence, matcher))).collect()
+    })
 }
 
 /// The fewest products that have these and nothing else.
@@ -187,15 +195,19 @@ fn orders(of: &[usize]) -> Vec<Vec<usize>> {
     }
 }
 
-/// A matcher for these values of a label and no others.
-pub fn one_of(name: &str, values: &[&str]) -> Matcher {
-    let made = match values {
-        [value] => Matcher::new(name, Op::Equal, *value),
-        values => {
-            Matcher::new(name, Op::Match, values.iter().map(|value| literal(value)).collect::<Vec<_>>().join("|"))
-        }
+/// Matchers of which one takes each of these values of a label, and none takes another: one matcher, unless it would be too
+/// large a regular expression.
+pub fn one_of(name: &str, values: &[&str]) -> Vec<Matcher> {
+    let (first, rest) = match values {
+        [] => return Vec::new(),
+        [value] => return vec![Matcher::equal(name, *value)],
+        values => values.split_at(values.len() / 2),
     };
-    made.expect("texts that are escaped are a regular expression")
+    let pattern = values.iter().map(|value| literal(value)).collect::<Vec<_>>().join("|");
+    match Matcher::new(name, Op::Match, pattern) {
+        Ok(matcher) => vec![matcher],
+        Err(_) => [one_of(name, first), one_of(name, rest)].concat(),
+    }
 }
 
 /// A text as a regular expression that matches it alone, as Go's `regexp.QuoteMeta` writes it.
@@ -320,9 +332,10 @@ mod tests {
     #[test]
     fn values_are_escaped_and_read_again() {
         let values_of = |matcher: &Matcher| values(matcher).unwrap();
-        let matcher = one_of("a", &["x.y", "a|b", "1+1", "\\", "web-1 #~&"]);
+        let matchers = one_of("a", &["x.y", "a|b", "1+1", "\\", "web-1 #~&"]);
+        let [matcher] = &*matchers else { panic!("one is enough: {matchers:?}") };
         assert_eq!(matcher.value, r"x\.y|a\|b|1\+1|\\|web-1 #~&");
-        assert_eq!(values_of(&matcher), ["x.y", "a|b", "1+1", "\\", "web-1 #~&"]);
+        assert_eq!(values_of(matcher), ["x.y", "a|b", "1+1", "\\", "web-1 #~&"]);
         assert_eq!(values(&Matcher::new("a", Op::Match, "web-.*").unwrap()), None);
         assert_eq!(values(&Matcher::new("a", Op::Match, r"\d").unwrap()), None);
     }
@@ -350,10 +363,28 @@ mod tests {
         #[test]
         fn a_matcher_takes_its_values_alone(values in proptest::collection::vec(any::<String>(), 1..4), other in any::<String>()) {
             let all: Vec<_> = values.iter().map(String::as_str).collect();
-            let matcher = one_of("a", &all);
+            let matchers = one_of("a", &all);
             for value in values.iter().chain([&other]) {
                 let labels = Labels::from([("a".to_owned(), value.clone())]);
-                prop_assert_eq!(matcher.matches(&labels), values.contains(value));
+                prop_assert_eq!(matchers.iter().any(|matcher| matcher.matches(&labels)), values.contains(value));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn values_of_any_length_are_silenced(
+            seeds in proptest::collection::btree_set(("[a-zü.|]{1,40}", 1..1_500_usize), 2..20),
+        ) {
+            let values: BTreeSet<_> = seeds.iter().map(|(text, times)| text.repeat(*times)).collect();
+            let targets: Vec<_> = values.iter().map(|value| alert("t", &[("instance", value), ("check", "x")])).collect();
+            let drafts = drafts(&targets, &naming(&targets), &["t".into()]);
+            prop_assert!(drafts.len() <= targets.len());
+            for target in &targets {
+                prop_assert_eq!(drafts.iter().filter(|draft| draft.matches(&target.labels)).count(), 1);
+                let other = [("instance".to_owned(), format!("{}!", target.labels["instance"])), ("check".to_owned(), "x".to_owned())];
+                prop_assert!(!drafts.iter().any(|draft| draft.matches(&other.clone().into())));
             }
         }
     }

@@ -97,7 +97,8 @@ impl Site for Arc<Cluster> {
 
 /// One question after the other, each to a Prometheus that answers.
 async fn in_prometheus(cluster: &Cluster, matchers: &[Matcher]) -> Finding {
-    for question in questions(matchers) {
+    let Some(questions) = questions(matchers) else { return Finding::Busy };
+    for question in questions {
         let expression = &question.expression;
         let ask = |asking: Asking| async move { asking.query::<Labels>(expression).await };
         let Ok((samples, aside)) = cluster.prometheus().ask(Purpose::Resolved, ask).await else {

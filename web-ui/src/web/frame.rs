@@ -10,7 +10,8 @@ use super::Asked;
 use super::assets;
 use crate::address::Address;
 use crate::lists::{Choice, Snapshot, Sort};
-use crate::matcher::{Matcher, Op};
+use crate::matcher::Matcher;
+use crate::silencing::proposal::one_of;
 use crate::texts::Texts;
 use crate::view::{Node, Part, State, Told};
 
@@ -114,13 +115,10 @@ impl<'a> Frame<'a> {
             return None;
         }
         let filter = self.address.get("filter").to_owned();
-        let filter = match &*self.address.list("severity") {
+        let filter = match &*one_of("severity", &self.address.list("severity")) {
             [] => filter,
-            [one] => Matcher::added(&filter, &Matcher::new("severity", Op::Equal, *one).ok()?),
-            several => {
-                let pattern = several.iter().map(|one| regex::escape(one)).collect::<Vec<_>>().join("|");
-                Matcher::added(&filter, &Matcher::new("severity", Op::Match, pattern).ok()?)
-            }
+            [matcher] => Matcher::added(&filter, matcher),
+            _ => return None,
         };
         let form = Address::at("/silences/new").with("filter", &filter);
         (!filter.trim().is_empty()).then(|| form.with("cluster", self.address.get("cluster")))
