@@ -25,6 +25,13 @@ pub struct Events {
     exports: Family<Exported, Counter>,
     cut: Family<Exported, Counter>,
     resolved: Family<Of, Counter>,
+    doubted: Family<Doubted, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Doubted {
+    cluster: String,
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,6 +78,12 @@ impl Events {
             "Silences that were ended because their alerts are gone",
             resolved,
         );
+        let doubted = events.doubted.clone();
+        registry.register(
+            "web_ui_silences_doubtful",
+            "Times that it was not known of a silence whether its alerts are gone, with which it ends",
+            doubted,
+        );
         let ignored = events.ignored_headers.clone();
         registry.register(
             "web_ui_proxy_headers_ignored",
@@ -93,6 +106,11 @@ impl Events {
     /// A silence was ended because its alerts are gone.
     pub(crate) fn resolved(&self, cluster: &str) {
         self.resolved.get_or_create(&Of { cluster: cluster.to_owned() }).inc();
+    }
+
+    /// Of so many silences it was not known whether their alerts are gone.
+    pub(crate) fn doubted(&self, cluster: &str, reason: &'static str, silences: usize) {
+        self.doubted.get_or_create(&Doubted { cluster: cluster.to_owned(), reason }).inc_by(silences as u64);
     }
 
     /// Somebody changed something; `result` is `done` or `failed`.

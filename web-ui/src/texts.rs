@@ -214,8 +214,9 @@ texts! {
     silences_it_becomes: "It becomes {0} silences: fewer would mute what was not chosen.", "{0}件のサイレンスになります。これより少ないと、選択していないものまでミュートします。";
     gone_alerts: "Chosen alerts that do not fire any more: {0}.", "選択したアラートのうち解消済み: {0}。";
     not_understood: "One of its matchers cannot be used here; see Alertmanager.", "条件を解釈できません。Alertmanager を確認してください。";
-    problem_nothing_fires: "nothing fires that it matches, so there is nothing to wait for", "一致するアラートが発生していないため、解消を待てません";
+    problem_nothing_fires: "nothing fires that it matches, so there is nothing to wait for: {0}", "一致するアラートが発生していないため、解消を待てません: {0}";
     problem_planned: "a silence that begins later cannot wait for its alerts: they do not fire yet, and it would end at once. Leave out the beginning, or the mark", "後で開始するサイレンスは解消を待てません。開始時にアラートがまだ発生しておらず、すぐに終了してしまうためです。開始時刻か解消までの指定を外してください";
+    problem_two_ends: "either a length or an end, not both", "延長する長さと終了時刻は、どちらか一方だけを指定してください";
 }
 
 impl Texts {

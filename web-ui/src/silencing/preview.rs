@@ -111,6 +111,17 @@ impl Preview<'_> {
     }
 }
 
+/// The silences for a cluster that match nothing that fires there, in Alertmanager's words.
+pub fn idle(cluster: &str, view: &View, drafts: &[Draft]) -> Vec<String> {
+    let is_here = |draft: &&Draft| draft.clusters.iter().any(|name| name == cluster);
+    let is_idle = |draft: &&Draft| !view.alerts.said.iter().any(|fired| draft.matches(&fired.alert.labels));
+    let said = |draft: &Draft| {
+        let matchers: Vec<_> = draft.matchers.iter().map(Matcher::to_string).collect();
+        format!("{cluster}: {}", matchers.join(","))
+    };
+    drafts.iter().filter(is_here).filter(is_idle).map(said).collect()
+}
+
 /// Checks that are OK. Known are sums by node, and sums by name.
 fn passing(view: &View, drafts: &[&Draft]) -> usize {
     let metrics = &view.metrics.said;

@@ -28,13 +28,14 @@ pub enum Problem {
     Time(String),
     Length(String),
     NoEnd,
+    TwoEnds,
     Over,
     Backwards,
     TooLong(Duration),
     NoReason,
     NoAuthor,
     Wordy(usize),
-    NothingFires,
+    NothingFires(Vec<String>),
     Planned,
 }
 
@@ -77,13 +78,14 @@ impl Problem {
             Self::Time(text) => fill(t.problem_time, &[text]),
             Self::Length(text) => fill(t.problem_length, &[text]),
             Self::NoEnd => t.problem_no_end.to_owned(),
+            Self::TwoEnds => t.problem_two_ends.to_owned(),
             Self::Over => t.problem_over.to_owned(),
             Self::Backwards => t.problem_backwards.to_owned(),
             Self::TooLong(longest) => fill(t.problem_too_long, &[&t.duration(longest.as_secs().cast_signed())]),
             Self::NoReason => t.problem_no_reason.to_owned(),
             Self::NoAuthor => t.problem_no_author.to_owned(),
             Self::Wordy(most) => fill(t.problem_wordy, &[most]),
-            Self::NothingFires => t.problem_nothing_fires.to_owned(),
+            Self::NothingFires(what) => fill(t.problem_nothing_fires, &[&what.join("; ")]),
             Self::Planned => t.problem_planned.to_owned(),
         }
     }

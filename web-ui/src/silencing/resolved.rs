@@ -31,13 +31,31 @@ const KNOWN: [&str; 4] = ["job", "instance", "check", "source"];
 /// Those of them by which it knows a node.
 const NODE: [&str; 2] = ["job", "instance"];
 
+/// Silences that Prometheus is asked about in an evaluation; of more, others in the next one.
+pub const MOST: usize = 200;
+
 /// What an evaluation finds of a silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// Nothing fires that it matches.
     Quiet,
-    /// Something does, or it is not known that nothing does.
+    /// Something does, or what it names is not there.
     Busy,
+    /// It is not known.
+    Doubtful(Doubt),
+}
+
+/// Why it is not known whether anything fires that a silence matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// An Alertmanager or Prometheus did not answer lately.
+    Stale,
+    /// Prometheus did not answer what it was asked of the silence, or not in full.
+    Unanswered,
+    /// The silence names no label that Prometheus has.
+    Labels,
+    /// There are so many silences that it is asked about this one later.
+    Later,
 }
 
 /// For how many evaluations in a row silences have been quiet.
@@ -69,9 +87,14 @@ impl Quiet {
     }
 
     fn noted(&mut self, silence: &Silence, finding: &Finding) -> bool {
-        if *finding == Finding::Busy {
-            self.0.remove(&silence.id);
-            return false;
+        match finding {
+            Finding::Quiet => {}
+            // Nothing was found that would be against it.
+            Finding::Doubtful(Doubt::Later) => return false,
+            Finding::Busy | Finding::Doubtful(_) => {
+                self.0.remove(&silence.id);
+                return false;
+            }
         }
         let (updated, count) = self.0.entry(silence.id.clone()).or_insert((silence.updated_at, 0));
         // One that has been changed says anew from when on it waits.
@@ -96,7 +119,25 @@ pub fn in_view(view: &View, silenced: &Silenced) -> Finding {
     let is_whole = view.alerts.at.is_some() && !view.alerts.is_old && view.alerts.failures.is_empty();
     let is_fresh = view.metrics.at.is_some() && !view.metrics.is_old;
     let fires = view.alerts.said.iter().any(|fired| silenced.matches(&fired.alert.labels));
-    if is_whole && is_fresh && !fires { Finding::Quiet } else { Finding::Busy }
+    match (is_whole && is_fresh, fires) {
+        (false, _) => Finding::Doubtful(Doubt::Stale),
+        (true, true) => Finding::Busy,
+        (true, false) => Finding::Quiet,
+    }
+}
+
+/// The silences that Prometheus is asked about in an evaluation, and what is found already of the others. Those that nothing
+/// matches take turns.
+pub fn turn(view: &View, evaluation: usize) -> (Vec<&Silenced>, Vec<(Silence, Finding)>) {
+    let looked = marked(view).map(|silenced| (silenced, in_view(view, silenced)));
+    let (mut quiet, rest): (Vec<_>, Vec<_>) = looked.partition(|(_, finding)| *finding == Finding::Quiet);
+    quiet.sort_unstable_by_key(|(silenced, _)| &silenced.silence.id);
+    let turns = quiet.len().div_ceil(MOST).max(1);
+    let mine = |index: &usize| index / MOST == evaluation % turns;
+    let (asked, later): (Vec<_>, Vec<_>) = quiet.into_iter().enumerate().partition(|(index, _)| mine(index));
+    let later = later.into_iter().map(|(_, (silenced, _))| (silenced, Finding::Doubtful(Doubt::Later)));
+    let found = rest.into_iter().chain(later).map(|(silenced, finding)| (silenced.silence.clone(), finding)).collect();
+    (asked.into_iter().map(|(_, (silenced, _))| silenced).collect(), found)
 }
 
 /// What Prometheus is asked of a silence that nothing matches; none where it cannot know whether an alert is gone.
@@ -145,6 +186,32 @@ fn listed(matchers: &[Matcher], name: &str) -> BTreeSet<String> {
 fn selector(metric: &str, matchers: &[&Matcher]) -> String {
     let matchers: Vec<_> = matchers.iter().map(ToString::to_string).collect();
     format!("{metric}{{{}}}", matchers.join(","))
+}
+
+// === impl Doubt ===
+
+impl Doubt {
+    /// The word for it in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Unanswered => "unanswered",
+            Self::Labels => "labels",
+            Self::Later => "later",
+        }
+    }
+
+    /// In a sentence, behind a colon.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Stale => "an Alertmanager or Prometheus of the cluster does not answer",
+            Self::Unanswered => "Prometheus does not say in full whether their alerts are gone",
+            Self::Labels => {
+                "they name neither alertname, job, instance, check nor source, so that Prometheus cannot be asked"
+            }
+            Self::Later => "there are too many for one evaluation, so that they take turns",
+        }
+    }
 }
 
 // === impl Question ===
@@ -238,11 +305,54 @@ mod tests {
         assert_eq!(of(&[("b", "x", false)], &|_| {}), Finding::Quiet);
         assert_eq!(of(&[("a", "x", true)], &|_| {}), Finding::Busy);
         let failure = || AskError { server: "a".into(), reason: "b".into(), status: None };
-        assert_eq!(of(&[], &|view| view.alerts.failures.push(failure())), Finding::Busy, "one of a pair is not enough");
-        assert_eq!(of(&[], &|view| view.alerts.is_old = true), Finding::Busy);
-        assert_eq!(of(&[], &|view| view.alerts.at = None), Finding::Busy);
-        assert_eq!(of(&[], &|view| view.metrics.is_old = true), Finding::Busy);
-        assert_eq!(of(&[], &|view| view.metrics.at = None), Finding::Busy);
+        let stale = Finding::Doubtful(Doubt::Stale);
+        assert_eq!(of(&[], &|view| view.alerts.failures.push(failure())), stale, "one of a pair is not enough");
+        assert_eq!(of(&[], &|view| view.alerts.is_old = true), stale);
+        assert_eq!(of(&[], &|view| view.alerts.at = None), stale);
+        assert_eq!(of(&[], &|view| view.metrics.is_old = true), stale);
+        assert_eq!(of(&[], &|view| view.metrics.at = None), stale);
+    }
+
+    #[test]
+    fn quiet_silences_take_turns_and_busy_ones_need_none() {
+        let named = |id: String, instance: &str| {
+            let silence = silence(&id, NOON, "x [until resolved]");
+            let matchers = serde_json::from_value(json!([{"name": "instance", "value": instance, "isRegex": false}]));
+            Silenced::from(Silence { matchers: matchers.unwrap(), ..silence })
+        };
+        let of = |busy: usize, quiet: usize| {
+            let busy = (0..busy).map(|index| named(format!("a{index}"), "busy"));
+            let quiet = (0..quiet).map(|index| named(format!("q{index}"), "quiet"));
+            let mut view = view(&[("busy", "x", false)]);
+            view.metrics.at = Some(Timestamp::UNIX_EPOCH);
+            View::new(view.metrics, Part::default(), view.alerts, Part::fresh(busy.chain(quiet).collect(), Vec::new()))
+        };
+        let many = of(MOST + 50, 1);
+        let (asked, found) = turn(&many, 0);
+        assert_eq!((asked.len(), found.len()), (1, MOST + 50));
+        let view = of(0, 2 * MOST + 50);
+        let mut seen = HashSet::new();
+        for evaluation in 0..3 {
+            let (asked, found) = turn(&view, evaluation);
+            assert!(asked.len() <= MOST && asked.len() + found.len() == 2 * MOST + 50);
+            assert!(found.iter().all(|(_, finding)| *finding == Finding::Doubtful(Doubt::Later)));
+            seen.extend(asked.into_iter().map(|silenced| silenced.silence.id.clone()));
+        }
+        assert_eq!(seen.len(), 2 * MOST + 50, "each has had its turn");
+    }
+
+    #[test]
+    fn one_whose_turn_comes_later_is_as_quiet_as_it_was() {
+        let mut quiet = Quiet::default();
+        let later = || Finding::Doubtful(Doubt::Later);
+        let findings = [Finding::Quiet, later(), Finding::Quiet, later(), Finding::Quiet];
+        let ended = findings.map(|finding| quiet.evaluated(vec![(silence("s", NOON, "x"), finding)]).len());
+        assert_eq!(ended, [0, 0, 0, 0, 1]);
+        let unanswered = Finding::Doubtful(Doubt::Unanswered);
+        let findings = [Finding::Quiet, Finding::Quiet, unanswered, Finding::Quiet];
+        assert!(
+            findings.into_iter().all(|finding| quiet.evaluated(vec![(silence("t", NOON, "x"), finding)]).is_empty())
+        );
     }
 
     #[test]

@@ -247,7 +247,7 @@ async fn query(State(member): State<Member>, Query(asked): Query<Vec<(String, St
     let prometheus = *member.prometheus.lock().unwrap();
     let one = |is_there: bool| {
         if is_there {
-            vec![json!({"metric": {"instance": "web-1", "check": "disk"}, "value": [1, "1"]})]
+            vec![json!({"metric": {"job": "checkscript", "instance": "web-1", "check": "disk"}, "value": [1, "1"]})]
         } else {
             Vec::new()
         }
@@ -257,7 +257,7 @@ async fn query(State(member): State<Member>, Query(asked): Query<Vec<(String, St
         one(prometheus.fires)
     } else if expression.starts_with("up{") && expression.ends_with("} == 0") {
         one(prometheus.node_is_down)
-    } else if expression.starts_with("count by (instance, check)") {
+    } else if expression.starts_with("count by (job, instance, check)") {
         one(!prometheus.series_is_gone)
     } else {
         Vec::new()

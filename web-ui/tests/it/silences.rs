@@ -293,4 +293,44 @@ async fn a_silence_ends_with_its_alert_and_with_nothing_else() {
     timeout(PATIENCE, waiting).await.unwrap();
     let metrics = web_ui.page("/metrics").await.text;
     assert!(metrics.contains("web_ui_silences_resolved_total{cluster=\"tokyo\"} 1"), "{metrics}");
+    assert!(metrics.contains("web_ui_silences_doubtful_total{cluster=\"tokyo\",reason=\"stale\"} "), "{metrics}");
+}
+
+#[tokio::test]
+async fn each_silence_that_is_to_wait_has_something_to_wait_for() {
+    let (web_ui, gossip) = one().await;
+    gossip.members[0].prometheus(Prometheus { fires: true, ..Prometheus::default() });
+    let of = |instance: &str, check: &str| json!({"labels": {"instance": instance, "check": check}, "all": true});
+    let body = json!({"targets": [of("web-1", "disk"), of("web-9", "load")], "clusters": ["tokyo"], "duration": "1h",
+        "comment": "c", "author": "ann", "until_resolved": true});
+    let (status, told) = call(&web_ui, Method::POST, "/api/v1/silences", &body).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("resolved")), "{told}");
+    let error = told["errors"].to_string();
+    assert!(error.contains("tokyo: ") && error.contains("web-9") && !error.contains("web-1"), "{error}");
+    assert_eq!(gossip.made(), 0, "neither of them");
+
+    assert_eq!(send(&web_ui, "/silences", &format!("{GOOD}&resolved=1")).await.status, StatusCode::SEE_OTHER);
+    gossip.fire(&[]);
+    web_ui.until("/", |page| page.texts("tbody tr").is_empty()).await;
+    let item = web_ui.page("/silences/tokyo/s1/edit").await.attribute("input[name=edit]", "value").to_owned();
+    let edit = GOOD.replace("new+disk", "newer+disk");
+    let edited = send(&web_ui, "/silences", &format!("{edit}&resolved=1&edit={}", item.replace(':', "%3A"))).await;
+    assert_eq!(edited.status, StatusCode::SEE_OTHER, "it waits already: {}", edited.text);
+}
+
+#[tokio::test]
+async fn enter_in_the_field_of_an_end_is_that_end() {
+    let (web_ui, _gossip) = one().await;
+    assert_eq!(send(&web_ui, "/silences", GOOD).await.status, StatusCode::SEE_OTHER);
+    for path in ["/silences/tokyo/s1", "/silences"] {
+        let page = web_ui.page(path).await;
+        // A browser sends the first button of a form.
+        assert_eq!(page.attribute("form[action='/silences/act'] button", "value"), "extend", "{path}");
+    }
+    let both = send(&web_ui, "/silences/act", "item=tokyo/s1&by=1h&until=2099-01-01T00:00").await;
+    assert_eq!(both.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(both.text.contains("either a length or an end, not both"), "{}", both.text);
+    let both = json!({"items": [{"cluster": "tokyo", "id": "s1"}], "by": "1h", "until": "2099-01-01T00:00:00Z"});
+    let (status, told) = call(&web_ui, Method::POST, "/api/v1/silences/extend", &both).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("until")));
 }

@@ -121,7 +121,7 @@ async fn create(Acting(asked): Acting, body: Bytes) -> Response {
         Ok(body) => Form::from(body),
         Err(response) => return *response,
     };
-    match silences::plan(&asked, &form) {
+    match silences::plan(&asked, &form, None) {
         Err(errors) => unfit(&errors),
         Ok(plan) => told(&asked.desk().make(&plan).await, StatusCode::CREATED),
     }
@@ -143,7 +143,7 @@ async fn edit(Acting(asked): Acting, Path((cluster, id)): Path<(String, String)>
     let item = Item { cluster: cluster.clone(), id, updated: body.updated_at };
     body.clusters = vec![cluster];
     body.targets.clear();
-    let plan = match silences::plan(&asked, &Form::from(body)) {
+    let plan = match silences::plan(&asked, &Form::from(body), Some(&item)) {
         Ok(plan) => plan,
         Err(errors) => return unfit(&errors),
     };
@@ -178,7 +178,8 @@ async fn act(Acting(asked): Acting, body: Bytes, extends: bool) -> Response {
         (false, ..) => Ok(Act::Expire),
         (true, "", None) => Err(FieldError::new("until", Problem::NoEnd)),
         (true, "", Some(until)) => Ok(Act::ExtendUntil(until)),
-        (true, by, _) => {
+        (true, _, Some(_)) => Err(FieldError::new("until", Problem::TwoEnds)),
+        (true, by, None) => {
             length(by).map(Act::ExtendBy).ok_or_else(|| FieldError::new("by", Problem::Length(by.to_owned())))
         }
     };

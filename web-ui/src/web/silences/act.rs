@@ -66,7 +66,8 @@ fn act(asked: &Asked, act: &str, by: &str, until: &str) -> Result<Act, Problem> 
         ("expire", ..) => Ok(Act::Expire),
         (_, "", "") => Err(Problem::NoEnd),
         (_, "", until) => time(until, &asked.app.zone).map(Act::ExtendUntil),
-        (_, by, _) => length(by).map(Act::ExtendBy).ok_or_else(|| Problem::Length(by.to_owned())),
+        (_, by, "") => length(by).map(Act::ExtendBy).ok_or_else(|| Problem::Length(by.to_owned())),
+        _ => Err(Problem::TwoEnds),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::address::{Address, decoded};
 use crate::alertmanager::{Silence, SilenceState};
 use crate::silencing::desk::{Item, Outcome, is_over};
 use crate::silencing::draft::{Form, LENGTHS, Rulebook};
-use crate::silencing::preview::Preview;
+use crate::silencing::preview::{Preview, idle};
 use crate::silencing::problem::{FieldError, Problem};
 use crate::silencing::sentence::Now;
 use crate::silencing::target::{Chosen, Target};
@@ -119,7 +119,7 @@ pub(super) async fn sent(Acting(asked): Acting, body: Bytes) -> Response {
         item,
         theirs: None,
     });
-    match plan(&asked, &form) {
+    match plan(&asked, &form, edited.as_ref().map(|edited| &edited.item)) {
         Err(errors) => {
             let status = if what == "create" { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
             shown(&asked, status, Content { errors, edited, ..Content::of(form) })
@@ -136,12 +136,18 @@ pub(super) async fn sent(Acting(asked): Acting, body: Bytes) -> Response {
     }
 }
 
-/// The plan of a form. To wait for the end of what does not fire is to wait for nothing.
-pub(in crate::web) fn plan(asked: &Asked, form: &Form) -> Result<Plan, Vec<FieldError>> {
+/// The plan of a form. To wait for the end of what does not fire is to wait for nothing; but one that is edited and waits
+/// already may do so.
+pub(in crate::web) fn plan(asked: &Asked, form: &Form, edited: Option<&Item>) -> Result<Plan, Vec<FieldError>> {
     let plan = asked.with_rules(|rules| form.plan(rules))?;
-    let fires = |drafts| asked.previews(drafts).iter().any(|preview| preview.alerts > 0);
-    if plan.until_resolved && plan.begins.is_none() && !fires(&plan.drafts) {
-        return Err(vec![FieldError::new("resolved", Problem::NothingFires)]);
+    let is_marked = |item| asked.desk().known(item).is_some_and(|silence| mark::read(&silence.comment).1);
+    let waits = edited.is_some_and(is_marked);
+    if plan.until_resolved && plan.begins.is_none() && !waits {
+        let views = asked.snapshot.0.iter();
+        let idle: Vec<_> = views.flat_map(|(cluster, view)| idle(&cluster.name, view, &plan.drafts)).collect();
+        if !idle.is_empty() {
+            return Err(vec![FieldError::new("resolved", Problem::NothingFires(idle))]);
+        }
     }
     Ok(plan)
 }
