@@ -9,12 +9,14 @@ use prometheus_client::registry::Registry;
 use service::http::{ClientError, ClientOptions};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
-use crate::access::Access;
+use crate::access::{Access, User};
 use crate::cluster::Cluster;
 use crate::config::{Config, Refresh};
 use crate::events::Events;
 use crate::lists::Snapshot;
+use crate::silencing::desk::Desk;
 use crate::silencing::{self, Rules};
 use crate::web;
 
@@ -30,6 +32,8 @@ pub struct App {
     /// One permit a file that is being written: it keeps what it began with.
     pub(crate) exports: Arc<Semaphore>,
     changes: watch::Sender<u64>,
+    /// Changes of silences that are being made.
+    writes: TaskTracker,
     /// The zone of times.
     pub zone: TimeZone,
 }
@@ -41,7 +45,15 @@ struct Running {
     access: Arc<Access>,
     refresh: Refresh,
     rules: Rules,
+    stop: CancellationToken,
     _watching: DropGuard,
+}
+
+/// What outlives a configuration.
+struct Shared<'a> {
+    events: &'a Arc<Events>,
+    changes: &'a watch::Sender<u64>,
+    writes: &'a TaskTracker,
 }
 
 impl App {
@@ -51,9 +63,12 @@ impl App {
     /// When a client cannot be made.
     pub fn start(config: &Config, options: ClientOptions, registry: &mut Registry) -> Result<Arc<Self>, ClientError> {
         let (events, changes) = (Arc::new(Events::new(registry)), watch::Sender::new(0));
-        let running = ArcSwap::from_pointee(Running::start(config, &options, &events, &changes)?);
+        let writes = TaskTracker::new();
+        let running =
+            Running::start(config, &options, &Shared { events: &events, changes: &changes, writes: &writes })?;
+        let running = ArcSwap::from_pointee(running);
         let exports = Arc::new(Semaphore::new(EXPORTS));
-        Ok(Arc::new(Self { running, options, events, exports, changes, zone: TimeZone::system() }))
+        Ok(Arc::new(Self { running, options, events, exports, changes, writes, zone: TimeZone::system() }))
     }
 
     /// Watches the clusters of another configuration instead.
@@ -61,7 +76,8 @@ impl App {
     /// # Errors
     /// When a client cannot be made; the old configuration stays.
     pub fn reload(&self, config: &Config) -> Result<(), ClientError> {
-        let running = Running::start(config, &self.options, &self.events, &self.changes)?;
+        let shared = Shared { events: &self.events, changes: &self.changes, writes: &self.writes };
+        let running = Running::start(config, &self.options, &shared)?;
         running.begin_with(&self.running.load().clusters);
         self.running.store(Arc::new(running));
         Ok(())
@@ -98,6 +114,19 @@ impl App {
         self.running.load().refresh
     }
 
+    /// Where somebody has silences changed.
+    pub fn desk(&self, user: User, snapshot: Snapshot) -> Desk {
+        let (events, writes, longest) = (Arc::clone(&self.events), self.writes.clone(), self.rules().longest);
+        Desk { snapshot, events, user, writes, longest }
+    }
+
+    /// Ends no silence with its alerts any more, and waits until every change of silences that is begun is done and recorded.
+    pub async fn finish(&self) {
+        self.running.load().stop.cancel();
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
     /// Tells of every new view of any cluster.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -105,26 +134,24 @@ impl App {
 }
 
 impl Running {
-    fn start(
-        config: &Config,
-        options: &ClientOptions,
-        events: &Arc<Events>,
-        changes: &watch::Sender<u64>,
-    ) -> Result<Self, ClientError> {
+    fn start(config: &Config, options: &ClientOptions, shared: &Shared<'_>) -> Result<Self, ClientError> {
         let options = ClientOptions { timeout: config.timeout, ..options.clone() };
-        let cluster = |config| Ok(Arc::new(Cluster::new(config, &options, Arc::clone(events), changes.clone())?));
+        let cluster =
+            |config| Ok(Arc::new(Cluster::new(config, &options, Arc::clone(shared.events), shared.changes.clone())?));
         let clusters: Vec<_> = config.clusters.iter().map(cluster).collect::<Result<_, ClientError>>()?;
         let stop = CancellationToken::new();
         for cluster in &clusters {
             tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
             let (cluster, stop, every) = (Arc::clone(cluster), stop.clone(), config.silences.evaluation_interval);
-            tokio::spawn(async move { stop.run_until_cancelled(silencing::watch::watch(&cluster, every)).await });
+            // It may be ending one when it is to stop.
+            shared.writes.spawn(async move { silencing::watch::watch(&cluster, every, &stop).await });
         }
         Ok(Self {
             clusters,
             refresh: config.refresh,
             rules: config.silences,
             access: Arc::new(config.access.clone()),
+            stop: stop.clone(),
             _watching: stop.drop_guard(),
         })
     }

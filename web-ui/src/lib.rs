@@ -31,6 +31,7 @@ mod web;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use service::http::ClientOptions;
 use service::{Bound, BuildInfo, ConfigError, LogFlags, Server, WebFlags};
@@ -57,6 +58,7 @@ pub struct Flags {
 /// The program, its ports open.
 pub struct Program {
     bound: Bound,
+    app: Arc<App>,
 }
 
 impl Program {
@@ -67,9 +69,9 @@ impl Program {
     pub fn start(info: BuildInfo, flags: &Flags) -> anyhow::Result<Self> {
         let (config, mut server) = ConfigError::both(Config::load(&flags.config), Server::new(info, &flags.web))?;
         let app = App::start(&config, ClientOptions::new(info), server.registry())?;
-        let (reloaded, file) = (std::sync::Arc::clone(&app), flags.config.clone());
+        let (reloaded, file) = (Arc::clone(&app), flags.config.clone());
         let server = server.routes(app.routes()).response_headers(web::headers()).on_reload(move || {
-            let (app, file) = (std::sync::Arc::clone(&reloaded), file.clone());
+            let (app, file) = (Arc::clone(&reloaded), file.clone());
             async move {
                 let config = tokio::task::spawn_blocking(move || Config::load(&file)).await??;
                 Ok(app.reload(&config)?)
@@ -79,7 +81,7 @@ impl Program {
         if let Some(warning) = config.access.warning(bound.is_open(), bound.addresses()) {
             tracing::warn!("{warning}");
         }
-        Ok(Self { bound })
+        Ok(Self { bound, app })
     }
 
     /// The addresses listened on.
@@ -87,12 +89,14 @@ impl Program {
         self.bound.addresses()
     }
 
-    /// Serves until `stop`.
+    /// Serves until `stop`, and until every change of silences that is begun is done.
     ///
     /// # Errors
     /// When the runtime cannot take the sockets over.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        self.bound.run(stop).await
+        self.bound.run(stop).await?;
+        self.app.finish().await;
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@
 use jiff::Timestamp;
 use std::time::Duration;
 
+use crate::alertmanager::{Postable, RawMatcher};
 use crate::matcher::Matcher;
 
 pub mod desk;
@@ -60,6 +61,22 @@ pub struct Plan {
     pub author: String,
     /// Whether they end as soon as nothing fires any more that they match.
     pub until_resolved: bool,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// One of its silences, as it is sent.
+    pub fn silence(&self, matchers: &[Matcher]) -> Postable {
+        Postable {
+            id: None,
+            matchers: matchers.iter().map(RawMatcher::from).collect(),
+            starts_at: self.begins.unwrap_or_else(Timestamp::now),
+            ends_at: self.ends,
+            created_by: self.author.clone(),
+            comment: self.comment.clone(),
+        }
+    }
 }
 
 // === impl Draft ===

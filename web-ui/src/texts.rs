@@ -164,6 +164,8 @@ texts! {
     problem_length: "`{0}` is not a length of time; write 30m, 2h, 1d or 1w", "「{0}」は期間ではありません。30m、2h、1d、1w のように入力してください";
     problem_no_end: "a silence has to end: choose how long, or until when", "期間または終了日時を指定してください";
     problem_over: "the end has passed", "終了日時が過去です";
+    problem_begun: "it has begun, and its beginning cannot be moved any more", "すでに開始しているため、開始は変更できません";
+    problem_settled: "cannot be said of a silence that there is: `filter` says what it matches", "既存のサイレンスには指定できません。対象は `filter` で指定します";
     problem_backwards: "the end is before the beginning", "終了が開始より前です";
     problem_too_long: "the longest silence is {0} (`silences.longest`)", "最長は{0}です（`silences.longest`）";
     problem_no_reason: "say why", "理由を入力してください";
@@ -171,6 +173,8 @@ texts! {
     problem_wordy: "at most {0} characters", "{0}文字以内で入力してください";
     problem_nothing_chosen: "choose at least one silence", "サイレンスを一つ以上選択してください";
     no_such_silence: "There is no such silence, or it has ended.", "サイレンスがないか、終了しています。";
+    done_known: "Silences that were there already: {0}", "すでにあったサイレンス: {0}";
+    is_known: "was there already", "すでにあります";
     done_made: "Silences made: {0}", "作成したサイレンス: {0}";
     done_changed: "The silence has been changed.", "サイレンスを変更しました。";
     done_extended: "Silences extended: {0}", "延長したサイレンス: {0}";

@@ -1,14 +1,16 @@
 //! Has changes of silences done in the clusters that they are for, says how each of them went, and keeps the record.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
+use tokio_util::task::TaskTracker;
 
 use super::problem::Problem;
-use super::write::{self, Done, WriteError};
+use super::write::{Done, WriteError, Writing};
 use super::{Draft, Plan};
 use crate::access::{Action, Change, User, audit};
 use crate::address::{Address, decoded};
@@ -16,17 +18,18 @@ use crate::alertmanager::{Postable, RawMatcher, Silence, SilenceState};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::lists::Snapshot;
-use crate::matcher::Matcher;
 
 /// Who has something done.
-#[derive(Clone, Copy, Debug)]
-pub struct Desk<'a> {
+#[derive(Clone, Debug)]
+pub struct Desk {
     /// The clusters.
-    pub snapshot: &'a Snapshot,
+    pub snapshot: Snapshot,
     /// Where it is counted.
-    pub events: &'a Events,
+    pub events: Arc<Events>,
     /// Who.
-    pub user: &'a User,
+    pub user: User,
+    /// What is being done, which the program does not end without.
+    pub writes: TaskTracker,
     /// The longest that a silence may last from now on.
     pub longest: Duration,
 }
@@ -68,39 +71,40 @@ pub enum Act {
 
 // === impl Desk ===
 
-impl Desk<'_> {
+impl Desk {
     /// Makes the silences of a plan, in all clusters at the same time.
     pub async fn make(&self, plan: &Plan) -> Vec<Outcome> {
-        let mut clusters: Vec<_> = plan.drafts.iter().flat_map(|draft| &draft.clusters).collect();
-        clusters.sort();
-        clusters.dedup();
-        let made = join_all(clusters.into_iter().map(|name| self.make_in(name, plan))).await;
-        made.into_iter().flatten().collect()
+        let (desk, plan) = (self.clone(), plan.clone());
+        let work = async move {
+            let clusters: BTreeSet<_> = plan.drafts.iter().flat_map(|draft| &draft.clusters).collect();
+            join_all(clusters.into_iter().map(|name| desk.make_in(name, &plan))).await
+        };
+        self.through(work).await.into_iter().flatten().collect()
     }
 
     async fn make_in(&self, name: &str, plan: &Plan) -> Vec<Outcome> {
-        let is_here = |draft: &&Draft| draft.clusters.iter().any(|cluster| cluster == name);
-        let drafts: Vec<&[Matcher]> = plan.drafts.iter().filter(is_here).map(|draft| &*draft.matchers).collect();
-        let results = match self.cluster(name) {
-            Some(cluster) => {
-                let results = write::create(cluster, &drafts, plan).await;
-                cluster.heard_anew().await;
-                results
+        let mut outcomes = Vec::new();
+        self.write_in(name, async |writing| {
+            let is_here = |draft: &&Draft| draft.clusters.iter().any(|cluster| cluster == name);
+            for draft in plan.drafts.iter().filter(is_here) {
+                let silence = plan.silence(&draft.matchers);
+                let result = match writing {
+                    Ok(writing) => writing.create(&silence).await,
+                    Err(error) => Err(error.clone()),
+                };
+                let (matchers, known) = (written(&silence.matchers), result.as_ref().map_or("", Done::id));
+                // What was there already was recorded when it was made.
+                if !result.as_ref().is_ok_and(Done::is_known) {
+                    let (action, ends) = (Action::Create, Some(plan.ends));
+                    let change =
+                        Change { action, cluster: name, silence: known, matchers: &matchers, ends, failure: None };
+                    self.record(change, result.as_ref().err());
+                }
+                outcomes.push(Outcome { cluster: name.to_owned(), matchers, item: None, result });
             }
-            None => drafts.iter().map(|_| Err(WriteError::Gone)).collect(),
-        };
-        let outcome = |(matchers, result): (&&[Matcher], Result<Done, WriteError>)| {
-            let matchers = written(matchers.iter());
-            let known = result.as_ref().map_or("", Done::id);
-            // What was there already was recorded when it was made.
-            if !matches!(result, Ok(Done::Known(_))) {
-                let (action, ends) = (Action::Create, Some(plan.ends));
-                let change = Change { action, cluster: name, silence: known, matchers: &matchers, ends, failure: None };
-                self.record(change, result.as_ref().err());
-            }
-            Outcome { cluster: name.to_owned(), matchers, item: None, result }
-        };
-        drafts.iter().zip(results).map(outcome).collect()
+        })
+        .await;
+        outcomes
     }
 
     /// Makes a silence as the one draft of a plan says.
@@ -108,68 +112,104 @@ impl Desk<'_> {
     /// # Errors
     /// See [`WriteError`].
     pub async fn edit(&self, item: &Item, plan: &Plan) -> Result<String, WriteError> {
-        let cluster = self.cluster(&item.cluster).ok_or(WriteError::Gone)?;
-        let matchers: Vec<_> = plan.drafts.iter().flat_map(|draft| &draft.matchers).map(RawMatcher::from).collect();
-        let text = written(matchers.iter());
-        let result = write::change(cluster, &item.id, item.updated, |current| {
-            let starts_at = plan.begins.unwrap_or_else(|| current.starts_at.max(Timestamp::now()));
-            Ok(Postable {
-                id: None,
-                matchers,
-                starts_at,
-                ends_at: plan.ends,
-                created_by: plan.author.clone(),
-                comment: plan.comment.clone(),
-            })
-        });
-        let result = result.await;
-        let (action, ends) = (Action::Edit, Some(plan.ends));
-        let change = Change { action, cluster: &item.cluster, silence: &item.id, matchers: &text, ends, failure: None };
-        self.record(change, result.as_ref().err());
-        cluster.heard_anew().await;
+        let (desk, item, plan) = (self.clone(), item.clone(), plan.clone());
+        self.through(async move { desk.edit_one(&item, &plan).await }).await
+    }
+
+    async fn edit_one(&self, item: &Item, plan: &Plan) -> Result<String, WriteError> {
+        let matchers: Vec<_> = plan.drafts.iter().flat_map(|draft| draft.matchers.iter().cloned()).collect();
+        let wanted = plan.silence(&matchers);
+        let text = written(&wanted.matchers);
+        let mut result = Err(WriteError::Gone);
+        self.write_in(&item.cluster, async |writing| {
+            let edited = |current: &Silence| match (plan.begins, current.status.state) {
+                (Some(_), SilenceState::Active) => Err(Problem::Begun),
+                (Some(_), _) => Ok(wanted),
+                (None, _) => Ok(Postable { starts_at: current.starts_at.max(wanted.starts_at), ..wanted }),
+            };
+            result = match writing {
+                Ok(writing) => writing.change(&item.id, item.updated, edited).await.map(|(id, _)| id),
+                Err(error) => Err(error.clone()),
+            };
+            let (action, ends) = (Action::Edit, Some(plan.ends));
+            let silence = result.as_ref().unwrap_or(&item.id);
+            let change = Change { action, cluster: &item.cluster, silence, matchers: &text, ends, failure: None };
+            self.record(change, result.as_ref().err());
+        })
+        .await;
         result
     }
 
     /// Does the same to several silences: clusters at the same time, one silence of each after the other.
     pub async fn act(&self, items: &[Item], act: Act) -> Vec<Outcome> {
-        let mut clusters: Vec<_> = items.iter().map(|item| &item.cluster).collect();
-        clusters.sort();
-        clusters.dedup();
-        let done = join_all(clusters.into_iter().map(|name| async move {
-            let mut outcomes = Vec::new();
-            for item in items.iter().filter(|item| item.cluster == *name) {
-                outcomes.push(self.act_on(item, act).await);
-            }
-            if let Some(cluster) = self.cluster(name) {
-                cluster.heard_anew().await;
-            }
-            outcomes
-        }));
-        done.await.into_iter().flatten().collect()
+        let (desk, items) = (self.clone(), items.to_vec());
+        let work = async move {
+            let clusters: BTreeSet<_> = items.iter().map(|item| item.cluster.as_str()).collect();
+            let done = join_all(clusters.into_iter().map(|name| desk.act_in(name, &items, act)));
+            done.await.into_iter().flatten().collect()
+        };
+        self.through(work).await
     }
 
-    async fn act_on(&self, item: &Item, act: Act) -> Outcome {
-        let result = match (self.cluster(&item.cluster), act) {
-            (None, _) => Err(WriteError::Gone),
-            (Some(cluster), Act::Expire) => {
-                let ended = write::expire(cluster, &item.id, item.updated).await;
-                ended.map(|()| item.id.clone())
+    async fn act_in(&self, name: &str, items: &[Item], act: Act) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        self.write_in(name, async |writing| {
+            for item in items.iter().filter(|item| item.cluster == name) {
+                outcomes.push(self.act_on(item, act, writing).await);
             }
-            (Some(cluster), act) => {
-                write::change(cluster, &item.id, item.updated, |current| self.extended(current, act)).await
+        })
+        .await;
+        outcomes
+    }
+
+    async fn act_on(&self, item: &Item, act: Act, writing: &mut Result<Writing<'_>, WriteError>) -> Outcome {
+        let result = match (writing, act) {
+            (Err(error), _) => Err(error.clone()),
+            (Ok(writing), Act::Expire) => {
+                let ended = writing.expire(&item.id, item.updated).await;
+                ended.map(|silence| (item.id.clone(), written(&silence.matchers), None))
+            }
+            (Ok(writing), act) => {
+                let changed = writing.change(&item.id, item.updated, |current| self.extended(current, act)).await;
+                changed.map(|(id, silence)| (id, written(&silence.matchers), Some(silence.ends_at)))
             }
         };
-        let known = self.known(item);
-        let matchers = known.map(|silence| written(silence.matchers.iter())).unwrap_or_default();
-        let (action, ends) = match act {
-            Act::Expire => (Action::Expire, None),
-            Act::ExtendBy(by) => (Action::Extend, known.and_then(|silence| later(silence.ends_at, by).ok())),
-            Act::ExtendUntil(until) => (Action::Extend, Some(until)),
+        let action = if act == Act::Expire { Action::Expire } else { Action::Extend };
+        let (silence, matchers, ends) = match &result {
+            Ok((id, matchers, ends)) => (id.clone(), matchers.clone(), *ends),
+            Err(error) => (item.id.clone(), self.meant(item, error), act.until()),
         };
         let change =
-            Change { action, cluster: &item.cluster, silence: &item.id, matchers: &matchers, ends, failure: None };
+            Change { action, cluster: &item.cluster, silence: &silence, matchers: &matchers, ends, failure: None };
         self.record(change, result.as_ref().err());
-        Outcome { cluster: item.cluster.clone(), matchers, item: Some(item.clone()), result: result.map(Done::Made) }
+        let result = result.map(|(id, ..)| Done::Made(id));
+        Outcome { cluster: item.cluster.clone(), matchers, item: Some(item.clone()), result }
+    }
+
+    /// What could not be changed, in Alertmanager's words, as far as that is known.
+    fn meant(&self, item: &Item, error: &WriteError) -> String {
+        let said = match error {
+            WriteError::Changed(silence) | WriteError::Ended(silence) => Some(&**silence),
+            _ => self.known(item),
+        };
+        said.map(|silence| written(&silence.matchers)).unwrap_or_default()
+    }
+
+    /// Has `work` done with the silences of a cluster, and its view made new.
+    async fn write_in(&self, name: &str, work: impl AsyncFnOnce(&mut Result<Writing<'_>, WriteError>)) {
+        match self.cluster(name) {
+            None => work(&mut Err(WriteError::Gone)).await,
+            Some(cluster) => {
+                work(&mut Writing::begin(cluster).await).await;
+                cluster.heard_anew().await;
+            }
+        }
+    }
+
+    /// What is begun is done and recorded, even if whoever asked goes away.
+    async fn through<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        let done = self.writes.spawn(work).await;
+        done.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
     }
 
     /// The same silence with another end.
@@ -209,7 +249,7 @@ impl Desk<'_> {
 
     fn record(&self, change: Change<'_>, failure: Option<&WriteError>) {
         let failure = failure.map(ToString::to_string);
-        audit(self.events, self.user, &Change { failure: failure.as_deref(), ..change });
+        audit(&self.events, &self.user, &Change { failure: failure.as_deref(), ..change });
     }
 }
 
@@ -218,8 +258,20 @@ fn later(time: Timestamp, by: Duration) -> Result<Timestamp, Problem> {
     time.checked_add(by).map_err(|_| Problem::Length(format!("{by:#}")))
 }
 
-fn written(matchers: impl Iterator<Item = impl ToString>) -> String {
-    matchers.map(|matcher| matcher.to_string()).collect::<Vec<_>>().join(",")
+fn written(matchers: &[RawMatcher]) -> String {
+    matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+// === impl Act ===
+
+impl Act {
+    /// The end that is wanted, where that is known before.
+    fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::ExtendUntil(until) => Some(until),
+            Self::Expire | Self::ExtendBy(_) => None,
+        }
+    }
 }
 
 // === impl Item ===
@@ -269,7 +321,8 @@ impl Outcome {
 
     /// Whether trying the same again may help.
     pub fn may_be_retried(&self) -> bool {
-        matches!(self.result, Err(WriteError::Down(_) | WriteError::Disagree | WriteError::Refused(_)))
+        use WriteError::{Busy, Disagree, Down, Late, Refused};
+        matches!(self.result, Err(Busy | Late | Down(_) | Disagree | Refused(_)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::resolved::{Doubt, Finding, Quiet, marked, questions, turn};
@@ -45,19 +46,18 @@ struct Memory {
     doubts: BTreeMap<Doubt, usize>,
 }
 
-/// Looks every so often and ends what has been quiet for long enough, for ever.
-pub async fn watch(site: &impl Site, every: Duration) {
+/// Looks every so often and ends what has been quiet for long enough, until `stop`; what is being ended then is recorded still.
+pub async fn watch(site: &impl Site, every: Duration, stop: &CancellationToken) {
     let (mut ticks, mut memory) = (interval(every), Memory::default());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        evaluate(site, &mut memory).await;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        evaluate(site, &mut memory, stop).await;
     }
 }
 
 /// One evaluation.
-async fn evaluate(site: &impl Site, memory: &mut Memory) {
-    let found = site.look(memory.evaluation).await;
+async fn evaluate(site: &impl Site, memory: &mut Memory, stop: &CancellationToken) {
+    let Some(found) = stop.run_until_cancelled(site.look(memory.evaluation)).await else { return };
     memory.evaluation = memory.evaluation.wrapping_add(1);
     let mut doubts = BTreeMap::new();
     for (_, finding) in &found {
@@ -70,6 +70,9 @@ async fn evaluate(site: &impl Site, memory: &mut Memory) {
     }
     memory.doubts = doubts;
     for silence in memory.quiet.evaluated(found) {
+        if stop.is_cancelled() {
+            return;
+        }
         site.end(&silence).await;
     }
 }
@@ -174,7 +177,7 @@ mod tests {
         async fn play(&self) {
             let mut memory = Memory::default();
             for _ in 0..self.looks.len() {
-                evaluate(self, &mut memory).await;
+                evaluate(self, &mut memory, &CancellationToken::new()).await;
             }
         }
     }

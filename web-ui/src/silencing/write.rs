@@ -1,21 +1,22 @@
 //! Telling a cluster's Alertmanagers: any of them takes a change and gossips it to the others, so the first that answers is enough.
 //!
 //! Alertmanager has no "only if it has not changed": a silence is fetched anew from all of them before it is written, and one
-//! change at a time is made in a cluster. An answer that does not come leaves open whether a silence was made, so it is looked for
-//! before another server is asked; as it is before any is made, for a form that is sent twice.
+//! [`Writing`] at a time changes silences in a cluster. An answer that does not come leaves open whether it was done, so it is
+//! looked for before another server is told; as it is before a silence is made, for a form that is sent twice. All of that is
+//! bounded in time: whoever did not answer is not asked again, and what is not begun by the end of it is not done.
 
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::timeout;
+use tokio::sync::MutexGuard;
+use tokio::time::{Instant, timeout};
 
+use super::mark;
 use super::problem::Problem;
-use super::{Plan, mark};
 use crate::alertmanager::{self, Postable, RawMatcher, Silence, SilenceState};
 use crate::cluster::Cluster;
-use crate::matcher::{Matcher, Op};
 use crate::texts::Texts;
 use crate::upstream::{AskError, Upstream};
 use crate::view::united;
@@ -23,14 +24,53 @@ use crate::view::united;
 /// How long is waited for an Alertmanager of several that is asked what there is.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// By how much the times of one silence that was sent twice may differ.
-const TWICE: SignedDuration = SignedDuration::from_mins(10);
+/// How long is waited for others who change silences of the same cluster.
+const TURN: Duration = Duration::from_secs(10);
 
-/// And by how much those of one that was changed twice: an end that was moved by minutes is another one.
+/// From then on nothing more is begun.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// By how much the times of one silence that was sent twice may differ: people mean another one by another minute.
+const TWICE: SignedDuration = SignedDuration::from_secs(10);
+
+/// And by how much those of one that was changed, as Alertmanager writes them.
 const MOVED: SignedDuration = SignedDuration::from_secs(1);
 
 /// The first version that knows `!=` and `!~`; those before take them for `=` and `=~`.
 const NEGATIVE: (u32, u32) = (0, 22);
+
+/// Changes of silences in a cluster; nobody else changes any there meanwhile.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    members: Vec<Member<'a>>,
+    /// What there was before anything was made.
+    known: Option<Vec<Silence>>,
+    /// Whether all that are told know `!=` and `!~`.
+    is_understood: bool,
+    until: Instant,
+    _turn: MutexGuard<'a, ()>,
+}
+
+/// An Alertmanager, and how it failed.
+#[derive(Debug)]
+struct Member<'a> {
+    server: &'a Upstream,
+    /// When it was asked what there is.
+    unheard: Option<AskError>,
+    /// When it was told to change something.
+    unled: Option<AskError>,
+}
+
+/// What is to be.
+#[derive(Debug)]
+enum Wanted<'a> {
+    /// Another silence.
+    New(&'a Postable),
+    /// The one that there is, so.
+    Changed(&'a Postable, &'a Silence),
+    /// Its end.
+    Over(&'a Silence),
+}
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +110,12 @@ pub enum WriteError {
     /// What is wanted cannot be.
     #[error("{}", .0.say(Texts::in_language("en")))]
     Unfit(Problem),
+    /// Others are at it.
+    #[error("others change silences of the cluster; try again in a moment")]
+    Busy,
+    /// So much was to be done that there was no time left for it.
+    #[error("there was no time left for it; try again")]
+    Late,
     /// Not all Alertmanagers of the cluster say the same.
     #[error("not all Alertmanagers of the cluster agree on it")]
     Disagree,
@@ -82,69 +128,193 @@ impl Done {
             Self::Made(id) | Self::Known(id) => id,
         }
     }
+
+    /// Whether it was there already.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
 }
 
-/// Makes a silence with each of `drafts` in a cluster, unless it is there already.
-pub async fn create(cluster: &Cluster, drafts: &[&[Matcher]], plan: &Plan) -> Vec<Result<Done, WriteError>> {
-    let _one_at_a_time = cluster.writing().await;
-    let known = match all(cluster).await {
-        Ok(known) => known,
-        Err(error) => return drafts.iter().map(|_| Err(error.clone())).collect(),
-    };
-    if drafts.iter().copied().flatten().any(|matcher| matches!(matcher.op, Op::NotEqual | Op::NoMatch))
-        && let Err(error) = knows_negative(cluster).await
+// === impl Writing ===
+
+impl<'a> Writing<'a> {
+    /// Waits for its turn.
+    ///
+    /// # Errors
+    /// When that does not come.
+    pub async fn begin(cluster: &'a Cluster) -> Result<Self, WriteError> {
+        let turn = timeout(TURN, cluster.writing()).await.map_err(|_| WriteError::Busy)?;
+        let member = |server| Member { server, unheard: None, unled: None };
+        let members = cluster.alertmanagers().iter().map(member).collect();
+        Ok(Self { members, known: None, is_understood: false, until: Instant::now() + LONGEST, _turn: turn })
+    }
+
+    /// Makes a silence, unless it is there already.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn create(&mut self, silence: &Postable) -> Result<Done, WriteError> {
+        self.in_time()?;
+        if self.known.is_none() {
+            self.known = Some(self.all().await?);
+        }
+        if let Some(known) = self.known.as_deref().and_then(|known| Wanted::New(silence).found(known)) {
+            return Ok(Done::Known(known));
+        }
+        self.understand(&silence.matchers).await?;
+        Ok(Done::Made(self.have(&Wanted::New(silence)).await?))
+    }
+
+    /// Changes a silence; `seen` is when it was changed last, as far as whoever changes it knows. Tells its identifier now, and what was written.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn change(
+        &mut self,
+        id: &str,
+        seen: Option<Timestamp>,
+        change: impl FnOnce(&Silence) -> Result<Postable, Problem>,
+    ) -> Result<(String, Postable), WriteError> {
+        let current = self.current(id, seen).await?;
+        let mut changed = Postable { id: Some(current.id.clone()), ..change(&current).map_err(WriteError::Unfit)? };
+        self.understand(&changed.matchers).await?;
+        // A silence that has begun keeps its identifier only if it keeps its beginning.
+        if current.status.state == SilenceState::Active {
+            changed.starts_at = current.starts_at;
+        }
+        let id = self.have(&Wanted::Changed(&changed, &current)).await?;
+        Ok((id, changed))
+    }
+
+    /// Ends a silence, and tells what it was.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn expire(&mut self, id: &str, seen: Option<Timestamp>) -> Result<Silence, WriteError> {
+        let current = self.current(id, seen).await?;
+        self.have(&Wanted::Over(&current)).await?;
+        Ok(current)
+    }
+
+    async fn current(&mut self, id: &str, seen: Option<Timestamp>) -> Result<Silence, WriteError> {
+        self.in_time()?;
+        let said = self.look(|server| alertmanager::silence(server, id)).await?;
+        let current = said.into_iter().flatten().max_by_key(|silence| silence.updated_at).ok_or(WriteError::Gone)?;
+        match current.status.state {
+            SilenceState::Expired => Err(WriteError::Ended(current.into())),
+            _ if seen.is_some_and(|seen| seen != current.updated_at) => Err(WriteError::Changed(current.into())),
+            _ => Ok(current),
+        }
+    }
+
+    /// Every silence that any Alertmanager knows.
+    async fn all(&mut self) -> Result<Vec<Silence>, WriteError> {
+        let said = self.look(alertmanager::silences).await?;
+        Ok(united(said, |silence| silence.id.clone(), |silence| silence.updated_at))
+    }
+
+    /// What each says; who does not answer is not asked again.
+    async fn look<T, F>(&mut self, ask: impl Fn(&'a Upstream) -> F) -> Result<Vec<T>, WriteError>
+    where
+        F: Future<Output = Result<T, AskError>>,
     {
-        return drafts.iter().map(|_| Err(error.clone())).collect();
-    }
-    let mut done = Vec::new();
-    for matchers in drafts {
-        let silence = Postable {
-            id: None,
-            matchers: matchers.iter().map(RawMatcher::from).collect(),
-            starts_at: plan.begins.unwrap_or_else(Timestamp::now),
-            ends_at: plan.ends,
-            created_by: plan.author.clone(),
-            comment: plan.comment.clone(),
-        };
-        done.push(match same(&known, &silence) {
-            Some(known) => Ok(Done::Known(known.id.clone())),
-            None => post(cluster, &silence).await,
+        let asked = self.members.iter_mut().filter(|member| member.unheard.is_none()).map(|member| {
+            let answer = timeout(LOOK, ask(member.server));
+            async move {
+                let late = |_| Err(member.server.failed("did not answer in time"));
+                answer.await.unwrap_or_else(late).map_err(|failure| member.unheard = Some(failure)).ok()
+            }
         });
+        let said: Vec<T> = join_all(asked).await.into_iter().flatten().collect();
+        if said.is_empty() { Err(self.down()) } else { Ok(said) }
     }
-    done
+
+    /// Tells the first that takes it; one that did not take a change is told no other.
+    async fn have(&mut self, wanted: &Wanted<'_>) -> Result<String, WriteError> {
+        for index in 0..self.members.len() {
+            let member = &mut self.members[index];
+            if member.unheard.is_some() || member.unled.is_some() {
+                continue;
+            }
+            match wanted.tell(member.server).await {
+                Ok(id) => return Ok(id),
+                Err(failure) if is_final(&failure) => return Err(WriteError::Refused(failure)),
+                Err(failure) => member.unled = Some(failure),
+            }
+            // It may have done it all the same.
+            if let Ok(known) = self.all().await
+                && let Some(id) = wanted.found(&known)
+            {
+                return Ok(id);
+            }
+        }
+        Err(self.down())
+    }
+
+    /// Refuses matchers that an Alertmanager would take for their opposites; who does not tell its version is told nothing.
+    async fn understand(&mut self, matchers: &[RawMatcher]) -> Result<(), WriteError> {
+        if self.is_understood || matchers.iter().all(|matcher| matcher.is_equal) {
+            return Ok(());
+        }
+        let asked = self.look(async |server| Ok((server.name(), alertmanager::version(server).await?)));
+        for (server, version) in asked.await? {
+            let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+            if let (Some(major), Some(minor)) = (numbers.next(), numbers.next())
+                && (major, minor) < NEGATIVE
+            {
+                return Err(WriteError::Old { server: server.to_owned(), version });
+            }
+        }
+        self.is_understood = true;
+        Ok(())
+    }
+
+    fn in_time(&self) -> Result<(), WriteError> {
+        if Instant::now() < self.until { Ok(()) } else { Err(WriteError::Late) }
+    }
+
+    fn down(&self) -> WriteError {
+        let failures = self.members.iter().filter_map(|member| member.unheard.as_ref().or(member.unled.as_ref()));
+        WriteError::Down(failures.cloned().collect())
+    }
 }
 
-/// Changes a silence; `seen` is when it was changed last, as far as whoever changes it knows.
-///
-/// # Errors
-/// See [`WriteError`].
-pub async fn change(
-    cluster: &Cluster,
-    id: &str,
-    seen: Option<Timestamp>,
-    change: impl FnOnce(&Silence) -> Result<Postable, Problem>,
-) -> Result<String, WriteError> {
-    let _one_at_a_time = cluster.writing().await;
-    let current = current(cluster, id, seen).await?;
-    let mut changed = Postable { id: Some(current.id.clone()), ..change(&current).map_err(WriteError::Unfit)? };
-    if changed.matchers.iter().any(|matcher| !matcher.is_equal) {
-        knows_negative(cluster).await?;
-    }
-    // A silence that has begun keeps its identifier only if it keeps its beginning.
-    if current.status.state == SilenceState::Active {
-        changed.starts_at = current.starts_at;
-    }
-    Ok(post(cluster, &changed).await?.id().to_owned())
-}
+// === impl Wanted ===
 
-/// Ends a silence.
-///
-/// # Errors
-/// See [`WriteError`].
-pub async fn expire(cluster: &Cluster, id: &str, seen: Option<Timestamp>) -> Result<(), WriteError> {
-    let _one_at_a_time = cluster.writing().await;
-    current(cluster, id, seen).await?;
-    any(cluster, |server| Box::pin(alertmanager::expire(server, id))).await
+impl Wanted<'_> {
+    /// Tells a server, which says what the silence is called then.
+    async fn tell(&self, server: &Upstream) -> Result<String, AskError> {
+        match self {
+            Self::New(silence) | Self::Changed(silence, _) => alertmanager::post(server, silence).await,
+            Self::Over(silence) => alertmanager::expire(server, &silence.id).await.map(|()| silence.id.clone()),
+        }
+    }
+
+    /// Whether it is so.
+    fn found(&self, known: &[Silence]) -> Option<String> {
+        let found = match self {
+            Self::New(wanted) => known.iter().find(|silence| {
+                let begins = silence.starts_at.duration_since(wanted.starts_at);
+                // For one that is to begin now it does not matter since when the other mutes the same.
+                let begins_so = begins < TWICE && (begins > -TWICE || wanted.starts_at <= Timestamp::now());
+                begins_so && says(silence, wanted, TWICE)
+            }),
+            Self::Changed(wanted, before) => {
+                // Other matchers make another silence, and end this one.
+                let edited = known.iter().find(|silence| silence.id == before.id);
+                match edited.filter(|edited| edited.status.state != SilenceState::Expired) {
+                    Some(edited) => Some(edited)
+                        .filter(|edited| edited.updated_at != before.updated_at && says(edited, wanted, MOVED)),
+                    None => known.iter().find(|silence| silence.id != before.id && says(silence, wanted, MOVED)),
+                }
+            }
+            Self::Over(before) => {
+                let is_over = |one: &&Silence| one.id == before.id && one.status.state == SilenceState::Expired;
+                known.iter().find(is_over)
+            }
+        };
+        found.map(|silence| silence.id.clone())
+    }
 }
 
 /// Ends a silence whose alerts are gone, if every Alertmanager of the cluster still has it as it was then.
@@ -152,7 +322,7 @@ pub async fn expire(cluster: &Cluster, id: &str, seen: Option<Timestamp>) -> Res
 /// # Errors
 /// See [`WriteError`].
 pub async fn expire_resolved(cluster: &Cluster, silence: &Silence) -> Result<(), WriteError> {
-    let _one_at_a_time = cluster.writing().await;
+    let mut writing = Writing::begin(cluster).await?;
     let asked = join_all(cluster.alertmanagers().iter().map(|server| alertmanager::silence(server, &silence.id))).await;
     for said in asked {
         let said = said.map_err(|failure| WriteError::Down(vec![failure]))?.ok_or(WriteError::Disagree)?;
@@ -162,127 +332,25 @@ pub async fn expire_resolved(cluster: &Cluster, silence: &Silence) -> Result<(),
             _ => return Err(WriteError::Changed(said.into())),
         }
     }
-    any(cluster, |server| Box::pin(alertmanager::expire(server, &silence.id))).await
+    writing.have(&Wanted::Over(silence)).await.map(drop)
 }
 
-/// A silence as it is now: fetched anew.
-///
-/// # Errors
-/// When no Alertmanager answers, or there is none.
-pub async fn fetch(cluster: &Cluster, id: &str) -> Result<Silence, WriteError> {
-    let asked = join_all(cluster.alertmanagers().iter().map(|server| async move {
-        let asked = timeout(LOOK, alertmanager::silence(server, id)).await;
-        asked.unwrap_or_else(|_| Err(server.failed("did not answer in time")))
-    }));
-    let (said, failures) = sorted(asked.await);
-    if said.is_empty() {
-        return Err(WriteError::Down(failures));
-    }
-    said.into_iter().flatten().max_by_key(|silence| silence.updated_at).ok_or(WriteError::Gone)
-}
-
-async fn current(cluster: &Cluster, id: &str, seen: Option<Timestamp>) -> Result<Silence, WriteError> {
-    let current = fetch(cluster, id).await?;
-    match current.status.state {
-        SilenceState::Expired => Err(WriteError::Ended(current.into())),
-        _ if seen.is_some_and(|seen| seen != current.updated_at) => Err(WriteError::Changed(current.into())),
-        _ => Ok(current),
-    }
-}
-
-/// Every silence that any Alertmanager knows.
-async fn all(cluster: &Cluster) -> Result<Vec<Silence>, WriteError> {
-    let asked = join_all(cluster.alertmanagers().iter().map(|server| async move {
-        let asked = timeout(LOOK, alertmanager::silences(server)).await;
-        asked.unwrap_or_else(|_| Err(server.failed("did not answer in time")))
-    }));
-    let (said, failures) = sorted(asked.await);
-    match said.is_empty() {
-        true => Err(WriteError::Down(failures)),
-        false => Ok(united(said, |silence| silence.id.clone(), |silence| silence.updated_at)),
-    }
-}
-
-fn sorted<T>(asked: Vec<Result<T, AskError>>) -> (Vec<T>, Vec<AskError>) {
-    let (mut said, mut failures) = (Vec::new(), Vec::new());
-    for asked in asked {
-        match asked {
-            Ok(one) => said.push(one),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    (said, failures)
-}
-
-/// One that is the same and was made, or changed to be so, a moment ago by the same hand.
-fn same<'a>(known: &'a [Silence], wanted: &Postable) -> Option<&'a Silence> {
+/// Whether a silence that is not over says what is wanted, and ends then.
+fn says(silence: &Silence, wanted: &Postable, within: SignedDuration) -> bool {
     let written = |matchers: &[RawMatcher]| {
         let mut texts: Vec<_> = matchers.iter().map(ToString::to_string).collect();
         texts.sort();
         texts
     };
-    let matchers = written(&wanted.matchers);
-    let moved = if wanted.id.is_some() { MOVED } else { TWICE };
-    known.iter().filter(|silence| silence.status.state != SilenceState::Expired).find(|silence| {
-        let is_near = |one: Timestamp, other: Timestamp, by| one.duration_since(other).abs() < by;
-        (&silence.created_by, &silence.comment) == (&wanted.created_by, &wanted.comment)
-            && is_near(silence.ends_at, wanted.ends_at, moved)
-            && is_near(silence.starts_at, wanted.starts_at, TWICE)
-            && written(&silence.matchers) == matchers
-    })
-}
-
-async fn post(cluster: &Cluster, silence: &Postable) -> Result<Done, WriteError> {
-    let mut failures: Vec<AskError> = Vec::new();
-    for server in cluster.alertmanagers() {
-        // Where the one before has not answered, it may have done it all the same.
-        if !failures.is_empty()
-            && let Ok(known) = all(cluster).await
-            && let Some(known) = same(&known, silence)
-        {
-            return Ok(Done::Made(known.id.clone()));
-        }
-        match alertmanager::post(server, silence).await {
-            Ok(id) => return Ok(Done::Made(id)),
-            Err(failure) if is_final(&failure) => return Err(WriteError::Refused(failure)),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    Err(WriteError::Down(failures))
-}
-
-/// The answer of the first that gives any.
-async fn any<'a, T>(
-    cluster: &'a Cluster,
-    ask: impl Fn(&'a Upstream) -> BoxFuture<'a, Result<T, AskError>>,
-) -> Result<T, WriteError> {
-    let mut failures = Vec::new();
-    for server in cluster.alertmanagers() {
-        match ask(server).await {
-            Ok(answer) => return Ok(answer),
-            Err(failure) if is_final(&failure) => return Err(WriteError::Refused(failure)),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    Err(WriteError::Down(failures))
+    silence.status.state != SilenceState::Expired
+        && (&silence.created_by, &silence.comment) == (&wanted.created_by, &wanted.comment)
+        && silence.ends_at.duration_since(wanted.ends_at).abs() < within
+        && written(&silence.matchers) == written(&wanted.matchers)
 }
 
 /// Whether every Alertmanager would say the same.
 fn is_final(failure: &AskError) -> bool {
     matches!(failure.status, Some(StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY))
-}
-
-async fn knows_negative(cluster: &Cluster) -> Result<(), WriteError> {
-    for server in cluster.alertmanagers() {
-        let Ok(version) = alertmanager::version(server).await else { continue };
-        let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
-        if let (Some(major), Some(minor)) = (numbers.next(), numbers.next())
-            && (major, minor) < NEGATIVE
-        {
-            return Err(WriteError::Old { server: server.name().to_owned(), version });
-        }
-    }
-    Ok(())
 }
 
 fn reasons(failures: &[AskError]) -> String {

@@ -95,20 +95,16 @@ impl Page<'_> {
 
 impl Asked {
     /// Who has silences changed.
-    pub(super) fn desk(&self) -> Desk<'_> {
-        Desk {
-            snapshot: &self.snapshot,
-            events: self.app.events(),
-            user: &self.user,
-            longest: self.app.rules().longest,
-        }
+    pub(super) fn desk(&self) -> Desk {
+        self.app.desk(self.user.clone(), self.snapshot.clone())
     }
 }
 
-/// What was done before this page was led to: `done=WORD` and `count=N`, which its links do not repeat.
+/// What was done before this page was led to: `done=WORD`, `count=N` and `known=N`, which its links do not repeat.
 fn notice(asked: &mut Asked) -> Option<String> {
     let t = asked.texts;
-    let count: usize = asked.address.get("count").parse().unwrap_or(1);
+    let number = |name: &str| asked.address.get(name).parse::<usize>().ok();
+    let (count, known) = (number("count").unwrap_or(1), number("known").unwrap_or(0));
     let text = match asked.address.get("done") {
         "made" => t.done_made,
         "changed" => t.done_changed,
@@ -116,8 +112,9 @@ fn notice(asked: &mut Asked) -> Option<String> {
         "expired" => t.done_expired,
         _ => return None,
     };
-    asked.address = asked.address.with("done", "").with("count", "");
-    Some(fill(text, &[&count]))
+    asked.address = asked.address.with("done", "").with("count", "").with("known", "");
+    let told = [(text, count), (t.done_known, known)].into_iter().filter(|(_, count)| *count > 0);
+    Some(told.map(|(text, count)| fill(text, &[&count])).collect::<Vec<_>>().join("; "))
 }
 
 /// A reason without its mark, and whether it has one.

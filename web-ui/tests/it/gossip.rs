@@ -11,7 +11,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What all members know.
 #[derive(Debug, Default)]
@@ -29,6 +29,10 @@ pub(crate) enum Mode {
     Down,
     /// It does what it is told, and answers 500.
     SaysNothing,
+    /// It says what there is, and takes no change: 503.
+    TakesNothing,
+    /// It waits with every silence until it is let go.
+    Holds,
     /// It refuses every silence.
     Refuses,
     /// It has not heard of any silence.
@@ -49,6 +53,9 @@ pub(crate) struct Member {
     /// How often Prometheus has been asked whether an alert fires, and Alertmanager what does.
     asked: Arc<watch::Sender<(usize, usize)>>,
     prometheus: Arc<Mutex<Prometheus>>,
+    /// How often it has been told to make, change or end a silence.
+    told: Arc<watch::Sender<usize>>,
+    held: Arc<Notify>,
 }
 
 /// What Prometheus says.
@@ -113,6 +120,8 @@ impl Member {
             mode: Arc::new(Mutex::new((Mode::Good, "0.25.0"))),
             asked: Arc::default(),
             prometheus: Arc::default(),
+            told: Arc::default(),
+            held: Arc::default(),
         };
         let router = Router::new()
             .route("/api/v1/query", get(query))
@@ -149,6 +158,22 @@ impl Member {
         let mut asked = self.asked.subscribe();
         let before = asked.borrow().0;
         asked.wait_for(|asked| asked.0 >= before + times).await.unwrap();
+    }
+
+    /// How often it has been told to change anything.
+    pub(crate) fn told(&self) -> usize {
+        *self.told.borrow()
+    }
+
+    /// Waits until it has been told to change anything.
+    pub(crate) async fn is_told(&self) {
+        self.told.subscribe().wait_for(|told| *told > 0).await.unwrap();
+    }
+
+    /// It holds nothing any more.
+    pub(crate) fn let_go(&self) {
+        self.be(Mode::Good);
+        self.held.notify_one();
     }
 
     fn mode(&self) -> Mode {
@@ -204,14 +229,25 @@ async fn silence(State(member): State<Member>, Path(id): Path<String>) -> Respon
 }
 
 async fn post(State(member): State<Member>, Json(mut body): Json<Value>) -> Response {
+    member.told.send_modify(|told| *told += 1);
     match member.mode() {
-        Mode::Down => return down(),
+        Mode::Down | Mode::TakesNothing => return down(),
+        Mode::Holds => member.held.notified().await,
         Mode::Refuses => return (StatusCode::BAD_REQUEST, "\"silence invalid: no\"").into_response(),
         Mode::Good | Mode::SaysNothing | Mode::Deaf => {}
     }
     let mut known = member.known.lock().unwrap();
     known.made += 1;
-    let id = body["id"].as_str().map_or_else(|| format!("s{}", known.made), str::to_owned);
+    // Other matchers make another silence, and end this one.
+    let stays = |silence: &&Value| silence["id"] == body["id"] && silence["matchers"] == body["matchers"];
+    let id = match known.silences.iter().find(stays) {
+        Some(silence) => silence["id"].as_str().unwrap().to_owned(),
+        None => format!("s{}", known.made),
+    };
+    for silence in known.silences.iter_mut().filter(|silence| silence["id"] == body["id"]) {
+        silence["status"] = json!({"state": "expired"});
+        silence["updatedAt"] = json!(Timestamp::now());
+    }
     let begins: Timestamp = body["startsAt"].as_str().unwrap().parse().unwrap();
     let state = if begins > Timestamp::now() + SignedDuration::from_secs(1) { "pending" } else { "active" };
     body["id"] = json!(id);
@@ -226,7 +262,8 @@ async fn post(State(member): State<Member>, Json(mut body): Json<Value>) -> Resp
 }
 
 async fn expire(State(member): State<Member>, Path(id): Path<String>) -> Response {
-    if member.mode() == Mode::Down {
+    member.told.send_modify(|told| *told += 1);
+    if matches!(member.mode(), Mode::Down | Mode::TakesNothing) {
         return down();
     }
     let mut known = member.known.lock().unwrap();
@@ -234,7 +271,10 @@ async fn expire(State(member): State<Member>, Path(id): Path<String>) -> Respons
         silence["status"] = json!({"state": "expired"});
         silence["updatedAt"] = json!(Timestamp::now());
     }
-    StatusCode::OK.into_response()
+    match member.mode() {
+        Mode::SaysNothing => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => StatusCode::OK.into_response(),
+    }
 }
 
 async fn status(State(member): State<Member>) -> Response {

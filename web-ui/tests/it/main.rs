@@ -16,3 +16,4 @@ mod past;
 mod servers;
 mod silences;
 mod world;
+mod writes;

@@ -7,9 +7,9 @@ use tokio::time::timeout;
 use crate::gossip::{Gossip, Mode, Prometheus};
 use crate::world::{PATIENCE, Page, WebUi};
 
-const GOOD: &str = "do=create&filter=job%3Dcheckscript,instance%3Dweb-1,check%3Ddisk&cluster=tokyo&duration=2h&comment=new+disk&author=ann";
+pub(crate) const GOOD: &str = "do=create&filter=job%3Dcheckscript,instance%3Dweb-1,check%3Ddisk&cluster=tokyo&duration=2h&comment=new+disk&author=ann";
 
-fn start(clusters: &[(&str, &Gossip)]) -> WebUi {
+pub(crate) fn start(clusters: &[(&str, &Gossip)]) -> WebUi {
     let clusters: String = clusters.iter().map(|(name, gossip)| gossip.config(name)).collect();
     WebUi::start(&format!(
         "clusters:\n{clusters}refresh: {{alerts: 100ms, nodes: 100ms}}\ntimeout: 2s\nsilences: {{evaluation_interval: 100ms}}\n"
@@ -17,7 +17,7 @@ fn start(clusters: &[(&str, &Gossip)]) -> WebUi {
 }
 
 /// One cluster of two Alertmanagers in which an alert fires.
-async fn one() -> (WebUi, Gossip) {
+pub(crate) async fn one() -> (WebUi, Gossip) {
     let gossip = Gossip::start(2).await;
     gossip.fire(&[("web-1", "disk")]);
     let web_ui = start(&[("tokyo", &gossip)]);
@@ -25,12 +25,12 @@ async fn one() -> (WebUi, Gossip) {
     (web_ui, gossip)
 }
 
-async fn send(web_ui: &WebUi, path: &str, form: &str) -> Page {
+pub(crate) async fn send(web_ui: &WebUi, path: &str, form: &str) -> Page {
     let request = web_ui.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
     web_ui.answer(request.body(form.to_owned())).await
 }
 
-async fn call(web_ui: &WebUi, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+pub(crate) async fn call(web_ui: &WebUi, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
     let answer = web_ui.answer(web_ui.request(method, path).json(body)).await;
     (answer.status, serde_json::from_str(&answer.text).unwrap())
 }
@@ -76,14 +76,14 @@ async fn a_silence_is_made_shown_extended_edited_and_ended() {
     let (item, ends) = (edit.attribute("input[name=edit]", "value"), edit.attribute("input[name=ends]", "value"));
     let body = format!("do=create&edit={item}&filter=instance%3Dweb-1&ends={ends}&comment=other&author=bob&resolved=1");
     let edited = send(&web_ui, "/silences", &body).await;
-    assert_eq!((edited.status, location(&edited)), (StatusCode::SEE_OTHER, "/silences/tokyo/s1?done=changed"));
-    let page = web_ui.page("/silences/tokyo/s1").await;
+    assert_eq!((edited.status, location(&edited)), (StatusCode::SEE_OTHER, "/silences/tokyo/s3?done=changed"));
+    let page = web_ui.page("/silences/tokyo/s3").await;
     assert!(page.texts("h1")[0].contains("until resolved") && page.text.contains("other"));
 
     let item = page.attribute("form input[name=item]", "value");
     let ended = send(&web_ui, "/silences/act", &format!("item={item}&act=expire")).await;
     assert_eq!(ended.status, StatusCode::SEE_OTHER);
-    let page = web_ui.page("/silences/tokyo/s1").await;
+    let page = web_ui.page("/silences/tokyo/s3").await;
     let again = web_ui.page(&page.attribute(".buttons a", "href")).await;
     assert_eq!(again.attribute("#filter", "value"), "instance=\"web-1\"", "it can be made again");
     assert_eq!(web_ui.page("/silences/tokyo/none").await.status, StatusCode::NOT_FOUND);
@@ -113,9 +113,13 @@ async fn a_silence_whose_answer_is_lost_is_not_made_twice() {
     let body = format!("do=create&edit={item}&filter=instance%3Dweb-1&ends={ends}&comment=new+disk&author=ann");
     assert_eq!(send(&web_ui, "/silences", &body).await.status, StatusCode::SEE_OTHER);
     assert_eq!(gossip.made(), 2, "nor is it changed twice");
-    let item = web_ui.page("/silences/tokyo/s1").await.attribute("form input[name=item]", "value");
-    assert_eq!(send(&web_ui, "/silences/act", &format!("item={item}&by=5m")).await.status, StatusCode::SEE_OTHER);
+    let item = async || web_ui.page("/silences/tokyo/s2").await.attribute("form input[name=item]", "value");
+    let extend = format!("item={}&by=5m", item().await);
+    assert_eq!(send(&web_ui, "/silences/act", &extend).await.status, StatusCode::SEE_OTHER);
     assert_eq!(gossip.made(), 3, "nor is its end moved twice");
+    let expire = format!("item={}&act=expire", item().await);
+    assert_eq!(send(&web_ui, "/silences/act", &expire).await.status, StatusCode::SEE_OTHER, "it has ended");
+    assert_eq!(gossip.members[1].told(), 0);
 }
 
 #[tokio::test]
@@ -124,8 +128,15 @@ async fn a_double_click_makes_one() {
     let (one, other) = tokio::join!(send(&web_ui, "/silences", GOOD), send(&web_ui, "/silences", GOOD));
     assert_eq!((one.status, other.status), (StatusCode::SEE_OTHER, StatusCode::SEE_OTHER));
     assert_eq!(gossip.made(), 1);
+    let mut told = [location(&one), location(&other)];
+    told.sort_unstable();
+    let known = "/silences/tokyo/s1?done=made&count=0&known=1";
+    assert_eq!(told, [known, "/silences/tokyo/s1?done=made&count=1"]);
+    assert_eq!(web_ui.page(known).await.texts("p.done"), ["Silences that were there already: 1"]);
     send(&web_ui, "/silences", &GOOD.replace("ann", "bob")).await;
     assert_eq!(gossip.made(), 2, "what somebody else makes is another one");
+    send(&web_ui, "/silences", &GOOD.replace("duration=2h", "duration=121m")).await;
+    assert_eq!(gossip.made(), 3, "and so is one that ends a minute later");
 }
 
 #[tokio::test]

@@ -141,8 +141,20 @@ async fn edit(Acting(asked): Acting, Path((cluster, id)): Path<(String, String)>
     };
     let cluster = decoded(&cluster).to_owned();
     let item = Item { cluster: cluster.clone(), id, updated: body.updated_at };
+    let said = [
+        ("targets", !body.targets.is_empty()),
+        ("labels", body.labels.is_some()),
+        ("clusters", !body.clusters.is_empty()),
+    ];
+    let foreign: Vec<_> = said
+        .into_iter()
+        .filter(|(_, is_said)| *is_said)
+        .map(|(field, _)| FieldError::new(field, Problem::Settled))
+        .collect();
+    if !foreign.is_empty() {
+        return unfit(&foreign);
+    }
     body.clusters = vec![cluster];
-    body.targets.clear();
     let plan = match silences::plan(&asked, &Form::from(body), Some(&item)) {
         Ok(plan) => plan,
         Err(errors) => return unfit(&errors),
@@ -225,7 +237,7 @@ fn told(outcomes: &[Outcome], status: StatusCode) -> Response {
         let of_item = outcome.item.as_ref().map(|item| item.id.as_str());
         let id = outcome.result.as_ref().ok().map(Done::id).or(of_item);
         let error = outcome.result.as_ref().err().map(ToString::to_string);
-        let known = matches!(outcome.result, Ok(Done::Known(_)));
+        let known = outcome.result.as_ref().is_ok_and(Done::is_known);
         json!({"cluster": outcome.cluster, "matchers": outcome.matchers, "id": id, "known": known, "error": error})
     };
     let status =
@@ -239,6 +251,7 @@ fn status_of(error: &WriteError) -> StatusCode {
         WriteError::Gone => StatusCode::NOT_FOUND,
         WriteError::Changed(_) | WriteError::Ended(_) | WriteError::Disagree => StatusCode::CONFLICT,
         WriteError::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        WriteError::Busy | WriteError::Late => StatusCode::SERVICE_UNAVAILABLE,
         WriteError::Down(_) | WriteError::Refused(_) | WriteError::Old { .. } => StatusCode::BAD_GATEWAY,
     }
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::author;
 use super::labels::{Label, labels};
@@ -19,7 +20,7 @@ use crate::silencing::preview::{Preview, idle};
 use crate::silencing::problem::{FieldError, Problem};
 use crate::silencing::sentence::Now;
 use crate::silencing::target::{Chosen, Target};
-use crate::silencing::write::WriteError;
+use crate::silencing::write::{Done, WriteError};
 use crate::silencing::{Draft, Plan, mark};
 use crate::texts::{Texts, fill};
 use crate::web::acting::Acting;
@@ -161,11 +162,14 @@ async fn make(asked: &Asked, mut form: Form, plan: &Plan) -> Response {
             [one] => one.result.as_ref().ok().map(|done| Address::of(["silences", &one.cluster, done.id()])),
             _ => None,
         };
-        let count = outcomes.len().to_string();
-        let to = one.unwrap_or_else(|| Address::of(["silences"])).with("done", "made").with("count", &count);
+        let known = outcomes.iter().filter(|outcome| outcome.result.as_ref().is_ok_and(Done::is_known)).count();
+        let to = one.unwrap_or_else(|| Address::of(["silences"])).with("done", "made");
+        let to = to.with("count", &(outcomes.len() - known).to_string());
+        let to = if known > 0 { to.with("known", &known.to_string()) } else { to };
         return Redirect::to(&to.to_string()).into_response();
     }
-    // What is done need not be done again; what is there already is not made twice.
+    // What is done need not be done again; what is there already is not made twice, which it is known by its end.
+    form.ends = field(plan.ends, &asked.app.zone);
     form.clusters.retain(|cluster| failed.contains(cluster));
     shown(asked, StatusCode::BAD_GATEWAY, Content { outcomes, ..Content::of(form) })
 }
@@ -190,6 +194,7 @@ async fn change(asked: &Asked, form: Form, mut edited: Edited, plan: &Plan) -> R
             StatusCode::CONFLICT
         }
         WriteError::Gone => StatusCode::NOT_FOUND,
+        WriteError::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_GATEWAY,
     };
     let is_theirs = edited.theirs.is_some();
@@ -279,6 +284,11 @@ fn of_silence(silence: &Silence, cluster: &str) -> Form {
     }
 }
 
+/// A time as a browser's field has it.
+fn field(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
 // === impl Asked ===
 
 impl Asked {
@@ -321,11 +331,10 @@ impl Content {
 
 impl Edited {
     /// A silence as it is, and its form with its times in the fields.
-    fn new(cluster: &str, silence: &Silence, form: &Form, zone: jiff::tz::TimeZone) -> (Form, Self) {
-        let field = |time: Timestamp| time.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    fn new(cluster: &str, silence: &Silence, form: &Form, zone: TimeZone) -> (Form, Self) {
         let has_begun = silence.status.state == SilenceState::Active;
-        let begins = if has_begun { String::new() } else { field(silence.starts_at) };
-        let form = Form { begins, ends: field(silence.ends_at), ..form.clone() };
+        let begins = if has_begun { String::new() } else { field(silence.starts_at, &zone) };
+        let form = Form { begins, ends: field(silence.ends_at, &zone), ..form.clone() };
         (form, Self { item: Item::of(cluster, silence), has_begun, theirs: None })
     }
 }

@@ -1,0 +1,162 @@
+//! Changes of silences to the end: whoever asked goes away, servers take nothing, and what is recorded is what was written.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use service::http::ClientOptions;
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tracing_subscriber::fmt::MakeWriter;
+use web_ui::access::User;
+use web_ui::matcher::Matcher;
+use web_ui::silencing::desk::{Act, Item};
+use web_ui::silencing::{Draft, Plan};
+use web_ui::{App, Config};
+
+use crate::gossip::{Gossip, Mode};
+use crate::silences::{GOOD, call, one, send};
+use crate::world::PATIENCE;
+
+/// A log that can be read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// The record of a kind of change.
+    fn records(&self, action: &str) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["component"] == "audit" && line["action"] == action).collect()
+    }
+}
+
+fn app(gossip: &Gossip, registry: &mut Registry) -> Arc<App> {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("web-ui.yml");
+    std::fs::write(&file, format!("clusters:\n{}timeout: 60s\n", gossip.config("tokyo"))).unwrap();
+    App::start(&Config::load(&file).unwrap(), ClientOptions::new(service::build_info!()), registry).unwrap()
+}
+
+fn plan(filters: &[&str]) -> Plan {
+    let draft = |filter: &&str| Draft { matchers: Matcher::parse_all(filter).unwrap(), clusters: vec!["tokyo".into()] };
+    Plan {
+        drafts: filters.iter().map(draft).collect(),
+        begins: None,
+        ends: Timestamp::now() + SignedDuration::from_hours(2),
+        comment: "new disk".into(),
+        author: "ann".into(),
+        until_resolved: false,
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_made_and_recorded_though_whoever_asked_goes_away() {
+    let gossip = Gossip::start(1).await;
+    gossip.members[0].be(Mode::Holds);
+    let mut registry = Registry::default();
+    let app = app(&gossip, &mut registry);
+    let (desk, plan) = (app.desk(User::program(), app.snapshot()), plan(&["check=disk", "check=load"]));
+    tokio::select! {
+        outcomes = desk.make(&plan) => unreachable!("the server holds it: {outcomes:?}"),
+        () = gossip.members[0].is_told() => {}
+    }
+    gossip.members[0].let_go();
+    timeout(PATIENCE, app.finish()).await.unwrap();
+    let mut metrics = String::new();
+    encode(&mut metrics, &registry).unwrap();
+    assert!(metrics.contains("web_ui_changes_total{action=\"create\",result=\"done\"} 2\n"), "{metrics}");
+    assert_eq!(gossip.made(), 2);
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_what_was_written() {
+    let log = Log::default();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
+    let _logging = tracing::subscriber::set_default(lines);
+    let gossip = Gossip::start(1).await;
+    let app = app(&gossip, &mut Registry::default());
+    let desk = app.desk(User::program(), app.snapshot());
+    desk.make(&plan(&["check=disk"])).await;
+    // Of what somebody else makes of it nothing is known here.
+    let ends = Timestamp::now() + SignedDuration::from_hours(5);
+    gossip.change(|silence| silence["endsAt"] = json!(ends));
+    let item = |cluster: &str| Item { cluster: cluster.into(), id: "s1".into(), updated: None };
+    let hour = std::time::Duration::from_secs(3600);
+    desk.act(&[item("tokyo")], Act::ExtendBy(hour)).await;
+    let extended = log.records("extend");
+    assert_eq!(extended[0]["ends"], json!(ends + SignedDuration::from_hours(1)));
+    assert_eq!(extended[0]["matchers"], r#"check="disk""#);
+    assert!(desk.edit(&item("kyoto"), &plan(&["check=disk"])).await.is_err());
+    assert_eq!(log.records("edit")[0]["result"], "failed", "there is no such cluster, which is recorded as well");
+    let id = desk.edit(&item("tokyo"), &plan(&["check=load"])).await.unwrap();
+    assert_eq!((id.as_str(), &log.records("edit")[1]["silence"]), ("s3", &json!("s3")));
+}
+
+#[tokio::test]
+async fn one_that_takes_no_change_is_told_one_only() {
+    let (web_ui, gossip) = one().await;
+    gossip.members[0].be(Mode::TakesNothing);
+    let target = |instance: &str, check: &str| json!({"cluster": "tokyo", "labels": {"job": "checkscript", "instance": instance, "check": check}});
+    let body = json!({
+        "targets": [target("web-1", "disk"), target("web-2", "load"), target("web-3", "ntp")],
+        "clusters": ["tokyo"], "duration": "2h", "comment": "c", "author": "ann",
+    });
+    let (status, made) = call(&web_ui, Method::POST, "/api/v1/silences", &body).await;
+    assert_eq!((status, made["silences"].as_array().unwrap().len()), (StatusCode::CREATED, 3), "{made}");
+    assert_eq!((gossip.members[0].told(), gossip.made()), (1, 3));
+}
+
+#[tokio::test]
+async fn a_beginning_is_moved_as_long_as_it_has_not_come() {
+    let (web_ui, gossip) = one().await;
+    let (begins, later) =
+        (Timestamp::now() + SignedDuration::from_hours(2), Timestamp::now() + SignedDuration::from_mins(125));
+    let mut body = json!({
+        "filter": "check=\"disk\"", "clusters": ["tokyo"], "begins": begins, "ends": begins + SignedDuration::from_hours(2),
+        "comment": "c", "author": "ann",
+    });
+    assert_eq!(call(&web_ui, Method::POST, "/api/v1/silences", &body).await.0, StatusCode::CREATED);
+    let path = "/api/v1/silences/tokyo/s1";
+    let (status, told) = call(&web_ui, Method::PUT, path, &body).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("clusters")), "{told}");
+    body.as_object_mut().unwrap().remove("clusters");
+    body["targets"] = json!([{"labels": {"check": "disk"}}]);
+    let (status, told) = call(&web_ui, Method::PUT, path, &body).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("targets")), "{told}");
+    body.as_object_mut().unwrap().remove("targets");
+
+    // The first does not take it, and that it is there as it was does not mean that it was moved.
+    gossip.members[0].be(Mode::TakesNothing);
+    body["begins"] = json!(later);
+    assert_eq!(call(&web_ui, Method::PUT, path, &body).await.0, StatusCode::OK);
+    assert_eq!((gossip.made(), &gossip.silences()[0]["startsAt"]), (2, &json!(later)));
+
+    send(&web_ui, "/silences", GOOD).await;
+    let (status, told) = call(&web_ui, Method::PUT, "/api/v1/silences/tokyo/s3", &body).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "it has begun");
+    assert!(told["error"].as_str().unwrap().contains("its beginning cannot be moved"), "{told}");
+    assert_eq!(gossip.made(), 3);
+}
