@@ -1,6 +1,7 @@
 // Keys, as the help says. Whoever needs letters for something else (speech input, a screen reader) turns them off there.
 
 import { chooseNone, focusRow, rowOf, rows, silence, toggle } from "./rows.js";
+import { keep, read } from "./store.js";
 
 const STORE = "keys";
 const help = document.getElementById("help");
@@ -28,7 +29,7 @@ const keys = {
   Escape: chooseNone,
 };
 
-const isOn = () => localStorage.getItem(STORE) !== "off";
+const isOn = () => read(STORE) !== "off";
 const isText = (element) =>
   element.isContentEditable || element.matches("textarea, select, input:not([type=checkbox], [type=radio])");
 
@@ -70,4 +71,4 @@ document.addEventListener("click", (event) => {
 
 box.closest("label").hidden = false;
 box.checked = isOn();
-box.addEventListener("change", () => localStorage.setItem(STORE, box.checked ? "on" : "off"));
+box.addEventListener("change", () => keep(STORE, box.checked ? "on" : "off"));

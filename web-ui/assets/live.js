@@ -3,9 +3,10 @@
 
 import { morph } from "./morph.js";
 import { focusNear, rowOf, rows } from "./rows.js";
+import { follow } from "./stream.js";
 
-// The server says something at least every 15 s; so long without a word, and the connection is dead.
-const SILENCE = 40_000;
+// How long an answer may take.
+const PATIENCE = 30_000;
 
 // How long the browser may take to connect anew before it is said.
 const GRACE = 5_000;
@@ -15,6 +16,7 @@ const lost = document.getElementById("lost");
 const titled = /^\(\d+\) /;
 
 let fetching = false;
+let retrying;
 let again = false;
 
 async function refresh() {
@@ -24,8 +26,12 @@ async function refresh() {
   }
   fetching = true;
   again = false;
+  clearTimeout(retrying);
   try {
-    const response = await fetch(location.href, { headers: { accept: "text/html" } });
+    const response = await fetch(location.href, {
+      headers: { accept: "text/html" },
+      signal: AbortSignal.timeout(PATIENCE),
+    });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     // A proxy may show a page of its own, to sign in.
     const isOurs = response.ok && page.getElementById("live") !== null;
@@ -37,6 +43,9 @@ async function refresh() {
     missing("page", true);
   } finally {
     fetching = false;
+    if (absent.has("page")) {
+      retrying = setTimeout(refresh, GRACE);
+    }
     if (again) {
       refresh();
     }
@@ -56,6 +65,7 @@ function show(page) {
   const [part, other] = [live, next].map((whole) => (isStill ? whole.querySelector("#troubles") : whole));
   morph(part, other);
   morph(document.querySelector(".tabs-main"), page.querySelector(".tabs-main"));
+  morph(document.getElementById("footer"), page.getElementById("footer"));
   document.title = page.title;
   if (focused !== document.activeElement) {
     // It was moved, or is gone: then its row's neighbour has its place.
@@ -91,38 +101,70 @@ function missing(what, isMissing) {
 
 // --- The stream of events
 
-let heard;
+// Longer than the stream itself is waited for, and than it takes to open it anew.
+const UNHEARD = 60_000;
 
-export function listen() {
-  const events = new EventSource("/events");
-  const reconnect = () => {
-    clearTimeout(heard);
-    events.close();
-    missing("stream", true);
-    setTimeout(listen, GRACE);
-  };
-  const watch = () => {
-    clearTimeout(heard);
-    heard = setTimeout(reconnect, SILENCE);
-    missing("stream", false);
-  };
-  events.addEventListener("open", () => {
-    watch();
-    // What was missed while nobody was connected.
-    refresh();
-  });
-  events.addEventListener("beat", watch);
-  events.addEventListener("change", (event) => {
-    watch();
-    const told = JSON.parse(event.data);
+let unheard;
+
+function hear({ what, told }) {
+  missing("stream", what === "lost");
+  if (what === "change") {
     document.title = `${told.critical ? `(${told.critical}) ` : ""}${document.title.replace(titled, "")}`;
     document.dispatchEvent(new CustomEvent("heard", { detail: told }));
+  }
+  // At `open`: what was missed while nobody was connected.
+  if (what === "change" || what === "open") {
     refresh();
-  });
-  events.addEventListener("error", () => {
+  }
+}
+
+export function listen() {
+  if ("SharedWorker" in window) {
+    share();
+  } else {
+    followWhileSeen();
+  }
+}
+
+// All tabs have one stream.
+function share() {
+  const address = new URL("./worker.js", import.meta.url);
+  const channel = new BroadcastChannel(address.pathname);
+  const worker = new SharedWorker(address, { type: "module" });
+  const wait = () => {
+    clearTimeout(unheard);
+    unheard = setTimeout(again, UNHEARD);
+  };
+  const again = () => {
+    channel.close();
     missing("stream", true);
-    if (events.readyState === EventSource.CLOSED) {
-      reconnect();
+    share();
+  };
+  const heard = ({ data }) => {
+    wait();
+    hear(data);
+  };
+  wait();
+  channel.onmessage = heard;
+  worker.port.onmessage = heard;
+  worker.onerror = () => {
+    clearTimeout(unheard);
+    channel.close();
+    followWhileSeen();
+  };
+}
+
+// A stream of this tab alone, where tabs cannot share one; only the tab that is in front keeps it.
+function followWhileSeen() {
+  let end;
+  const turn = () => {
+    if (document.hidden) {
+      end?.();
+      end = undefined;
+    } else {
+      end ??= follow(hear);
     }
-  });
+  };
+  document.addEventListener("visibilitychange", turn);
+  turn();
 }

@@ -33,6 +33,14 @@ function attributes(from, to) {
 
 function children(from, to) {
   const known = new Map([...from.children].filter(key).map((child) => [key(child), child]));
+  // What is gone goes first: were it there still, all behind it would be moved before it, and what is moved loses the focus.
+  const wanted = new Set([...to.children].map(key));
+  for (const [name, child] of known) {
+    if (!wanted.has(name)) {
+      known.delete(name);
+      child.remove();
+    }
+  }
   let at = from.firstChild;
   for (const next of [...to.childNodes]) {
     const old = counterpart(at, next, known);

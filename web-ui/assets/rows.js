@@ -37,8 +37,10 @@ function count() {
     row.classList.toggle("picked", Boolean(row.querySelector("td.pick input:checked")));
   }
   const output = document.getElementById("chosen");
-  if (output) {
-    output.textContent = number ? output.dataset.text.replace("#", number) : "";
+  const text = number && output ? output.dataset.text.replace("#", number) : "";
+  // A screen reader says it whenever it is set, the same as before too.
+  if (output && output.textContent !== text) {
+    output.textContent = text;
   }
   const every = live.querySelector("[data-all]");
   if (every) {

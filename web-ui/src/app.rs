@@ -34,6 +34,8 @@ pub struct App {
     changes: watch::Sender<u64>,
     /// Changes of silences that are being made.
     writes: TaskTracker,
+    /// Cancelled when the program stops: a stream of events would end by itself only much later.
+    pub(crate) stopping: CancellationToken,
     /// The zone of times.
     pub zone: TimeZone,
 }
@@ -68,7 +70,9 @@ impl App {
             Running::start(config, &options, &Shared { events: &events, changes: &changes, writes: &writes })?;
         let running = ArcSwap::from_pointee(running);
         let exports = Arc::new(Semaphore::new(EXPORTS));
-        Ok(Arc::new(Self { running, options, events, exports, changes, writes, zone: TimeZone::system() }))
+        let stopping = CancellationToken::new();
+        let zone = TimeZone::system();
+        Ok(Arc::new(Self { running, options, events, exports, changes, writes, stopping, zone }))
     }
 
     /// Watches the clusters of another configuration instead.

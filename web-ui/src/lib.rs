@@ -94,9 +94,15 @@ impl Program {
     /// # Errors
     /// When the runtime cannot take the sockets over.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        self.bound.run(stop).await?;
+        let mut serving = std::pin::pin!(self.bound.run(stop.clone()));
+        let ended = tokio::select! { served = &mut serving => Some(served), () = stop.cancelled() => None };
+        self.app.stopping.cancel();
+        let served = match ended {
+            Some(served) => served,
+            None => serving.await,
+        };
         self.app.finish().await;
-        Ok(())
+        served
     }
 }
 

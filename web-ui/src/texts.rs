@@ -48,6 +48,8 @@ texts! {
     no_group: "no groups", "なし";
     nothing: "Nothing matches.", "該当するものはありません。";
     show_all: "Show all", "すべて表示";
+    pages: "Pages", "ページ";
+    breadcrumb: "Where this page is", "現在位置";
     previous: "← Previous", "← 前へ";
     next: "Next →", "次へ →";
     of: "of", "/";
@@ -214,6 +216,7 @@ texts! {
     and_passing: "And checks that are OK now: {0}.", "正常なチェックも対象: {0}。";
     covered_already: "Silenced already: {0}.", "すでにサイレンス中: {0}。";
     broad: "Look twice: it matches {0} of all {1} alerts of the cluster.", "範囲を確認してください: クラスタの全{1}件中{0}件に一致します。";
+    preview_outdated: "This preview is out of date: the server could not be asked.", "プレビューを更新できません。表示は変更前の内容です。";
     preview_old: "Its Alertmanagers do not answer; this is what they said last.", "Alertmanager が応答しません。最後に取得した内容です。";
     silences_it_becomes: "It becomes {0} silences: fewer would mute what was not chosen.", "{0}件のサイレンスになります。これより少ないと、選択していないものまでミュートします。";
     gone_alerts: "Chosen alerts that do not fire any more: {0}.", "選択したアラートのうち解消済み: {0}。";

@@ -69,3 +69,47 @@ async fn servers_that_die_are_told_of_and_the_others_go_on() {
     assert_eq!(browser.eval(MARKED).await.unwrap(), true);
     no_complaints(&browser).await;
 }
+
+/// What the focus did since then.
+const WATCH_FOCUS: &str = "window.moves = 0;
+    for (const name of ['focusin', 'focusout']) document.addEventListener(name, () => { window.moves += 1; })";
+
+#[tokio::test]
+async fn more_tabs_than_connections_are_live() {
+    let (world, browser, _data) = world().await;
+    let driver = browser.driver();
+    browser.open(&world.page("/")).await.unwrap();
+    let mut tabs = vec![driver.window().await.unwrap()];
+    // HTTP/1.1 has six connections to a server.
+    for _ in 0..7 {
+        let tab = driver.new_tab().await.unwrap();
+        driver.switch_to_window(tab.clone()).await.unwrap();
+        browser.open(&world.page("/")).await.unwrap();
+        browser.eval(MARK).await.unwrap();
+        tabs.push(tab);
+    }
+    world.tokyo.set_check(0, "check_disk", 2, "CheckDisk CRITICAL: / is 97% full").unwrap();
+    for tab in tabs.into_iter().rev() {
+        driver.switch_to_window(tab).await.unwrap();
+        browser.see("tr.critical td.output", "97% full").await.unwrap();
+    }
+    no_complaints(&browser).await;
+}
+
+#[tokio::test]
+async fn a_row_that_goes_takes_no_focus_from_those_behind() {
+    let (world, browser, _data) = world().await;
+    for check in ["check_disk", "check_http", "check_memory"] {
+        world.tokyo.set_check(0, check, 2, &format!("{check} CRITICAL: bad")).unwrap();
+    }
+    browser.open(&world.page("/?severity=critical&sort=check")).await.unwrap();
+    browser.wait("three rows", "return document.querySelectorAll('#rows tbody tr').length === 3").await.unwrap();
+    browser.eval("document.querySelectorAll('#rows a.open')[1].focus()").await.unwrap();
+    browser.eval(WATCH_FOCUS).await.unwrap();
+    world.tokyo.set_check(0, "check_disk", 0, "check_disk OK: good").unwrap();
+    browser.see_no("td.output", "check_disk CRITICAL").await.unwrap();
+    assert_eq!(browser.eval("return window.moves").await.unwrap(), 0);
+    let row = "return document.activeElement.closest('tr')?.querySelector('td.output').innerText";
+    assert_eq!(browser.eval(row).await.unwrap(), "check_http CRITICAL: bad");
+    no_complaints(&browser).await;
+}

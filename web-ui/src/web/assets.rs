@@ -18,7 +18,7 @@ struct Asset {
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 9] = [
+const ASSETS: [Asset; 12] = [
     Asset { name: "style.css", content_type: "text/css; charset=utf-8", body: include_str!("../../assets/style.css") },
     Asset { name: "app.js", content_type: SCRIPT, body: include_str!("../../assets/app.js") },
     Asset { name: "keys.js", content_type: SCRIPT, body: include_str!("../../assets/keys.js") },
@@ -27,6 +27,9 @@ const ASSETS: [Asset; 9] = [
     Asset { name: "notify.js", content_type: SCRIPT, body: include_str!("../../assets/notify.js") },
     Asset { name: "rows.js", content_type: SCRIPT, body: include_str!("../../assets/rows.js") },
     Asset { name: "silence.js", content_type: SCRIPT, body: include_str!("../../assets/silence.js") },
+    Asset { name: "store.js", content_type: SCRIPT, body: include_str!("../../assets/store.js") },
+    Asset { name: "stream.js", content_type: SCRIPT, body: include_str!("../../assets/stream.js") },
+    Asset { name: "worker.js", content_type: SCRIPT, body: include_str!("../../assets/worker.js") },
     Asset { name: "icon.svg", content_type: "image/svg+xml", body: include_str!("../../assets/icon.svg") },
 ];
 

@@ -25,8 +25,8 @@ const BEAT: Duration = Duration::from_secs(15);
 const LENGTH: Duration = Duration::from_secs(240);
 
 pub(super) async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let changes = app.changes();
-    let changes = unfold((app, changes), next).take_until(sleep(LENGTH));
+    let (changes, stopping) = (app.changes(), app.stopping.clone().cancelled_owned());
+    let changes = unfold((app, changes), next).take_until(sleep(LENGTH)).take_until(stopping);
     Sse::new(changes).keep_alive(beating())
 }
 

@@ -8,6 +8,7 @@ mod faults;
 mod gossip;
 mod hands;
 mod hostile;
+mod live;
 mod load;
 mod one_check;
 mod openapi;
