@@ -216,7 +216,8 @@ impl RawMatcher {
     /// The matcher that it is.
     ///
     /// # Errors
-    /// When its regular expression cannot be used here; Alertmanager's language has nothing that ours has not.
+    /// When its regular expression cannot be used here. Ours is not quite Alertmanager's: `.` takes a line break, `\d`, `\w` and
+    /// `\s` are those of Unicode, and `&&`, `--` and `~~` in a class are no letters.
     pub fn compiled(&self) -> Result<Matcher, BadMatcher> {
         Matcher::new(&self.name, self.op(), &self.value)
     }
