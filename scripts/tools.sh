@@ -229,12 +229,26 @@ exec "\$program" "\$@"
 LAUNCHER
 }
 
+# place_pages PUSHGATEWAY: Debian's reads its page from files, which a system that has the program may be without; target/tools/pushgateway-pages
+# becomes a link to them. Upstream's has its page built in.
+place_pages() {
+    local found
+    "$1" --help 2>&1 | grep -q -- --web.local-assets || return 0
+    for found in /usr/share/prometheus/pushgateway "$tools/root/usr/share/prometheus/pushgateway"; do
+        if [[ -r $found/template.html ]]; then
+            ln -sfn "$found" "$tools/pushgateway-pages"
+            return 0
+        fi
+    done
+    return 1
+}
+
 # Debian calls the server prometheus-alertmanager, upstream's archive alertmanager. `packages` becomes those that are missing.
 place_all() {
     packages=()
     { place prometheus prometheus && place promtool promtool; } || packages+=(prometheus)
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
-    place pushgateway prometheus-pushgateway pushgateway || packages+=(prometheus-pushgateway)
+    { place pushgateway prometheus-pushgateway pushgateway && place_pages "$bin/pushgateway"; } || packages+=(prometheus-pushgateway)
     place logrotate logrotate || packages+=(logrotate libpopt0)
     place nsd nsd || packages+=(nsd libevent-2.1-7 libfstrm0 libprotobuf-c1)
     # Debian's redis-server is a link to a program of redis-tools. Valkey does as well.
