@@ -216,8 +216,7 @@ impl RawMatcher {
     /// The matcher that it is.
     ///
     /// # Errors
-    /// When its regular expression cannot be used here. Ours is not quite Alertmanager's: `.` takes a line break, `\d`, `\w` and
-    /// `\s` are those of Unicode, and `&&`, `--` and `~~` in a class are no letters.
+    /// When its regular expression cannot be used here; Alertmanager takes a few that are not.
     pub fn compiled(&self) -> Result<Matcher, BadMatcher> {
         Matcher::new(&self.name, self.op(), &self.value)
     }

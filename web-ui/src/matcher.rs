@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
+use ::regex::Regex;
+
+mod regex;
+
+pub use regex::BadRegex;
 
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
-
-/// The compiled size that a regular expression may have, in bytes: one is run over every alert.
-const REGEX_BYTES: usize = 1 << 20;
 
 /// What a label's value must be like.
 #[derive(Clone, Debug)]
@@ -53,12 +54,12 @@ pub enum BadMatcher {
     #[error("a comma is expected at `{0}`")]
     Comma(String),
     /// A regular expression that cannot be used.
-    #[error("`{pattern}` is no regular expression: {reason}")]
+    #[error("`{pattern}` cannot be used as a regular expression: {reason}")]
     Regex {
         /// The text.
         pattern: String,
-        /// What is wrong with it, in one line.
-        reason: String,
+        /// What is wrong with it.
+        reason: BadRegex,
     },
 }
 
@@ -73,7 +74,10 @@ impl Matcher {
         let (name, value) = (name.into(), value.into());
         let regex = match op {
             Op::Equal | Op::NotEqual => None,
-            Op::Match | Op::NoMatch => Some(regex(&value)?),
+            Op::Match | Op::NoMatch => {
+                let compiled = regex::compiled(&value);
+                Some(compiled.map_err(|reason| BadMatcher::Regex { pattern: value.clone(), reason })?)
+            }
         };
         Ok(Self { name, op, value, regex })
     }
@@ -171,16 +175,6 @@ impl Op {
             Self::NoMatch => "!~",
         }
     }
-}
-
-fn regex(pattern: &str) -> Result<Regex, BadMatcher> {
-    let built = RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES).build();
-    built.map_err(|error| {
-        let reason = error.to_string();
-        // The error of a syntax is a drawing of several lines; the last one says what is wrong.
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        BadMatcher::Regex { pattern: pattern.to_owned(), reason }
-    })
 }
 
 /// The quoted text at the beginning, and what stands behind it.
@@ -287,7 +281,7 @@ mod tests {
             ("a", "one of =, !=, =~, !~ is expected behind `a`"),
             ("a=\"b", "the quote at `\"b` has no end"),
             ("a=\"b\" c=d", "a comma is expected at `c=d`"),
-            ("a=~\"(\"", "`(` is no regular expression: unclosed group"),
+            ("a=~\"(\"", "`(` cannot be used as a regular expression: unclosed group"),
         ] {
             assert_eq!(Matcher::parse_all(text).unwrap_err().to_string(), says, "{text}");
         }

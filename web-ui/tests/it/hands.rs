@@ -146,7 +146,7 @@ async fn a_file_that_cannot_be_made_is_refused() {
     assert!(page.texts(".nothing")[0].contains("`colour` is not a column"));
     let json = web_ui.page("/alerts.json?filter=a%3D~(").await;
     assert_eq!(json.status, StatusCode::BAD_REQUEST);
-    assert!(json.text.starts_with("{\"error\":\"filter: `(` is no regular expression"), "{}", json.text);
+    assert!(json.text.starts_with("{\"error\":\"filter: `(` cannot be used as a regular expression"), "{}", json.text);
 }
 
 #[tokio::test]

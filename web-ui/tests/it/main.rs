@@ -1,4 +1,5 @@
-//! web-ui before servers whose answers and faults a test decides. Before the real ones it is shown by the end-to-end tests.
+//! web-ui before servers whose answers and faults a test decides. Before the real ones it is shown by the end-to-end
+//! tests, but for what a regular expression matches.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::disallowed_methods, reason = "the fakes serve as axum does, without limits of time")]
@@ -14,6 +15,7 @@ mod one_check;
 mod openapi;
 mod pages;
 mod past;
+mod patterns;
 mod servers;
 mod silences;
 mod world;

@@ -159,7 +159,7 @@ async fn what_is_not_there_is_said() {
         ("/nodes/tokyo/checkscript/gone", StatusCode::NOT_FOUND, "No such node"),
         ("/nodes/kyoto/checkscript/web-1", StatusCode::NOT_FOUND, "No such node"),
         ("/?sort=colour", StatusCode::BAD_REQUEST, "sort: `colour` is not a column"),
-        ("/?filter=a%3D~(", StatusCode::BAD_REQUEST, "filter: `(` is no regular expression"),
+        ("/?filter=a%3D~(", StatusCode::BAD_REQUEST, "filter: `(` cannot be used as a regular expression"),
     ] {
         let page = web_ui.page(path).await;
         assert_eq!(page.status, status, "{path}");
