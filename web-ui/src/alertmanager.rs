@@ -95,7 +95,7 @@ pub enum SilenceState {
 }
 
 /// A matcher as the API has it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RawMatcher {
     /// The label.

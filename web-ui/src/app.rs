@@ -56,6 +56,8 @@ struct Shared<'a> {
     events: &'a Arc<Events>,
     changes: &'a watch::Sender<u64>,
     writes: &'a TaskTracker,
+    /// The clusters of the configuration before.
+    before: &'a [Arc<Cluster>],
 }
 
 impl App {
@@ -66,8 +68,8 @@ impl App {
     pub fn start(config: &Config, options: ClientOptions, registry: &mut Registry) -> Result<Arc<Self>, ClientError> {
         let (events, changes) = (Arc::new(Events::new(registry)), watch::Sender::new(0));
         let writes = TaskTracker::new();
-        let running =
-            Running::start(config, &options, &Shared { events: &events, changes: &changes, writes: &writes })?;
+        let shared = Shared { events: &events, changes: &changes, writes: &writes, before: &[] };
+        let running = Running::start(config, &options, &shared)?;
         let running = ArcSwap::from_pointee(running);
         let exports = Arc::new(Semaphore::new(EXPORTS));
         let stopping = CancellationToken::new();
@@ -80,9 +82,10 @@ impl App {
     /// # Errors
     /// When a client cannot be made; the old configuration stays.
     pub fn reload(&self, config: &Config) -> Result<(), ClientError> {
-        let shared = Shared { events: &self.events, changes: &self.changes, writes: &self.writes };
+        let before = self.running.load_full();
+        let (changes, before) = (&self.changes, &*before.clusters);
+        let shared = Shared { events: &self.events, changes, writes: &self.writes, before };
         let running = Running::start(config, &self.options, &shared)?;
-        running.begin_with(&self.running.load().clusters);
         self.running.store(Arc::new(running));
         Ok(())
     }
@@ -145,6 +148,10 @@ impl Running {
         let clusters: Vec<_> = config.clusters.iter().map(cluster).collect::<Result<_, ClientError>>()?;
         let stop = CancellationToken::new();
         for cluster in &clusters {
+            // So that a reload is nothing that anybody sees.
+            if let Some(known) = shared.before.iter().find(|known| known.name == cluster.name) {
+                cluster.begin_with(known.view());
+            }
             tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
             let (cluster, stop, every) = (Arc::clone(cluster), stop.clone(), config.silences.evaluation_interval);
             // It may be ending one when it is to stop.
@@ -158,14 +165,5 @@ impl Running {
             stop: stop.clone(),
             _watching: stop.drop_guard(),
         })
-    }
-
-    /// Shows what was known of clusters that are called the same, so that a reload is nothing that anybody sees.
-    fn begin_with(&self, before: &[Arc<Cluster>]) {
-        for cluster in &self.clusters {
-            if let Some(known) = before.iter().find(|known| known.name == cluster.name) {
-                cluster.begin_with(&known.view());
-            }
-        }
     }
 }

@@ -22,7 +22,7 @@ use crate::past::{self, LastSaid, Strip};
 use crate::prometheus::{Asking, Known, Prometheus, Sample, quoted};
 use crate::recent::Recent;
 use crate::upstream::{AskError, Replicas, Upstream};
-use crate::view::{Answers, Check, Metrics, Part, Sums, View, united};
+use crate::view::{Answers, Check, Metrics, Part, Silenced, Sums, View, united};
 
 /// The sums over all checks are made again when so many times as much time has passed as they took.
 const REST: u32 = 20;
@@ -66,6 +66,8 @@ pub struct Cluster {
     /// Counts the views of all clusters, for those who wait for the next one.
     changes: watch::Sender<u64>,
     events: Arc<Events>,
+    /// Views are made one after the other, each from the one before.
+    replacing: Mutex<()>,
     /// Alertmanagers are asked by one at a time, so that an answer never takes the place of a newer one.
     asking: Mutex<()>,
     /// Silences are changed by one at a time.
@@ -108,17 +110,15 @@ impl Cluster {
             view: ArcSwap::default(),
             changes,
             events,
+            replacing: Mutex::default(),
             asking: Mutex::default(),
             writing: Mutex::default(),
         })
     }
 
     /// Shows what was known before, until its servers have answered here.
-    pub fn begin_with(&self, before: &View) {
-        self.view.rcu(|now| {
-            let (metrics, sums) = (now.metrics.or(&before.metrics), now.sums.or(&before.sums));
-            View::new(metrics, sums, now.alerts.or(&before.alerts), now.silences.or(&before.silences))
-        });
+    pub fn begin_with(&self, before: Arc<View>) {
+        self.view.store(before);
     }
 
     /// What is known now.
@@ -193,16 +193,17 @@ impl Cluster {
     }
 
     async fn refresh_metrics(&self) {
-        let before = self.view.load_full();
-        let part = match self.prometheus.ask(Purpose::Refresh, |asking| self.ask_nodes(asking)).await {
-            Ok((answers, aside)) => Part::answered(made(answers, Arc::clone(&before.sums.said)).await, aside),
-            Err(failures) => before.metrics.outdated(failures),
+        let was_old = self.view.load().metrics.is_old;
+        let asked = self.prometheus.ask(Purpose::Refresh, |asking| self.ask_nodes(asking)).await;
+        let part = move |view: &View| match asked {
+            Ok((answers, aside)) => Part::answered(Metrics::new(answers, &view.sums.said), aside),
+            Err(failures) => view.metrics.outdated(failures),
         };
-        if before.metrics.is_old && !part.is_old {
+        let view = self.replace(move |view| view.with_metrics(part(view))).await;
+        if was_old && !view.metrics.is_old {
             self.back.notify_one();
         }
-        self.tell("Prometheus", before.metrics.is_old, &part);
-        self.replace(|view| View::new(part.clone(), view.sums.clone(), view.alerts.clone(), view.silences.clone()));
+        self.tell("Prometheus", was_old, &view.metrics);
     }
 
     /// Makes the sums over all checks again and again: the longer that takes, the more seldom. Prometheus reads every series
@@ -220,10 +221,8 @@ impl Cluster {
                 Ok((sums, aside)) => Part::answered(sums, aside),
                 Err(failures) => before.outdated(failures),
             };
-            self.tell("Prometheus for sums", before.is_old, &sums);
-            self.replace(|view| {
-                View::new(view.metrics.clone(), sums.clone(), view.alerts.clone(), view.silences.clone())
-            });
+            let view = self.replace(move |view| view.with_sums(sums)).await;
+            self.tell("Prometheus for sums", before.is_old, &view.sums);
             self.summed.notify_one();
             let rest = (begun.elapsed() * REST).min(LONGEST_REST).max(least);
             tokio::select! { () = sleep(rest) => {}, () = self.back.notified() => {} }
@@ -233,7 +232,7 @@ impl Cluster {
     /// Asks the Alertmanagers, out of turn.
     pub(crate) async fn refresh_alerts(&self) {
         let _asking = self.asking.lock().await;
-        let before = self.view.load_full();
+        let was_old = self.view.load().alerts.is_old;
         let asked = join_all(self.alertmanagers.iter().map(|server| async {
             futures_util::future::try_join(alertmanager::alerts(server), alertmanager::silences(server)).await
         }));
@@ -247,18 +246,19 @@ impl Cluster {
                 Err(failure) => failures.push(failure),
             }
         }
-        let (alerts, silences) = match alerts.is_empty() && !failures.is_empty() {
-            true => (before.alerts.outdated(failures.clone()), before.silences.outdated(failures)),
+        let nobody = alerts.is_empty() && !failures.is_empty();
+        let next = move |view: &View| match nobody {
+            true => view.with_alerts(view.alerts.outdated(failures.clone()), view.silences.outdated(failures)),
             false => {
                 let alerts = united(alerts, |alert| alert.fingerprint.clone(), |alert| alert.updated_at);
                 let silences = united(silences, |silence| silence.id.clone(), |silence| silence.updated_at);
                 let alerts = alerts.into_iter().map(Into::into).collect();
-                let silences = silences.into_iter().map(Into::into).collect();
-                (Part::fresh(alerts, failures.clone()), Part::fresh(silences, failures))
+                let silences = Silenced::all(silences, &view.silences.said);
+                view.with_alerts(Part::fresh(alerts, failures.clone()), Part::fresh(silences, failures))
             }
         };
-        self.tell("Alertmanager", before.alerts.is_old, &alerts);
-        self.replace(|view| View::new(view.metrics.clone(), view.sums.clone(), alerts.clone(), silences.clone()));
+        let view = self.replace(next).await;
+        self.tell("Alertmanager", was_old, &view.alerts);
     }
 
     async fn ask_nodes(&self, asking: Asking) -> Result<Answers, AskError> {
@@ -288,9 +288,16 @@ impl Cluster {
         }
     }
 
-    fn replace(&self, view: impl Fn(&View) -> View) {
-        self.view.rcu(|before| view(before));
+    /// Makes the next view where it keeps no request waiting: to put hundreds of thousands of samples together takes a while,
+    /// and so does matching a thousand silences with every node.
+    async fn replace(&self, next: impl FnOnce(&View) -> View + Send + 'static) -> Arc<View> {
+        let _replacing = self.replacing.lock().await;
+        let before = self.view.load_full();
+        let made = tokio::task::spawn_blocking(move || Arc::new(next(&before))).await;
+        let view = made.expect("a view is made without a panic");
+        self.view.store(Arc::clone(&view));
         self.changes.send_modify(|count| *count += 1);
+        view
     }
 }
 
@@ -321,10 +328,4 @@ async fn repeat<F: Future<Output = ()>>(every: Duration, told: Option<&Notify>, 
         }
         work().await;
     }
-}
-
-/// Putting hundreds of thousands of samples together would keep requests waiting.
-async fn made(answers: Answers, sums: Arc<Sums>) -> Metrics {
-    let made = tokio::task::spawn_blocking(move || Metrics::new(answers, &sums));
-    made.await.expect("samples are put together without a panic")
 }

@@ -10,17 +10,19 @@ use std::sync::Arc;
 use check_result::Status;
 use jiff::Timestamp;
 
-use crate::alertmanager::{Alert, Silence, SilenceState};
+use crate::alertmanager::{Alert, Silence};
 use crate::matcher::{Labels, Matcher};
 use crate::prometheus::{Aside, Known};
 use crate::upstream::AskError;
 
+mod covers;
 mod metrics;
 
+use covers::{Basis, Covers};
 pub use metrics::{Answers, Check, Checks, Failing, Metrics, Node, State, Sums, status};
 
 /// Everything known of a cluster.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct View {
     /// What Prometheus says.
     pub metrics: Part<Metrics>,
@@ -31,7 +33,11 @@ pub struct View {
     /// What is silenced in them.
     pub silences: Part<Vec<Silenced>>,
     /// Alerts of each node, as indices of `alerts`.
-    by_node: HashMap<Known, Vec<usize>>,
+    by_node: Arc<HashMap<Known, Vec<usize>>>,
+    /// How many alerts each silence mutes, by its identifier.
+    muted: Arc<HashMap<String, usize>>,
+    /// Silences of each node, as indices of `silences`.
+    covers: Arc<Covers>,
 }
 
 /// What some servers said, and when.
@@ -88,16 +94,49 @@ impl View {
         alerts: Part<Vec<Fired>>,
         silences: Part<Vec<Silenced>>,
     ) -> Self {
-        let mut by_node: HashMap<Known, Vec<usize>> = HashMap::new();
+        Self { sums, ..Self::default() }.with_alerts(alerts, silences).with_metrics(metrics)
+    }
+
+    /// The next one, where nodes have been heard of.
+    #[must_use]
+    pub fn with_metrics(&self, metrics: Part<Metrics>) -> Self {
+        let covers = self.covers_of(&metrics.said, &self.silences.said);
+        Self { metrics, covers, ..self.clone() }
+    }
+
+    /// The next one, where sums were made.
+    #[must_use]
+    pub fn with_sums(&self, sums: Part<Sums>) -> Self {
+        Self { sums, ..self.clone() }
+    }
+
+    /// The next one, where Alertmanagers have been heard.
+    #[must_use]
+    pub fn with_alerts(&self, alerts: Part<Vec<Fired>>, silences: Part<Vec<Silenced>>) -> Self {
+        let (mut by_node, mut muted) = (HashMap::<_, Vec<usize>>::new(), HashMap::new());
         for (index, fired) in alerts.said.iter().enumerate() {
             by_node.entry(fired.node()).or_default().push(index);
+            for id in &fired.alert.status.silenced_by {
+                *muted.entry(id.clone()).or_default() += 1;
+            }
         }
-        Self { metrics, sums, alerts, silences, by_node }
+        let covers = self.covers_of(&self.metrics.said, &silences.said);
+        Self { alerts, silences, by_node: Arc::new(by_node), muted: Arc::new(muted), covers, ..self.clone() }
+    }
+
+    fn covers_of(&self, metrics: &Metrics, silences: &[Silenced]) -> Arc<Covers> {
+        let before = Basis { metrics: &self.metrics.said, silences: &self.silences.said };
+        Arc::new(self.covers.next(before, Basis { metrics, silences }))
     }
 
     /// The alerts of a node.
     pub fn alerts_of<'a>(&'a self, node: &Known) -> impl Iterator<Item = &'a Fired> {
         self.by_node.get(node).into_iter().flatten().map(|index| &self.alerts.said[*index])
+    }
+
+    /// How many alerts a silence mutes, as Alertmanager says, which knows whether it was there in time.
+    pub fn muted_by(&self, silence: &str) -> usize {
+        self.muted.get(silence).copied().unwrap_or_default()
     }
 
     /// Whether there may be a check that is called so, as far as is known.
@@ -109,15 +148,8 @@ impl View {
     }
 
     /// The silences that matter now and match all alerts of a node, whatever the check.
-    pub fn silences_of<'a>(&'a self, node: &'a Labels) -> impl Iterator<Item = &'a Silenced> {
-        self.silences.said.iter().filter(move |silenced| {
-            let applies = silenced.silence.status.state != SilenceState::Expired;
-            // One that is about checks alone says nothing of the node.
-            let names =
-                silenced.matchers.iter().any(|matcher| matcher.name == "instance" && !matcher.matches(&Labels::new()));
-            let known = silenced.matchers.iter().filter(|matcher| node.contains_key(&matcher.name));
-            applies && names && known.into_iter().all(|matcher| matcher.matches(node))
-        })
+    pub fn silences_of<'a>(&'a self, node: &Known) -> impl Iterator<Item = &'a Silenced> {
+        self.covers.of(node).iter().map(|index| &self.silences.said[*index])
     }
 }
 
@@ -132,11 +164,6 @@ impl<T> Part<T> {
     /// What was answered, and what was said `aside`.
     pub fn answered(said: T, aside: Aside) -> Self {
         Self { warnings: aside.warnings, ..Self::fresh(said, aside.failures) }
-    }
-
-    /// This, or the `other` where nobody has answered yet.
-    pub fn or(&self, other: &Self) -> Self {
-        if self.at.is_some() { self.clone() } else { other.clone() }
     }
 
     /// The same as before, since nobody answered.
@@ -233,6 +260,18 @@ impl From<Silence> for Silenced {
 }
 
 impl Silenced {
+    /// These, with the matchers of those that are known already: to compile a thousand expressions takes long.
+    pub fn all(silences: Vec<Silence>, known: &[Self]) -> Vec<Self> {
+        let known: HashMap<&str, &Self> = known.iter().map(|known| (&*known.silence.id, known)).collect();
+        let silenced = |silence: Silence| match known.get(&*silence.id) {
+            Some(known) if known.silence.matchers == silence.matchers => {
+                Self { matchers: known.matchers.clone(), silence }
+            }
+            _ => silence.into(),
+        };
+        silences.into_iter().map(silenced).collect()
+    }
+
     /// Whether it matches an alert with these labels, now or not.
     pub fn matches(&self, labels: &Labels) -> bool {
         !self.matchers.is_empty() && self.matchers.iter().all(|matcher| matcher.matches(labels))

@@ -138,12 +138,12 @@ impl<'a> Row<'a> {
 
     /// Whether a silence covers the whole node.
     pub fn silenced(&self) -> bool {
-        self.view.silences_of(&self.node.labels).next().is_some()
+        self.view.silences_of(&self.node.id).next().is_some()
     }
 
     /// The silences that do.
     pub fn silences(&self) -> impl Iterator<Item = Address> {
-        let silences = self.view.silences_of(&self.node.labels);
+        let silences = self.view.silences_of(&self.node.id);
         silences.map(|silenced| Address::of(["silences", self.cluster, &silenced.silence.id]))
     }
 

@@ -88,7 +88,7 @@ pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Silences<'a
                 }
             }
             if misses == 0 {
-                rows.push(Row { cluster: &cluster.name, silenced, mutes: mutes(view, silenced) });
+                rows.push(Row { cluster: &cluster.name, silenced, mutes: view.muted_by(&silenced.silence.id) });
             }
         }
     }
@@ -117,12 +117,6 @@ fn texts(silenced: &Silenced) -> Vec<&str> {
     [silence.comment.as_str(), &silence.created_by, &silence.id].into_iter().chain(matchers).collect()
 }
 
-/// As Alertmanager says, which knows whether a silence was there in time.
-fn mutes(view: &View, silenced: &Silenced) -> usize {
-    let id = &silenced.silence.id;
-    view.alerts.said.iter().filter(|fired| fired.alert.status.silenced_by.contains(id)).count()
-}
-
 // === impl Row ===
 
 impl<'a> Row<'a> {
@@ -130,7 +124,7 @@ impl<'a> Row<'a> {
     pub fn find(snapshot: &'a Snapshot, cluster: &str, id: &str) -> Option<Self> {
         let (cluster, view) = snapshot.0.iter().find(|(known, _)| known.name == cluster)?;
         let silenced = view.silences.said.iter().find(|silenced| silenced.silence.id == id)?;
-        Some(Self { cluster: &cluster.name, silenced, mutes: mutes(view, silenced) })
+        Some(Self { cluster: &cluster.name, silenced, mutes: view.muted_by(&silenced.silence.id) })
     }
 
     fn compare(&self, other: &Self, column: &str) -> Ordering {

@@ -123,7 +123,7 @@ pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, S
     let others = view.alerts_of(&node.id).filter(|fired| fired.label("check").is_empty());
     let page = Page {
         alerts: others.map(|fired| Row::new(&cluster.name, view, fired)).collect(),
-        silences: view.silences_of(&node.labels).collect(),
+        silences: view.silences_of(&node.id).collect(),
         cluster: &cluster.name,
         all: Address::at("/nodes").with("cluster", &cluster.name),
         frame,

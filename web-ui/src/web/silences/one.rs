@@ -46,7 +46,7 @@ pub(super) async fn page(Path((cluster, id)): Path<(String, String)>, mut asked:
     };
     let clusters = vec![cluster.name.clone()];
     let draft = Draft { matchers: matchers.clone(), clusters: clusters.clone() };
-    let mutes = view.alerts.said.iter().filter(|fired| fired.alert.status.silenced_by.contains(&silence.id)).count();
+    let mutes = view.muted_by(&silence.id);
     let page = Page {
         frame: asked.frame("silences"),
         notice,
