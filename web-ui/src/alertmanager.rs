@@ -172,7 +172,7 @@ pub async fn silences(server: &Upstream) -> Result<Vec<Silence>, AskError> {
 pub async fn silence(server: &Upstream, id: &str) -> Result<Option<Silence>, AskError> {
     match server.get(&silence_path(id), &[]).await {
         // What is no identifier names nothing.
-        Err(failure) if matches!(failure.status, Some(StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY)) => {
+        Err(failure) if matches!(failure.status(), Some(StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY)) => {
             Ok(None)
         }
         asked => asked.map(Some),

@@ -19,6 +19,7 @@ use url::Url;
 use crate::config;
 use crate::load::Purpose;
 use crate::prometheus::{Known, Prometheus};
+use crate::texts::{Say, Texts, fill, list};
 use crate::upstream::AskError;
 
 mod nodes;
@@ -67,26 +68,49 @@ pub struct Which<'a> {
 }
 
 /// Why there is no detail.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 pub enum DetailError {
     /// Nobody knows where the node is.
-    #[error(
-        "Prometheus lists no target with this job and instance, so its address is not known (behind Thanos, Mimir or VictoriaMetrics, \
-         `targets` of the configuration has to name those who scrape)"
-    )]
     NoTarget,
     /// Who might know does not answer.
-    #[error(
-        "the node's address is not known: {} (what has no /api/v1/targets, as Thanos and Mimir, needs `targets` in the configuration)",
-        told(.0)
-    )]
     Prometheus(Vec<AskError>),
     /// So many ask this node, or nodes that do not answer, that it is not asked.
-    #[error("{0} was not asked: more is being asked of nodes than they answer; look again in a moment")]
     Busy(String),
     /// The node gave none.
-    #[error(transparent)]
-    Node(#[from] FetchError),
+    Node(FetchError),
+}
+
+// === impl DetailError ===
+
+impl Say for DetailError {
+    fn say(&self, t: &Texts) -> String {
+        match self {
+            Self::NoTarget => t.detail_no_target.to_owned(),
+            Self::Prometheus(failures) => fill(t.detail_unlisted, &[&list(failures, t)]),
+            Self::Busy(host) => fill(t.detail_busy, &[host]),
+            Self::Node(error) => node(error, t),
+        }
+    }
+}
+
+impl From<FetchError> for DetailError {
+    fn from(error: FetchError) -> Self {
+        Self::Node(error)
+    }
+}
+
+/// What a node did instead of answering.
+fn node(error: &FetchError, t: &Texts) -> String {
+    match error {
+        FetchError::Timeout(host) => fill(t.node_late, &[host]),
+        FetchError::Connect { host, reason } => fill(t.node_unreachable, &[host, reason]),
+        FetchError::NotFound { host, reason } => fill(t.node_lacks, &[host, reason]),
+        FetchError::Ambiguous { host, reason } => fill(t.node_doubts, &[host, reason]),
+        FetchError::Status { host, status, reason } => fill(t.node_refused, &[host, status, reason]),
+        FetchError::TooLarge { host, limit } => fill(t.node_large, &[host, limit]),
+        FetchError::Malformed { host, reason } => fill(t.node_nonsense, &[host, reason]),
+        FetchError::Broken { host, reason } => fill(t.node_broke_off, &[host, reason]),
+    }
 }
 
 // === impl Details ===
@@ -240,8 +264,4 @@ fn origin(url: &str) -> Option<Url> {
     url.set_path("");
     url.set_query(None);
     (url.has_host() && matches!(url.scheme(), "http" | "https")).then_some(url)
-}
-
-fn told(failures: &[AskError]) -> String {
-    failures.iter().map(AskError::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::matcher::{BadMatcher, Labels, Matcher};
+use crate::texts::{Say, Texts, fill};
 use crate::view::View;
 
 pub mod alerts;
@@ -54,16 +55,13 @@ pub struct Choice {
 }
 
 /// An address that cannot be understood.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadAddress {
     /// The filter is no list of matchers.
-    #[error("filter: {0}")]
-    Filter(#[from] BadMatcher),
+    Filter(BadMatcher),
     /// A number is none.
-    #[error("{0}: `{1}` is not a whole number from 1 up")]
     Number(&'static str, String),
     /// There is no such column.
-    #[error("sort: `{0}` is not a column; known here: {1}")]
     Sort(String, String),
 }
 
@@ -82,6 +80,24 @@ pub struct Sort {
     pub column: &'static str,
     /// Whether the largest comes first.
     pub descending: bool,
+}
+
+// === impl BadAddress ===
+
+impl Say for BadAddress {
+    fn say(&self, t: &Texts) -> String {
+        match self {
+            Self::Filter(error) => fill(t.address_filter, &[&error.say(t)]),
+            Self::Number(name, text) => fill(t.address_number, &[name, text]),
+            Self::Sort(name, known) => fill(t.address_sort, &[name, known]),
+        }
+    }
+}
+
+impl From<BadMatcher> for BadAddress {
+    fn from(error: BadMatcher) -> Self {
+        Self::Filter(error)
+    }
 }
 
 // === impl Page ===

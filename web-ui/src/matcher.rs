@@ -5,6 +5,8 @@ use std::fmt;
 
 use ::regex::Regex;
 
+use crate::texts::{Say, Texts, fill};
+
 mod regex;
 
 pub use regex::BadRegex;
@@ -39,22 +41,17 @@ pub enum Op {
 }
 
 /// Why a text is no list of matchers.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadMatcher {
     /// Nothing stands where a name should.
-    #[error("a label's name is expected at `{0}`")]
     Name(String),
     /// None of the four operators.
-    #[error("one of =, !=, =~, !~ is expected behind `{0}`")]
     Operator(String),
     /// A quoted text without its end.
-    #[error("the quote at `{0}` has no end")]
     Quote(String),
     /// Something stands behind a matcher.
-    #[error("a comma is expected at `{0}`")]
     Comma(String),
     /// A regular expression that cannot be used.
-    #[error("`{pattern}` cannot be used as a regular expression: {reason}")]
     Regex {
         /// The text.
         pattern: String,
@@ -173,6 +170,20 @@ impl Op {
             Self::NotEqual => "!=",
             Self::Match => "=~",
             Self::NoMatch => "!~",
+        }
+    }
+}
+
+// === impl BadMatcher ===
+
+impl Say for BadMatcher {
+    fn say(&self, t: &Texts) -> String {
+        match self {
+            Self::Name(at) => fill(t.matcher_name, &[at]),
+            Self::Operator(name) => fill(t.matcher_operator, &[name]),
+            Self::Quote(at) => fill(t.matcher_quote, &[at]),
+            Self::Comma(at) => fill(t.matcher_comma, &[at]),
+            Self::Regex { pattern, reason } => fill(t.matcher_regex, &[pattern, &reason.say(t)]),
         }
     }
 }

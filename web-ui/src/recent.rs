@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::prometheus::Aside;
-use crate::upstream::AskError;
+use crate::upstream::{AskError, Reason};
 use crate::view::Part;
 
 /// How long an answer serves, and a failure too.
@@ -85,8 +85,7 @@ where
         let work = async move {
             let asking = async {
                 let Ok(_place) = places.try_acquire() else {
-                    let reason = "too much else is being asked; look again in a moment".to_owned();
-                    let failure = AskError { server: cluster, reason, status: None };
+                    let failure = AskError { server: cluster, reason: Reason::Crowded };
                     return Err(last.get(&asked).await.unwrap_or_default().outdated(vec![failure]));
                 };
                 let _slot = slots.acquire().await.expect("the semaphore is never closed");
@@ -107,8 +106,7 @@ where
         match waiting {
             Ok(part) => part.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())),
             Err(_) => {
-                let reason = format!("no answer within {:?}; it is waited for", self.patience);
-                let failure = AskError { server: self.cluster.clone(), reason, status: None };
+                let failure = AskError { server: self.cluster.clone(), reason: Reason::Awaited(self.patience) };
                 self.last.get(&key).await.unwrap_or_default().outdated(vec![failure])
             }
         }
@@ -153,7 +151,7 @@ mod tests {
     type Answer = Result<(u32, Aside), Vec<AskError>>;
 
     fn failure() -> AskError {
-        AskError { server: "a:1".into(), reason: "is broken".into(), status: None }
+        AskError { server: "a:1".into(), reason: Reason::Late }
     }
 
     #[tokio::test]
@@ -196,7 +194,7 @@ mod tests {
             }
         };
         let part = recent.get(1, slow).await;
-        assert!(part.is_old && part.failures[0].to_string().contains("no answer within 300s"), "{part:?}");
+        assert!(part.is_old && part.failures[0].reason == Reason::Awaited(PATIENCE), "{part:?}");
         gate.notify_one();
         let part = recent.get(1, async { unreachable!("it is being asked already") }).await;
         assert_eq!((*part.said, part.is_old), (5, false));
@@ -214,7 +212,7 @@ mod tests {
         };
         let many = u8::try_from(AT_A_TIME + WAITING).expect("they are few") + 3;
         let looked = join_all((0..many).map(look)).await;
-        let sent_away = looked.iter().filter(|part| part.failures[0].reason.starts_with("too much else"));
+        let sent_away = looked.iter().filter(|part| part.failures[0].reason == Reason::Crowded);
         assert_eq!(sent_away.count(), 3);
         gate.add_permits(1);
         // It is asked as soon as there is a place again.

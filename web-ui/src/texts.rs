@@ -1,9 +1,10 @@
 //! What the pages say, in English and in Japanese.
+//!
+//! Errors are told to people in their language ([`Say`]), and to programs and in logs in English.
 
-use std::fmt::Display;
+mod language;
 
-use http::HeaderMap;
-use http::header::{ACCEPT_LANGUAGE, COOKIE};
+pub use language::{around, fill, list};
 
 /// The languages: each has every text, or the program does not compile.
 macro_rules! texts {
@@ -18,8 +19,40 @@ macro_rules! texts {
 
         static ENGLISH: Texts = Texts { code: "en", $($name: $english,)* };
         static JAPANESE: Texts = Texts { code: "ja", $($name: $japanese,)* };
+
+        /// Each text's name, and what it is in both languages.
+        #[cfg(test)]
+        const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $english, $japanese),)*];
     };
 }
+
+/// What can be told in the language of whoever reads it.
+pub trait Say {
+    /// In words of that language; the words of other programs stay as they are.
+    fn say(&self, t: &Texts) -> String;
+}
+
+/// Makes errors of what can be said: their own words, for programs and logs, are English.
+macro_rules! errors {
+    ($($error:ty),* $(,)?) => {$(
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.say(&ENGLISH))
+            }
+        }
+
+        impl std::error::Error for $error {}
+    )*};
+}
+
+errors!(
+    crate::detail::DetailError,
+    crate::lists::BadAddress,
+    crate::matcher::BadMatcher,
+    crate::matcher::BadRegex,
+    crate::silencing::write::WriteError,
+    crate::upstream::AskError,
+);
 
 texts! {
     other_language: "日本語", "English";
@@ -52,15 +85,17 @@ texts! {
     breadcrumb: "Where this page is", "現在位置";
     previous: "← Previous", "← 前へ";
     next: "Next →", "次へ →";
+    page_of: "{0} of {1} · {2} in all", "{0} / {1} ページ・全{2}件";
     of: "of", "/";
-    to: "to", "–";
-    ago: "ago", "前";
+    ago: "{0} ago", "{0}前";
+    left: "in {0}", "あと{0}";
     as_of: "As of", "取得時刻";
-    does_not_answer: "does not answer; shown is what it said", "が応答しません。表示は次の時点のものです:";
-    never: "never", "なし";
-    one_of_pair: "One of several does not answer", "一部のサーバが応答しません";
-    no_sums: "could not count all checks; shown is the count of", "がすべてのチェックを集計できません。表示は次の時点のものです:";
-    partial: "Something is missing in what one says", "応答の一部が欠けています";
+    does_not_answer: "does not answer; shown is what it said {0} ago.", "が応答しません。表示は{0}前の内容です。";
+    never_answered: "does not answer, and has not until now.", "が応答しません。これまでに一度も応答していません。";
+    one_of_pair: "One of several does not answer: {0}.", "一部のサーバが応答しません: {0}。";
+    no_sums: "could not count all checks; shown is the count of {0} ago.", "がすべてのチェックを集計できません。表示は{0}前の集計です。";
+    never_counted: "could not count all checks, and has not until now.", "がすべてのチェックを集計できません。これまでに一度も集計していません。";
+    partial: "Something is missing in what one says: {0}.", "応答の一部が欠けています: {0}。";
     no_data: "no data", "データなし";
     began: "Began within 7 days", "7日間の発生";
     changes: "Changes", "変化";
@@ -71,10 +106,12 @@ texts! {
     hooks: "Hooks", "フック";
     difference: "From the last OK to the first failing output", "最後の正常時から最初の異常時への差分";
     no_output: "(no output)", "(出力なし)";
-    no_detail: "The node does not tell more", "ノードから詳細を取得できません";
+    cut_off: "[... {0} bytes more ...]", "[... ほか{0}バイト ...]";
+    no_detail: "The node does not tell more: {0}.", "ノードから詳細を取得できません: {0}。";
     checks_from_prometheus: "What Prometheus and Alertmanager know:", "Prometheus と Alertmanager の情報:";
     up: "is up", "稼働中";
-    down: "is down", "停止";
+    down: "is down", "停止中";
+    is_down: "down", "停止";
     down_since: "is down since", "停止:";
     pushes: "pushes its results", "結果をプッシュ";
     last_result: "Last result", "最終結果";
@@ -87,7 +124,7 @@ texts! {
     address: "Address", "アドレス";
     subscriptions: "Subscriptions", "サブスクリプション";
     silenced: "silenced", "サイレンス中";
-    silenced_by: "Silenced by", "サイレンス:";
+    silenced_by: "Silenced by {0}, until {1}:", "{0} が {1} までサイレンス中:";
     inhibited: "inhibited", "抑制中";
     active: "active", "有効";
     pending: "pending", "待機中";
@@ -122,8 +159,8 @@ texts! {
     new_alert: "new alert", "件の新しいアラート";
     new_alerts: "new alerts", "件の新しいアラート";
     not_live: "Not live since", "更新停止:";
-    is_late: "has not answered lately; shown is what it said", "の応答が遅れています。表示は次の時点のものです:";
-    not_asked: "has not answered yet", "はまだ応答していません";
+    is_late: "has not answered lately; shown is what it said {0} ago.", "の応答が遅れています。表示は{0}前の内容です。";
+    not_asked: "has not answered yet.", "はまだ応答していません。";
     keys: "Keyboard", "キーボード";
     keys_on: "Single keys do these things", "1 文字のキー操作を使う";
     key_step: "Next, previous row", "次の行・前の行";
@@ -137,11 +174,11 @@ texts! {
     close: "Close", "閉じる";
     export: "Export", "エクスポート";
     busy: "Too many files are being written now. Try again in a moment.", "現在、出力中のファイルが多すぎます。しばらくしてから再度お試しください。";
-    until: "until", "まで";
-    seconds: "s", "秒";
-    minutes: "min", "分";
-    hours: "h", "時間";
-    days: "d", "日";
+    seconds: "{0} s", "{0}秒";
+    minutes: "{0} min", "{0}分";
+    hours: "{0} h", "{0}時間";
+    days: "{0} d", "{0}日";
+    gap: " ", "";
 
     silence_node: "Silence this node", "このノードをサイレンス";
     silence_check: "Silence this check here", "このチェックをここでサイレンス";
@@ -224,109 +261,52 @@ texts! {
     problem_nothing_fires: "nothing fires that it matches, so there is nothing to wait for: {0}", "一致するアラートが発生していないため、解消を待てません: {0}";
     problem_planned: "a silence that begins later cannot wait for its alerts: they do not fire yet, and it would end at once. Leave out the beginning, or the mark", "後で開始するサイレンスは解消を待てません。開始時にアラートがまだ発生しておらず、すぐに終了してしまうためです。開始時刻か解消までの指定を外してください";
     problem_two_ends: "either a length or an end, not both", "延長する長さと終了時刻は、どちらか一方だけを指定してください";
-}
 
-impl Texts {
-    /// The texts of the language that a request asks for: by the cookie `lang`, or else as its browser says.
-    pub fn of(headers: &HeaderMap) -> &'static Self {
-        let values = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        let cookies = values(COOKIE).flat_map(|cookies| cookies.split(';'));
-        let chosen = cookies.filter_map(|cookie| cookie.trim().strip_prefix("lang=")).find_map(Self::by_code);
-        let accepted = || {
-            let mut accepted = values(ACCEPT_LANGUAGE).flat_map(|languages| languages.split(','));
-            // Browsers list languages by preference; a language of ours that comes first is it.
-            accepted.find_map(|language| Self::by_code(language.trim().get(..2)?))
-        };
-        chosen.or_else(accepted).unwrap_or(&ENGLISH)
-    }
-
-    /// The texts of a language; English where there is no such one.
-    pub fn in_language(code: &str) -> &'static Self {
-        Self::by_code(code).unwrap_or(&ENGLISH)
-    }
-
-    /// The code of the other language.
-    pub fn other(&self) -> &'static str {
-        if self.code == "en" { "ja" } else { "en" }
-    }
-
-    /// The texts of a language.
-    pub(crate) fn by_code(code: &str) -> Option<&'static Self> {
-        [&ENGLISH, &JAPANESE].into_iter().find(|texts| texts.code == code)
-    }
-
-    /// The word for a severity, a state or a status; as it is where there is none.
-    pub fn word<'a>(&'a self, word: &'a str) -> &'a str {
-        match word {
-            "active" => self.active,
-            "pending" => self.pending,
-            "expired" => self.expired,
-            "silenced" => self.silenced,
-            "inhibited" => self.inhibited,
-            other => other,
-        }
-    }
-
-    /// Seconds in their two largest units: `45 s`, `3 min`, `2 h 5 min`, `4 d 3 h`.
-    pub fn duration(&self, seconds: i64) -> String {
-        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-        let Self { seconds: s, minutes: min, hours: h, days: d, .. } = self;
-        match seconds {
-            ..60 => format!("{} {s}", seconds.max(0)),
-            60..3600 => format!("{minutes} {min}"),
-            3600..86_400 if minutes % 60 == 0 => format!("{hours} {h}"),
-            3600..86_400 => format!("{hours} {h} {} {min}", minutes % 60),
-            _ if hours % 24 == 0 || days > 30 => format!("{days} {d}"),
-            _ => format!("{days} {d} {} {h}", hours % 24),
-        }
-    }
-}
-
-/// A text with `values` in the places that it has for them: `{0}`, `{1}` and so on.
-pub fn fill(text: &str, values: &[&dyn Display]) -> String {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('{') {
-        filled.push_str(before);
-        let (index, behind) = behind.split_once('}').unwrap_or((behind, ""));
-        if let Some(value) = index.parse().ok().and_then(|index: usize| values.get(index)) {
-            filled.push_str(&value.to_string());
-        }
-        rest = behind;
-    }
-    filled + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_language_is_chosen() {
-        for (cookie, accepted, want) in [
-            ("", "", "en"),
-            ("", "ja,en;q=0.9", "ja"),
-            ("", "de-DE, en;q=0.8, ja;q=0.1", "en"),
-            ("a=b; lang=ja", "en", "ja"),
-            ("lang=xx", "ja-JP", "ja"),
-            ("", "*", "en"),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(COOKIE, cookie.parse().unwrap());
-            headers.insert(ACCEPT_LANGUAGE, accepted.parse().unwrap());
-            assert_eq!(Texts::of(&headers).code, want, "{cookie} {accepted}");
-        }
-    }
-
-    #[test]
-    fn values_stand_where_the_language_wants_them() {
-        assert_eq!(fill("{1}の{0}", &[&"{1}", &2]), "2の{1}", "a value is no text of ours");
-        assert_eq!(fill("no place", &[&1]), "no place");
-    }
-
-    #[test]
-    fn durations_have_two_units() {
-        let told: Vec<_> = [-3, 59, 180, 7_500, 97_200, 40 * 86_400].iter().map(|at| ENGLISH.duration(*at)).collect();
-        assert_eq!(told, ["0 s", "59 s", "3 min", "2 h 5 min", "1 d 3 h", "40 d"]);
-    }
+    address_filter: "filter: {0}", "filter: {0}";
+    address_number: "{0}: `{1}` is not a whole number from 1 up", "{0}: 「{1}」は1以上の整数ではありません";
+    address_sort: "sort: `{0}` is not a column; known here: {1}", "sort: 「{0}」という列はありません。指定できるもの: {1}";
+    matcher_name: "a label's name is expected at `{0}`", "「{0}」の位置にラベル名が必要です";
+    matcher_operator: "one of =, !=, =~, !~ is expected behind `{0}`", "「{0}」の後に =、!=、=~、!~ のいずれかが必要です";
+    matcher_quote: "the quote at `{0}` has no end", "「{0}」の引用符が閉じていません";
+    matcher_comma: "a comma is expected at `{0}`", "「{0}」の前にカンマが必要です";
+    matcher_regex: "`{0}` cannot be used as a regular expression: {1}", "「{0}」は正規表現として使えません: {1}";
+    regex_brace: "a brace that does not say how often something is repeated is written {0}", "繰り返しを表さない波括弧は {0} と書いてください";
+    regex_class: "a [ in a class is written \\[", "文字クラスの中の [ は \\[ と書いてください";
+    regex_operator: "`{0}` in a class is written {1}", "文字クラスの中の「{0}」は {1} と書いてください";
+    regex_escape: "Alertmanager does not know `{0}`; write {1}", "Alertmanager は「{0}」に対応していません。{1} と書いてください";
+    regex_quoted: "write each character escaped instead of \\Q…\\E", "\\Q…\\E の代わりに、文字ごとにエスケープしてください";
+    regex_flag: "Alertmanager does not know the flag `{0}`; it knows i, m, s and U", "Alertmanager はフラグ「{0}」に対応していません（使えるのは i、m、s、U）";
+    regex_name: "a group is named as in (?P<name>…), with letters, digits and _", "グループ名は (?P<name>…) の形で、英数字と _ だけを使ってください";
+    regex_property: "Alertmanager does not know `{0}`; it knows scripts, as {1}, and categories, as \\pL or {2}", "Alertmanager は「{0}」に対応していません（使えるのは {1} のような用字と、\\pL や {2} のようなカテゴリ）";
+    regex_twice: "`{0}` repeats what is repeated already; put that in a group", "「{0}」は繰り返しの繰り返しです。グループにまとめてください";
+    regex_repeats: "something is repeated more than {0} times", "繰り返しが{0}回を超えています";
+    regex_large: "it is too large", "大きすぎます";
+    ask_late: "did not answer in time", "時間内に応答しませんでした";
+    ask_broken: "the connection failed: {0}", "通信に失敗しました: {0}";
+    ask_stalled: "the body did not arrive in time", "時間内に応答を受信しきれませんでした";
+    ask_large: "the body is larger than {0} bytes", "応答が{0}バイトを超えています";
+    ask_refused: "answered {0}", "{0} を返しました";
+    ask_nonsense: "answered something else than expected: {0}", "想定外の応答です: {0}";
+    ask_crowded: "too much else is being asked; look again in a moment", "問い合わせが集中しています。しばらくしてから再度表示してください";
+    ask_awaited: "no answer within {0}; it is waited for", "{0}以内に応答がありません。引き続き応答を待っています";
+    detail_no_target: "Prometheus lists no target with this job and instance, so its address is not known (behind Thanos, Mimir or VictoriaMetrics, `targets` of the configuration has to name those who scrape)", "Prometheus のターゲットにこの job と instance がないため、ノードのアドレスがわかりません（Thanos、Mimir、VictoriaMetrics の場合は、スクレイプしているサーバを設定の `targets` に指定してください）";
+    detail_unlisted: "the node's address is not known: {0} (what has no /api/v1/targets, as Thanos and Mimir, needs `targets` in the configuration)", "ノードのアドレスがわかりません: {0}（Thanos や Mimir のように /api/v1/targets がない場合は、設定の `targets` が必要です）";
+    detail_busy: "{0} was not asked: more is being asked of nodes than they answer; look again in a moment", "ノードへの問い合わせが集中しているため、{0} には問い合わせていません。しばらくしてから再度表示してください";
+    node_late: "{0} did not answer in time", "{0} が時間内に応答しませんでした";
+    node_unreachable: "cannot connect to {0}: {1}", "{0} に接続できません: {1}";
+    node_lacks: "{0} has no result of this check: {1}", "{0} にこのチェックの結果はありません: {1}";
+    node_doubts: "{0} has more than one such check: {1}", "{0} に同じ名前のチェックが複数あります: {1}";
+    node_refused: "{0} answered {1}: {2}", "{0} が {1} を返しました: {2}";
+    node_large: "{0} answered with more than {1} bytes", "{0} の応答が{1}バイトを超えています";
+    node_nonsense: "{0} answered with something else than a check result: {1}", "{0} の応答がチェック結果ではありません: {1}";
+    node_broke_off: "{0} broke off its answer: {1}", "{0} の応答が途中で切れました: {1}";
+    write_down: "no Alertmanager answers: {0}", "Alertmanager が応答しません: {0}";
+    write_none: "the cluster has none", "このクラスタにはありません";
+    write_old: "{0} is Alertmanager {1}, which knows no != and !~; they need 0.22", "{0} の Alertmanager {1} は != と !~ に対応していません（0.22 以降が必要です）";
+    write_changed: "somebody has changed the silence meanwhile", "サイレンスはその間に変更されています";
+    write_ended: "the silence has ended", "サイレンスはすでに終了しています";
+    write_gone: "there is no such silence", "そのサイレンスはありません";
+    write_busy: "others change silences of the cluster; try again in a moment", "このクラスタのサイレンスをほかのユーザが変更中です。しばらくしてから再度お試しください";
+    write_late: "there was no time left for it; try again", "時間切れのため実行していません。再度お試しください";
+    write_disagree: "not all Alertmanagers of the cluster agree on it", "クラスタの Alertmanager の間で内容が一致していません";
 }

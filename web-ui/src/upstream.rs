@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use service::http::{ReadError, innermost, read_limited};
 use url::Url;
 
+use crate::texts::{Say, Texts, fill};
+
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 64 << 20;
 
@@ -37,15 +39,33 @@ pub struct Replicas {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{server}: {reason}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskError {
     /// Whom we asked: host and port.
     pub server: String,
-    /// What happened, in words.
-    pub reason: String,
-    /// The status, where there was an answer.
-    pub status: Option<StatusCode>,
+    /// What happened.
+    pub reason: Reason,
+}
+
+/// What may happen instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing came in time.
+    Late,
+    /// Not all of it came in time.
+    Stalled,
+    /// It is longer than so many bytes.
+    TooLarge(usize),
+    /// No connection, or it broke; in the system's words.
+    Broken(String),
+    /// A status that is a failure, and what the server says of it.
+    Refused(StatusCode, String),
+    /// Nothing that can be read; in the parser's words.
+    Nonsense(String),
+    /// So much else is being asked that this was not.
+    Crowded,
+    /// Nothing has come within this time, and may come still.
+    Awaited(Duration),
 }
 
 // === impl Upstream ===
@@ -117,7 +137,7 @@ impl Upstream {
             true => tokio::task::spawn_blocking(parse).await.expect("parsing does not panic"),
             false => parse(),
         };
-        parsed.map_err(|error| self.failed(format!("answered something else than expected: {error}")))
+        parsed.map_err(|error| self.failed(Reason::Nonsense(error.to_string())))
     }
 
     /// The body of an answer that is no failure.
@@ -126,22 +146,22 @@ impl Upstream {
             Some(patience) => request.timeout(patience),
             None => request,
         };
-        let response = request.send().await.map_err(|error| self.failed(innermost(&error)))?;
+        let response = request.send().await.map_err(|error| self.failed(Reason::from(&error)))?;
         let status = response.status();
         let body = read_limited(response, ANSWER).await.map_err(|error| match error {
-            ReadError::Broken(error) => self.failed(innermost(&error)),
-            other => self.failed(other.to_string()),
+            ReadError::Timeout => self.failed(Reason::Stalled),
+            ReadError::TooLarge { limit } => self.failed(Reason::TooLarge(limit)),
+            ReadError::Broken(error) => self.failed(Reason::from(&error)),
         })?;
         if !status.is_success() {
-            let failure = self.failed(format!("answered {status}: {}", said(&body)));
-            return Err(AskError { status: Some(status), ..failure });
+            return Err(self.failed(Reason::Refused(status, said(&body))));
         }
         Ok(body)
     }
 
     /// A failure of this server.
-    pub fn failed(&self, reason: impl Into<String>) -> AskError {
-        AskError { server: self.name().to_owned(), reason: reason.into(), status: None }
+    pub fn failed(&self, reason: Reason) -> AskError {
+        AskError { server: self.name().to_owned(), reason }
     }
 }
 
@@ -174,6 +194,48 @@ impl Replicas {
             }
         }
         Err(failures)
+    }
+}
+
+// === impl AskError ===
+
+impl AskError {
+    /// The status, where there was an answer.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.reason {
+            Reason::Refused(status, _) => Some(status),
+            _ => None,
+        }
+    }
+}
+
+impl Say for AskError {
+    fn say(&self, t: &Texts) -> String {
+        format!("{}: {}", self.server, self.reason.say(t))
+    }
+}
+
+// === impl Reason ===
+
+impl Say for Reason {
+    fn say(&self, t: &Texts) -> String {
+        match self {
+            Self::Late => t.ask_late.to_owned(),
+            Self::Stalled => t.ask_stalled.to_owned(),
+            Self::TooLarge(limit) => fill(t.ask_large, &[limit]),
+            Self::Broken(words) => fill(t.ask_broken, &[words]),
+            Self::Refused(status, words) if words.is_empty() => fill(t.ask_refused, &[status]),
+            Self::Refused(status, words) => format!("{}: {words}", fill(t.ask_refused, &[status])),
+            Self::Nonsense(words) => fill(t.ask_nonsense, &[words]),
+            Self::Crowded => t.ask_crowded.to_owned(),
+            Self::Awaited(patience) => fill(t.ask_awaited, &[&fill(t.seconds, &[&patience.as_secs_f64()])]),
+        }
+    }
+}
+
+impl From<&reqwest::Error> for Reason {
+    fn from(error: &reqwest::Error) -> Self {
+        if error.is_timeout() { Self::Late } else { Self::Broken(innermost(error)) }
     }
 }
 

@@ -40,7 +40,7 @@ use crate::App;
 use crate::access::User;
 use crate::address::Address;
 use crate::lists::{BadAddress, Snapshot};
-use crate::texts::Texts;
+use crate::texts::{Say as _, Texts};
 
 mod acting;
 mod alerts;
@@ -159,7 +159,7 @@ impl Asked {
 impl Refusal {
     fn told(&self, texts: &Texts) -> (StatusCode, String) {
         match self {
-            Self::Address(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+            Self::Address(error) => (StatusCode::BAD_REQUEST, error.say(texts)),
             Self::NoPage => (StatusCode::NOT_FOUND, texts.not_found.to_owned()),
             Self::NoNode => (StatusCode::NOT_FOUND, texts.no_such_node.to_owned()),
             Self::NoCheck => (StatusCode::NOT_FOUND, texts.no_such_check.to_owned()),

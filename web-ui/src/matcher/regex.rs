@@ -16,6 +16,8 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::parse::ParserBuilder;
 use regex_syntax::ast::{self, ErrorKind};
 
+use crate::texts::{Say, Texts, fill};
+
 mod reader;
 
 use reader::Reader;
@@ -27,22 +29,17 @@ const BYTES: usize = 1 << 20;
 const REPEATS: u32 = 1_000;
 
 /// Why a regular expression cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadRegex {
-    /// It is none.
-    #[error("{0}")]
+    /// It is none; in the parser's words.
     Syntax(String),
     /// A brace that repeats nothing.
-    #[error(r"a brace that does not say how often something is repeated is written \{{")]
     Brace,
     /// A class in a class.
-    #[error(r"a [ in a class is written \[")]
     Class,
     /// An operator of classes.
-    #[error(r"`{0}{0}` in a class is written \{0}")]
     Operator(char),
     /// An escape that Alertmanager does not know, and how it knows the character.
-    #[error(r"Alertmanager does not know `{text}`; write \x{{{code:X}}}")]
     Escape {
         /// The escape.
         text: String,
@@ -50,26 +47,38 @@ pub enum BadRegex {
         code: u32,
     },
     /// A quotation.
-    #[error(r"write each character escaped instead of \Q…\E")]
     Quoted,
     /// A flag that Alertmanager does not know.
-    #[error("Alertmanager does not know the flag `{0}`; it knows i, m, s and U")]
     Flag(String),
     /// A group with another name than Alertmanager knows.
-    #[error("a group is named as in (?P<name>…), with letters, digits and _")]
     Name,
     /// A class of Unicode that Alertmanager does not know.
-    #[error(r"Alertmanager does not know `{0}`; it knows scripts, as \p{{Greek}}, and categories, as \pL or \p{{Lu}}")]
     Property(String),
     /// A repetition of a repetition.
-    #[error("`{0}` repeats what is repeated already; put that in a group")]
     Twice(String),
     /// Too many repetitions.
-    #[error("something is repeated more than {REPEATS} times")]
     Repeats,
     /// It is too large.
-    #[error("it is too large")]
     Large,
+}
+
+impl Say for BadRegex {
+    fn say(&self, t: &Texts) -> String {
+        match self {
+            Self::Syntax(words) => words.clone(),
+            Self::Brace => fill(t.regex_brace, &[&r"\{"]),
+            Self::Class => t.regex_class.to_owned(),
+            Self::Operator(sign) => fill(t.regex_operator, &[&format!("{sign}{sign}"), &format!(r"\{sign}")]),
+            Self::Escape { text, code } => fill(t.regex_escape, &[text, &format!(r"\x{{{code:X}}}")]),
+            Self::Quoted => t.regex_quoted.to_owned(),
+            Self::Flag(flag) => fill(t.regex_flag, &[flag]),
+            Self::Name => t.regex_name.to_owned(),
+            Self::Property(text) => fill(t.regex_property, &[text, &r"\p{Greek}", &r"\p{Lu}"]),
+            Self::Twice(text) => fill(t.regex_twice, &[text]),
+            Self::Repeats => fill(t.regex_repeats, &[&REPEATS]),
+            Self::Large => t.regex_large.to_owned(),
+        }
+    }
 }
 
 /// The regular expression that matches the values that Alertmanager takes it to match.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::matcher::BadMatcher;
-use crate::texts::{Texts, fill};
+use crate::texts::{Say, Texts, fill};
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Problem {
             Self::Target(why) => fill(t.problem_target, &[why]),
             Self::Nothing => t.problem_nothing.to_owned(),
             Self::TooMany(most) => fill(t.problem_too_many, &[most]),
-            Self::Filter(error) => error.to_string(),
+            Self::Filter(error) => error.say(t),
             Self::Empty => t.problem_empty.to_owned(),
             Self::NoCluster => t.problem_no_cluster.to_owned(),
             Self::UnknownCluster(name) => fill(t.problem_unknown_cluster, &[name]),

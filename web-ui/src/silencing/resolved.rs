@@ -238,7 +238,7 @@ mod tests {
 
     use super::super::preview::tests::view;
     use super::*;
-    use crate::upstream::AskError;
+    use crate::upstream::{AskError, Reason};
     use crate::view::Part;
 
     fn silence(id: &str, updated: &str, comment: &str) -> Silence {
@@ -304,7 +304,7 @@ mod tests {
         };
         assert_eq!(of(&[("b", "x", false)], &|_| {}), Finding::Quiet);
         assert_eq!(of(&[("a", "x", true)], &|_| {}), Finding::Busy);
-        let failure = || AskError { server: "a".into(), reason: "b".into(), status: None };
+        let failure = || AskError { server: "a".into(), reason: Reason::Late };
         let stale = Finding::Doubtful(Doubt::Stale);
         assert_eq!(of(&[], &|view| view.alerts.failures.push(failure())), stale, "one of a pair is not enough");
         assert_eq!(of(&[], &|view| view.alerts.is_old = true), stale);

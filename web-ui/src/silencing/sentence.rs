@@ -130,7 +130,7 @@ mod tests {
         );
         assert_eq!(
             said("check=check_disk,instance=web-1", &["tokyo", "osaka"], None, "交換", "ja"),
-            "tokyoとosakaでweb-1のcheck_diskを今から2026-11-21 14:00 +0900まで（2 時間）ミュートします。理由: 交換"
+            "tokyoとosakaでweb-1のcheck_diskを今から2026-11-21 14:00 +0900まで（2時間）ミュートします。理由: 交換"
         );
     }
 

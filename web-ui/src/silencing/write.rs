@@ -17,8 +17,8 @@ use super::mark;
 use super::problem::Problem;
 use crate::alertmanager::{self, Postable, RawMatcher, Silence, SilenceState};
 use crate::cluster::Cluster;
-use crate::texts::Texts;
-use crate::upstream::{AskError, Upstream};
+use crate::texts::{Say, Texts, fill, list};
+use crate::upstream::{AskError, Reason, Upstream};
 use crate::view::united;
 
 /// How long is waited for an Alertmanager of several that is asked what there is.
@@ -82,16 +82,13 @@ pub enum Done {
 }
 
 /// Why a silence cannot be written.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 pub enum WriteError {
     /// No Alertmanager answers.
-    #[error("no Alertmanager answers: {}", reasons(.0))]
     Down(Vec<AskError>),
     /// One answers, and does not take it.
-    #[error("{0}")]
     Refused(AskError),
     /// It is too old.
-    #[error("{server} is Alertmanager {version}, which knows no != and !~; they need 0.22")]
     Old {
         /// Which one.
         server: String,
@@ -99,25 +96,18 @@ pub enum WriteError {
         version: String,
     },
     /// Somebody has changed the silence since it was shown.
-    #[error("somebody has changed the silence meanwhile")]
     Changed(Box<Silence>),
     /// It has ended.
-    #[error("the silence has ended")]
     Ended(Box<Silence>),
     /// There is none.
-    #[error("there is no such silence")]
     Gone,
     /// What is wanted cannot be.
-    #[error("{}", .0.say(Texts::in_language("en")))]
     Unfit(Problem),
     /// Others are at it.
-    #[error("others change silences of the cluster; try again in a moment")]
     Busy,
     /// So much was to be done that there was no time left for it.
-    #[error("there was no time left for it; try again")]
     Late,
     /// Not all Alertmanagers of the cluster say the same.
-    #[error("not all Alertmanagers of the cluster agree on it")]
     Disagree,
 }
 
@@ -132,6 +122,26 @@ impl Done {
     /// Whether it was there already.
     pub fn is_known(&self) -> bool {
         matches!(self, Self::Known(_))
+    }
+}
+
+// === impl WriteError ===
+
+impl Say for WriteError {
+    fn say(&self, t: &Texts) -> String {
+        match self {
+            Self::Down(failures) if failures.is_empty() => fill(t.write_down, &[&t.write_none]),
+            Self::Down(failures) => fill(t.write_down, &[&list(failures, t)]),
+            Self::Refused(failure) => failure.say(t),
+            Self::Old { server, version } => fill(t.write_old, &[server, version]),
+            Self::Changed(_) => t.write_changed.to_owned(),
+            Self::Ended(_) => t.write_ended.to_owned(),
+            Self::Gone => t.write_gone.to_owned(),
+            Self::Unfit(problem) => problem.say(t),
+            Self::Busy => t.write_busy.to_owned(),
+            Self::Late => t.write_late.to_owned(),
+            Self::Disagree => t.write_disagree.to_owned(),
+        }
     }
 }
 
@@ -221,7 +231,7 @@ impl<'a> Writing<'a> {
         let asked = self.members.iter_mut().filter(|member| member.unheard.is_none()).map(|member| {
             let answer = timeout(LOOK, ask(member.server));
             async move {
-                let late = |_| Err(member.server.failed("did not answer in time"));
+                let late = |_| Err(member.server.failed(Reason::Late));
                 answer.await.unwrap_or_else(late).map_err(|failure| member.unheard = Some(failure)).ok()
             }
         });
@@ -350,12 +360,5 @@ fn says(silence: &Silence, wanted: &Postable, within: SignedDuration) -> bool {
 
 /// Whether every Alertmanager would say the same.
 fn is_final(failure: &AskError) -> bool {
-    matches!(failure.status, Some(StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY))
-}
-
-fn reasons(failures: &[AskError]) -> String {
-    match failures {
-        [] => "the cluster has none".to_owned(),
-        failures => failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    }
+    matches!(failure.status(), Some(StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY))
 }

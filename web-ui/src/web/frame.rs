@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::lists::{Choice, Snapshot, Sort};
 use crate::matcher::Matcher;
 use crate::silencing::proposal::one_of;
-use crate::texts::Texts;
+use crate::texts::{Say as _, Texts, around, fill};
 use crate::view::{Node, Part, State, Told};
 
 /// What every page has around its content.
@@ -175,6 +175,11 @@ impl<'a> Frame<'a> {
         ["page", "limit", "group"].iter().fold(self.address.to(&path), |address, name| address.with(name, ""))
     }
 
+    /// Which of all pages this is, and how much is on all of them.
+    pub(super) fn place(&self, page: &usize, pages: &usize, total: &usize) -> String {
+        fill(self.t.page_of, &[page, pages, total])
+    }
+
     /// Another page of the same.
     pub(super) fn turned(&self, page: usize) -> Address {
         self.address.with("page", &page.to_string())
@@ -204,7 +209,7 @@ impl<'a> Trouble<'a> {
         part: &Part<T>,
         (clock, every): (Clock<'_>, Option<Duration>),
     ) -> Option<Self> {
-        let reasons = part.failures.iter().map(ToString::to_string).chain(part.warnings.iter().cloned());
+        let reasons = part.failures.iter().map(|failure| failure.say(clock.texts)).chain(part.warnings.iter().cloned());
         let reasons: Vec<_> = reasons.collect();
         let said = part.at.map(|at| clock.show(&at));
         let is_late = || part.at.zip(every).is_some_and(|(at, every)| is_late(at, clock.now, every));
@@ -238,16 +243,18 @@ impl<'a> Trouble<'a> {
         matches!(self.what, What::Silent | What::Partial)
     }
 
-    /// What the trouble is, in words.
-    pub(super) fn text(&self, t: &'static Texts) -> &'static str {
-        match self.what {
-            What::Silent => t.does_not_answer,
-            What::Late => t.is_late,
-            What::NotAsked => t.not_asked,
-            What::NoSums => t.no_sums,
-            What::OneOfPair => t.one_of_pair,
-            What::Partial => t.partial,
-        }
+    /// What the trouble is, in words: before and behind its age, or else its servers.
+    pub(super) fn text(&self, t: &'static Texts) -> (&'static str, &'static str) {
+        around(match (self.what, &self.said) {
+            (What::Silent, Some(_)) => t.does_not_answer,
+            (What::Silent, None) => t.never_answered,
+            (What::Late, _) => t.is_late,
+            (What::NotAsked, _) => t.not_asked,
+            (What::NoSums, Some(_)) => t.no_sums,
+            (What::NoSums, None) => t.never_counted,
+            (What::OneOfPair, _) => t.one_of_pair,
+            (What::Partial, _) => t.partial,
+        })
     }
 
     /// The same of the sums: without them everything else is there.

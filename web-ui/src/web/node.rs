@@ -22,6 +22,7 @@ use crate::lists::alerts::Row;
 use crate::past::LastSaid;
 use crate::prometheus::Known;
 use crate::silencing::target::node_parameter;
+use crate::texts::{Say as _, Texts, fill};
 use crate::view::{Node, Part, Silenced, State, View};
 
 /// Lines of a difference that are shown.
@@ -112,7 +113,7 @@ pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, S
     let Some((cluster, view, node)) = node else { return Err(asked.refuse(Refusal::NoNode)) };
     let frame = asked.frame("nodes");
     let (said, last) = ask(cluster, node).await;
-    let failure = said.as_ref().err().map(DetailError::to_string);
+    let failure = said.as_ref().err().map(|error| fill(asked.texts.no_detail, &[&error.say(asked.texts)]));
     let mut checks = match said {
         Ok(summaries) => summaries.iter().map(|summary| Check::said(summary, &frame)).collect(),
         Err(_) => known(node, &last.said, &frame),
@@ -183,13 +184,13 @@ async fn open(checks: &mut [Check], asked: &Asked, (cluster, view, node): (&Clus
     let (said, strip) = join(said, Strip::ask(&frame, cluster, (&node.id, &name, &source))).await;
     let content = match said {
         Ok((detail, history)) => Ok(Box::new(Content::new(&detail, &history, &frame))),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(fill(frame.t.no_detail, &[&error.say(frame.t)])),
     };
     let mut alerts = view.alerts_of(&node.id);
     let alert = alerts.find(|fired| fired.label("check") == name && fired.label("source") == source);
     let told =
         alert.and_then(|fired| ["output_detail", "output"].iter().find_map(|name| fired.alert.annotations.get(*name)));
-    Some(Opened { told: told.map(|text| shown(text)), name, source, content, strip })
+    Some(Opened { told: told.map(|text| shown(text, frame.t)), name, source, content, strip })
 }
 
 // === impl Page ===
@@ -199,6 +200,11 @@ impl Page<'_> {
     fn silence(&self, check: &str) -> Address {
         let node = node_parameter(self.cluster, &self.node.id.job, &self.node.id.instance);
         Address::at("/silences/new").with("node", &node).with("check", check)
+    }
+
+    fn silenced_by(&self, Silenced { silence, .. }: &Silenced) -> String {
+        let ends = self.frame.clock.show(&silence.ends_at).exact;
+        fill(self.frame.t.silenced_by, &[&silence.created_by, &ends])
     }
 
     /// The page of a silence.
@@ -241,7 +247,7 @@ impl Content {
         let facts = [
             (t.exit_status, result.exit_code().to_string()),
             (t.occurrences, detail.occurrences.to_string()),
-            (t.duration, result.duration().map(|duration| format!("{duration} s")).unwrap_or_default()),
+            (t.duration, result.duration().map(|duration| fill(t.seconds, &[&duration])).unwrap_or_default()),
             (t.interval, seconds(attribute("interval"))),
             ("cron", attribute("cron")),
             ("ttl", seconds(attribute("ttl"))),
@@ -254,20 +260,20 @@ impl Content {
         ];
         let hooks = result.check().get("hooks").and_then(Value::as_object).into_iter().flatten();
         let hook = |(name, hook): (&String, &Value)| {
-            (name.clone(), shown(hook.get("output").and_then(Value::as_str).unwrap_or_default()))
+            (name.clone(), shown(hook.get("output").and_then(Value::as_str).unwrap_or_default(), t))
         };
         let same =
             |one: &HistoryEntry, other: &HistoryEntry| (one.status, &one.output) == (other.status, &other.output);
         Self {
             status: detail.status(),
-            output: shown(result.output()),
+            output: shown(result.output(), t),
             command: result.text("command").unwrap_or_default().to_owned(),
             last: result.executed().and_then(|at| frame.clock.epoch(at)),
             since: frame.clock.epoch(detail.status_changed),
             facts: facts.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
             hooks: hooks.map(hook).collect(),
             history: history.history.chunk_by(same).map(|entries| Past::new(entries, frame)).collect(),
-            difference: difference(&history.history),
+            difference: difference(&history.history, t),
         }
     }
 }
@@ -278,7 +284,7 @@ impl Past {
     /// Newest first, at least one.
     fn new(entries: &[HistoryEntry], frame: &Frame<'_>) -> Self {
         let first = &entries[entries.len() - 1];
-        let whole = shown(first.output.trim());
+        let whole = shown(first.output.trim(), frame.t);
         let line = check_result::first_line(&whole).to_owned();
         Self {
             status: Status::from_exit_code(first.status),
@@ -292,14 +298,14 @@ impl Past {
 }
 
 /// What changed between the last output that was OK and the first one behind it that was not: often the reason.
-fn difference(history: &[HistoryEntry]) -> Vec<Line> {
+fn difference(history: &[HistoryEntry], t: &Texts) -> Vec<Line> {
     let is_ok = |entry: &&HistoryEntry| Status::from_exit_code(entry.status) == Status::Ok;
     // Newest first: the failing ones at the beginning are the incident that goes on now.
     let failing = history.iter().take_while(|entry| !is_ok(entry)).count();
     let (Some(first), Some(good)) = (failing.checked_sub(1).map(|index| &history[index]), history.get(failing)) else {
         return Vec::new();
     };
-    let (good, first) = (shown(&good.output), shown(&first.output));
+    let (good, first) = (shown(&good.output, t), shown(&first.output, t));
     let difference = TextDiff::from_lines(&good, &first);
     let line = |change: similar::Change<&str>| {
         let (class, sign) = match change.tag() {
@@ -313,10 +319,13 @@ fn difference(history: &[HistoryEntry]) -> Vec<Line> {
 }
 
 /// An output as a page shows it.
-fn shown(output: &str) -> String {
+fn shown(output: &str, t: &Texts) -> String {
     let cut = &output[..output.floor_char_boundary(OUTPUT)];
     let text = cleaned(cut).trim_end().to_owned();
-    if cut.len() == output.len() { text } else { format!("{text}\n[... {} bytes more ...]", output.len() - cut.len()) }
+    match output.len() - cut.len() {
+        0 => text,
+        more => format!("{text}\n{}", fill(t.cut_off, &[&more])),
+    }
 }
 
 /// A value of a definition in a line.

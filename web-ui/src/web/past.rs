@@ -11,6 +11,7 @@ use crate::address::{Address, decoded};
 use crate::cluster::Cluster;
 use crate::past::{self, Period, Run};
 use crate::prometheus::Known;
+use crate::texts::Say as _;
 use crate::view::State;
 
 /// A strip, as a page shows it.
@@ -48,7 +49,8 @@ impl Strip {
         let part = cluster.strip(asked).await;
         let said = &part.said;
         let (first, step) = (said.runs.first().map_or(0, |run| run.from), said.step.max(1));
-        let failures: Vec<_> = part.failures.iter().map(ToString::to_string).chain(part.warnings.clone()).collect();
+        let failures: Vec<_> =
+            part.failures.iter().map(|failure| failure.say(frame.t)).chain(part.warnings.clone()).collect();
         Self {
             periods: Period::ALL.map(|one| (one.word(), frame.address.with("range", one.word()), one == period)).into(),
             period: period.word(),

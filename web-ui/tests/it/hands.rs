@@ -158,7 +158,7 @@ async fn groups_have_pages() {
     let page = web_ui.page("/?group=instance&limit=1").await;
     assert_eq!(
         (page.texts("#rows tbody tr"), page.texts(".pages span")),
-        (vec!["web-1 1".into()], vec!["1 of 2 · 2".into()])
+        (vec!["web-1 1".into()], vec!["1 of 2 · 2 in all".into()])
     );
     let within = web_ui.page("/?group=instance&filter=%7Bcheck%3D~%22.%2B%22%7D").await;
     let one = web_ui.page(&within.attribute("#rows a", "href")).await;

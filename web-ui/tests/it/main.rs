@@ -9,6 +9,7 @@ mod faults;
 mod gossip;
 mod hands;
 mod hostile;
+mod japanese;
 mod live;
 mod load;
 mod one_check;

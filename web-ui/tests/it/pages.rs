@@ -100,7 +100,7 @@ async fn nodes_are_listed_by_their_worst_and_found() {
     assert_eq!(names(&web_ui.page("/nodes?filter=instance%3D~%22web.*%22&state=warning").await), ["web-2"]);
     assert_eq!(names(&web_ui.page("/nodes?find=DB").await), ["db/1"]);
     let second = web_ui.page("/nodes?limit=2&page=2").await;
-    assert_eq!((names(&second), second.texts(".pages span")), (vec!["web-2".into()], vec!["2 of 2 · 3".into()]));
+    assert_eq!((names(&second), second.texts(".pages span")), (vec!["web-2".into()], vec!["2 of 2 · 3 in all".into()]));
     let down = web_ui.page(&all.attribute("tbody tr a.open", "href")).await;
     assert!(down.texts(".when")[0].starts_with("is down since 2020-09-13"), "{:?}", down.texts(".when"));
 }

@@ -10,6 +10,7 @@ use crate::silencing::desk::{Act, Item, Outcome};
 use crate::silencing::draft::{length, time};
 use crate::silencing::problem::Problem;
 use crate::silencing::write::WriteError;
+use crate::texts::Say as _;
 use crate::web::acting::Acting;
 use crate::web::frame::Frame;
 use crate::web::{Asked, html};

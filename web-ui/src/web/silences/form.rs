@@ -22,7 +22,7 @@ use crate::silencing::sentence::Now;
 use crate::silencing::target::{Chosen, Target};
 use crate::silencing::write::{Done, WriteError};
 use crate::silencing::{Draft, Plan, mark};
-use crate::texts::{Texts, fill};
+use crate::texts::{Say as _, Texts, fill};
 use crate::web::acting::Acting;
 use crate::web::frame::Frame;
 use crate::web::{Asked, Refusal, Shown, html};
