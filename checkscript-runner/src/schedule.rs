@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use cron::{Cron, InvalidCron};
+pub(crate) use subdue::DailyWindow;
 pub use subdue::Subdue;
 pub use timetable::Timetable;
 

@@ -4,7 +4,9 @@
 //! log, and none needs a runner that runs.
 
 mod check_config;
+mod compare;
 mod list;
+mod migrate;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +23,8 @@ use crate::schedule::Timetable;
 pub(crate) fn run(tool: &Tool, sources: &Sources) -> anyhow::Result<ExitCode> {
     match tool {
         Tool::CheckConfig { format } => check_config::run(sources, *format),
+        Tool::Compare { before, after, format } => compare::run(before, after, *format),
+        Tool::Migrate { from, silenced, out } => migrate::run(from, silenced.as_deref(), out),
         Tool::List { format } => list::run(sources, *format),
         Tool::Run { name, format } => Ok(run::run(sources, name, *format)),
     }

@@ -1,5 +1,7 @@
 //! The tools' own command line.
 
+use std::path::PathBuf;
+
 use clap::{Subcommand, ValueEnum};
 
 pub(super) const EXAMPLES: &str = "\
@@ -55,6 +57,49 @@ Examples:
         /// The output as the script wrote it, or the result as it would be logged
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+    },
+
+    /// Say whether two logs give the same results, such as sensu-client's and this program's of one node
+    ///
+    /// Logs of the same time are compared run by run, others by what each check ever said. Exit status: 0 the same, 1 not, 2 a log
+    /// cannot be read.
+    #[command(after_help = "\
+Examples:
+  checkscript-runner compare /var/log/sensu/sensu-client.log /var/log/checkscript/checkscript-runner.log
+  checkscript-runner compare --format=json old.log new.log | jq '.checks[] | select(.differences != [])'")]
+    Compare {
+        /// The log of before
+        before: PathBuf,
+
+        /// The log that should say the same
+        after: PathBuf,
+
+        /// For a person, or for a program
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+
+    /// From a Sensu installation: definitions for the runner, rules for Prometheus, a configuration for Alertmanager
+    ///
+    /// REPORT.md in DIR accounts for every attribute: carried over, changed, or to be seen to and how. Passwords go into files of their own.
+    /// Exit status: 0 nothing needs a decision, 1 otherwise, or nothing could be written.
+    #[command(after_help = "\
+Examples:
+  checkscript-runner migrate --from /etc/sensu --out ./migrated
+  curl -s http://sensu-api:4567/silenced > silenced.json
+  checkscript-runner migrate --from ./sensu-repository --silenced silenced.json --out ./migrated")]
+    Migrate {
+        /// The directory with Sensu's config.json and conf.d, of a server or a client, or of both together
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+
+        /// What Sensu's API answers to GET /silenced. Default: silenced.json of that directory, if it is there
+        #[arg(long, value_name = "FILE")]
+        silenced: Option<PathBuf>,
+
+        /// Where to write; a new directory, or an empty one
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
 }
 

@@ -59,6 +59,11 @@ impl FromStr for Moment {
 }
 
 impl Moment {
+    /// Seconds since midnight and the zone that the text names, where it is a time of day and nothing more.
+    pub(super) fn time_of_day(&self) -> Option<(i64, Option<Offset>)> {
+        (self.day == Day::Today).then_some((self.hour * 3600 + self.minute * 60 + self.second, self.offset))
+    }
+
     /// The moment of the day that it is `now`, in now's time zone unless the text has one of its own. `None` if that
     /// day has no such moment.
     pub(super) fn around(&self, now: &Zoned) -> Option<Timestamp> {

@@ -29,6 +29,19 @@ struct Window {
     end: Moment,
 }
 
+/// A window that is the same on every day, or every one of a weekday.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DailyWindow {
+    /// None is every day.
+    pub(crate) day: Option<Weekday>,
+    /// The minute of the day with which it begins.
+    pub(crate) begin_minute: u16,
+    /// The minute of the day before which it ends; before or at the beginning where it goes over midnight.
+    pub(crate) end_minute: u16,
+    /// Seconds east of UTC, where both times name one zone; else it hangs on the machine's.
+    pub(crate) offset: Option<i32>,
+}
+
 // === impl Subdue ===
 
 impl Subdue {
@@ -49,6 +62,18 @@ impl Subdue {
         let times = windows(subdue).flat_map(|(_, window)| ["begin", "end"].map(|end| window.get(end)));
         let texts = times.filter_map(|time| time?.as_str());
         texts.filter(|text| text.parse::<Moment>().is_err()).map(str::to_owned).collect()
+    }
+
+    /// The windows of valid `subdue` as minutes of the day, and in words those that are none of each day.
+    pub(crate) fn daily(subdue: &Value) -> (Vec<DailyWindow>, Vec<String>) {
+        let (mut daily, mut left_out) = (Vec::new(), Vec::new());
+        for (day, window) in windows(subdue) {
+            match DailyWindow::of(day, window) {
+                Some(window) => daily.push(window),
+                None => left_out.push(format!("{day} {window}")),
+            }
+        }
+        (daily, left_out)
     }
 
     /// Whether a run is to be left out at this moment.
@@ -88,6 +113,25 @@ impl Day {
             Self::All => true,
             Self::Of(weekday) => weekday == now.weekday(),
         }
+    }
+}
+
+// === impl DailyWindow ===
+
+impl DailyWindow {
+    /// `None` where a time is no time of day, the two hang in different zones, or the window is empty.
+    fn of(day: &str, window: &Value) -> Option<Self> {
+        let time = |end: &str| window.get(end)?.as_str()?.parse::<Moment>().ok()?.time_of_day();
+        let ((begin, zone), (end, zone_of_end)) = (time("begin")?, time("end")?);
+        let day = match Day::named(day)? {
+            Day::All => None,
+            Day::Of(weekday) => Some(weekday),
+        };
+        let minute = |seconds: i64| u16::try_from(seconds / 60).ok();
+        // The window reaches into the minute of an end with seconds.
+        let (begin_minute, end_minute) = (minute(begin)?, minute(end + 59)?);
+        let offset = zone.map(jiff::tz::Offset::seconds);
+        (zone == zone_of_end && begin != end).then_some(Self { day, begin_minute, end_minute, offset })
     }
 }
 

@@ -4,11 +4,11 @@
 //! (`merges`) and a look at values, tokens and programs (`judge`, `program`) find is added. The `report` is data; `text`
 //! renders it for people, serde for programs.
 
-mod catalogue;
+pub(super) mod catalogue;
 mod judge;
 mod merges;
 mod program;
-mod report;
+pub(super) mod report;
 mod subject;
 mod text;
 

@@ -9,6 +9,7 @@
 mod background;
 mod bench;
 mod children;
+mod compare;
 mod crash;
 mod extras;
 mod files;
@@ -18,6 +19,7 @@ mod hooks;
 mod library;
 mod life;
 mod log;
+mod migrate;
 mod recordings;
 mod reload;
 mod runs;

@@ -19,12 +19,14 @@ const AGGREGATE: (Verdict, &str) = (
     "a Prometheus rule of your own over checkscript_status, such as `count by (check) (checkscript_status > 0)`",
 );
 const ANNOTATION: (Verdict, &str) = (Elsewhere, "alertmanager-proxy puts it into the alert's annotations");
-const FLAPPING: (Verdict, &str) =
-    (NoEffect, "there is no flap detection; `occurrences` and Alertmanager's group_interval dampen");
+const FLAPPING: (Verdict, &str) = (
+    Elsewhere,
+    "checkscript_flapping says that a check flaps; its alerts are sent all the same, `occurrences` and group_interval dampen",
+);
 const TRUNCATED: (Verdict, &str) = (Elsewhere, "alertmanager-proxy cuts outputs to 2,000 bytes, whatever it says");
 
 /// Who heeds an attribute of a check.
-pub(super) fn check_attribute(
+pub(in crate::tools) fn check_attribute(
     name: &str,
     value: &Value,
     definition: &Object,
@@ -106,7 +108,7 @@ fn passed_on(name: &str) -> (Verdict, &'static str) {
 }
 
 /// Who heeds an attribute of the client.
-pub(super) fn client_attribute(name: &str, features: &Features) -> (Verdict, &'static str) {
+pub(in crate::tools) fn client_attribute(name: &str, features: &Features) -> (Verdict, &'static str) {
     match name {
         "name" | "address" | "subscriptions" | "signature" => HONOURED,
         "timezone" => opt_in(Attribute::Timezone, features),
@@ -122,7 +124,7 @@ pub(super) fn client_attribute(name: &str, features: &Features) -> (Verdict, &'s
 }
 
 /// Who heeds a top-level key, where it is neither the client's nor the checks'.
-pub(super) fn section(key: &str) -> Option<(Verdict, &'static str)> {
+pub(in crate::tools) fn section(key: &str) -> Option<(Verdict, &'static str)> {
     Some(match key {
         "client" | "checks" => return None,
         "sensu" => (Honoured, "of it `spawn.limit`"),

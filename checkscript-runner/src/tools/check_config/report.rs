@@ -7,7 +7,7 @@ use serde::Serialize;
 /// What happens to an attribute, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Verdict {
+pub(in crate::tools) enum Verdict {
     /// It breaks a rule: nothing would run.
     Invalid,
     /// It would run, and somebody should look at it.
