@@ -154,10 +154,38 @@ impl Viewers {
 
 async fn look(client: reqwest::Client, base: String, pages: Arc<AtomicU64>) -> anyhow::Result<()> {
     let mut events = client.get(format!("{base}/events")).send().await?.error_for_status()?;
-    while events.chunk().await.context("the stream of events broke")?.is_some() {
+    let mut told = Vec::new();
+    while let Some(chunk) = events.chunk().await.context("the stream of events broke")? {
+        told.extend_from_slice(&chunk);
+        if !has_changed(&mut told) {
+            continue;
+        }
         let page = client.get(format!("{base}/")).header("Accept-Encoding", "gzip").send().await?.error_for_status()?;
         read_limited(page, PAGE).await?;
         pages.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Takes the events that are whole off what was told, and says whether a change was among them: the others are beats.
+fn has_changed(told: &mut Vec<u8>) -> bool {
+    let Some(end) = told.windows(2).rposition(|end| end == b"\n\n") else { return false };
+    let events: Vec<u8> = told.drain(..end + 2).collect();
+    events.split(|byte| *byte == b'\n').any(|line| line == b"event: change")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_is_one() {
+        let mut told = b"event: beat\ndata: 1\n\nevent: cha".to_vec();
+        assert!(!has_changed(&mut told));
+        told.extend_from_slice(b"nge\ndata: {}\n");
+        assert!(!has_changed(&mut told), "it is not whole yet");
+        told.extend_from_slice(b"\nevent: beat");
+        assert!(has_changed(&mut told));
+        assert_eq!(told, b"event: beat");
+    }
 }
