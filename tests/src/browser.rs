@@ -71,19 +71,7 @@ impl Browser {
     pub async fn start() -> anyhow::Result<Self> {
         let profile = tempfile::tempdir()?;
         let (chromium, debugger) = start_chromium(profile.path()).await?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = ending_with_us("chromedriver");
-        command.arg(format!("--port={port}"));
-        let mut chromedriver = Process::start("chromedriver", command, &profile.path().join("chromedriver.out"))?;
-        let url = format!("http://127.0.0.1:{port}");
-        until("chromedriver", PATIENCE, || {
-            let (running, url) = (chromedriver.check_running(), format!("{url}/status"));
-            async move {
-                running?;
-                crate::get_text(&url).await
-            }
-        })
-        .await?;
+        let (chromedriver, url) = start_chromedriver(profile.path()).await?;
         let mut wanted = DesiredCapabilities::chrome();
         wanted.set_debugger_address(&debugger)?;
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All)?;
@@ -275,6 +263,29 @@ async fn start_chromium(profile: &Path) -> anyhow::Result<(Process, String)> {
     Ok((chromium, format!("127.0.0.1:{port}")))
 }
 
+/// Starts the driver and waits until it says where it listens.
+async fn start_chromedriver(folder: &Path) -> anyhow::Result<(Process, String)> {
+    let (mut command, log) = (ending_with_us("chromedriver"), folder.join("chromedriver.out"));
+    command.arg("--port=0");
+    let mut chromedriver = Process::start("chromedriver", command, &log)?;
+    let port = until("chromedriver", PATIENCE, || {
+        let (running, said) = (chromedriver.check_running(), std::fs::read_to_string(&log));
+        async move {
+            running?;
+            port(&said?).context("it has not said its port")
+        }
+    })
+    .await?;
+    Ok((chromedriver, format!("http://127.0.0.1:{port}")))
+}
+
+/// The port that a driver says it listens on; it listens before it says so.
+fn port(said: &str) -> Option<u16> {
+    let (_, behind) = said.split_once("started successfully on port ")?;
+    // With the full stop the number is whole.
+    behind.split_once('.')?.0.parse().ok()
+}
+
 /// A tool that is killed when the thread that starts it ends, in whatever way: nobody would drive it any more.
 fn ending_with_us(name: &str) -> Command {
     let mut command = Command::new("setpriv");
@@ -286,5 +297,17 @@ fn text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_says_its_port() {
+        let said = "Starting ChromeDriver 141.0 (x) on port 0\nOnly local connections are allowed.\nChromeDriver was started successfully on port 40123";
+        assert_eq!(port(said), None, "half of it is written");
+        assert_eq!(port(&format!("{said}.\n")), Some(40123));
     }
 }
