@@ -6,23 +6,26 @@
 //! ```
 //!
 //! A file is written while it is read, in pieces, so that a hundred thousand rows take the memory of a few hundred. What is
-//! too much is said in the file's name: a last row that says so would be taken for an alert by the next program.
+//! too much is said in the file's name: a last row that says so would be taken for an alert by the next program. A file whose
+//! writer fails breaks off in a way that whoever reads it notices.
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use futures_util::stream::poll_fn;
+use futures_util::stream::{Stream, unfold};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tracing::error;
 
-use super::{Asked, Refusal};
+use super::Asked;
 use crate::App;
 use crate::address::Address;
 use crate::lists::{BadAddress, Page, Snapshot, WHOLE, alerts, checks, nodes, silences};
@@ -51,8 +54,11 @@ struct List {
 /// How many rows a file is about, or why there is none.
 type Known = Result<usize, BadAddress>;
 
-/// A piece of a body.
-type Piece = Result<Bytes, Infallible>;
+/// A piece of a body, or that there is no more of it though there should be.
+type Piece = Result<Bytes, io::Error>;
+
+/// Whose pieces come, and who writes them.
+type Writing = (mpsc::Receiver<Piece>, JoinHandle<()>);
 
 /// What a file will hold.
 struct File<'a> {
@@ -83,14 +89,10 @@ async fn file(asked: Asked, list: &'static List, format: Format) -> Response {
         return busy.into_response();
     };
     let address = asked.address.with("group", "").whole();
-    let ((told, total), (to, mut pieces)) = (oneshot::channel(), mpsc::channel(1));
-    // Ends by itself when nobody reads on: nothing takes its pieces then.
-    tokio::spawn(write(list, format, (asked.snapshot.clone(), address), (told, to), permit));
-    let total = match total.await {
-        Ok(Ok(total)) => total,
-        Ok(Err(error)) if format == Format::Csv => return asked.refuse(error).into_response(),
-        Ok(Err(error)) => return super::api::refused(StatusCode::BAD_REQUEST, &error.to_string()),
-        Err(_) => return asked.refuse(Refusal::NoPage).into_response(),
+    let (total, pieces) = match written(list, format, (asked.snapshot.clone(), address), permit).await {
+        Ok(begun) => begun,
+        Err(error) if format == Format::Csv => return asked.refuse(error).into_response(),
+        Err(error) => return super::api::refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     asked.app.events().exported(list.name, format.extension(), total.saturating_sub(WHOLE));
     let name = name(list.name, total, Timestamp::now());
@@ -99,7 +101,40 @@ async fn file(asked: Asked, list: &'static List, format: Format) -> Response {
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.{}\"", format.extension())),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
-    (headers, Body::from_stream(poll_fn(move |context| pieces.poll_recv(context)))).into_response()
+    (headers, Body::from_stream(pieces)).into_response()
+}
+
+/// How many rows a file is about, and the pieces of it, which are written as they are taken.
+///
+/// # Panics
+/// As the writer does before its first piece.
+async fn written(
+    list: &'static List,
+    format: Format,
+    asked: (Snapshot, Address),
+    permit: OwnedSemaphorePermit,
+) -> Result<(usize, impl Stream<Item = Piece> + use<>), BadAddress> {
+    let ((told, total), (to, pieces)) = (oneshot::channel(), mpsc::channel(1));
+    // Ends by itself when nobody reads on: nothing takes its pieces then.
+    let writer = tokio::spawn(write(list, format, asked, (told, to), permit));
+    match total.await {
+        Ok(total) => Ok((total?, unfold(Some((pieces, writer)), next))),
+        Err(_) => {
+            let failed = writer.await.expect_err("a writer that does not panic says first what it will write");
+            std::panic::resume_unwind(failed.into_panic())
+        }
+    }
+}
+
+/// The next piece, or where there is none whether that was the last.
+async fn next(writing: Option<Writing>) -> Option<(Piece, Option<Writing>)> {
+    let (mut pieces, writer) = writing?;
+    if let Some(piece) = pieces.recv().await {
+        return Some((piece, Some((pieces, writer))));
+    }
+    let failed = writer.await.err()?;
+    error!("The writer of a file failed, and the file breaks off: {failed}");
+    Some((Err(io::Error::other("the file's writer failed")), None))
 }
 
 /// Writes a file for as long as its pieces are taken.
@@ -182,6 +217,8 @@ fn json(rows: &[impl Serialize], total: usize, (is_first, is_last): (bool, bool)
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
 
     impl Table for usize {
@@ -192,7 +229,7 @@ mod tests {
         }
     }
 
-    fn written(rows: usize, format: Format) -> String {
+    fn text(rows: usize, format: Format) -> String {
         let page = Page { total: rows, page: 1, pages: 1, rows: (0..rows).collect() };
         String::from_utf8(File::of(page, format).pieces.flatten().collect()).unwrap()
     }
@@ -200,12 +237,42 @@ mod tests {
     #[test]
     fn pieces_are_one_file() {
         for rows in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
-            let json: serde_json::Value = serde_json::from_str(&written(rows, Format::Json)).unwrap();
+            let json: serde_json::Value = serde_json::from_str(&text(rows, Format::Json)).unwrap();
             assert_eq!((&json["total"], json["rows"].as_array().unwrap().len()), (&rows.into(), rows));
-            let csv = written(rows, Format::Csv);
+            let csv = text(rows, Format::Csv);
             let lines: Vec<_> = csv.lines().collect();
-            assert_eq!((lines.len(), lines[0]), (rows + 1, "number"), "the head once");
+            assert_eq!((lines.len(), lines[0]), (rows + 1, "\u{feff}number"), "the head once");
         }
+    }
+
+    fn broken(rows: usize) -> File<'static> {
+        let page = Page { total: 3 * PIECE, page: 1, pages: 1, rows: (0..rows).collect::<Vec<_>>() };
+        let file = File::of(page, Format::Csv);
+        let breaks = std::iter::from_fn(|| panic!("a row cannot be written"));
+        File { pieces: Box::new(file.pieces.take(rows / PIECE).chain(breaks)), ..file }
+    }
+
+    async fn begun(list: &'static List) -> (usize, impl Stream<Item = Piece>) {
+        let permit = Arc::new(tokio::sync::Semaphore::new(1)).acquire_owned().await.unwrap();
+        written(list, Format::Csv, (Snapshot(Vec::new()), Address::default()), permit).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_writer_panics_is_not_taken_for_whole() {
+        static BREAKS: List = List { name: "numbers", rows: |_, _, _| Ok(broken(2 * PIECE)) };
+        let (total, pieces) = begun(&BREAKS).await;
+        let pieces: Vec<_> = pieces.collect().await;
+        assert_eq!((total, pieces.iter().map(Result::is_ok).collect::<Vec<_>>()), (3 * PIECE, vec![true, true, false]));
+        static WHOLE: List = List { name: "nodes", ..LISTS[1] };
+        let (_, pieces) = begun(&WHOLE).await;
+        assert!(pieces.all(async |piece| piece.is_ok()).await);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "no list can be made")]
+    async fn a_panic_before_the_first_piece_is_one_of_the_request() {
+        static BREAKS: List = List { name: "numbers", rows: |_, _, _| panic!("no list can be made") };
+        drop(begun(&BREAKS).await);
     }
 
     #[test]

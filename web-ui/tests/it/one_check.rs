@@ -59,7 +59,7 @@ async fn however_many_look_prometheus_is_asked_once() {
     let web_ui = WebUi::start(&config(&servers, &servers));
     let address =
         web_ui.until("/checks", |page| page.texts("tbody tr").len() == 1).await.attribute("tbody tr a", "href");
-    let looking = (0..40).map(|_| web_ui.page(&address));
+    let looking = (0..20).map(|_| web_ui.page(&address));
     for page in futures_util::future::join_all(looking).await {
         assert_eq!(page.texts("td.name"), ["web-1", "web-1"], "{:?}", page.texts(".trouble"));
     }

@@ -17,7 +17,7 @@ use web_ui::{Flags, Program};
 use crate::openapi;
 
 /// How long anything may take that happens at once on a quiet machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A web-ui on a port of its own.
 pub(crate) struct WebUi {
@@ -55,7 +55,8 @@ impl WebUi {
         let program = Program::start(service::build_info!(), &flags).unwrap();
         let (address, stop) = (program.addresses()[0], CancellationToken::new());
         tokio::spawn(program.run(stop.clone()));
-        let client = upstream_client(&ClientOptions::new(service::build_info!())).unwrap();
+        let options = ClientOptions { timeout: PATIENCE, ..ClientOptions::new(service::build_info!()) };
+        let client = upstream_client(&options).unwrap();
         Self { address, client, directory, _stop: stop.drop_guard() }
     }
 

@@ -1,7 +1,7 @@
 //! Changes of silences to the end: whoever asked goes away, servers take nothing, and what is recorded is what was written.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +21,16 @@ use web_ui::{App, Config};
 use crate::gossip::{Gossip, Mode};
 use crate::silences::{GOOD, call, one, send};
 use crate::world::PATIENCE;
+
+/// What all tests of this process log: whether a line of the program is logged at all is decided once, for all of them, by whoever
+/// comes to it first, so that none of them can have a log of its own.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
+    tracing::subscriber::set_global_default(lines).unwrap();
+    tracing::callsite::rebuild_interest_cache();
+    log
+});
 
 /// A log that can be read.
 #[derive(Clone, Default)]
@@ -45,23 +55,24 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Log {
-    /// The record of a kind of change.
-    fn records(&self, action: &str) -> Vec<Value> {
+    /// The record of a kind of change in a cluster.
+    fn records(&self, cluster: &str, action: &str) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["component"] == "audit" && line["action"] == action).collect()
+        let wanted = [("component", "audit"), ("cluster", cluster), ("action", action)];
+        lines.filter(|line| wanted.iter().all(|(field, value)| line[field] == *value)).collect()
     }
 }
 
-fn app(gossip: &Gossip, registry: &mut Registry) -> Arc<App> {
+fn app(cluster: &str, gossip: &Gossip, registry: &mut Registry) -> Arc<App> {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("web-ui.yml");
-    std::fs::write(&file, format!("clusters:\n{}timeout: 60s\n", gossip.config("tokyo"))).unwrap();
+    std::fs::write(&file, format!("clusters:\n{}timeout: 60s\n", gossip.config(cluster))).unwrap();
     App::start(&Config::load(&file).unwrap(), ClientOptions::new(service::build_info!()), registry).unwrap()
 }
 
-fn plan(filters: &[&str]) -> Plan {
-    let draft = |filter: &&str| Draft { matchers: Matcher::parse_all(filter).unwrap(), clusters: vec!["tokyo".into()] };
+fn plan(cluster: &str, filters: &[&str]) -> Plan {
+    let draft = |filter: &&str| Draft { matchers: Matcher::parse_all(filter).unwrap(), clusters: vec![cluster.into()] };
     Plan {
         drafts: filters.iter().map(draft).collect(),
         begins: None,
@@ -77,8 +88,8 @@ async fn a_change_is_made_and_recorded_though_whoever_asked_goes_away() {
     let gossip = Gossip::start(1).await;
     gossip.members[0].be(Mode::Holds);
     let mut registry = Registry::default();
-    let app = app(&gossip, &mut registry);
-    let (desk, plan) = (app.desk(User::program(), app.snapshot()), plan(&["check=disk", "check=load"]));
+    let app = app("tokyo", &gossip, &mut registry);
+    let (desk, plan) = (app.desk(User::program(), app.snapshot()), plan("tokyo", &["check=disk", "check=load"]));
     tokio::select! {
         outcomes = desk.make(&plan) => unreachable!("the server holds it: {outcomes:?}"),
         () = gossip.members[0].is_told() => {}
@@ -93,26 +104,29 @@ async fn a_change_is_made_and_recorded_though_whoever_asked_goes_away() {
 
 #[tokio::test]
 async fn what_is_recorded_is_what_was_written() {
-    let log = Log::default();
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-    let _logging = tracing::subscriber::set_default(lines);
+    // No other test has clusters of these names.
+    let (log, here, nowhere) = (&*LOG, "recorded", "recorded-nowhere");
     let gossip = Gossip::start(1).await;
-    let app = app(&gossip, &mut Registry::default());
+    let app = app(here, &gossip, &mut Registry::default());
     let desk = app.desk(User::program(), app.snapshot());
-    desk.make(&plan(&["check=disk"])).await;
+    desk.make(&plan(here, &["check=disk"])).await;
     // Of what somebody else makes of it nothing is known here.
     let ends = Timestamp::now() + SignedDuration::from_hours(5);
     gossip.change(|silence| silence["endsAt"] = json!(ends));
     let item = |cluster: &str| Item { cluster: cluster.into(), id: "s1".into(), updated: None };
     let hour = std::time::Duration::from_secs(3600);
-    desk.act(&[item("tokyo")], Act::ExtendBy(hour)).await;
-    let extended = log.records("extend");
+    desk.act(&[item(here)], Act::ExtendBy(hour)).await;
+    let extended = log.records(here, "extend");
     assert_eq!(extended[0]["ends"], json!(ends + SignedDuration::from_hours(1)));
     assert_eq!(extended[0]["matchers"], r#"check="disk""#);
-    assert!(desk.edit(&item("kyoto"), &plan(&["check=disk"])).await.is_err());
-    assert_eq!(log.records("edit")[0]["result"], "failed", "there is no such cluster, which is recorded as well");
-    let id = desk.edit(&item("tokyo"), &plan(&["check=load"])).await.unwrap();
-    assert_eq!((id.as_str(), &log.records("edit")[1]["silence"]), ("s3", &json!("s3")));
+    assert!(desk.edit(&item(nowhere), &plan(nowhere, &["check=disk"])).await.is_err());
+    assert_eq!(
+        log.records(nowhere, "edit")[0]["result"],
+        "failed",
+        "there is no such cluster, which is recorded as well"
+    );
+    let id = desk.edit(&item(here), &plan(here, &["check=load"])).await.unwrap();
+    assert_eq!((id.as_str(), &log.records(here, "edit")[0]["silence"]), ("s3", &json!("s3")));
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ use crate::matcher::{self, Labels, Op};
 /// full-width forms, and what it skips before them.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
+/// The byte order mark. Excel takes a file without it for one in the encoding of its system, which makes nonsense of Japanese.
+const UTF_8: &str = "\u{feff}";
+
 /// A row of a list, as cells of text.
 pub(super) trait Table {
     /// The names of the columns.
@@ -20,9 +23,10 @@ pub(super) trait Table {
     fn cells(&self) -> Vec<String>;
 }
 
-/// The rows as CSV (RFC 4180), their columns' names before them where `is_first`.
+/// The rows as CSV (RFC 4180); where `is_first` with what a file begins with, the columns' names too.
 pub(super) fn csv<R: Table>(rows: &[R], is_first: bool) -> Vec<u8> {
-    let mut to = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let begun = if is_first { UTF_8.as_bytes().to_vec() } else { Vec::new() };
+    let mut to = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(begun);
     let head = is_first.then(|| to.write_record(R::COLUMNS)).transpose();
     let mut write = |row: &R| to.write_record(row.cells().iter().map(|cell| guarded(cell).into_owned()));
     let written = head.and_then(|_| rows.iter().try_for_each(&mut write));
@@ -185,7 +189,7 @@ mod tests {
         ] {
             assert_eq!(String::from_utf8(csv(&[Row(cell)], false)).unwrap(), written);
         }
-        assert_eq!(csv::<Row>(&[], true), b"a,b\r\n");
+        assert_eq!(String::from_utf8(csv::<Row>(&[], true)).unwrap(), "\u{feff}a,b\r\n", "in Excel too it is UTF-8");
     }
 
     #[test]
