@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::{Access, User};
 use crate::cluster::Cluster;
 use crate::config::{Config, Refresh};
-use crate::events::Events;
+use crate::events::{Events, Task};
 use crate::lists::Snapshot;
 use crate::silencing::desk::Desk;
 use crate::silencing::{self, Rules};
@@ -155,7 +155,10 @@ impl Running {
             tokio::spawn(Arc::clone(cluster).watch(config.refresh, stop.clone()));
             let (cluster, stop, every) = (Arc::clone(cluster), stop.clone(), config.silences.evaluation_interval);
             // It may be ending one when it is to stop.
-            shared.writes.spawn(async move { silencing::watch::watch(&cluster, every, &stop).await });
+            shared.writes.spawn(async move {
+                let watch = || silencing::watch::watch(&cluster, every, &stop);
+                cluster.steadily(Task::Silences, &stop, watch).await;
+            });
         }
         Ok(Self {
             clusters,

@@ -15,12 +15,13 @@ use tracing::{info, warn};
 use crate::alertmanager;
 use crate::config::{self, Refresh};
 use crate::detail::Details;
-use crate::events::Events;
+use crate::events::{Events, Kind, Tally, Task};
 use crate::load::Purpose;
 use crate::one_check::{self, OneCheck};
 use crate::past::{self, LastSaid, Strip};
 use crate::prometheus::{Asking, Known, Prometheus, Sample, quoted};
 use crate::recent::Recent;
+use crate::steady::steadily;
 use crate::upstream::{AskError, Replicas, Upstream};
 use crate::view::{Answers, Check, Metrics, Part, Silenced, Sums, View, united};
 
@@ -65,7 +66,7 @@ pub struct Cluster {
     view: ArcSwap<View>,
     /// Counts the views of all clusters, for those who wait for the next one.
     changes: watch::Sender<u64>,
-    events: Arc<Events>,
+    tally: Arc<Tally>,
     /// Views are made one after the other, each from the one before.
     replacing: Mutex<()>,
     /// Alertmanagers are asked by one at a time, so that an answer never takes the place of a newer one.
@@ -94,7 +95,8 @@ impl Cluster {
         let upstreams =
             |servers: &[config::Server]| servers.iter().map(upstream).collect::<Result<Vec<_>, ClientError>>();
         let patience = options.timeout / 2;
-        let prometheus = |servers| Prometheus::new(Replicas::new(servers), config.name.clone(), Arc::clone(&events));
+        let tally = Arc::new(Tally::new(&config.name, events));
+        let prometheus = |servers| Prometheus::new(Replicas::new(servers), Arc::clone(&tally));
         let scrapers = upstreams(&config.targets)?.into_iter().map(|server| prometheus(vec![server])).collect();
         Ok(Self {
             name: config.name.clone(),
@@ -109,7 +111,7 @@ impl Cluster {
             node_jobs: config.node_jobs.clone(),
             view: ArcSwap::default(),
             changes,
-            events,
+            tally,
             replacing: Mutex::default(),
             asking: Mutex::default(),
             writing: Mutex::default(),
@@ -161,9 +163,9 @@ impl Cluster {
         &self.alertmanagers
     }
 
-    /// Where it is told what happens.
-    pub(crate) fn events(&self) -> &Events {
-        &self.events
+    /// Where it is counted what happens.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Waits until nobody else changes silences here.
@@ -187,9 +189,25 @@ impl Cluster {
 
     /// Asks its servers until `stop`.
     pub async fn watch(self: Arc<Self>, refresh: Refresh, stop: CancellationToken) {
-        let nodes = repeat(refresh.nodes, Some(&self.summed), || self.refresh_metrics());
-        let alerts = repeat(refresh.alerts, None, || self.refresh_alerts());
-        stop.run_until_cancelled(join3(nodes, self.sum(refresh.nodes), alerts)).await;
+        let nodes = || repeat(refresh.nodes, Some(&self.summed), || self.refresh_metrics());
+        let alerts = || repeat(refresh.alerts, None, || self.refresh_alerts());
+        // One that panics does not keep the others from being done.
+        let all = join3(
+            self.steadily(Task::Nodes, &stop, nodes),
+            self.steadily(Task::Sums, &stop, || self.sum(refresh.nodes)),
+            self.steadily(Task::Alerts, &stop, alerts),
+        );
+        stop.run_until_cancelled(all).await;
+    }
+
+    /// Does `work`, and again where it panics, until `stop`.
+    pub(crate) async fn steadily<F: Future<Output = ()>>(
+        &self,
+        task: Task,
+        stop: &CancellationToken,
+        work: impl Fn() -> F,
+    ) {
+        steadily((&self.name, &self.tally), task, stop, work).await;
     }
 
     async fn refresh_metrics(&self) {
@@ -203,7 +221,7 @@ impl Cluster {
         if was_old && !view.metrics.is_old {
             self.back.notify_one();
         }
-        self.tell("Prometheus", was_old, &view.metrics);
+        self.tell(Kind::Prometheus, was_old, &view.metrics);
     }
 
     /// Makes the sums over all checks again and again: the longer that takes, the more seldom. Prometheus reads every series
@@ -222,7 +240,7 @@ impl Cluster {
                 Err(failures) => before.outdated(failures),
             };
             let view = self.replace(move |view| view.with_sums(sums)).await;
-            self.tell("Prometheus for sums", before.is_old, &view.sums);
+            self.tell(Kind::Sums, before.is_old, &view.sums);
             self.summed.notify_one();
             let rest = (begun.elapsed() * REST).min(LONGEST_REST).max(least);
             tokio::select! { () = sleep(rest) => {}, () = self.back.notified() => {} }
@@ -258,7 +276,7 @@ impl Cluster {
             }
         };
         let view = self.replace(next).await;
-        self.tell("Alertmanager", was_old, &view.alerts);
+        self.tell(Kind::Alertmanager, was_old, &view.alerts);
     }
 
     async fn ask_nodes(&self, asking: Asking) -> Result<Answers, AskError> {
@@ -276,9 +294,9 @@ impl Cluster {
     }
 
     /// Says once when the servers of a kind answer no more, and when they do again.
-    fn tell<T>(&self, kind: &'static str, was_old: bool, part: &Part<T>) {
-        self.events.asked(&self.name, kind, !part.is_old);
-        let name = &self.name;
+    fn tell<T>(&self, kind: Kind, was_old: bool, part: &Part<T>) {
+        self.tally.asked(kind, !part.is_old);
+        let (name, kind) = (&self.name, kind.name());
         if part.is_old && !was_old {
             let reasons: Vec<_> = part.failures.iter().map(AskError::to_string).collect();
             let reasons = reasons.join("; ");

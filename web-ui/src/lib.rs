@@ -24,6 +24,7 @@ pub mod past;
 pub mod prometheus;
 pub mod recent;
 pub mod silencing;
+mod steady;
 pub mod texts;
 pub mod upstream;
 pub mod view;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+
+use crate::events::ByCluster;
 
 /// How long one sum over all checks may take: a million of them is long.
 const SUMS: Duration = Duration::from_secs(100);
@@ -13,8 +14,8 @@ const SUMS: Duration = Duration::from_secs(100);
 /// What every cluster's Prometheis are asked.
 #[derive(Debug, Default)]
 pub struct Loads {
-    queries: Family<Labels, Counter>,
-    series: Family<Labels, Counter>,
+    queries: ByCluster<Labels, Counter>,
+    series: ByCluster<Labels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,18 +54,22 @@ impl Loads {
     /// Those that are shown in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
         let loads = Self::default();
-        let (queries, series) = (loads.queries.clone(), loads.series.clone());
-        registry.register("web_ui_queries", "Questions that a Prometheus of the cluster was asked", queries);
-        registry.register("web_ui_series", "Series that a Prometheus of the cluster answered with", series);
+        let help = "Questions that a Prometheus of the cluster was asked";
+        loads.queries.register(registry, "web_ui_queries", help);
+        loads.series.register(registry, "web_ui_series", "Series that a Prometheus of the cluster answered with");
         loads
     }
 
     /// Counts what is asked of a cluster for this purpose.
     pub fn of(&self, cluster: &str, purpose: Purpose) -> Load {
         let labels = Labels { cluster: cluster.to_owned(), kind: purpose.word() };
-        // One after the other: a family is locked while what it holds is borrowed.
-        let queries = self.queries.get_or_create(&labels).clone();
-        Load { queries, series: self.series.get_or_create(&labels).clone() }
+        Load { queries: self.queries.get(cluster, labels.clone()), series: self.series.get(cluster, labels) }
+    }
+
+    /// Nothing is shown of the cluster any more.
+    pub fn forget(&self, cluster: &str) {
+        self.queries.forget(cluster);
+        self.series.forget(cluster);
     }
 }
 

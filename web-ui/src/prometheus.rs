@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use crate::events::Events;
+use crate::events::Tally;
 use crate::load::{Load, Purpose};
 use crate::upstream::{AskError, Replicas, Upstream};
 
@@ -20,8 +20,7 @@ const WARNING: usize = 300;
 #[derive(Debug)]
 pub struct Prometheus {
     replicas: Replicas,
-    cluster: String,
-    events: Arc<Events>,
+    tally: Arc<Tally>,
 }
 
 /// One Prometheus that is asked for something.
@@ -124,9 +123,9 @@ struct Targets {
 // === impl Prometheus ===
 
 impl Prometheus {
-    /// Those of `cluster`, whose questions are counted in `events`.
-    pub fn new(replicas: Replicas, cluster: String, events: Arc<Events>) -> Self {
-        Self { replicas, cluster, events }
+    /// Those of the cluster that is counted in `tally`, as their questions are.
+    pub fn new(replicas: Replicas, tally: Arc<Tally>) -> Self {
+        Self { replicas, tally }
     }
 
     /// The answer of the first one that gives any to all that `ask` asks it.
@@ -138,7 +137,7 @@ impl Prometheus {
         purpose: Purpose,
         ask: impl Fn(Asking) -> F,
     ) -> Result<(T, Aside), Vec<AskError>> {
-        let load = self.events.loads.of(&self.cluster, purpose);
+        let load = self.tally.load(purpose);
         let warnings = Arc::<Mutex<BTreeSet<String>>>::default();
         let one = |server: &Upstream| {
             let server = purpose.patience().map_or_else(|| server.clone(), |patience| server.patient(patience));

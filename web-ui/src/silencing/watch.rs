@@ -96,7 +96,7 @@ impl Site for Arc<Cluster> {
     }
 
     fn doubt(&self, doubt: Doubt, silences: usize, is_new: bool) {
-        self.events().doubted(&self.name, doubt.word(), silences);
+        self.tally().doubted(doubt.word(), silences);
         if is_new {
             let (cluster, why) = (&self.name, doubt.why());
             warn!(cluster, silences, "{silences} silences of {cluster} that end with their alerts stay for now: {why}");
@@ -115,7 +115,7 @@ impl Site for Arc<Cluster> {
             Err(error) => Some(error.to_string()),
         };
         if failure.is_none() {
-            self.events().resolved(&self.name);
+            self.tally().resolved();
         }
         let matchers = Silenced::from(silence.clone()).matchers.iter().map(ToString::to_string).collect::<Vec<_>>();
         let change = Change {
@@ -126,7 +126,7 @@ impl Site for Arc<Cluster> {
             ends: Some(silence.ends_at),
             failure: failure.as_deref(),
         };
-        audit(self.events(), &User::program(), &change);
+        audit(self.tally().events(), &User::program(), &change);
         self.heard_anew().await;
     }
 }

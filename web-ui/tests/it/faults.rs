@@ -1,7 +1,9 @@
 //! Servers that do not answer, or answer nonsense.
 
+use serde_json::Value;
+
 use crate::servers::{Fault, Servers, World};
-use crate::world::WebUi;
+use crate::world::{Page, WebUi};
 
 fn world(instance: &str) -> World {
     World {
@@ -17,7 +19,7 @@ fn config(first: &Servers, second: &Servers) -> String {
         "clusters:\n\
          - {{name: tokyo, prometheus: [{{url: \"http://{first}\"}}], alertmanagers: [{{url: \"http://{first}\"}}]}}\n\
          - {{name: osaka, prometheus: [{{url: \"http://{second}\"}}], alertmanagers: [{{url: \"http://{second}\"}}]}}\n\
-         refresh: {{alerts: 100ms, nodes: 100ms}}\ntimeout: 500ms\n"
+         refresh: {{alerts: 100ms, nodes: 100ms}}\ntimeout: 1s\n"
     )
 }
 
@@ -44,18 +46,22 @@ async fn a_cluster_that_does_not_answer_is_said_so_and_costs_the_others_nothing(
         tokyo.change(|world| world.fault = Some(fault));
         let is_told =
             |text: &String| text.starts_with("Prometheus, tokyo") && text.contains(says) && text.contains(" ago.");
-        let page = web_ui.until("/nodes", |page| page.texts(".trouble.old").iter().any(is_told)).await;
+        // On a busy machine the other may be late once in a while, but it is not told for long.
+        let of_osaka = |text: &String| text.contains("osaka");
+        let is_so = |page: &Page| {
+            page.texts(".trouble.old").iter().any(is_told) && !page.texts(".trouble").iter().any(of_osaka)
+        };
+        let page = web_ui.until("/nodes", is_so).await;
         assert_eq!(page.texts("td.name"), ["web-1", "web-2"], "what it said last is shown on");
         // Alertmanager does the same; one that hangs is just being asked when its line is looked for.
         web_ui
             .until("/", |page| page.texts(".trouble.old").iter().any(|text| text.starts_with("Alertmanager, tokyo")))
             .await;
-        assert!(!page.texts(".trouble").iter().any(|text| text.contains("osaka")), "{:?}", page.texts(".trouble"));
-        let clusters = web_ui.json("/api/v1/clusters").await;
-        assert_eq!(
-            (&clusters[0]["prometheus"]["answers"], &clusters[1]["prometheus"]["answers"]),
-            (&false.into(), &true.into())
-        );
+        let answer = |page: &Page| {
+            let clusters: Value = serde_json::from_str(&page.text).unwrap();
+            [0, 1].map(|cluster| clusters[cluster]["prometheus"]["answers"].as_bool())
+        };
+        web_ui.until("/api/v1/clusters", |page| answer(page) == [Some(false), Some(true)]).await;
     }
     osaka.change(|world| world.nodes.push(("web-3".into(), true)));
     web_ui.until("/nodes", |page| page.texts("td.name").contains(&"web-3".to_owned())).await;
@@ -130,4 +136,13 @@ async fn what_is_known_outlives_a_reload() {
     assert!(clusters[0]["prometheus"]["at"].is_string() && clusters[1]["prometheus"]["at"].is_null(), "{clusters}");
     servers.change(|world| world.fault = None);
     web_ui.until("/nodes", |page| page.texts("td.name") == ["web-1", "web-1"]).await;
+    // What was still being asked of it ends in its own time.
+    let metrics = web_ui.until("/metrics", |page| !page.text.contains("cluster=\"osaka\"")).await.text;
+    for line in [
+        "web_ui_cluster_up{cluster=\"tokyo\",kind=\"sums\"} 1",
+        "web_ui_cluster_up{cluster=\"kyoto\",kind=\"prometheus\"} 1",
+        "web_ui_panics_total{cluster=\"kyoto\",task=\"alerts\"} 0",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line}: {metrics}");
+    }
 }

@@ -18,6 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::access::Policy;
 use crate::body::Guarded;
 use crate::metrics::HttpMetrics;
+use crate::panic_message;
 use crate::web_config::Live;
 
 /// The name of the route that made an answer, among its extensions, where a program finds its routes by itself: the label
@@ -29,7 +30,7 @@ pub struct RouteName(pub &'static str);
 pub(super) fn around(router: Router, dressing: (Arc<Live>, HeaderMap), http: Arc<HttpMetrics>) -> Router {
     let panics = Arc::clone(&http);
     let on_panic = move |panic: Box<dyn Any + Send>| {
-        panics.panicked(words(panic.as_ref()));
+        panics.panicked(panic_message(panic.as_ref()));
         (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n").into_response()
     };
     router
@@ -113,10 +114,4 @@ fn label(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
-}
-
-/// The message of a panic.
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
