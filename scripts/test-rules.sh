@@ -9,7 +9,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 promtool=$root/target/tools/bin/promtool
 
 "$promtool" check rules "$root"/rules/*.yml
-"$promtool" check config "$root/examples/quickstart/prometheus.yml"
+for config in "$root/examples/quickstart/prometheus.yml" "$root"/examples/prometheus/*.yml; do
+    "$promtool" check config "$config"
+done
 "$promtool" test rules "$root"/rules/tests/*.yml
 
 # A rule without a unit test is not done.
@@ -20,4 +22,12 @@ while read -r rule; do
         failed=1
     fi
 done < <(sed -n 's/^ *- alert: //p' "$root"/rules/*.yml | sort -u)
+
+# Whatever address a node is scraped at, `instance` is its name.
+nodes=$("$promtool" check service-discovery --timeout=1s "$root/examples/prometheus/cluster.yml" checkscript |
+    sed -n 's/^ *"instance": "\(.*\)",$/\1/p' | sort | xargs)
+if [[ $nodes != "db-1 web-1 web-2" ]]; then
+    echo "FAILED: examples/prometheus/cluster.yml names the nodes \"$nodes\""
+    failed=1
+fi
 exit "$failed"
