@@ -6,6 +6,7 @@ mod browser;
 mod clock;
 mod failing_check;
 mod following;
+mod notifications;
 mod pair;
 mod pushing;
 mod restarts;
