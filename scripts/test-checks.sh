@@ -274,6 +274,14 @@ test_demo() {
     done
 }
 
+# ===== those with a file of tests of their own =====
+
+# shellcheck source-path=SCRIPTDIR
+for file in "$root"/scripts/test-checks/*.sh; do
+    # shellcheck disable=SC1090 # each of the folder
+    . "$file"
+done
+
 # ===== definitions =====
 
 # Every word of a command that ends in .sh is one of the scripts here, and they are executable.
@@ -301,6 +309,7 @@ for shell in "${shells[@]}"; do
     test_disk "${words[@]}"
     test_process "${words[@]}"
     test_demo "${words[@]}"
+    test_nfs "${words[@]}"
 done
 test_definitions
 
