@@ -12,6 +12,7 @@ use crate::texts::{Say, Texts, fill};
 use crate::view::View;
 
 pub mod alerts;
+pub mod by_state;
 pub mod checks;
 pub mod nodes;
 pub mod one_check;

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use serde::{Serialize, Serializer};
 
-use super::{BadAddress, Choice, Narrowed, Page, Snapshot, Sort, chosen};
+use super::by_state::{ByState, Counting};
+use super::{BadAddress, Narrowed, Snapshot, Sort};
 use crate::address::Address;
 use crate::matcher::Labels;
 use crate::prometheus::Known;
@@ -12,21 +13,6 @@ use crate::view::{Failing, Node, State, View, word};
 
 /// Columns that nodes can be sorted by.
 pub const COLUMNS: [&str; 5] = ["state", "node", "cluster", "failing", "seen"];
-
-/// The nodes that an address asks for.
-#[derive(Debug, Serialize)]
-pub struct Nodes<'a> {
-    /// The nodes.
-    #[serde(flatten)]
-    pub page: Page<Row<'a>>,
-    /// How many there are of each state.
-    pub states: Vec<Choice>,
-    /// How many there are in each cluster.
-    pub clusters: Vec<Choice>,
-    /// The order.
-    #[serde(skip)]
-    pub sort: Sort,
-}
 
 /// A node.
 #[derive(Clone, Copy, Debug)]
@@ -64,42 +50,18 @@ struct FailingBody<'a> {
 ///
 /// # Errors
 /// When the address cannot be understood.
-pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Nodes<'a>, BadAddress> {
+pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<ByState<Row<'a>>, BadAddress> {
     let narrowed = Narrowed::read(address)?;
     let sort = Sort::read(address, &COLUMNS)?;
-    let states = address.list("state");
-    let (mut rows, mut by_state, mut clusters) = (Vec::new(), State::ALL.map(|state| (state, 0)), Vec::new());
+    let mut nodes = Counting::new(address, State::ALL.map(State::word));
     for (cluster, view) in &snapshot.0 {
-        let mut here = 0;
-        for node in &view.metrics.said.nodes {
-            if !narrowed.matches(&node.labels, || node.labels.values().map(String::as_str).collect()) {
-                continue;
-            }
-            let state = node.state();
-            let fits = chosen(&states, state.word());
-            here += usize::from(fits);
-            if !narrowed.cluster(&cluster.name) {
-                continue;
-            }
-            for (known, count) in &mut by_state {
-                *count += usize::from(*known == state);
-            }
-            if fits {
-                rows.push(Row { cluster: &cluster.name, node, view });
-            }
-        }
-        clusters.push(Choice {
-            chosen: address.list("cluster").contains(&cluster.name.as_str()),
-            value: cluster.name.clone(),
-            count: here,
-        });
+        let matches =
+            |node: &&Node| narrowed.matches(&node.labels, || node.labels.values().map(String::as_str).collect());
+        let found = view.metrics.said.nodes.iter().filter(matches);
+        let rows = found.map(|node| Row { cluster: &cluster.name, node, view });
+        nodes.add(&cluster.name, rows, |row| [Some(row.node.state().word())]);
     }
-    sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
-    let choice = |(state, count): (State, usize)| {
-        let value = state.word().to_owned();
-        Choice { chosen: states.contains(&state.word()), value, count }
-    };
-    Ok(Nodes { page: Page::cut(rows, address)?, states: by_state.map(choice).into(), clusters, sort })
+    nodes.sorted(sort, |a, b| a.compare(b, sort.column))
 }
 
 // === impl Row ===

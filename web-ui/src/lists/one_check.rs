@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde::{Serialize, Serializer};
 
-use super::{BadAddress, Choice, Narrowed, Page, Snapshot, Sort, chosen};
+use super::by_state::{ByState, Counting};
+use super::{BadAddress, Narrowed, Snapshot, Sort};
 use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::matcher::Labels;
@@ -29,21 +30,6 @@ pub struct Source<'a> {
     pub view: &'a View,
     /// The check.
     pub part: Part<OneCheck>,
-}
-
-/// The nodes that an address asks for.
-#[derive(Debug, Serialize)]
-pub struct Nodes<'a> {
-    /// The rows.
-    #[serde(flatten)]
-    pub page: Page<Row<'a>>,
-    /// How many there are of each state, and how many are stale.
-    pub states: Vec<Choice>,
-    /// How many there are in each cluster.
-    pub clusters: Vec<Choice>,
-    /// The order.
-    #[serde(skip)]
-    pub sort: Sort,
 }
 
 /// The check on a node.
@@ -79,37 +65,16 @@ struct Body<'a> {
 ///
 /// # Errors
 /// When the address cannot be understood.
-pub fn list<'a>(check: &'a str, sources: &'a [Source<'_>], address: &Address) -> Result<Nodes<'a>, BadAddress> {
+pub fn list<'a>(check: &'a str, sources: &'a [Source<'_>], address: &Address) -> Result<ByState<Row<'a>>, BadAddress> {
     let narrowed = Narrowed::read(address)?;
     let sort = Sort::read(address, &COLUMNS)?;
-    let states = address.list("state");
     let words = [State::Critical, State::Unknown, State::Warning, State::Ok].map(State::word);
-    let mut by_state: Vec<_> = words.into_iter().chain([STALE]).map(|word| (word, 0)).collect();
-    let (mut rows, mut clusters) = (Vec::new(), Vec::new());
+    let mut nodes = Counting::new(address, words.into_iter().chain([STALE]));
     for source in sources {
-        let mut here = 0;
-        for row in source.rows(check).filter(|row| row.matches(&narrowed)) {
-            let words = [Some(row.state().word()), row.of.is_stale.then_some(STALE)];
-            let fits = words.iter().flatten().any(|word| chosen(&states, word));
-            here += usize::from(fits);
-            if !narrowed.cluster(source.cluster) {
-                continue;
-            }
-            for (known, count) in &mut by_state {
-                *count += usize::from(words.contains(&Some(known)));
-            }
-            if fits {
-                rows.push(row);
-            }
-        }
-        let (value, is_chosen) = (source.cluster.to_owned(), address.list("cluster").contains(&source.cluster));
-        clusters.push(Choice { value, count: here, chosen: is_chosen });
+        let rows = source.rows(check).filter(|row| row.matches(&narrowed));
+        nodes.add(source.cluster, rows, |row| [Some(row.state().word()), row.of.is_stale.then_some(STALE)]);
     }
-    sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
-    let choice =
-        |(word, count): (&str, usize)| Choice { chosen: states.contains(&word), value: word.to_owned(), count };
-    let states = by_state.into_iter().map(choice).collect();
-    Ok(Nodes { page: Page::cut(rows, address)?, states, clusters, sort })
+    nodes.sorted(sort, |a, b| a.compare(b, sort.column))
 }
 
 // === impl Source ===

@@ -98,7 +98,7 @@ async fn check(Path(check): Path<String>, asked: Asked) -> Response {
 struct OneCheck<'a> {
     check: &'a str,
     #[serde(flatten)]
-    list: one_check::Nodes<'a>,
+    list: lists::by_state::ByState<one_check::Row<'a>>,
     /// When each cluster said what is listed, and why not now.
     said: BTreeMap<&'a str, Value>,
 }

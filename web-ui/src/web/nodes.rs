@@ -5,7 +5,8 @@ use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Shown, html};
-use crate::lists::nodes::{Nodes, list};
+use crate::lists::by_state::ByState;
+use crate::lists::nodes::{Row, list};
 
 /// Failing checks of a node that are named in its row.
 const NAMED: usize = 3;
@@ -14,7 +15,7 @@ const NAMED: usize = 3;
 #[template(path = "nodes.html")]
 struct Page<'a> {
     frame: Frame<'a>,
-    list: Nodes<'a>,
+    list: ByState<Row<'a>>,
 }
 
 pub(super) async fn page(asked: Asked) -> Shown {

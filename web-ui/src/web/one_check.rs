@@ -7,7 +7,8 @@ use http::StatusCode;
 use super::frame::Frame;
 use super::{Asked, Refusal, Shown, html};
 use crate::address::{Address, decoded};
-use crate::lists::one_check::{Nodes, Source, list};
+use crate::lists::by_state::ByState;
+use crate::lists::one_check::{Row, Source, list};
 use crate::matcher::{Matcher, Op};
 
 #[derive(Template)]
@@ -15,7 +16,7 @@ use crate::matcher::{Matcher, Op};
 struct Page<'a> {
     frame: Frame<'a>,
     check: &'a str,
-    list: Nodes<'a>,
+    list: ByState<Row<'a>>,
 }
 
 pub(super) async fn page(Path(check): Path<String>, asked: Asked) -> Shown {

@@ -154,7 +154,7 @@ async fn troubles_are_told_in_japanese() {
     tokyo.change(|world| (world.fault, world.warning) = (None, Some("a store is away")));
     let told = |text: &String| text.contains("a store is away");
     web_ui.until("/nodes", |page| page.texts(".trouble").iter().any(told)).await;
-    assert_japanese(&web_ui.page_in("/nodes", "ja").await, "a warning", "store is away");
+    assert_japanese(&web_ui.page_in("/nodes", "ja").await, "a warning", &format!("store is away {PARSERS}"));
 }
 
 #[tokio::test]
