@@ -76,7 +76,7 @@ texts! {
     all: "all", "すべて";
     find: "Find", "検索";
     find_hint: "Words in labels and outputs", "ラベルと出力を検索";
-    filter_hint: "env=\"prod\", instance=~\"web.*\"", "env=\"prod\", instance=~\"web.*\"";
+    filter_hint: "instance=~\"web.*\"", "instance=~\"web.*\"";
     group: "Group by", "グループ";
     no_group: "no groups", "なし";
     nothing: "Nothing matches.", "該当するものはありません。";

@@ -167,6 +167,8 @@ async fn japanese(world: &World, browser: &Browser) {
         for page in pages(world) {
             browser.open(&page).await.unwrap();
             assert_eq!(browser.too_wide().await.unwrap(), [""; 0], "{page}, {looks:?}");
+            let broken = "return [...document.querySelectorAll('td.act a')].filter((link) => link.getClientRects().length > 1).length";
+            assert_eq!(browser.eval(broken).await.unwrap(), 0, "words that are broken on {page}, {looks:?}");
         }
     }
     // The choice stays, and can be taken back.

@@ -66,12 +66,6 @@ impl Page<'_> {
         is_over(self.silence)
     }
 
-    /// How long it lasts still, or since when it is over.
-    fn end(&self) -> String {
-        let (t, moment) = (self.frame.t, self.frame.clock.show(&self.silence.ends_at));
-        fill(if self.is_over() { t.ago } else { t.left }, &[&moment.age])
-    }
-
     fn reason(&self) -> (&str, bool) {
         reason(self.silence)
     }
