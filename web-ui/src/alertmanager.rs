@@ -221,7 +221,8 @@ impl RawMatcher {
         Matcher::new(&self.name, self.op(), &self.value)
     }
 
-    fn op(&self) -> Op {
+    /// How it compares.
+    pub fn op(&self) -> Op {
         match (self.is_regex, self.is_equal) {
             (false, true) => Op::Equal,
             (false, false) => Op::NotEqual,

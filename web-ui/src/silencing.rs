@@ -70,7 +70,7 @@ impl Plan {
     pub fn silence(&self, matchers: &[Matcher]) -> Postable {
         Postable {
             id: None,
-            matchers: matchers.iter().map(RawMatcher::from).collect(),
+            matchers: raw(matchers),
             starts_at: self.begins.unwrap_or_else(Timestamp::now),
             ends_at: self.ends,
             created_by: self.author.clone(),
@@ -81,7 +81,16 @@ impl Plan {
 
 // === impl Draft ===
 
+fn raw(matchers: &[Matcher]) -> Vec<RawMatcher> {
+    matchers.iter().map(RawMatcher::from).collect()
+}
+
 impl Draft {
+    /// Its matchers as they are sent.
+    pub fn raw(&self) -> Vec<RawMatcher> {
+        raw(&self.matchers)
+    }
+
     /// Whether an alert with these labels is muted.
     pub fn matches(&self, labels: &crate::matcher::Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels))

@@ -272,9 +272,14 @@ impl Silenced {
         silences.into_iter().map(silenced).collect()
     }
 
+    /// Whether its matchers can be used here: a few regular expressions only Alertmanager understands.
+    pub fn is_understood(&self) -> bool {
+        !self.matchers.is_empty()
+    }
+
     /// Whether it matches an alert with these labels, now or not.
     pub fn matches(&self, labels: &Labels) -> bool {
-        !self.matchers.is_empty() && self.matchers.iter().all(|matcher| matcher.matches(labels))
+        self.is_understood() && self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
 }
 

@@ -60,6 +60,7 @@ struct Body<'a> {
     mutes: usize,
     updated_at: jiff::Timestamp,
     until_resolved: bool,
+    understood: bool,
 }
 
 /// Lists silences: those that have ended only where the address asks for them.
@@ -159,6 +160,7 @@ impl Serialize for Row<'_> {
             mutes: self.mutes,
             updated_at: silence.updated_at,
             until_resolved: mark::read(&silence.comment).1,
+            understood: self.silenced.is_understood(),
         };
         body.serialize(to)
     }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Plan, mark, proposal};
-use crate::matcher::{Matcher, Op};
+use crate::alertmanager::RawMatcher;
+use crate::matcher::Op;
 use crate::texts::{Texts, fill};
 
 /// Values of a label that are named; of more it is said how many they are.
@@ -29,13 +30,13 @@ impl Now<'_> {
     pub fn plan(&self, plan: &Plan) -> Vec<String> {
         let begins = plan.begins.filter(|begins| *begins > self.now);
         let times = (begins, plan.ends);
-        plan.drafts.iter().map(|draft| self.say(&draft.matchers, &draft.clusters, times, &plan.comment)).collect()
+        plan.drafts.iter().map(|draft| self.say(&draft.raw(), &draft.clusters, times, &plan.comment)).collect()
     }
 
     /// What is muted, where, from when (now, if nothing is said) until when, and why.
     pub fn say(
         &self,
-        matchers: &[Matcher],
+        matchers: &[RawMatcher],
         clusters: &[String],
         (begins, ends): (Option<Timestamp>, Timestamp),
         comment: &str,
@@ -53,19 +54,19 @@ impl Now<'_> {
     }
 }
 
-/// What matchers are about, as people say it: `check_disk on web-1`.
-pub fn what(matchers: &[Matcher], t: &Texts) -> String {
-    let mut rest: Vec<&Matcher> = matchers.iter().collect();
+/// What matchers are about, as people say it: `check_disk on web-1`. That needs no understanding of regular expressions.
+pub fn what(matchers: &[RawMatcher], t: &Texts) -> String {
+    let mut rest: Vec<&RawMatcher> = matchers.iter().collect();
     let mut take = |name: &str| {
-        let at = rest.iter().position(|matcher| {
-            matcher.name == name && proposal::values(matcher).is_some_and(|values| values != [""])
-        })?;
-        proposal::values(rest.remove(at)).map(|values| named(&values, t))
+        let at = rest
+            .iter()
+            .position(|matcher| matcher.name == name && values(matcher).is_some_and(|values| values != [""]))?;
+        values(rest.remove(at)).map(|values| named(&values, t))
     };
     let (node, check, alert) = (take("instance"), take("check"), take("alertname"));
     if node.is_some() {
         // Who reads a node's name knows what it is.
-        rest.retain(|matcher| !(matcher.name == "job" && matcher.op == Op::Equal));
+        rest.retain(|matcher| !(matcher.name == "job" && matcher.op() == Op::Equal));
     }
     let subject = match (check, alert) {
         (Some(check), Some(alert)) => Some(format!("{check} ({alert})")),
@@ -79,6 +80,10 @@ pub fn what(matchers: &[Matcher], t: &Texts) -> String {
     };
     let rest: Vec<_> = rest.iter().map(ToString::to_string).collect();
     if rest.is_empty() { main } else { fill(t.subject_where, &[&main, &rest.join(", ")]) }
+}
+
+fn values(matcher: &RawMatcher) -> Option<Vec<String>> {
+    proposal::values(matcher.op(), &matcher.value)
 }
 
 /// A matcher in a list: one of hundreds of nodes is longer than a page. The silence's own page has the whole.
@@ -109,13 +114,18 @@ fn listed(words: &[String], and: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matcher::Matcher;
+
+    fn raw(matchers: &str) -> Vec<RawMatcher> {
+        Matcher::parse_all(matchers).unwrap().iter().map(RawMatcher::from).collect()
+    }
 
     fn said(matchers: &str, clusters: &[&str], begins: Option<&str>, comment: &str, code: &str) -> String {
         let zone = TimeZone::fixed(jiff::tz::offset(9));
         let now = Now { now: "2026-11-21T03:00:00Z".parse().unwrap(), zone: &zone, t: Texts::in_language(code) };
         let clusters: Vec<_> = clusters.iter().map(|name| (*name).to_owned()).collect();
         let times = (begins.map(|text| text.parse().unwrap()), "2026-11-21T05:00:00Z".parse().unwrap());
-        now.say(&Matcher::parse_all(matchers).unwrap(), &clusters, times, comment)
+        now.say(&raw(matchers), &clusters, times, comment)
     }
 
     #[test]
@@ -147,7 +157,7 @@ mod tests {
             ("instance!=a,job=j", "every alert where instance!=\"a\", job=\"j\""),
             ("check=x,source=\"\"", "x on every node where source=\"\""),
         ] {
-            assert_eq!(what(&Matcher::parse_all(matchers).unwrap(), t), want);
+            assert_eq!(what(&raw(matchers), t), want);
         }
     }
 

@@ -117,7 +117,7 @@ impl Site for Arc<Cluster> {
         if failure.is_none() {
             self.tally().resolved();
         }
-        let matchers = Silenced::from(silence.clone()).matchers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let matchers = silence.matchers.iter().map(ToString::to_string).collect::<Vec<_>>();
         let change = Change {
             action: Action::Expire,
             cluster: &self.name,

@@ -81,7 +81,7 @@ impl Page<'_> {
     }
 
     fn what(&self, silenced: &Silenced) -> String {
-        sentence::what(&silenced.matchers, self.frame.t)
+        sentence::what(&silenced.silence.matchers, self.frame.t)
     }
 
     fn reason<'s>(&self, silence: &'s Silence) -> (&'s str, bool) {

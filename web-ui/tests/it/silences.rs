@@ -330,6 +330,30 @@ async fn each_silence_that_is_to_wait_has_something_to_wait_for() {
 }
 
 #[tokio::test]
+async fn what_only_alertmanager_understands_is_shown_and_said() {
+    let (web_ui, gossip) = one().await;
+    assert_eq!(send(&web_ui, "/silences", &format!("{GOOD}&resolved=1")).await.status, StatusCode::SEE_OTHER);
+    let item = web_ui.page("/silences/tokyo/s1/edit").await.attribute("input[name=edit]", "value").replace(':', "%3A");
+    let matchers = json!([{"name": "instance", "value": "web-[1&&2]", "isRegex": true, "isEqual": true}]);
+    gossip.change(|silence| silence["matchers"] = matchers.clone());
+    let what = r#"every alert where instance=~"web-[1&&2]""#;
+    let list = web_ui.until("/silences", |page| page.texts("tbody .output a") == [what]).await;
+    assert!(list.texts("tbody .output")[0].contains("One of its matchers cannot be used here"), "{}", list.text);
+    let page = web_ui.page("/silences/tokyo/s1").await;
+    assert!(page.texts(".sentence")[0].starts_with(&format!("Mute {what} in tokyo")), "{:?}", page.texts(".sentence"));
+    assert!(page.texts(".nothing")[0].contains("One of its matchers cannot be used here"), "{}", page.text);
+    assert_eq!(web_ui.json("/api/v1/silences/tokyo/s1").await["understood"], false);
+
+    // Nor is it told as another one to who changes it, and it does not end because nothing would match it.
+    let conflict = send(&web_ui, "/silences", &format!("{GOOD}&edit={item}")).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT);
+    assert!(conflict.texts(".theirs .sentence")[0].contains(what), "{:?}", conflict.texts(".theirs"));
+    let doubt = "web_ui_silences_doubtful_total{cluster=\"tokyo\",reason=\"unread\"} ";
+    web_ui.until("/metrics", |page| page.text.contains(doubt)).await;
+    assert!(gossip.has_active());
+}
+
+#[tokio::test]
 async fn enter_in_the_field_of_an_end_is_that_end() {
     let (web_ui, _gossip) = one().await;
     assert_eq!(send(&web_ui, "/silences", GOOD).await.status, StatusCode::SEE_OTHER);

@@ -109,7 +109,7 @@ async fn preview(Acting(asked): Acting, body: Bytes) -> Response {
     let now = asked.now();
     let silence = |draft: &crate::silencing::Draft| {
         let matchers: Vec<_> = draft.matchers.iter().map(ToString::to_string).collect();
-        let sentence = ends.map(|ends| now.say(&draft.matchers, &draft.clusters, (begins, ends), &form.comment));
+        let sentence = ends.map(|ends| now.say(&draft.raw(), &draft.clusters, (begins, ends), &form.comment));
         json!({"matchers": matchers.join(","), "clusters": draft.clusters, "sentence": sentence})
     };
     let silences: Vec<_> = drafts.iter().map(silence).collect();

@@ -143,7 +143,7 @@ pub(in crate::web) fn plan(asked: &Asked, form: &Form, edited: Option<&Item>) ->
     let plan = asked.with_rules(|rules| form.plan(rules))?;
     let is_marked = |item| asked.desk().known(item).is_some_and(|silence| mark::read(&silence.comment).1);
     let waits = edited.is_some_and(is_marked);
-    if plan.until_resolved && plan.begins.is_none() && !waits {
+    if plan.until_resolved && !waits {
         let views = asked.snapshot.0.iter();
         let idle: Vec<_> = views.flat_map(|(cluster, view)| idle(&cluster.name, view, &plan.drafts)).collect();
         if !idle.is_empty() {
@@ -185,9 +185,9 @@ async fn change(asked: &Asked, form: Form, mut edited: Edited, plan: &Plan) -> R
     let mut content = Content::of(form);
     let status = match &error {
         WriteError::Changed(theirs) | WriteError::Ended(theirs) => {
-            let matchers: Vec<_> = theirs.matchers.iter().filter_map(|matcher| matcher.compiled().ok()).collect();
             let clusters = [edited.item.cluster.clone()];
-            let said = asked.now().say(&matchers, &clusters, (Some(theirs.starts_at), theirs.ends_at), &theirs.comment);
+            let said =
+                asked.now().say(&theirs.matchers, &clusters, (Some(theirs.starts_at), theirs.ends_at), &theirs.comment);
             // Whoever sends the form again has seen what they would replace.
             edited.item.updated = Some(theirs.updated_at);
             edited.theirs = Some((said, theirs.clone()));
@@ -244,7 +244,7 @@ fn looked<'a>(asked: &'a Asked, form: &Form, mut errors: Vec<FieldError>) -> Loo
     let now = asked.now();
     let comment = if form.comment.trim().is_empty() { "…" } else { form.comment.trim() };
     let comment = mark::written(comment, form.until_resolved);
-    let sentence = |ends, draft: &Draft| now.say(&draft.matchers, &draft.clusters, (times.0, ends), &comment);
+    let sentence = |ends, draft: &Draft| now.say(&draft.raw(), &draft.clusters, (times.0, ends), &comment);
     let sentences = times.1.map(|ends| drafts.iter().map(|draft| sentence(ends, draft)).collect());
     Looked { errors, sentences: sentences.unwrap_or_default(), previews: asked.previews(&drafts), drafts }
 }

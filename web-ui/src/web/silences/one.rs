@@ -53,8 +53,13 @@ pub(super) async fn page(Path((cluster, id)): Path<(String, String)>, mut asked:
         cluster: &cluster.name,
         silence,
         item: Item::of(&cluster.name, silence),
-        sentence: asked.now().say(matchers, &clusters, (Some(silence.starts_at), silence.ends_at), &silence.comment),
-        what: sentence::what(matchers, asked.texts),
+        sentence: asked.now().say(
+            &silence.matchers,
+            &clusters,
+            (Some(silence.starts_at), silence.ends_at),
+            &silence.comment,
+        ),
+        what: sentence::what(&silence.matchers, asked.texts),
         mutes,
         preview: (!matchers.is_empty()).then(|| Preview::new(&cluster.name, view, &[draft])).flatten(),
     };
