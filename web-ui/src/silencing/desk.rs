@@ -93,13 +93,9 @@ impl Desk {
                     Err(error) => Err(error.clone()),
                 };
                 let (matchers, known) = (written(&silence.matchers), result.as_ref().map_or("", Done::id));
-                // What was there already was recorded when it was made.
-                if !result.as_ref().is_ok_and(Done::is_known) {
-                    let (action, ends) = (Action::Create, Some(plan.ends));
-                    let change =
-                        Change { action, cluster: name, silence: known, matchers: &matchers, ends, failure: None };
-                    self.record(change, result.as_ref().err());
-                }
+                let (action, ends) = (Action::Create, Some(plan.ends));
+                let change = Change { action, cluster: name, silence: known, matchers: &matchers, ends, failure: None };
+                self.record(change, &result);
                 outcomes.push(Outcome { cluster: name.to_owned(), matchers, item: None, result });
             }
         })
@@ -128,16 +124,16 @@ impl Desk {
                 (None, _) => Ok(Postable { starts_at: current.starts_at.max(wanted.starts_at), ..wanted }),
             };
             result = match writing {
-                Ok(writing) => writing.change(&item.id, item.updated, edited).await.map(|(id, _)| id),
+                Ok(writing) => writing.change(&item.id, item.updated, edited).await.map(|(done, _)| done),
                 Err(error) => Err(error.clone()),
             };
             let (action, ends) = (Action::Edit, Some(plan.ends));
-            let silence = result.as_ref().unwrap_or(&item.id);
+            let silence = result.as_ref().map_or(&*item.id, Done::id);
             let change = Change { action, cluster: &item.cluster, silence, matchers: &text, ends, failure: None };
-            self.record(change, result.as_ref().err());
+            self.record(change, &result);
         })
         .await;
-        result
+        result.map(|done| done.id().to_owned())
     }
 
     /// Does the same to several silences: clusters at the same time, one silence of each after the other.
@@ -167,22 +163,22 @@ impl Desk {
             (Err(error), _) => Err(error.clone()),
             (Ok(writing), Act::Expire) => {
                 let ended = writing.expire(&item.id, item.updated).await;
-                ended.map(|silence| (item.id.clone(), written(&silence.matchers), None))
+                ended.map(|silence| (Done::Made(item.id.clone()), written(&silence.matchers), None))
             }
             (Ok(writing), act) => {
                 let changed = writing.change(&item.id, item.updated, |current| self.extended(current, act)).await;
-                changed.map(|(id, silence)| (id, written(&silence.matchers), Some(silence.ends_at)))
+                changed.map(|(done, silence)| (done, written(&silence.matchers), Some(silence.ends_at)))
             }
         };
         let action = if act == Act::Expire { Action::Expire } else { Action::Extend };
         let (silence, matchers, ends) = match &result {
-            Ok((id, matchers, ends)) => (id.clone(), matchers.clone(), *ends),
+            Ok((done, matchers, ends)) => (done.id().to_owned(), matchers.clone(), *ends),
             Err(error) => (item.id.clone(), self.meant(item, error), act.until()),
         };
         let change =
             Change { action, cluster: &item.cluster, silence: &silence, matchers: &matchers, ends, failure: None };
-        self.record(change, result.as_ref().err());
-        let result = result.map(|(id, ..)| Done::Made(id));
+        let result = result.map(|(done, ..)| done);
+        self.record(change, &result);
         Outcome { cluster: item.cluster.clone(), matchers, item: Some(item.clone()), result }
     }
 
@@ -247,9 +243,12 @@ impl Desk {
         self.snapshot.0.iter().map(|(cluster, _)| cluster).find(|cluster| cluster.name == name)
     }
 
-    fn record(&self, change: Change<'_>, failure: Option<&WriteError>) {
-        let failure = failure.map(ToString::to_string);
-        audit(&self.events, &self.user, &Change { failure: failure.as_deref(), ..change });
+    /// What was so already was recorded when it became so.
+    fn record(&self, change: Change<'_>, result: &Result<Done, WriteError>) {
+        if !result.as_ref().is_ok_and(Done::is_known) {
+            let failure = result.as_ref().err().map(ToString::to_string);
+            audit(&self.events, &self.user, &Change { failure: failure.as_deref(), ..change });
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::MutexGuard;
 use tokio::time::{Instant, timeout};
 
@@ -21,6 +21,10 @@ use crate::texts::{Say, Texts, fill, list};
 use crate::upstream::{AskError, Reason, Upstream};
 use crate::view::united;
 
+mod wanted;
+
+use wanted::{Wanted, is_as};
+
 /// How long is waited for an Alertmanager of several that is asked what there is.
 const LOOK: Duration = Duration::from_secs(3);
 
@@ -29,12 +33,6 @@ const TURN: Duration = Duration::from_secs(10);
 
 /// From then on nothing more is begun.
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// By how much the times of one silence that was sent twice may differ: people mean another one by another minute.
-const TWICE: SignedDuration = SignedDuration::from_secs(10);
-
-/// And by how much those of one that was changed, as Alertmanager writes them.
-const MOVED: SignedDuration = SignedDuration::from_secs(1);
 
 /// The first version that knows `!=` and `!~`; those before take them for `=` and `=~`.
 const NEGATIVE: (u32, u32) = (0, 22);
@@ -59,17 +57,6 @@ struct Member<'a> {
     unheard: Option<AskError>,
     /// When it was told to change something.
     unled: Option<AskError>,
-}
-
-/// What is to be.
-#[derive(Debug)]
-enum Wanted<'a> {
-    /// Another silence.
-    New(&'a Postable),
-    /// The one that there is, so.
-    Changed(&'a Postable, &'a Silence),
-    /// Its end.
-    Over(&'a Silence),
 }
 
 /// What was done.
@@ -175,7 +162,8 @@ impl<'a> Writing<'a> {
         Ok(Done::Made(self.have(&Wanted::New(silence)).await?))
     }
 
-    /// Changes a silence; `seen` is when it was changed last, as far as whoever changes it knows. Tells its identifier now, and what was written.
+    /// Changes a silence; `seen` is when it was changed last, as far as whoever changes it knows. Tells its identifier now, and
+    /// what was written, or is so already: who clicks twice is in nobody's way.
     ///
     /// # Errors
     /// See [`WriteError`].
@@ -184,8 +172,11 @@ impl<'a> Writing<'a> {
         id: &str,
         seen: Option<Timestamp>,
         change: impl FnOnce(&Silence) -> Result<Postable, Problem>,
-    ) -> Result<(String, Postable), WriteError> {
-        let current = self.current(id, seen).await?;
+    ) -> Result<(Done, Postable), WriteError> {
+        let current = match self.current(id, seen).await {
+            Ok(current) => current,
+            Err(error) => return self.settled(error, change).await,
+        };
         let mut changed = Postable { id: Some(current.id.clone()), ..change(&current).map_err(WriteError::Unfit)? };
         self.understand(&changed.matchers).await?;
         // A silence that has begun keeps its identifier only if it keeps its beginning.
@@ -193,7 +184,25 @@ impl<'a> Writing<'a> {
             changed.starts_at = current.starts_at;
         }
         let id = self.have(&Wanted::Changed(&changed, &current)).await?;
-        Ok((id, changed))
+        Ok((Done::Made(id), changed))
+    }
+
+    /// The silence as it is wanted, if that is what has been made of it meanwhile; with other matchers it is another one.
+    async fn settled(
+        &mut self,
+        error: WriteError,
+        change: impl FnOnce(&Silence) -> Result<Postable, Problem>,
+    ) -> Result<(Done, Postable), WriteError> {
+        let (wanted, known) = match &error {
+            WriteError::Changed(theirs) => (change(theirs), vec![(**theirs).clone()]),
+            WriteError::Ended(theirs) => (change(theirs), self.all().await.unwrap_or_default()),
+            _ => return Err(error),
+        };
+        let found = wanted.ok().and_then(|wanted| {
+            let known = known.into_iter().find(|known| is_as(known, &wanted))?;
+            Some((Done::Known(known.id), wanted))
+        });
+        found.ok_or(error)
     }
 
     /// Ends a silence, and tells what it was.
@@ -289,44 +298,6 @@ impl<'a> Writing<'a> {
     }
 }
 
-// === impl Wanted ===
-
-impl Wanted<'_> {
-    /// Tells a server, which says what the silence is called then.
-    async fn tell(&self, server: &Upstream) -> Result<String, AskError> {
-        match self {
-            Self::New(silence) | Self::Changed(silence, _) => alertmanager::post(server, silence).await,
-            Self::Over(silence) => alertmanager::expire(server, &silence.id).await.map(|()| silence.id.clone()),
-        }
-    }
-
-    /// Whether it is so.
-    fn found(&self, known: &[Silence]) -> Option<String> {
-        let found = match self {
-            Self::New(wanted) => known.iter().find(|silence| {
-                let begins = silence.starts_at.duration_since(wanted.starts_at);
-                // For one that is to begin now it does not matter since when the other mutes the same.
-                let begins_so = begins < TWICE && (begins > -TWICE || wanted.starts_at <= Timestamp::now());
-                begins_so && says(silence, wanted, TWICE)
-            }),
-            Self::Changed(wanted, before) => {
-                // Other matchers make another silence, and end this one.
-                let edited = known.iter().find(|silence| silence.id == before.id);
-                match edited.filter(|edited| edited.status.state != SilenceState::Expired) {
-                    Some(edited) => Some(edited)
-                        .filter(|edited| edited.updated_at != before.updated_at && says(edited, wanted, MOVED)),
-                    None => known.iter().find(|silence| silence.id != before.id && says(silence, wanted, MOVED)),
-                }
-            }
-            Self::Over(before) => {
-                let is_over = |one: &&Silence| one.id == before.id && one.status.state == SilenceState::Expired;
-                known.iter().find(is_over)
-            }
-        };
-        found.map(|silence| silence.id.clone())
-    }
-}
-
 /// Ends a silence whose alerts are gone, if every Alertmanager of the cluster still has it as it was then.
 ///
 /// # Errors
@@ -345,20 +316,66 @@ pub async fn expire_resolved(cluster: &Cluster, silence: &Silence) -> Result<(),
     writing.have(&Wanted::Over(silence)).await.map(drop)
 }
 
-/// Whether a silence that is not over says what is wanted, and ends then.
-fn says(silence: &Silence, wanted: &Postable, within: SignedDuration) -> bool {
-    let written = |matchers: &[RawMatcher]| {
-        let mut texts: Vec<_> = matchers.iter().map(ToString::to_string).collect();
-        texts.sort();
-        texts
-    };
-    silence.status.state != SilenceState::Expired
-        && (&silence.created_by, &silence.comment) == (&wanted.created_by, &wanted.comment)
-        && silence.ends_at.duration_since(wanted.ends_at).abs() < within
-        && written(&silence.matchers) == written(&wanted.matchers)
-}
-
 /// Whether every Alertmanager would say the same.
 fn is_final(failure: &AskError) -> bool {
     matches!(failure.status(), Some(StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::SignedDuration;
+    use prometheus_client::registry::Registry;
+    use service::http::ClientOptions;
+    use tokio::sync::watch;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::events::Events;
+
+    /// A cluster that nobody answers for.
+    fn cluster() -> Cluster {
+        let server = "[{url: \"http://127.0.0.1:1\"}]";
+        let config = format!("clusters: [{{name: tokyo, prometheus: {server}, alertmanagers: {server}}}]");
+        let config = Config::parse(&config).unwrap();
+        let events = Arc::new(Events::new(&mut Registry::default()));
+        let options = ClientOptions::new(service::build_info!());
+        Cluster::new(&config.clusters[0], &options, events, watch::channel(0).0).unwrap()
+    }
+
+    fn silence() -> Postable {
+        let (matchers, now) = (Vec::new(), Timestamp::now());
+        let ends_at = now + SignedDuration::from_hours(1);
+        Postable { id: None, matchers, starts_at: now, ends_at, created_by: "ann".into(), comment: "c".into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_for_a_turn() {
+        let cluster = cluster();
+        let (first, begun) = (Writing::begin(&cluster).await.unwrap(), Instant::now());
+        assert!(matches!(Writing::begin(&cluster).await, Err(WriteError::Busy)));
+        assert!(begun.elapsed() >= TURN);
+        drop(first);
+        Writing::begin(&cluster).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_begun_after_a_minute() {
+        let cluster = cluster();
+        let mut writing = Writing::begin(&cluster).await.unwrap();
+        advance(LONGEST - Duration::from_millis(1)).await;
+        assert!(
+            matches!(writing.create(&silence()).await, Err(WriteError::Down(_))),
+            "it is begun, and nobody is there"
+        );
+        advance(Duration::from_millis(1)).await;
+        assert!(matches!(writing.create(&silence()).await, Err(WriteError::Late)));
+        assert!(matches!(writing.expire("s", None).await, Err(WriteError::Late)));
+        assert!(matches!(writing.change("s", None, |_| Ok(silence())).await, Err(WriteError::Late)));
+        drop(writing);
+        let mut next = Writing::begin(&cluster).await.unwrap();
+        assert!(matches!(next.create(&silence()).await, Err(WriteError::Down(_))), "each has a minute of its own");
+    }
 }

@@ -277,8 +277,12 @@ async fn expire(State(member): State<Member>, Path(id): Path<String>) -> Respons
     }
 }
 
+/// One without a version does not answer.
 async fn status(State(member): State<Member>) -> Response {
     let version = member.mode.lock().unwrap().1;
+    if version.is_empty() {
+        return down();
+    }
     Json(json!({"versionInfo": {"version": version}})).into_response()
 }
 

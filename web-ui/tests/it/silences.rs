@@ -35,7 +35,7 @@ pub(crate) async fn call(web_ui: &WebUi, method: Method, path: &str, body: &Valu
     (answer.status, serde_json::from_str(&answer.text).unwrap())
 }
 
-fn location(page: &Page) -> &str {
+pub(crate) fn location(page: &Page) -> &str {
     page.headers["location"].to_str().unwrap()
 }
 

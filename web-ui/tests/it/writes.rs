@@ -19,7 +19,7 @@ use web_ui::silencing::{Draft, Plan};
 use web_ui::{App, Config};
 
 use crate::gossip::{Gossip, Mode};
-use crate::silences::{GOOD, call, one, send};
+use crate::silences::{GOOD, call, location, one, send};
 use crate::world::PATIENCE;
 
 /// What all tests of this process log: whether a line of the program is logged at all is decided once, for all of them, by whoever
@@ -173,4 +173,50 @@ async fn a_beginning_is_moved_as_long_as_it_has_not_come() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "it has begun");
     assert!(told["error"].as_str().unwrap().contains("its beginning cannot be moved"), "{told}");
     assert_eq!(gossip.made(), 3);
+}
+
+#[tokio::test]
+async fn a_double_click_on_a_change_makes_it_once() {
+    let (web_ui, gossip) = one().await;
+    assert_eq!(send(&web_ui, "/silences", GOOD).await.status, StatusCode::SEE_OTHER);
+    let form = async |id: &str, filter: &str, comment: &str| {
+        let edit = web_ui.page(&format!("/silences/tokyo/{id}/edit")).await;
+        let (item, ends) = (edit.attribute("input[name=edit]", "value"), edit.attribute("input[name=ends]", "value"));
+        format!("do=create&edit={}&filter={filter}&ends={ends}&comment={comment}&author=ann", item.replace(':', "%3A"))
+    };
+    for (id, filter, comment, changed) in
+        [("s1", "instance%3Dweb-1", "new+disk", "s2"), ("s2", "instance%3Dweb-1", "newer+disk", "s2")]
+    {
+        let (form, before) = (form(id, filter, comment).await, gossip.made());
+        let (one, other) = tokio::join!(send(&web_ui, "/silences", &form), send(&web_ui, "/silences", &form));
+        for page in [one, other] {
+            assert_eq!(page.status, StatusCode::SEE_OTHER, "{comment}: {}", page.text);
+            assert_eq!(location(&page), format!("/silences/tokyo/{changed}?done=changed"));
+        }
+        assert_eq!(gossip.made(), before + 1);
+        // What differs from what there is now is in somebody's way still.
+        let other = send(&web_ui, "/silences", &form.replace("disk", "fan")).await;
+        assert_eq!((other.status, gossip.made()), (StatusCode::CONFLICT, before + 1));
+    }
+    let metrics = web_ui.page("/metrics").await.text;
+    assert!(
+        metrics.contains("web_ui_changes_total{action=\"edit\",result=\"done\"} 2\n"),
+        "each is counted once: {metrics}"
+    );
+}
+
+#[tokio::test]
+async fn who_does_not_tell_its_version_is_told_of_no_opposites() {
+    let (web_ui, gossip) = one().await;
+    let negative = GOOD.replace("check%3D", "check!%3D");
+    gossip.members[0].version("");
+    assert_eq!(send(&web_ui, "/silences", &negative).await.status, StatusCode::SEE_OTHER);
+    assert_eq!([0, 1].map(|index| gossip.members[index].told()), [0, 1]);
+    gossip.members[1].version("");
+    let page = send(&web_ui, "/silences", &negative.replace("disk", "load")).await;
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.texts(".outcomes")[0].contains("no Alertmanager answers"), "{:?}", page.texts(".outcomes"));
+    // What has none is understood by every version.
+    assert_eq!(send(&web_ui, "/silences", GOOD).await.status, StatusCode::SEE_OTHER);
+    assert_eq!([0, 1].map(|index| gossip.members[index].told()), [1, 1]);
 }
