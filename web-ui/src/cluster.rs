@@ -277,6 +277,7 @@ impl Cluster {
         };
         let view = self.replace(next).await;
         self.tell(Kind::Alertmanager, was_old, &view.alerts);
+        self.tally.unread(view.unread());
     }
 
     async fn ask_nodes(&self, asking: Asking) -> Result<Answers, AskError> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use check_result::Status;
 use jiff::Timestamp;
 
-use crate::alertmanager::{Alert, Silence};
+use crate::alertmanager::{Alert, Silence, SilenceState};
 use crate::matcher::{Labels, Matcher};
 use crate::prometheus::{Aside, Known};
 use crate::upstream::AskError;
@@ -137,6 +137,12 @@ impl View {
     /// How many alerts a silence mutes, as Alertmanager says, which knows whether it was there in time.
     pub fn muted_by(&self, silence: &str) -> usize {
         self.muted.get(silence).copied().unwrap_or_default()
+    }
+
+    /// How many silences that matter still cannot be matched here.
+    pub fn unread(&self) -> usize {
+        let matters = |silenced: &&Silenced| silenced.silence.status.state != SilenceState::Expired;
+        self.silences.said.iter().filter(matters).filter(|silenced| !silenced.is_understood()).count()
     }
 
     /// Whether there may be a check that is called so, as far as is known.

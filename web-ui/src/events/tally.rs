@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tracing::warn;
 
 use super::Events;
 use crate::load::{Load, Loads, Purpose};
@@ -24,6 +25,7 @@ pub(super) struct Tallies {
     loads: Loads,
     resolved: ByCluster<Of, Counter>,
     doubted: ByCluster<Doubted, Counter>,
+    unread: ByCluster<Of, Gauge>,
     panics: ByCluster<OfTask, Counter>,
 }
 
@@ -102,6 +104,8 @@ impl Tallies {
         new.resolved.register(registry, "web_ui_silences_resolved", help);
         let help = "Times that it was not known of a silence whether its alerts are gone, with which it ends";
         new.doubted.register(registry, "web_ui_silences_doubtful", help);
+        let help = "Silences in force or to come with a regular expression that only Alertmanager understands";
+        new.unread.register(registry, "web_ui_silences_unread", help);
         let help = "Times that what is done for a cluster all the time ended in a panic and was begun again";
         new.panics.register(registry, "web_ui_panics", help);
         new
@@ -113,6 +117,7 @@ impl Tallies {
         self.loads.forget(cluster);
         self.resolved.forget(cluster);
         self.doubted.forget(cluster);
+        self.unread.forget(cluster);
         self.panics.forget(cluster);
     }
 }
@@ -157,6 +162,16 @@ impl Tally {
     pub fn doubted(&self, reason: &'static str, silences: usize) {
         let labels = Doubted { cluster: self.cluster.clone(), reason };
         self.tallies().doubted.get(&self.cluster, labels).inc_by(silences as u64);
+    }
+
+    /// So many silences have a regular expression that only Alertmanager understands.
+    pub fn unread(&self, silences: usize) {
+        let (cluster, labels) = (&self.cluster, Of { cluster: self.cluster.clone() });
+        let before = self.tallies().unread.get(cluster, labels).set(i64::try_from(silences).unwrap_or(i64::MAX));
+        if before == 0 && silences > 0 {
+            let what = "which nodes they cover is not shown";
+            warn!(cluster, silences, "{silences} silences of {cluster} are understood by Alertmanager alone: {what}");
+        }
     }
 
     /// Counts the panics of a task, of which there have been none where nobody asked yet.
@@ -274,6 +289,7 @@ mod tests {
             tally.load(Purpose::Refresh).asked();
             tally.resolved();
             tally.doubted("stale", 2);
+            tally.unread(1);
             tally.panics(Task::Nodes);
         }
         drop(osaka);
@@ -282,10 +298,10 @@ mod tests {
             before.contains(&r#"web_ui_cluster_failures_total{cluster="osaka",kind="sums"} 2"#.to_owned()),
             "{before:?}"
         );
-        assert_eq!(before.iter().filter(|line| line.contains("osaka")).count(), 7, "{before:?}");
+        assert_eq!(before.iter().filter(|line| line.contains("osaka")).count(), 8, "{before:?}");
         drop(again);
         let after = shown(&registry);
         assert_eq!(after, before.into_iter().filter(|line| line.contains("tokyo")).collect::<Vec<_>>());
-        assert_eq!(after.len(), 7);
+        assert_eq!(after.len(), 8);
     }
 }

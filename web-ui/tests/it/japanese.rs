@@ -179,7 +179,7 @@ async fn refused_silences_are_told_in_japanese() {
     assert_eq!(send(&web_ui, "/silences", GOOD).await.status, StatusCode::SEE_OTHER);
     let act = "item=tokyo/s1/2000-01-01T00:00:00Z&act=expire";
     assert_japanese(&send(&web_ui, "/silences/act", act).await, act, "");
-    let edit = format!("{GOOD}&edit=tokyo/s1/2000-01-01T00:00:00Z");
+    let edit = format!("{}&edit=tokyo/s1/2000-01-01T00:00:00Z", GOOD.replace("duration=2h", "duration=4h"));
     assert_japanese(&send(&web_ui, "/silences", &edit).await, "edited meanwhile", "");
     let other = GOOD.replace("disk", "load");
     for (mode, say) in [(Mode::Refuses, "Bad Request silence invalid no"), (Mode::Down, "Service Unavailable away")] {

@@ -349,7 +349,8 @@ async fn what_only_alertmanager_understands_is_shown_and_said() {
     assert_eq!(conflict.status, StatusCode::CONFLICT);
     assert!(conflict.texts(".theirs .sentence")[0].contains(what), "{:?}", conflict.texts(".theirs"));
     let doubt = "web_ui_silences_doubtful_total{cluster=\"tokyo\",reason=\"unread\"} ";
-    web_ui.until("/metrics", |page| page.text.contains(doubt)).await;
+    let metrics = web_ui.until("/metrics", |page| page.text.contains(doubt)).await.text;
+    assert!(metrics.contains("web_ui_silences_unread{cluster=\"tokyo\"} 1\n"), "{metrics}");
     assert!(gossip.has_active());
 }
 
