@@ -196,6 +196,7 @@ texts! {
     problem_target: "what was chosen cannot be read: {0}", "選択内容を読み取れません: {0}";
     problem_nothing: "say what to silence: matchers, or alerts, nodes or checks", "対象を指定してください（条件、アラート、ノード、チェック）";
     problem_too_many: "more than {0} were chosen one by one: use a filter", "個別に選択できるのは{0}件までです。条件で指定してください";
+    problem_labels: "more than {0} labels count: switch some of them off", "使用できるラベルは{0}個までです。一部を外してください";
     problem_empty: "it would match alerts without any of these labels: at least one matcher must not match an empty value", "ラベルのないアラートにも一致します。空の値に一致しない条件が少なくとも一つ必要です";
     problem_no_cluster: "choose a cluster", "クラスタを選択してください";
     problem_unknown_cluster: "there is no cluster `{0}` with an Alertmanager", "Alertmanager を持つクラスタ「{0}」はありません";

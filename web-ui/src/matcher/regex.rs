@@ -25,6 +25,9 @@ use reader::Reader;
 /// The compiled size that a regular expression may have, in bytes: one is run over every alert.
 const BYTES: usize = 1 << 20;
 
+/// The longest that one may be, in bytes: to read one takes a hundred times as much memory.
+const LONGEST: usize = 32 << 10;
+
 /// How often anything may be repeated, also by repetitions in repetitions: Go's limit.
 const REPEATS: u32 = 1_000;
 
@@ -86,6 +89,9 @@ impl Say for BadRegex {
 /// # Errors
 /// When it is none, or none that is read as Alertmanager does.
 pub(super) fn compiled(pattern: &str) -> Result<Regex, BadRegex> {
+    if pattern.len() > LONGEST {
+        return Err(BadRegex::Large);
+    }
     let built = RegexBuilder::new(&format!("^(?:{})$", translated(pattern)?)).size_limit(BYTES).build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => BadRegex::Large,

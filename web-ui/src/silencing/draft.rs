@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::problem::{FieldError, Problem};
+use super::proposal::LABELS;
 use super::target::{MOST, Target};
 use super::{Draft, Plan, mark, proposal};
 use crate::matcher::{Labels, Matcher, Op};
@@ -135,8 +136,13 @@ impl Form {
     /// The silences, as far as they can be made out: a preview needs nothing else.
     pub fn drafts(&self, rules: &Rulebook<'_>, errors: &mut Vec<FieldError>) -> Vec<Draft> {
         let mut fail = |field, problem| errors.push(FieldError::new(field, problem));
-        for name in self.clusters.iter().filter(|name| !rules.clusters.contains(&name.as_str())) {
-            fail("cluster", Problem::UnknownCluster(name.clone()));
+        let mut clusters = Vec::new();
+        for name in &self.clusters {
+            match rules.clusters.contains(&name.as_str()) {
+                false => fail("cluster", Problem::UnknownCluster(name.clone())),
+                true if clusters.contains(name) => {}
+                true => clusters.push(name.clone()),
+            }
         }
         if self.clusters.is_empty() {
             fail("cluster", Problem::NoCluster);
@@ -153,13 +159,20 @@ impl Form {
                 fail("filter", Problem::Nothing);
                 Vec::new()
             }
-            ([], _) => vec![Draft { matchers, clusters: self.clusters.clone() }],
+            ([], _) => vec![Draft { matchers, clusters }],
             (targets, _) if targets.len() > MOST => {
                 fail("target", Problem::TooMany(MOST));
                 Vec::new()
             }
+            (targets, _)
+                if self.names().len() > LABELS
+                    || targets.iter().any(|target| target.all && target.labels.len() > LABELS) =>
+            {
+                fail("target", Problem::Labels(LABELS));
+                Vec::new()
+            }
             (targets, _) => {
-                let mut drafts = proposal::drafts(targets, &self.names(), &self.clusters);
+                let mut drafts = proposal::drafts(targets, &self.names(), &clusters);
                 // More matchers do not make up for an alert of which nothing is left.
                 if drafts.iter().any(|draft| draft.matchers.is_empty()) {
                     fail("filter", Problem::Empty);
