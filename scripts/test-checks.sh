@@ -310,6 +310,7 @@ for shell in "${shells[@]}"; do
     test_process "${words[@]}"
     test_demo "${words[@]}"
     test_nfs "${words[@]}"
+    test_endpoints "${words[@]}"
 done
 test_definitions
 
