@@ -4,6 +4,7 @@
 //! GET  /silences                          the list
 //! GET  /silences/new                      the form: ?alert=CLUSTER/FINGERPRINT ?node=CLUSTER/JOB/INSTANCE ?check=NAME ?filter=MATCHERS
 //!                                         ?cluster=a,b, or ?again=CLUSTER/ID to make one again
+//! POST /silences/new                      the form for what was chosen in a list: the same parameters, as a form's body
 //! POST /silences                          what the form says: do=preview, do=fragment (the preview alone), do=create
 //! POST /silences/act                      item=CLUSTER/ID/UPDATED, repeated; act=expire, act=extend with by=4h or until=TIME
 //! GET  /silences/{cluster}/{id}           one silence
@@ -49,7 +50,7 @@ const MORE: [&str; 3] = ["1h", "4h", "1d"];
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/silences", get(page).post(form::sent))
-        .route("/silences/new", get(form::new))
+        .route("/silences/new", get(form::new).post(form::picked))
         .route("/silences/act", post(act::sent))
         .route("/silences/{cluster}/{id}", get(one::page))
         .route("/silences/{cluster}/{id}/edit", get(form::edit))

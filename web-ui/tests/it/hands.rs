@@ -1,6 +1,7 @@
 //! What people do with rows: choose them, silence them, take them home as a file.
 
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::pages::{alert, config, one, world};
@@ -16,7 +17,8 @@ async fn rows_are_chosen_in_a_form_that_needs_no_script() {
         ("/checks", vec![("check", "disk"), ("check", "load")]),
     ] {
         let page = web_ui.page(path).await;
-        assert_eq!(page.attribute("form#picking", "action"), "/silences/new", "{path}");
+        let form = page.attributes("form#picking", &["method", "action"]);
+        assert_eq!(form, [["post", "/silences/new"]], "{path}: what is chosen would be too long for an address");
         let boxes = page.attributes("form#picking td.pick input[type=checkbox]", &["name", "value"]);
         let boxes: Vec<_> = boxes.iter().map(|each| (&*each[0], &*each[1])).collect();
         assert_eq!(boxes[..names.len()], names[..], "{path}");
@@ -33,6 +35,19 @@ async fn rows_are_chosen_in_a_form_that_needs_no_script() {
     assert_eq!(labels, ["Choose: tokyo, web-1, disk", "Choose: tokyo, web-2, load"], "said to a screen reader");
     let narrowed = web_ui.page("/checks?cluster=tokyo").await;
     assert_eq!(narrowed.attribute("#picking input[type=hidden]", "value"), "tokyo", "only where the page looks");
+}
+
+#[tokio::test]
+async fn what_is_chosen_in_a_list_opens_the_form_however_much_it_is() {
+    let web_ui = one().await;
+    let node = |index: usize| format!("node=tokyo%2Fcheckscript%2Fweb-{index:03}.{}.example.org", "x".repeat(200));
+    let body = (0..400).map(node).collect::<Vec<_>>().join("&") + "&cluster=tokyo";
+    assert!(body.len() > 65_535, "longer than any address");
+    let request =
+        web_ui.request(Method::POST, "/silences/new").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let page = web_ui.answer(request.body(body)).await;
+    assert_eq!((page.status, page.attributes("input[name=target]", &["value"]).len()), (StatusCode::OK, 400));
+    assert_eq!(page.attributes("form.silence input[name=cluster]", &["value"]), [["tokyo"]]);
 }
 
 #[tokio::test]

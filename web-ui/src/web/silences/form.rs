@@ -79,7 +79,7 @@ struct Content {
 
 pub(super) async fn new(headers: HeaderMap, Acting(asked): Acting) -> Shown {
     let content = match asked.address.get("again") {
-        "" => chosen(&asked, &headers),
+        "" => chosen(&asked, &asked.address, &headers),
         text => {
             let found = Item::read(text).and_then(|item| Some((asked.desk().known(&item)?.clone(), item.cluster)));
             let Some((silence, cluster)) = found else { return Err(asked.refuse(Refusal::NoSilence)) };
@@ -89,6 +89,12 @@ pub(super) async fn new(headers: HeaderMap, Acting(asked): Acting) -> Shown {
         }
     };
     Ok(shown(&asked, StatusCode::OK, content))
+}
+
+/// The form for what was chosen in a list: hundreds of rows would make an address that is too long for proxies and for us.
+pub(super) async fn picked(headers: HeaderMap, Acting(asked): Acting, body: Bytes) -> Response {
+    let address = Address::default().asking(url::form_urlencoded::parse(&body).into_owned().collect());
+    shown(&asked, StatusCode::OK, chosen(&asked, &address, &headers))
 }
 
 pub(super) async fn edit(Path((cluster, id)): Path<(String, String)>, Acting(asked): Acting) -> Shown {
@@ -250,11 +256,11 @@ fn looked<'a>(asked: &'a Asked, form: &Form, mut errors: Vec<FieldError>) -> Loo
 }
 
 /// The form that an address opens.
-fn chosen(asked: &Asked, headers: &HeaderMap) -> Content {
+fn chosen(asked: &Asked, address: &Address, headers: &HeaderMap) -> Content {
     let views = asked.snapshot.0.iter().map(|(cluster, view)| (cluster.name.as_str(), &**view));
-    let Chosen { targets, gone } = Chosen::read(&asked.address, views);
+    let Chosen { targets, gone } = Chosen::read(address, views);
     let writable = asked.writable();
-    let named: Vec<String> = asked.address.list("cluster").into_iter().map(str::to_owned).collect();
+    let named: Vec<String> = address.list("cluster").into_iter().map(str::to_owned).collect();
     let of_targets = || {
         let is_target = |name: &&&str| targets.iter().any(|target| target.cluster == **name);
         writable.iter().filter(is_target).map(|name| (*name).to_owned()).collect::<Vec<_>>()
@@ -262,11 +268,11 @@ fn chosen(asked: &Asked, headers: &HeaderMap) -> Content {
     let clusters = [named, of_targets(), writable.iter().map(|name| (*name).to_owned()).collect()];
     let form = Form {
         targets,
-        filter: asked.address.get("filter").to_owned(),
+        filter: address.get("filter").to_owned(),
         clusters: clusters.into_iter().find(|names| !names.is_empty()).unwrap_or_default(),
         duration: LENGTHS[1].to_owned(),
         author: author::remembered(headers),
-        comment: asked.address.get("comment").to_owned(),
+        comment: address.get("comment").to_owned(),
         ..Form::default()
     };
     Content { gone, ..Content::of(form) }
