@@ -311,6 +311,7 @@ for shell in "${shells[@]}"; do
     test_demo "${words[@]}"
     test_nfs "${words[@]}"
     test_endpoints "${words[@]}"
+    test_pods "${words[@]}"
 done
 test_definitions
 

@@ -39,7 +39,7 @@ test_cluster() { # CHECK-NAME TOOL SHELL... SCRIPT
 }
 
 service() { # NAME AGE [MORE]
-    printf '{kind: "Service", metadata: meta("%s"; %s), spec: {selector: {app: "%s"}}} %s' "$1" "$2" "$1" "${3:-}"
+    printf '({kind: "Service", metadata: meta("%s"; %s), spec: {selector: {app: "%s"}}} %s)' "$1" "$2" "$1" "${3:-}"
 }
 
 slice() { # SERVICE CHANGED-AGE READY...
@@ -77,4 +77,67 @@ test_endpoints() {
     objects "range(25) | $(service a 9999 '| .metadata.name = "s"')"
     output=$(faked "${fake[@]}" || true)
     expect 0 "12 and 15 more" echo "$(wc -l <<<"$output") $(tail -n 1 <<<"$output")"
+}
+
+# pod NAME AGE [MORE]: of a ReplicaSet of its own, not ready since AGE.
+pod() {
+    printf '({kind: "Pod", metadata: (meta("%s"; %s) + {ownerReferences: [{kind: "ReplicaSet", controller: true, uid: "rs-%s"}]}),
+        status: {phase: "Running", conditions: [{type: "Ready", status: "False", lastTransitionTime: ago(%s)}]}} %s)' "$1" "$2" "$1" "$2" "${3:-}"
+}
+
+well() { # COUNT
+    printf '(range(%s) | %s)' "$1" "$(pod well 99999 '| .status.conditions[0].status = "True" | .metadata.name += "x"')"
+}
+
+waiting() { # REASON
+    printf '| .status.containerStatuses = [{name: "side", state: {running: {}}}, {name: "app", restartCount: 12, state: {waiting: {reason: "%s"}}, lastState: {terminated: {reason: "Error", exitCode: 7}}}]' "$1"
+}
+
+test_pods() {
+    local check=("$@" "$checks/check-kube-pods.sh") fake=("$@" "$checks/check-kube-pods.sh" --now "$kube_now") output
+    local state=$work/pods heal
+    heal=("${fake[@]}" --heal act --state "$state")
+    test_cluster CheckKubePods kubectl "${check[@]}"
+    expect 3 "CheckKubePods UNKNOWN: --heal needs dry-run or act, not 'yes'" "${check[@]}" --heal yes
+    expect 3 "CheckKubePods UNKNOWN: --heal needs --state DIR, .*" "${check[@]}" --heal act
+    expect 3 "CheckKubePods UNKNOWN: --heal act and --input exclude each other.*" "${check[@]}" --heal act --state / --input /dev/null
+
+    objects "$(well 3), $(pod young 10), $(pod over 9999 '| .status.phase = "Succeeded"')"
+    expect 0 "CheckKubePods OK: 5 pods are well \| total=5;;;0 problems=0;1;;0 ill=0;1;5;0" faked "${fake[@]}"
+    objects "$(pod a 10 "$(waiting CrashLoopBackOff)")"
+    expect 1 "CheckKubePods WARNING: 1 problem in 1 pods: shop/a CrashLoopBackOff of app, 12 restarts, exit 7 \| .* ill=1;1;5;0" faked "${fake[@]}"
+    expect 2 "CheckKubePods CRITICAL: .*" faked "${fake[@]}" -c 1
+    expect 0 "CheckKubePods OK: 1 pods, 1 of them ill \| .*" faked "${fake[@]}" -w 2
+    objects "$(pod a 10 "$(waiting ImagePullBackOff)"), $(pod b 7200), $(pod c 700 '| .status = {phase: "Pending", conditions: [{type: "PodScheduled", status: "False", message: "0/3 nodes\nare available|"}]}')"
+    expect 1 "CheckKubePods WARNING: 3 problems in 3 pods: shop/a ImagePullBackOff of app, 12 restarts, exit 7, shop/b not Ready since 2 h, shop/c Pending since 11 min: 0/3 nodes\?are available\? \| .*" faked "${fake[@]}"
+    objects "$(pod a 9 '| .status = {phase: "Failed", reason: "Evicted", message: "low on memory"}'), $(pod b 9 '| .metadata.deletionTimestamp = ago(1000)'), $(pod c 9 '| .status = {phase: "Failed"}')"
+    expect 1 "CheckKubePods WARNING: 3 problems in 3 pods: shop/a was evicted: low on memory, shop/b is still there 16 min after its deletion, shop/c failed: no reason given \| .*" faked "${fake[@]}"
+
+    # Healing: the second line on says what is done. Nothing of StatefulSets, of nobody, of images; nothing without being told.
+    rm -rf "$state"
+    mkdir "$state"
+    objects "$(well 95), $(pod a 9999 "$(waiting CrashLoopBackOff)"), $(pod b 9999), $(pod set 9999 '| .metadata.ownerReferences[0].kind = "StatefulSet"'), $(pod bare 9999 '| del(.metadata.ownerReferences)'), $(pod img 9 "$(waiting ErrImagePull)")"
+    healing() { faked "$@" 2>&1 | grep '^healing' | tr '\n' ';' || true; }
+    expect 0 "" healing "${fake[@]}"
+    expect 0 "healing: would delete shop/a \(dry run\);healing: would delete shop/b \(dry run\);" healing "${fake[@]}" --heal dry-run --state "$state"
+    expect 1 "" grep -q delete "$work/kubectl.calls"
+    expect 0 "healing: would delete shop/a \(dry run\);healing: left shop/b, the cap of 1 in an hour is reached;" healing "${fake[@]}" --heal dry-run --state "$state" --cap 1
+    expect 0 "healing: nothing, since 5 of 100 pods are ill, more than 4%: .*;" healing "${heal[@]}" --share 4
+    : >"$state/stop"
+    expect 0 "healing: stopped by $state/stop;" healing "${heal[@]}"
+    rm "$state/stop"
+    expect 0 "healing: nothing, another run is at it;" flock "$state/lock" bash -c 'PATH=$1:$PATH; shift; "$@" | grep ^healing | tr "\n" ";"' - "$work/bin" "${heal[@]}"
+    expect 1 "" grep -q delete "$work/kubectl.calls"
+    expect 0 "healing: deleted shop/a;healing: left shop/b, the cap of 1 in an hour is reached;" healing "${heal[@]}" --cap 1
+    expect 0 "--request-timeout=20s delete --raw /api/v1/namespaces/shop/pods/a -f .*/delete.json" tail -n 1 "$work/kubectl.calls"
+    expect 0 "healing: left shop/a, a pod of the same controller .*;healing: deleted shop/b;" healing "${heal[@]}" --cap 2
+    # The status is that of what was seen, and an hour later the cap is free again.
+    expect 2 "CheckKubePods CRITICAL: 5 problems in 100 pods: .*" faked "${heal[@]}"
+    sed -i 's/^[0-9]*/1000/' "$state/deleted"
+    program kubectl "case \" \$* \" in *' get '*) cat '$work/kubectl.json' ;; *) echo 'Error: forbidden' >&2; exit 1 ;; esac"
+    expect 0 "healing: could not delete shop/a: Error: forbidden;.*" healing "${heal[@]}"
+    expect 0 "healing: nothing, /nowhere is no folder that can be written;" healing "${fake[@]}" --heal act --state /nowhere
+    # A name that would be another path is no pod's name.
+    objects "$(well 95), $(pod '../nodes/x' 9999)"
+    expect 0 "" healing "${heal[@]}"
 }
