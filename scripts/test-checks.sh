@@ -312,6 +312,7 @@ for shell in "${shells[@]}"; do
     test_nfs "${words[@]}"
     test_endpoints "${words[@]}"
     test_pods "${words[@]}"
+    test_tls "${words[@]}"
 done
 test_definitions
 

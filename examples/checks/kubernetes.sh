@@ -34,15 +34,15 @@ kubectl_with() {
     "$runner" kubectl ${context:+"--context=$context"} "--request-timeout=${limit}s" "$@"
 }
 
-# kubernetes KINDS [namespaced]: the list of them into $dir/answer.
+# kubernetes KINDS cluster|namespaced [OPTION OF KUBECTL]...: the list of them into $dir/answer.
 kubernetes() {
     kinds=$1
-    if [ "${2:-}" = namespaced ] && [ -n "$namespace" ]; then
-        set -- "--namespace=$namespace"
-    elif [ "${2:-}" = namespaced ]; then
-        set -- --all-namespaces
-    else
-        set --
+    scope=$2
+    shift 2
+    if [ "$scope" = namespaced ] && [ -n "$namespace" ]; then
+        set -- "$@" "--namespace=$namespace"
+    elif [ "$scope" = namespaced ]; then
+        set -- "$@" --all-namespaces
     fi
     kubectl_with ask get "$kinds" -o json ${selector:+"--selector=$selector"} "$@"
 }
