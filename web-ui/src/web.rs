@@ -151,6 +151,16 @@ impl Asked {
         Frame::new(self, tab)
     }
 
+    /// Has `work` done where it keeps no other request waiting: to find out what hundreds of alerts become, and what that would
+    /// mute among thousands, takes a while.
+    async fn aside<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> (Self, T) {
+        let done = tokio::task::spawn_blocking(move || {
+            let found = work(&self);
+            (self, found)
+        });
+        done.await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
+    }
+
     fn refuse(self, refusal: impl Into<Refusal>) -> Refused {
         Refused(refusal.into(), self)
     }

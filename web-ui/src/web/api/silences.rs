@@ -93,6 +93,10 @@ async fn preview(Acting(asked): Acting, body: Bytes) -> Response {
         Ok(body) => Form::from(body),
         Err(response) => return *response,
     };
+    asked.aside(move |asked| previewed(asked, &form)).await.1
+}
+
+fn previewed(asked: &Asked, form: &Form) -> Response {
     let mut errors = Vec::new();
     let (drafts, (begins, ends)) = asked.with_rules(|rules| {
         let drafts = form.drafts(rules, &mut errors);
@@ -121,7 +125,8 @@ async fn create(Acting(asked): Acting, body: Bytes) -> Response {
         Ok(body) => Form::from(body),
         Err(response) => return *response,
     };
-    match silences::plan(&asked, &form, None) {
+    let (asked, planned) = asked.aside(move |asked| silences::plan(asked, &form, None)).await;
+    match planned {
         Err(errors) => unfit(&errors),
         Ok(plan) => told(&asked.desk().make(&plan).await, StatusCode::CREATED),
     }
@@ -155,7 +160,9 @@ async fn edit(Acting(asked): Acting, Path((cluster, id)): Path<(String, String)>
         return unfit(&foreign);
     }
     body.clusters = vec![cluster];
-    let plan = match silences::plan(&asked, &Form::from(body), Some(&item)) {
+    let (form, edited) = (Form::from(body), item.clone());
+    let (asked, planned) = asked.aside(move |asked| silences::plan(asked, &form, Some(&edited))).await;
+    let plan = match planned {
         Ok(plan) => plan,
         Err(errors) => return unfit(&errors),
     };

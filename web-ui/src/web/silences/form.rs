@@ -78,23 +78,27 @@ struct Content {
 }
 
 pub(super) async fn new(headers: HeaderMap, Acting(asked): Acting) -> Shown {
-    let content = match asked.address.get("again") {
-        "" => chosen(&asked, &asked.address, &headers),
+    let again = match asked.address.get("again") {
+        "" => None,
         text => {
             let found = Item::read(text).and_then(|item| Some((asked.desk().known(&item)?.clone(), item.cluster)));
             let Some((silence, cluster)) = found else { return Err(asked.refuse(Refusal::NoSilence)) };
             let form = of_silence(&silence, &cluster);
-            let form = Form { begins: String::new(), ends: String::new(), duration: LENGTHS[1].to_owned(), ..form };
-            Content::of(form)
+            Some(Form { begins: String::new(), ends: String::new(), duration: LENGTHS[1].to_owned(), ..form })
         }
     };
-    Ok(shown(&asked, StatusCode::OK, content))
+    let page = move |asked: &Asked| {
+        let content = again.map_or_else(|| chosen(asked, &asked.address, &headers), Content::of);
+        shown(asked, StatusCode::OK, content)
+    };
+    Ok(asked.aside(page).await.1)
 }
 
 /// The form for what was chosen in a list: hundreds of rows would make an address that is too long for proxies and for us.
 pub(super) async fn picked(headers: HeaderMap, Acting(asked): Acting, body: Bytes) -> Response {
     let address = Address::default().asking(url::form_urlencoded::parse(&body).into_owned().collect());
-    shown(&asked, StatusCode::OK, chosen(&asked, &address, &headers))
+    let page = move |asked: &Asked| shown(asked, StatusCode::OK, chosen(asked, &address, &headers));
+    asked.aside(page).await.1
 }
 
 pub(super) async fn edit(Path((cluster, id)): Path<(String, String)>, Acting(asked): Acting) -> Shown {
@@ -106,7 +110,8 @@ pub(super) async fn edit(Path((cluster, id)): Path<(String, String)>, Acting(ask
     let form = of_silence(&silence, &item.cluster);
     let edited = Edited::new(&item.cluster, &silence, &form, asked.app.zone.clone());
     let (form, edited) = edited;
-    Ok(shown(&asked, StatusCode::OK, Content { edited: Some(edited), ..Content::of(form) }))
+    let content = Content { edited: Some(edited), ..Content::of(form) };
+    Ok(asked.aside(move |asked| shown(asked, StatusCode::OK, content)).await.1)
 }
 
 pub(super) async fn sent(Acting(asked): Acting, body: Bytes) -> Response {
@@ -118,29 +123,35 @@ pub(super) async fn sent(Acting(asked): Acting, body: Bytes) -> Response {
         form.clusters = vec![item.cluster.clone()];
     }
     if what == "fragment" {
-        let looked = looked(&asked, &form, Vec::new());
-        return html(StatusCode::OK, &Fragment { frame: asked.frame("silences"), looked });
+        let fragment = move |asked: &Asked| {
+            let looked = looked(asked, &form, Vec::new());
+            html(StatusCode::OK, &Fragment { frame: asked.frame("silences"), looked })
+        };
+        return asked.aside(fragment).await.1;
     }
+    let of = (form.clone(), item.clone());
+    let (asked, planned) = asked.aside(move |asked| plan(asked, &of.0, of.1.as_ref())).await;
     let edited = item.map(|item| Edited {
         has_begun: asked.desk().known(&item).is_none_or(|silence| silence.status.state == SilenceState::Active),
         item,
         theirs: None,
     });
-    match plan(&asked, &form, edited.as_ref().map(|edited| &edited.item)) {
-        Err(errors) => {
-            let status = if what == "create" { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-            shown(&asked, status, Content { errors, edited, ..Content::of(form) })
+    let is_create = what == "create";
+    let author = (is_create && planned.is_ok() && asked.user.name.is_none()).then(|| form.author.clone());
+    let done = match (planned, edited) {
+        (Err(errors), edited) => {
+            let status = if is_create { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+            Err((status, Content { errors, edited, ..Content::of(form) }))
         }
-        Ok(_) if what != "create" => shown(&asked, StatusCode::OK, Content { edited, ..Content::of(form) }),
-        Ok(plan) => {
-            let author = asked.user.name.is_none().then(|| form.author.clone());
-            let response = match edited {
-                Some(edited) => change(&asked, form, edited, &plan).await,
-                None => make(&asked, form, &plan).await,
-            };
-            author::remembering(response, author.as_deref())
-        }
-    }
+        (Ok(_), edited) if !is_create => Err((StatusCode::OK, Content { edited, ..Content::of(form) })),
+        (Ok(plan), Some(edited)) => change(&asked, form, edited, &plan).await,
+        (Ok(plan), None) => make(&asked, form, &plan).await,
+    };
+    let response = match done {
+        Ok(to) => Redirect::to(&to.to_string()).into_response(),
+        Err((status, content)) => asked.aside(move |asked| shown(asked, status, content)).await.1,
+    };
+    author::remembering(response, author.as_deref())
 }
 
 /// The plan of a form. To wait for the end of what does not fire is to wait for nothing; but one that is edited and waits
@@ -159,7 +170,8 @@ pub(in crate::web) fn plan(asked: &Asked, form: &Form, edited: Option<&Item>) ->
     Ok(plan)
 }
 
-async fn make(asked: &Asked, mut form: Form, plan: &Plan) -> Response {
+/// Makes silences: the page that shows them, or the form with what failed.
+async fn make(asked: &Asked, mut form: Form, plan: &Plan) -> Result<Address, (StatusCode, Content)> {
     let outcomes = asked.desk().make(plan).await;
     let failed: BTreeSet<_> =
         outcomes.iter().filter(|outcome| outcome.result.is_err()).map(|outcome| outcome.cluster.clone()).collect();
@@ -171,21 +183,18 @@ async fn make(asked: &Asked, mut form: Form, plan: &Plan) -> Response {
         let known = outcomes.iter().filter(|outcome| outcome.result.as_ref().is_ok_and(Done::is_known)).count();
         let to = one.unwrap_or_else(|| Address::of(["silences"])).with("done", "made");
         let to = to.with("count", &(outcomes.len() - known).to_string());
-        let to = if known > 0 { to.with("known", &known.to_string()) } else { to };
-        return Redirect::to(&to.to_string()).into_response();
+        return Ok(if known > 0 { to.with("known", &known.to_string()) } else { to });
     }
     // What is done need not be done again; what is there already is not made twice, which it is known by its end.
     form.ends = field(plan.ends, &asked.app.zone);
     form.clusters.retain(|cluster| failed.contains(cluster));
-    shown(asked, StatusCode::BAD_GATEWAY, Content { outcomes, ..Content::of(form) })
+    Err((StatusCode::BAD_GATEWAY, Content { outcomes, ..Content::of(form) }))
 }
 
-async fn change(asked: &Asked, form: Form, mut edited: Edited, plan: &Plan) -> Response {
+/// Changes a silence: the page that shows it, or the form with why that was not done.
+async fn change(asked: &Asked, form: Form, mut edited: Edited, plan: &Plan) -> Result<Address, (StatusCode, Content)> {
     let error = match asked.desk().edit(&edited.item, plan).await {
-        Ok(id) => {
-            let to = Address::of(["silences", &edited.item.cluster, &id]).with("done", "changed");
-            return Redirect::to(&to.to_string()).into_response();
-        }
+        Ok(id) => return Ok(Address::of(["silences", &edited.item.cluster, &id]).with("done", "changed")),
         Err(error) => error,
     };
     let mut content = Content::of(form);
@@ -212,7 +221,7 @@ async fn change(asked: &Asked, form: Form, mut edited: Edited, plan: &Plan) -> R
     };
     content.outcomes = if is_theirs { Vec::new() } else { vec![outcome] };
     content.edited = Some(edited);
-    shown(asked, status, content)
+    Err((status, content))
 }
 
 fn shown(asked: &Asked, status: StatusCode, mut content: Content) -> Response {
