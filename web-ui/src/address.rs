@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What may stand in a segment of a path, or in a query, as it is.
 const PLAIN: &AsciiSet =
@@ -135,6 +135,11 @@ pub fn decoded(segment: &str) -> &str {
         Some(text) if is_folder(text) => text,
         _ => segment,
     }
+}
+
+/// What stood in a part of a parameter that is written as a path is.
+pub fn plain(part: &str) -> String {
+    decoded(&percent_decode_str(part).decode_utf8_lossy()).to_owned()
 }
 
 /// `.` and `..`, and what they are encoded as.

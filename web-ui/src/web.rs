@@ -207,3 +207,29 @@ async fn nowhere(uri: Uri, asked: Asked) -> Response {
         false => asked.refuse(Refusal::NoPage).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use prometheus_client::registry::Registry;
+    use service::http::ClientOptions;
+
+    use super::*;
+    use crate::Config;
+
+    #[tokio::test]
+    async fn others_are_served_while_work_is_done_aside() {
+        let config = Config::parse("clusters: [{name: tokyo, prometheus: [{url: \"http://127.0.0.1:1\"}]}]").unwrap();
+        let options = ClientOptions::new(service::build_info!());
+        let app = App::start(&config, options, &mut Registry::default()).unwrap();
+        let (user, address, snapshot) = (User::program(), Address::default(), app.snapshot());
+        let asked = Asked { app, user, address, texts: Texts::in_language("en"), snapshot };
+        let (other, served) = mpsc::channel();
+        // The one thread there is would wait for itself.
+        let work = asked.aside(move |_| served.recv_timeout(Duration::from_secs(30)));
+        let ((_, waited), ()) = tokio::join!(work, async { other.send(()).unwrap() });
+        assert_eq!(waited, Ok(()));
+    }
+}

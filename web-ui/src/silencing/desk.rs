@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use percent_encoding::percent_decode_str;
 use tokio_util::task::TaskTracker;
 
 use super::problem::Problem;
 use super::write::{Done, WriteError, Writing};
 use super::{Draft, Plan};
 use crate::access::{Action, Change, User, audit};
-use crate::address::{Address, decoded};
+use crate::address::{Address, plain};
 use crate::alertmanager::{Postable, RawMatcher, Silence, SilenceState};
 use crate::cluster::Cluster;
 use crate::events::Events;
@@ -283,7 +282,7 @@ impl Item {
 
     /// `CLUSTER/ID`, or `CLUSTER/ID/UPDATED`, each part encoded as in a path.
     pub fn read(text: &str) -> Option<Self> {
-        let mut parts = text.split('/').map(|part| decoded(&percent_decode_str(part).decode_utf8_lossy()).to_owned());
+        let mut parts = text.split('/').map(plain);
         let (cluster, id) = (parts.next()?, parts.next().filter(|id| !id.is_empty())?);
         let updated = match parts.next() {
             None => None,

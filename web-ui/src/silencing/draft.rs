@@ -332,6 +332,25 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_count_are_as_many_as_can_be_read() {
+        let target = |labels: usize, all: bool| {
+            let labels: Labels = (0..labels).map(|index| (format!("l{index}"), "x".to_owned())).collect();
+            let target = serde_json::to_string(&Target { cluster: String::new(), labels, all }).unwrap();
+            let target: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+            planned(&format!("{GOOD}&target={target}"))
+        };
+        for all in [true, false] {
+            assert_eq!(target(LABELS, all).unwrap().drafts.len(), 1);
+            assert_eq!(target(LABELS + 1, all).unwrap_err(), [FieldError::new("target", Problem::Labels(LABELS))]);
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_is_named_twice_is_told_once() {
+        assert_eq!(planned(&format!("{GOOD}&cluster=osaka,tokyo")).unwrap().drafts[0].clusters, ["tokyo", "osaka"]);
+    }
+
+    #[test]
     fn a_negative_matcher_may_stand_alone_as_in_alertmanager() {
         assert!(planned(&format!("{GOOD}&filter=severity!%3Dcritical")).is_ok());
     }

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use crate::address::{Address, decoded};
+use crate::address::{Address, plain};
 use crate::matcher::Labels;
 use crate::view::View;
 
@@ -112,11 +111,6 @@ fn node(text: &str) -> Option<Target> {
     let labels = [("job", plain(job)), ("instance", plain(instance))];
     let labels = labels.map(|(name, value)| (name.to_owned(), value)).into();
     Some(Target { cluster: plain(cluster), labels, all: true })
-}
-
-/// A part of a parameter.
-fn plain(part: &str) -> String {
-    decoded(&percent_decode_str(part).decode_utf8_lossy()).to_owned()
 }
 
 /// The parameter that names a node.

@@ -128,6 +128,10 @@ mod tests {
     #[test]
     fn the_most_that_may_be_chosen_with_the_most_labels_that_may_count_are_no_hard_work() {
         let (things, labels) = (500, super::super::LABELS as u32);
+        let flipped = |at: u32| (0..labels).map(|label| u32::from(label == at)).collect();
+        let singles = (0..=labels).map(flipped).collect::<Vec<Vec<u32>>>();
+        assert!((0..labels as usize).all(|at| unites(&singles, at)));
+        assert_eq!(fewest(singles).len(), labels as usize, "two of them are one, and the others differ from it");
         let singles: Vec<Vec<u32>> =
             (0..things).map(|thing| (0..labels).map(|label| thing * (1 + label % 7)).collect()).collect();
         assert!((0..labels as usize).all(|at| !unites(&singles, at)), "so that no order is tried");
