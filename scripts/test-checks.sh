@@ -313,6 +313,7 @@ for shell in "${shells[@]}"; do
     test_endpoints "${words[@]}"
     test_pods "${words[@]}"
     test_tls "${words[@]}"
+    test_csi "${words[@]}"
 done
 test_definitions
 
