@@ -1,11 +1,15 @@
 //! web-ui as people use it: Chromium before two clusters, each with a pair of Prometheus, a pair of Alertmanagers and nodes
 //! whose checks really run.
 
+mod bulk;
+mod files;
 mod hands;
 mod hostile;
 mod keys;
+mod lacking;
 mod live;
 mod pages;
+mod people;
 mod silences;
 
 use e2e::{Browser, World, get_json, until};

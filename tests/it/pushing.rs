@@ -6,12 +6,11 @@ mod secured;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use e2e::{Part, Process, Signal, get_json, get_text, own, tool, until};
+use e2e::{HASH, Part, Process, Signal, get_json, get_text, own, tool, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::tls::HASH;
 use crate::{PATIENCE, mail, stack};
 
 /// A node's checks, and the folder with everything.

@@ -3,14 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use e2e::{Part, Process, Signal, get_json, program, tool, until};
+use e2e::{HASH, Part, Process, Signal, get_json, program, tool, until};
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use serde_json::json;
 
 use crate::PATIENCE;
-
-/// Of the password `secret`.
-pub(crate) const HASH: &str = "$2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG";
 
 /// An authority, and what it issued to servers and clients of these names, as files in `folder`.
 pub(crate) fn certificates(folder: &Path, names: &[&str]) {

@@ -193,6 +193,37 @@ impl Browser {
         self.driver.action_chain().send_keys(keys).perform().await.with_context(|| format!("cannot press {keys:?}"))
     }
 
+    /// Runs a script in each page that this tab opens from now on, before any other.
+    pub async fn before_pages(&self, script: &str) -> anyhow::Result<()> {
+        let source = json!({"source": script});
+        self.driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", source).await?;
+        Ok(())
+    }
+
+    /// Goes on in a new tab, which is in front.
+    pub async fn new_tab(&self) -> anyhow::Result<()> {
+        let tab = self.driver.new_tab().await?;
+        Ok(self.driver.switch_to_window(tab).await?)
+    }
+
+    /// Clicks on a link to a file, and gives the file's name and text.
+    pub async fn download(&self, css: &str, wanted: &str) -> anyhow::Result<(String, String)> {
+        let folder = tempfile::tempdir()?;
+        let allowed = json!({"behavior": "allow", "downloadPath": folder.path()});
+        self.driver.cdp().send_raw("Browser.setDownloadBehavior", allowed).await?;
+        self.click(css, wanted).await?;
+        // It has its name as soon as it is whole.
+        until(&format!("the file of {css} with {wanted:?}"), PATIENCE, || async {
+            let names = std::fs::read_dir(folder.path())?.map(|file| Ok(file?.file_name().into_string().ok()));
+            let names = names.collect::<std::io::Result<Vec<_>>>()?;
+            let is_whole = |name: &String| !name.starts_with('.') && !name.ends_with(".crdownload");
+            let name = names.into_iter().flatten().find(is_whole).context("it is not there")?;
+            let text = std::fs::read_to_string(folder.path().join(&name))?;
+            Ok((name, text))
+        })
+        .await
+    }
+
     /// What pages complained of since the last time: errors of scripts, what the policy refused, what could not be loaded.
     pub async fn complaints(&self) -> anyhow::Result<Vec<String>> {
         let log = self.driver.browser_log().await?;

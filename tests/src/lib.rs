@@ -22,6 +22,6 @@ pub use pair::{BRIEF, LATER, Member, Pair, Plan, SLOW};
 pub use process::Process;
 pub use stack::{Part, Ports, Stack, own, program, repository, tool};
 pub use wait::until;
-pub use world::World;
+pub use world::{HASH, World};
 
 use stack::path_with_checks;

@@ -155,6 +155,12 @@ impl Pair {
         self.processes.remove(&member).with_context(|| format!("{} does not run", member.name()))?.kill().await
     }
 
+    /// Asks `member` to stop, and waits until it has: what it knows is on its disk then.
+    pub async fn stop(&mut self, member: Member) -> anyhow::Result<()> {
+        let mut process = self.processes.remove(&member).with_context(|| format!("{} does not run", member.name()))?;
+        process.stop().await.map(drop)
+    }
+
     /// Sends `signal` to `member`.
     pub fn signal(&self, member: Member, signal: Signal) -> anyhow::Result<()> {
         self.processes.get(&member).with_context(|| format!("{} does not run", member.name()))?.signal(signal)

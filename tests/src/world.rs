@@ -1,16 +1,19 @@
 //! Two clusters and web-ui before them, as `docs/web-ui.md` has it: each cluster is a [`Pair`] with the project's rules and
 //! nodes on which a real runner runs real checks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::process::Command;
 
 use crate::{Member, Pair, Part, Plan, Process, get_text, program, repository, until};
 
 /// How long web-ui may take until it is ready.
 const START: Duration = Duration::from_secs(30);
+
+/// The hash of the password `secret`.
+pub const HASH: &str = "$2b$04$luj/I6RRL.OZiFesZs/E3uaIO2o9Hj/w7mRuZ3nfiznpZ9tolFmDG";
 
 /// Two clusters and web-ui. Everything ends when it is dropped.
 #[derive(Debug)]
@@ -19,8 +22,9 @@ pub struct World {
     pub tokyo: Pair,
     /// The second cluster.
     pub osaka: Pair,
-    url: String,
-    _web_ui: Process,
+    port: u16,
+    config: PathBuf,
+    web_ui: Process,
 }
 
 impl World {
@@ -40,28 +44,56 @@ impl World {
         let text = format!("clusters:\n{}refresh: {{alerts: 1s, nodes: 1s}}\ntimeout: 5s\n", clusters.concat());
         std::fs::write(&config, text).with_context(|| config.display().to_string())?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let url = format!("http://127.0.0.1:{port}");
-        let mut command = Command::new(program(Part::WebUi));
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        command.env("TZ", "Asia/Tokyo");
-        let mut web_ui = Process::start("web-ui", command, &data.join("web-ui.out"))?;
-        until("web-ui", START, || {
-            let (running, url) = (web_ui.check_running(), format!("{url}/-/ready"));
-            async move {
-                running?;
-                get_text(&url).await
-            }
-        })
-        .await?;
-        Ok(Self { tokyo, osaka, url, _web_ui: web_ui })
+        let web_ui = start_web_ui(&config, port, None)?;
+        let mut world = Self { tokyo, osaka, port, config, web_ui };
+        let ready = world.page("/-/ready");
+        world.ready(&ready).await?;
+        Ok(world)
     }
 
     /// The address of a page of web-ui.
     pub fn page(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        format!("http://127.0.0.1:{}{path}", self.port)
     }
+
+    /// The same for somebody who signs in.
+    pub fn page_of(&self, user: &str, path: &str) -> String {
+        format!("http://{user}:secret@127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Starts web-ui anew, where from now on these people sign in with the password `secret`; only `operators` may change things.
+    pub async fn sign_in(&mut self, operators: &[&str], others: &[&str]) -> anyhow::Result<()> {
+        let status = self.web_ui.stop().await?;
+        ensure!(status.success(), "web-ui ended with {status} at SIGTERM");
+        let config = std::fs::read_to_string(&self.config)?;
+        std::fs::write(&self.config, format!("{config}access: {{operators: {{users: {operators:?}}}}}\n"))?;
+        let users: Vec<_> = operators.iter().chain(others).map(|user| format!("  {user}: {HASH}\n")).collect();
+        let web_config = self.config.with_file_name("web.yml");
+        std::fs::write(&web_config, format!("basic_auth_users:\n{}", users.concat()))?;
+        self.web_ui = start_web_ui(&self.config, self.port, Some(&web_config))?;
+        let [first, ..] = operators else { return Ok(()) };
+        let ready = self.page_of(first, "/-/ready");
+        self.ready(&ready).await
+    }
+
+    async fn ready(&mut self, url: &str) -> anyhow::Result<()> {
+        until("web-ui", START, || {
+            let running = self.web_ui.check_running();
+            async move {
+                running?;
+                get_text(url).await.map(drop)
+            }
+        })
+        .await
+    }
+}
+
+fn start_web_ui(config: &Path, port: u16, web_config: Option<&Path>) -> anyhow::Result<Process> {
+    let mut command = Command::new(program(Part::WebUi));
+    command.arg(format!("--config.file={}", config.display())).arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command.args(web_config.map(|file| format!("--web.config.file={}", file.display())));
+    command.env("TZ", "Asia/Tokyo");
+    Process::start("web-ui", command, &config.with_file_name("web-ui.out"))
 }
 
 fn plan(domain: &'static str, nodes: &[&'static str]) -> Plan {

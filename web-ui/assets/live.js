@@ -60,13 +60,16 @@ function show(page) {
   const next = page.getElementById("live");
   const focused = document.activeElement;
   const place = rows().indexOf(rowOf(focused));
-  // A page with a form that is being filled in stays as it is, but for what is said at its head.
+  // A page with a form that is being filled in stays as it is, but for what is said at its head; it may be the answer to a form,
+  // at whose address another page is.
   const isStill = live.querySelector("[data-still]");
   const [part, other] = [live, next].map((whole) => (isStill ? whole.querySelector("#troubles") : whole));
   morph(part, other);
   morph(document.querySelector(".tabs-main"), page.querySelector(".tabs-main"));
   morph(document.getElementById("footer"), page.getElementById("footer"));
-  document.title = page.title;
+  if (!isStill) {
+    document.title = page.title;
+  }
   if (focused !== document.activeElement) {
     // It was moved, or is gone: then its row's neighbour has its place.
     focused.isConnected ? focused.focus({ preventScroll: true }) : focusNear(place);

@@ -13,7 +13,10 @@ export function morph(from, to) {
     return;
   }
   attributes(from, to);
-  children(from, to);
+  // What the script says there is its own; were it emptied and set again, a screen reader would say it again.
+  if (from.localName !== "output") {
+    children(from, to);
+  }
 }
 
 function attributes(from, to) {

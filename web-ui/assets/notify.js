@@ -16,6 +16,8 @@ const NAMED = 3;
 const button = () => document.getElementById("notify");
 const wanted = () => read(STORE);
 
+// Whether the browser has said no since this page stands.
+let isRefused = false;
 let looking = false;
 let looked = 0;
 // Whether something changed during a look, which may have been answered before.
@@ -31,7 +33,8 @@ function paint() {
   const isOther = wanted() && !isOn && Notification.permission === "granted";
   here.hidden = false;
   here.setAttribute("aria-pressed", String(isOn));
-  here.textContent = isOn ? here.dataset.on : isOther ? here.dataset.other : here.dataset.off;
+  const { on, refused, other, off } = here.dataset;
+  here.textContent = isOn ? on : isRefused ? refused : isOther ? other : off;
 }
 
 document.addEventListener("click", async (event) => {
@@ -41,13 +44,13 @@ document.addEventListener("click", async (event) => {
   }
   if (here.getAttribute("aria-pressed") === "true") {
     forget(STORE);
-  } else if ((await Notification.requestPermission()) === "granted") {
-    keep(STORE, here.dataset.news);
-    forget(KNOWN);
-    look();
   } else {
-    here.textContent = here.dataset.refused;
-    return;
+    isRefused = (await Notification.requestPermission()) !== "granted";
+    if (!isRefused) {
+      keep(STORE, here.dataset.news);
+      forget(KNOWN);
+      look();
+    }
   }
   paint();
 });
@@ -99,12 +102,9 @@ function show(title, options) {
   try {
     return new Notification(title, options);
   } catch {
+    isRefused = true;
     forget(STORE);
     paint();
-    const here = button();
-    if (here) {
-      here.textContent = here.dataset.refused;
-    }
     return undefined;
   }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{no_complaints, world};
 
 /// Stands in for the browser's own notifications, which need a screen.
-const NOTIFICATIONS: &str = "
+pub(super) const NOTIFICATIONS: &str = "
     window.told = [];
     window.Notification = class {
         static permission = 'granted';

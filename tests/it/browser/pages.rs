@@ -37,7 +37,7 @@ async fn an_alert_leads_to_its_node_with_all_its_checks() {
     for check in ["check_disk", "check_memory", "check_http"] {
         browser.see(".checks li", check).await.unwrap();
     }
-    browser.see(".difference .gone", "check_disk OK: fine").await.unwrap();
+    how_it_was(&browser).await;
     // A check that passes opens as well.
     browser.click(".checks a", "check_http").await.unwrap();
     browser.see("pre.now.ok", "check_http OK: fine").await.unwrap();
@@ -60,6 +60,17 @@ async fn an_alert_leads_to_its_node_with_all_its_checks() {
     browser.click("nav a", "Silences").await.unwrap();
     browser.see("nav [aria-current]", "Silences").await.unwrap();
     no_complaints(&browser).await;
+}
+
+/// What the page of a check that has just failed says of before.
+async fn how_it_was(browser: &Browser) {
+    browser.see(".difference .gone", "check_disk OK: fine").await.unwrap();
+    browser.see(".difference .new", "CheckDisk CRITICAL: / is 97% full").await.unwrap();
+    browser.see(".history .ok .line", "check_disk OK: fine").await.unwrap();
+    browser.see(".history .critical.changed .line", "CheckDisk CRITICAL: / is 97% full").await.unwrap();
+    let strip = "return [...document.querySelectorAll('#strip svg rect')].at(-1)?.textContent.startsWith('CRITICAL')";
+    browser.wait("the strip to end in what is now", &format!("{strip} === true")).await.unwrap();
+    browser.see("#strip figcaption", "CheckCritical 1×").await.unwrap();
 }
 
 #[tokio::test]
@@ -146,9 +157,33 @@ async fn every_page_can_be_used_by_everybody_on_every_screen() {
             found.extend(wrong(&browser).await.into_iter().map(|wrong| format!("{page}, {looks:?}: {wrong}")));
         }
     }
+    found.extend(wrong_on_rarer_pages(&world, &browser).await);
     assert!(found.is_empty(), "{found:#?}");
     japanese(&world, &browser).await;
     no_complaints(&browser).await;
+}
+
+/// What is wrong, on a phone at night, with pages that one comes to by doing something first.
+async fn wrong_on_rarer_pages(world: &World, browser: &Browser) -> Vec<String> {
+    let node = format!("/nodes/tokyo/checkscript/{}?check=check_disk&range=7d", world.tokyo.instance(0));
+    let look = "document.querySelectorAll('details').forEach((details) => { details.open = true; })";
+    let show = "document.querySelector('#filter').value = 'check=~\"('; document.querySelector('button[value=preview]').click()";
+    let mut found = Vec::new();
+    browser.look(Looks::ALL[3]).await.unwrap();
+    for (page, script, css) in [
+        (&*node, look, "#strip details[open] li"),
+        ("/checks/check_disk?state=ok", "", "tr.ok a.open"),
+        ("/silences/new", show, "form .problem"),
+        ("/nowhere", "", "p.nothing"),
+    ] {
+        browser.open(&world.page(page)).await.unwrap();
+        browser.eval(script).await.unwrap();
+        browser.see(css, "").await.unwrap();
+        found.extend(wrong(browser).await.into_iter().map(|wrong| format!("{page}: {wrong}")));
+    }
+    let complaints = browser.complaints().await.unwrap();
+    found.extend(complaints.into_iter().filter(|said| !said.contains("/nowhere - Failed to load resource")));
+    found
 }
 
 async fn wrong(browser: &Browser) -> Vec<String> {

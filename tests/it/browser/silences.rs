@@ -7,7 +7,7 @@ use super::{no_complaints, world};
 use crate::PATIENCE;
 
 /// Waits until both Alertmanagers of a pair have silences as wanted, and gives those of the first.
-async fn silences(pair: &Pair, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub(super) async fn silences(pair: &Pair, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let mut all = Vec::new();
     for member in [Member::Alertmanager(1), Member::Alertmanager(0)] {
         let url = format!("{}/api/v2/silences", pair.url(member));
@@ -23,7 +23,7 @@ async fn silences(pair: &Pair, what: &str, wanted: impl Fn(&[Value]) -> bool) ->
     all
 }
 
-fn active(silences: &[Value]) -> usize {
+pub(super) fn active(silences: &[Value]) -> usize {
     silences.iter().filter(|silence| silence["status"]["state"] == "active").count()
 }
 

@@ -1,12 +1,12 @@
 //! Every connection to the gateway over TLS, with a client certificate and a password.
 
-use e2e::{Process, get_json, tool, until};
+use e2e::{HASH, Process, get_json, tool, until};
 use serde_json::json;
 use tokio::process::Command;
 
 use super::{Node, free};
 use crate::PATIENCE;
-use crate::tls::{HASH, certificates};
+use crate::tls::certificates;
 
 #[tokio::test]
 async fn the_agent_pushes_and_prometheus_scrapes_over_tls() {

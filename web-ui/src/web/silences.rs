@@ -6,6 +6,7 @@
 //!                                         ?cluster=a,b, or ?again=CLUSTER/ID to make one again
 //! POST /silences/new                      the form for what was chosen in a list: the same parameters, as a form's body
 //! POST /silences                          what the form says: do=preview, do=fragment (the preview alone), do=create
+//! GET  /silences/act                      leads to the list: its answer to a form is asked for anew there
 //! POST /silences/act                      item=CLUSTER/ID/UPDATED, repeated; act=expire, act=extend with by=4h or until=TIME
 //! GET  /silences/{cluster}/{id}           one silence
 //! GET  /silences/{cluster}/{id}/edit      the form for it
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::StatusCode;
 
 use super::frame::Frame;
@@ -51,7 +52,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/silences", get(page).post(form::sent))
         .route("/silences/new", get(form::new).post(form::picked))
-        .route("/silences/act", post(act::sent))
+        .route("/silences/act", get(act::opened).post(act::sent))
         .route("/silences/{cluster}/{id}", get(one::page))
         .route("/silences/{cluster}/{id}/edit", get(form::edit))
 }

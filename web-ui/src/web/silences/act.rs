@@ -30,6 +30,11 @@ struct Page<'a> {
     fields: Vec<(String, String)>,
 }
 
+/// The address of an answer to a form, which a browser asks for anew to keep its head up to date.
+pub(super) async fn opened() -> Redirect {
+    Redirect::to("/silences")
+}
+
 pub(super) async fn sent(Acting(asked): Acting, body: Bytes) -> Response {
     let pairs: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
     let field = |name: &str| pairs.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
