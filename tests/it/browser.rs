@@ -42,6 +42,13 @@ async fn world() -> (World, Browser, TempDir) {
     (world, browser, data)
 }
 
+/// Waits until the page is a newer one than it is now.
+async fn goes_on(browser: &Browser) {
+    let time = "return document.querySelector('.asof time').dateTime";
+    let now = browser.eval(time).await.unwrap();
+    browser.wait("an update", &format!("{time} !== {now}")).await.unwrap();
+}
+
 /// No page complained: nothing that its policy refuses, no error of its script, nothing that cannot be loaded.
 async fn no_complaints(browser: &Browser) {
     let complaints = browser.complaints().await.unwrap();

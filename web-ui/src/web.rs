@@ -129,6 +129,8 @@ struct Refused(Refusal, Asked);
 struct RefusalPage<'a> {
     frame: Frame<'a>,
     error: String,
+    /// Whether it is no more than an answer: at its address may be another page, which does not take its place.
+    is_still: bool,
 }
 
 // === impl Asked ===
@@ -190,7 +192,8 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(refusal, asked) = self;
         let (status, error) = refusal.told(asked.texts);
-        html(status, &RefusalPage { frame: asked.frame(""), error })
+        let is_still = matches!(refusal, Refusal::ReadOnly | Refusal::CrossSite);
+        html(status, &RefusalPage { frame: asked.frame(""), error, is_still })
     }
 }
 

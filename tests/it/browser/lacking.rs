@@ -3,7 +3,7 @@
 use e2e::{Browser, Member, World};
 
 use super::hands::NOTIFICATIONS;
-use super::{no_complaints, world};
+use super::{goes_on, no_complaints, world};
 
 const ESCAPE: &str = "\u{e00c}";
 
@@ -44,13 +44,6 @@ const LISTEN: &str = "window.shown = 0;
             if (region && region.ariaLive !== 'off') window.said.push(region.textContent);
         }
     }).observe(document.body, { subtree: true, childList: true, characterData: true, attributeOldValue: true })";
-
-/// Waits until the page is a newer one than it is now.
-async fn goes_on(browser: &Browser) {
-    let time = "return document.querySelector('.asof time').dateTime";
-    let now = browser.eval(time).await.unwrap();
-    browser.wait("an update", &format!("{time} !== {now}")).await.unwrap();
-}
 
 #[tokio::test]
 async fn pages_are_live_without_what_a_browser_may_lack() {

@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 
 use super::silences::{active, silences};
-use super::{no_complaints, world};
+use super::{goes_on, no_complaints, world};
 
 const ENTER: &str = "\u{e007}";
 
@@ -131,6 +131,9 @@ async fn look_alone(world: &World, bob: &Browser, silence: &str) {
         form.submit()";
     bob.eval(send).await.unwrap();
     bob.see("main", "You may look, but not change anything.").await.unwrap();
+    // The list, which is at the same address, does not take its place.
+    goes_on(bob).await;
+    assert!(bob.text("main").await.unwrap().contains("You may look, but not change anything."));
     let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
     assert_eq!(bob.eval(status).await.unwrap(), 403);
     usable(bob).await;
