@@ -15,7 +15,7 @@ use crate::listen::ListenAddress;
 #[derive(Debug, Clone, Args)]
 pub struct WebFlags<const PORT: u16, const LOOPBACK: bool = false> {
     /// Address to listen on, repeatable; `:PORT` is every interface, IPv4 and IPv6
-    #[arg(id = "web.listen-address", long = "web.listen-address", value_name = "ADDRESS", default_values_t = [ListenAddress::usual(PORT, LOOPBACK)])]
+    #[arg(id = "web.listen-address", long = "web.listen-address", value_name = "ADDRESS", default_value = usual(PORT, LOOPBACK))]
     pub listen_address: Vec<ListenAddress>,
 
     /// Take the listening sockets from systemd (socket activation) instead of the listen addresses
@@ -73,6 +73,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// The default address as text, which clap wants for ever: a program has one. Clap's own way, `default_values_t`, keeps one for
+/// all ports, that of the flags which are looked at first in a process.
+fn usual(port: u16, loopback: bool) -> &'static str {
+    ListenAddress::usual(port, loopback).to_string().leak()
+}
+
 /// Parses a duration as `10s`, `1m30s`, `500ms` or `2d`, for `value_parser`. A day has 24 hours and a week 7 days, as in
 /// Prometheus.
 ///
@@ -115,6 +121,19 @@ mod tests {
         assert_eq!(flags.web.listen_address, [ListenAddress::any(9095)]);
         assert_eq!((flags.web.max_connections, flags.web.shutdown_timeout), (512, Duration::from_secs(10)));
         assert_eq!(flags.log, LogFlags { level: LogLevel::Info, format: LogFormat::Logfmt });
+    }
+
+    #[test]
+    fn each_program_has_a_port_of_its_own_in_one_process() {
+        let usual = |command: clap::Command| {
+            command
+                .get_arguments()
+                .find(|one| one.get_id() == "web.listen-address")
+                .map(|one| one.get_default_values().to_vec())
+        };
+        let one = usual(WebFlags::<9095>::augment_args(clap::Command::new("one"))).unwrap();
+        let other = usual(WebFlags::<9796, true>::augment_args(clap::Command::new("other"))).unwrap();
+        assert_eq!((one[0].to_str(), other[0].to_str()), (Some(":9095"), Some("127.0.0.1:9796")));
     }
 
     #[test]
