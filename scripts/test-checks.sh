@@ -314,6 +314,8 @@ for shell in "${shells[@]}"; do
     test_pods "${words[@]}"
     test_tls "${words[@]}"
     test_csi "${words[@]}"
+    test_windows "${words[@]}"
+    test_openstack "${words[@]}"
 done
 test_definitions
 

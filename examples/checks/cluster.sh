@@ -31,7 +31,7 @@ exit: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (wrong options, no answer in time, 
 TEXT
 }
 
-limit=20 input='' now=$(date +%s)
+limit=20 input='' exclude='^$' now=$(date +%s)
 
 options() {
     while [ $# -gt 0 ]; do
@@ -68,6 +68,8 @@ options() {
         shift 2
     done
     needed jq
+    # shellcheck disable=SC2016 # the dollar is jq's
+    jq -n --arg pattern "$exclude" '"" | test($pattern)' >/dev/null 2>&1 || wrong "-x needs a regular expression, not '$exclude'"
     dir=$(mktemp -d) || unknown "no temporary directory can be made: is TMPDIR or /tmp writable?"
     trap 'rm -rf "$dir"' EXIT
     trap 'exit 3' HUP INT TERM

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # sourced with cluster.sh by the checks that ask Kubernetes
 # What they share: which cluster and which of its objects. Sourced, not run.
 
-namespace='' selector='' context='' exclude='^$'
+namespace='' selector='' context=''
 kubernetes_own='-n -l -x --context'
 
 kubernetes_usage() {

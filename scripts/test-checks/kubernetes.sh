@@ -141,3 +141,22 @@ test_pods() {
     objects "$(well 95), $(pod '../nodes/x' 9999)"
     expect 0 "" healing "${heal[@]}"
 }
+
+node() { # NAME READY AGE [MORE]
+    printf '({kind: "Node", metadata: {name: "%s", creationTimestamp: ago(99999)}, spec: {},
+        status: {conditions: [{type: "Ready", status: "%s", lastTransitionTime: ago(%s), message: "container runtime is down|"}]}} %s)' "$1" "$2" "$3" "${4:-}"
+}
+
+test_windows() {
+    local check=("$@" "$checks/check-windows-nodes.sh") fake=("$@" "$checks/check-windows-nodes.sh" --now "$kube_now")
+    test_cluster CheckWindowsNodes kubectl "${check[@]}"
+    expect 3 "CheckWindowsNodes UNKNOWN: -x needs a regular expression, not '\('" "${check[@]}" -x '('
+    objects "$(node a True 9999), $(node b Unknown 60)"
+    expect 0 "CheckWindowsNodes OK: 2 Windows nodes are well \| total=2;;;0 problems=0;1;;0" faked "${fake[@]}"
+    expect 0 "--request-timeout=20s get nodes -o json --selector=kubernetes.io/os=windows" tail -n 1 "$work/kubectl.calls"
+    objects "$(node a Unknown 300), $(node b False 900), $(node c False 900 '| .spec.unschedulable = true')"
+    expect 2 "CheckWindowsNodes CRITICAL: 3 problems in 3 Windows nodes: b not Ready since 15 min: container runtime is down\?, a silent since 5 min: .*, c not Ready .* \(cordoned\) \| .*" faked "${fake[@]}"
+    expect 1 "CheckWindowsNodes WARNING: 2 problems in 2 .*" faked "${fake[@]}" -x '^b$'
+    objects "$(node a True 9 '| del(.status.conditions)')"
+    expect 2 "CheckWindowsNodes CRITICAL: .*: a silent since 27 h: .*" faked "${fake[@]}"
+}
