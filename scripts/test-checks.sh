@@ -2,7 +2,7 @@
 # Proves the example checks: each with recorded input (--root, a fake df), with this machine, and with wrong options; under
 # every POSIX shell found here. Also that the definitions beside them are JSON and name scripts that exist.
 #
-# usage: scripts/test-checks.sh
+# usage: scripts/test-checks.sh   (needs jq, openssl, flock)
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
