@@ -46,7 +46,7 @@ templates: tools
 transparency: tools build
 	scripts/test-transparency.sh
 
-checks:
+checks: tools
 	scripts/test-checks.sh
 
 pushgateway: tools build

@@ -2,10 +2,12 @@
 # Proves the example checks: each with recorded input (--root, a fake df), with this machine, and with wrong options; under
 # every POSIX shell found here. Also that the definitions beside them are JSON and name scripts that exist.
 #
-# usage: scripts/test-checks.sh   (needs jq, openssl, flock)
+# usage: scripts/test-checks.sh   (needs flock; jq and openssl, which scripts/tools.sh fetches where they are not on the path)
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+"$root/scripts/tools.sh"
+PATH=$PATH:$root/target/tools/bin
 checks=$root/examples/checks
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

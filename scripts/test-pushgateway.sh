@@ -7,6 +7,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PATH=$PATH:$root/target/tools/bin
 reference=$root/target/tools/bin/pushgateway
 candidate=${PUSHGATEWAY_EX:-$root/target/debug/pushgateway-ex}
 work=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the real Prometheus, Alertmanager, Pushgateway and Redis, with promtool and amtool, logrotate and the name server nsd within reach:
+# Puts the real Prometheus, Alertmanager, Pushgateway and Redis, with promtool and amtool, logrotate, jq, openssl and the name server nsd within reach:
 # target/tools/bin; and libfaketime, which sets the clock of one process: target/tools/lib. With `browser`, what the tests of pages need
 # besides: Chromium with its driver, fonts that have Japanese, and axe-core, which finds what a screen reader or a weak eye cannot use.
 #
@@ -31,6 +31,7 @@ libraries() { printf '%s:' "$tools"/root/usr/lib/*-linux-gnu*; }
 works() {
     local version=--version
     [[ ${1##*/} == nsd ]] && version=-v
+    [[ ${1##*/} == openssl ]] && version=version
     LD_LIBRARY_PATH=$(libraries) "$1" "$version" >/dev/null 2>&1
 }
 
@@ -94,7 +95,7 @@ place() {
     if [[ $found == */prometheus-alertmanager && $found == "$tools"/* ]]; then
         at_home "$found" >"$bin/$name"
         chmod +x "$bin/$name"
-    elif [[ $found == */@(logrotate|nsd|redis-server) && $found == "$tools"/* ]]; then
+    elif [[ $found == */@(jq|logrotate|nsd|openssl|redis-server) && $found == "$tools"/* ]]; then
         printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(libraries)" "$found" >"$bin/$name"
         chmod +x "$bin/$name"
     else
@@ -250,6 +251,9 @@ place_all() {
     { place alertmanager prometheus-alertmanager alertmanager && place amtool amtool; } || packages+=(prometheus-alertmanager)
     { place pushgateway prometheus-pushgateway pushgateway && place_pages "$bin/pushgateway"; } || packages+=(prometheus-pushgateway)
     place logrotate logrotate || packages+=(logrotate libpopt0)
+    # What the example checks call.
+    place jq jq || packages+=(jq libjq1 libonig5)
+    place openssl openssl || packages+=(openssl libssl3)
     place nsd nsd || packages+=(nsd libevent-2.1-7 libfstrm0 libprotobuf-c1)
     # Debian's redis-server is a link to a program of redis-tools. Valkey does as well.
     place redis-server redis-server valkey-server || packages+=(redis-server redis-tools libjemalloc2 liblzf1 libatomic1)
@@ -289,7 +293,7 @@ download_with_fresh_lists() {
 
 fetch() {
     local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
-    prometheus-pushgateway), logrotate, nsd, redis-server (or valkey-server), chromium and chromedriver on PATH:
+    prometheus-pushgateway), jq, logrotate, nsd, openssl, redis-server (or valkey-server), chromium and chromedriver on PATH:
     Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
