@@ -68,14 +68,18 @@ export function chooseNone() {
   count();
 }
 
-// Silences what is chosen, or else the row that has the focus, or what the page is about.
+// Silences what is chosen, or else the row that has the focus, the check that is open, or what the page is about: never more than
+// what is looked at.
 export function silence() {
+  const row = rowOf(document.activeElement);
   if (chosen().length) {
     form()?.requestSubmit();
-    return;
+  } else if (row?.dataset.silence) {
+    location.assign(row.dataset.silence);
+  } else {
+    const page = () => live.querySelector(".detail a.silence") ?? live.querySelector("header a.silence");
+    (row ? row.querySelector("a.silence") : page())?.click();
   }
-  const row = rowOf(document.activeElement);
-  (row?.querySelector("a.silence") ?? live.querySelector("header a.silence"))?.click();
 }
 
 live.addEventListener("click", (event) => {

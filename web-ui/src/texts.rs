@@ -166,7 +166,7 @@ texts! {
     key_step: "Next, previous row", "次の行・前の行";
     key_open: "Open", "開く";
     key_choose: "Choose the row, or not", "行を選択・解除";
-    key_silence: "Silence what is chosen, or else the row", "選択した行、なければ現在の行をサイレンス";
+    key_silence: "Silence what is chosen, or else the row or the open check", "選択した行、なければ現在の行か開いているチェックをサイレンス";
     key_search: "Search", "検索";
     key_go: "Go to alerts, nodes, checks, silences", "アラート・ノード・チェック・サイレンスへ";
     key_escape: "Leave the field, choose nothing", "入力欄を離れる・選択をすべて解除";

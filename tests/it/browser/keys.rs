@@ -66,6 +66,42 @@ async fn the_keyboard_alone_does_everything() {
 }
 
 #[tokio::test]
+async fn s_silences_the_check_that_is_looked_at_and_not_its_node() {
+    let (world, browser, _data) = world().await;
+    world.tokyo.set_check(0, "check_http", 2, "CheckHttp CRITICAL: refused").unwrap();
+    let node = world.page(&format!("/nodes/tokyo/checkscript/{}", world.tokyo.instance(0)));
+    let ready = "return document.readyState === 'complete'";
+    let form = "return location.pathname === '/silences/new'";
+    let check = "return new URLSearchParams(location.search).get('check')";
+    // Nothing has the focus: the check that is open.
+    browser.open(&node).await.unwrap();
+    browser.see("h2.opened", "check_http").await.unwrap();
+    browser.wait("the page's script", ready).await.unwrap();
+    browser.press("s").await.unwrap();
+    browser.wait("the form", form).await.unwrap();
+    assert_eq!(browser.eval(check).await.unwrap(), "check_http");
+    // Another check has it than the one that is open.
+    browser.open(&format!("{node}?check=check_http")).await.unwrap();
+    browser.see("h2.opened", "check_http").await.unwrap();
+    browser.wait("the page's script", ready).await.unwrap();
+    browser.press("jj").await.unwrap();
+    let focus = "return document.activeElement.closest('.checks li')?.querySelector('b').textContent";
+    assert_eq!(browser.eval(focus).await.unwrap(), "check_disk");
+    browser.press("s").await.unwrap();
+    browser.wait("the form", form).await.unwrap();
+    assert_eq!(browser.eval(check).await.unwrap(), "check_disk");
+    // No check is open: the node.
+    let other = world.page(&format!("/nodes/tokyo/checkscript/{}", world.tokyo.instance(1)));
+    browser.open(&other).await.unwrap();
+    browser.see(".checks li", "check_disk").await.unwrap();
+    browser.wait("the page's script", ready).await.unwrap();
+    browser.press("s").await.unwrap();
+    browser.wait("the form", form).await.unwrap();
+    assert_eq!(browser.eval(check).await.unwrap(), serde_json::Value::Null);
+    no_complaints(&browser).await;
+}
+
+#[tokio::test]
 async fn tab_reaches_everything_in_the_order_of_the_page() {
     let (world, browser, _data) = world().await;
     world.tokyo.set_check(0, "check_disk", 2, "CheckDisk CRITICAL: full").unwrap();
