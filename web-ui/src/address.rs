@@ -8,6 +8,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 const PLAIN: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':').remove(b',');
 
+/// The word of a list that stands for a value that is empty, as matchers write one: alerts without a severity can be chosen as others are.
+const EMPTY: &str = "\"\"";
+
 /// A path and the parameters behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
@@ -72,9 +75,10 @@ impl Address {
         self.query.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The words of a parameter that is a list.
+    /// The words of a parameter that is a list; `""` is the empty one.
     pub fn list(&self, name: &str) -> Vec<&str> {
-        self.get(name).split(',').filter(|word| !word.is_empty()).collect()
+        let words = self.get(name).split(',').filter(|word| !word.is_empty());
+        words.map(|word| if word == EMPTY { "" } else { word }).collect()
     }
 
     /// All parameters but `name`, as a form has to repeat them.
@@ -101,6 +105,7 @@ impl Address {
             Some(at) => drop(words.remove(at)),
             None => words.push(word),
         }
+        let words: Vec<_> = words.into_iter().map(|word| if word.is_empty() { EMPTY } else { word }).collect();
         self.with(name, &words.join(","))
     }
 
@@ -163,6 +168,9 @@ mod tests {
         assert_eq!(here.with("find", "").to_string(), "/nodes/a%2Fb%20%3F?severity=critical,warning");
         assert_eq!(here.toggled("severity", "critical").get("severity"), "warning");
         assert_eq!(here.toggled("severity", "unknown").get("severity"), "critical,warning,unknown");
+        let empty = here.toggled("severity", "");
+        assert_eq!(empty.list("severity"), ["critical", "warning", ""]);
+        assert_eq!(empty.toggled("severity", "").get("severity"), "critical,warning");
         assert_eq!(here.with("page", "8").get("page"), "8");
         assert_eq!(here.plain().to_string(), "/nodes/a%2Fb%20%3F");
         assert_eq!(
