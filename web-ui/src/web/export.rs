@@ -16,6 +16,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use futures_util::StreamExt as _;
 use futures_util::stream::{Stream, unfold};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
@@ -118,7 +119,8 @@ async fn written(
     // Ends by itself when nobody reads on: nothing takes its pieces then.
     let writer = tokio::spawn(write(list, format, asked, (told, to), permit));
     match total.await {
-        Ok(total) => Ok((total?, unfold(Some((pieces, writer)), next))),
+        // Compression asks once more for what has ended, which `unfold` does not bear.
+        Ok(total) => Ok((total?, unfold(Some((pieces, writer)), next).fuse())),
         Err(_) => {
             let failed = writer.await.expect_err("a writer that does not panic says first what it will write");
             std::panic::resume_unwind(failed.into_panic())
@@ -217,8 +219,6 @@ fn json(rows: &[impl Serialize], total: usize, (is_first, is_last): (bool, bool)
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
-
     use super::*;
 
     impl Table for usize {

@@ -1,8 +1,12 @@
 //! What people do with rows: choose them, silence them, take them home as a file.
 
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use serde_json::json;
+use service::http::read_limited;
 
 use crate::pages::{alert, config, one, world};
 use crate::servers::Servers;
@@ -151,6 +155,17 @@ async fn a_list_is_a_file_with_all_rows_of_its_address() {
     }
     let metrics = web_ui.page("/metrics").await.text;
     assert!(metrics.contains("web_ui_exports_total{list=\"alerts\",format=\"csv\"} 1"), "{metrics}");
+}
+
+/// As browsers ask for it.
+#[tokio::test]
+async fn a_file_arrives_compressed_too() {
+    let web_ui = one().await;
+    let answer = web_ui.request(Method::GET, "/alerts.csv").header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let (body, mut text) = (read_limited(answer, 1 << 20).await.unwrap(), String::new());
+    GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text, web_ui.page("/alerts.csv").await.text);
 }
 
 #[tokio::test]
