@@ -124,6 +124,9 @@ texts! {
     address: "Address", "アドレス";
     subscriptions: "Subscriptions", "サブスクリプション";
     silenced: "silenced", "サイレンス中";
+    silencer: "silenced by {0}", "{0} がサイレンス中";
+    time_left: "{0} left", "残り{0}";
+    silenced_from: "Will be silenced by {0}, from {1}:", "{0} が {1} からサイレンス予定:";
     silenced_by: "Silenced by {0}, until {1}:", "{0} が {1} までサイレンス中:";
     inhibited: "inhibited", "抑制中";
     active: "active", "有効";

@@ -36,7 +36,7 @@ pub struct View {
     by_node: Arc<HashMap<Known, Vec<usize>>>,
     /// How many alerts each silence mutes, by its identifier.
     muted: Arc<HashMap<String, usize>>,
-    /// Silences of each node, as indices of `silences`.
+    /// Silences that are about each node, as indices of `silences`.
     covers: Arc<Covers>,
 }
 
@@ -153,9 +153,31 @@ impl View {
             || self.alerts.said.iter().any(|fired| fired.label("check") == name)
     }
 
-    /// The silences that matter now and match all alerts of a node, whatever the check.
-    pub fn silences_of<'a>(&'a self, node: &Known) -> impl Iterator<Item = &'a Silenced> {
-        self.covers.of(node).iter().map(|index| &self.silences.said[*index])
+    /// The silences in such a state that mute a node as a whole, whatever the check.
+    pub fn silences_of<'a>(&'a self, node: &'a Node, state: SilenceState) -> impl Iterator<Item = &'a Silenced> {
+        let named = self.covers.of(&node.id).iter().map(|index| &self.silences.said[*index]);
+        named.filter(move |silenced| silenced.silence.status.state == state && silenced.covers(&node.labels))
+    }
+
+    /// The silences in force that mute a check of a node. Where alerts of it fire, Alertmanager says which: none if one is told.
+    pub fn silences_of_check<'a>(&'a self, id: &Known, check: &str, source: &str) -> Vec<&'a Silenced> {
+        let is_its = |fired: &&Fired| fired.label("check") == check && fired.label("source") == source;
+        let by: Vec<_> = self.alerts_of(id).filter(is_its).map(|fired| &fired.alert.status.silenced_by).collect();
+        if by.is_empty() {
+            return self.silences_of_labels(id, [("check", check), ("source", source)]);
+        }
+        let is_told = by.iter().any(|by| by.is_empty());
+        let mutes = |silenced: &&Silenced| !is_told && by.iter().any(|by| by.contains(&silenced.silence.id));
+        self.silences.said.iter().filter(mutes).collect()
+    }
+
+    /// The silences in force that match what is known of a node, and these labels.
+    fn silences_of_labels(&self, id: &Known, own: [(&str, &str); 2]) -> Vec<&Silenced> {
+        let mut labels = self.metrics.said.node(id).map(|node| node.labels.clone()).unwrap_or_default();
+        let all = [("job", &*id.job), ("instance", &*id.instance)].into_iter().chain(own);
+        labels.extend(all.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let may = self.covers.of(id).iter().chain(self.covers.anywhere()).map(|index| &self.silences.said[*index]);
+        may.filter(|silenced| silenced.is_active() && silenced.matches(&labels)).collect()
     }
 }
 
@@ -281,6 +303,11 @@ impl Silenced {
     /// Whether its matchers can be used here: a few regular expressions only Alertmanager understands.
     pub fn is_understood(&self) -> bool {
         !self.matchers.is_empty()
+    }
+
+    /// Whether it is in force.
+    pub fn is_active(&self) -> bool {
+        self.silence.status.state == SilenceState::Active
     }
 
     /// Whether it matches an alert with these labels, now or not.

@@ -9,7 +9,7 @@ use super::{BadAddress, Choice, Narrowed, Page, Snapshot, Sort, chosen};
 use crate::address::Address;
 use crate::matcher::Labels;
 use crate::prometheus::Known;
-use crate::view::{Fired, Told, View};
+use crate::view::{Fired, Silenced, Told, View};
 
 /// Columns that alerts can be sorted by.
 pub const COLUMNS: [&str; 6] = ["severity", "since", "cluster", "node", "check", "alert"];
@@ -145,10 +145,11 @@ impl<'a> Row<'a> {
         [self.cluster].into_iter().chain(named).chain(alert).collect::<Vec<_>>().join(", ")
     }
 
-    /// The silences that keep it from being told.
-    pub fn silences(&self) -> impl Iterator<Item = Address> {
-        let ids = self.fired.alert.status.silenced_by.iter();
-        ids.map(|id| Address::of(["silences", self.cluster, id]))
+    /// The silences that keep it from being told: their identifiers, and what is known of them.
+    pub fn silences(&self) -> impl Iterator<Item = (&'a str, Option<&'a Silenced>)> + use<'a> {
+        let known = &self.view.silences.said;
+        let find = move |id: &'a String| (&**id, known.iter().find(|known| known.silence.id == *id));
+        self.fired.alert.status.silenced_by.iter().map(find)
     }
 
     /// The alerts that keep it from being told, those that still fire.

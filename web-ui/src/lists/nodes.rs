@@ -7,9 +7,10 @@ use serde::{Serialize, Serializer};
 use super::by_state::{ByState, Counting};
 use super::{BadAddress, Narrowed, Snapshot, Sort};
 use crate::address::Address;
+use crate::alertmanager::SilenceState;
 use crate::matcher::Labels;
 use crate::prometheus::Known;
-use crate::view::{Failing, Node, State, View, word};
+use crate::view::{Failing, Node, Silenced, State, View, word};
 
 /// Columns that nodes can be sorted by.
 pub const COLUMNS: [&str; 5] = ["state", "node", "cluster", "failing", "seen"];
@@ -98,15 +99,14 @@ impl<'a> Row<'a> {
         self.view.alerts_of(&self.node.id).count()
     }
 
-    /// Whether a silence covers the whole node.
+    /// Whether a silence in force covers the whole node.
     pub fn silenced(&self) -> bool {
-        self.view.silences_of(&self.node.id).next().is_some()
+        self.silences().next().is_some()
     }
 
     /// The silences that do.
-    pub fn silences(&self) -> impl Iterator<Item = Address> {
-        let silences = self.view.silences_of(&self.node.id);
-        silences.map(|silenced| Address::of(["silences", self.cluster, &silenced.silence.id]))
+    pub fn silences(&self) -> impl Iterator<Item = &'a Silenced> + use<'a> {
+        self.view.silences_of(self.node, SilenceState::Active)
     }
 
     fn compare(&self, other: &Self, column: &str) -> Ordering {

@@ -13,7 +13,7 @@ use crate::address::Address;
 use crate::cluster::Cluster;
 use crate::matcher::Labels;
 use crate::one_check::{Of, OneCheck};
-use crate::view::{Fired, Part, State, View};
+use crate::view::{Fired, Part, Silenced, State, View};
 
 /// Columns that rows can be sorted by.
 pub const COLUMNS: [&str; 5] = ["state", "node", "cluster", "since", "last"];
@@ -42,6 +42,7 @@ pub struct Row<'a> {
     check: &'a str,
     fired: Option<&'a Fired>,
     labels: Option<&'a Labels>,
+    view: &'a View,
 }
 
 #[derive(Serialize)]
@@ -53,6 +54,8 @@ struct Body<'a> {
     source: &'a str,
     state: &'static str,
     stale: bool,
+    /// Whether it is silenced on this node.
+    silenced: bool,
     /// Epoch seconds.
     since: Option<i64>,
     /// Epoch seconds.
@@ -99,7 +102,7 @@ impl<'v> Source<'v> {
             let node = self.view.metrics.said.node(&of.node);
             let mut alerts = self.view.alerts_of(&of.node);
             let fired = alerts.find(|fired| fired.label("check") == check && fired.label("source") == &*of.source);
-            Row { cluster: self.cluster, of, check, fired, labels: node.map(|node| &node.labels) }
+            Row { cluster: self.cluster, of, check, fired, labels: node.map(|node| &node.labels), view: self.view }
         })
     }
 }
@@ -136,6 +139,11 @@ impl<'a> Row<'a> {
     /// The first line of the output, where an alert has it.
     pub fn line(&self) -> &'a str {
         self.fired.map_or("", Fired::line)
+    }
+
+    /// The silences in force that mute it.
+    pub fn silences(&self) -> Vec<&'a Silenced> {
+        self.view.silences_of_check(&self.of.node, self.check, &self.of.source)
     }
 
     fn matches(&self, narrowed: &Narrowed<'_>) -> bool {
@@ -180,6 +188,7 @@ impl Serialize for Row<'_> {
             source: &self.of.source,
             state: self.state().word(),
             stale: self.of.is_stale,
+            silenced: !self.silences().is_empty(),
             since: self.of.since,
             last: self.of.last,
             output: self.line(),

@@ -1,4 +1,4 @@
-//! Which silences cover which nodes as a whole.
+//! Which silences mute which nodes, as a whole or some of their checks.
 //!
 //! A list says so of every node, and a cluster may have a thousand silences, each with a regular expression. So it is found out
 //! once of each silence and node, where it keeps no request waiting, and again only where one of the two has changed. Most
@@ -16,11 +16,13 @@ use crate::matcher::{Labels, Matcher, Op};
 /// The most values for which a regular expression is looked up by each instead of being tried.
 const VALUES: usize = 2_000;
 
-/// Nodes that silences cover.
+/// Nodes that silences are about.
 #[derive(Debug, Default)]
 pub(super) struct Covers {
-    /// Which silences cover a node, in their order; nodes that none covers are not there.
+    /// Which silences name a node, in their order, or some of its checks; nodes that none names are not there.
     by_node: HashMap<Known, Vec<usize>>,
+    /// Silences that matter and name no nodes: they may mute checks of all.
+    anywhere: Vec<usize>,
 }
 
 /// What covers are made from.
@@ -42,9 +44,14 @@ struct Index<'a> {
 // === impl Covers ===
 
 impl Covers {
-    /// The silences that cover a node.
+    /// The silences that name a node, and whose other matchers nothing that is known of it speaks against.
     pub(super) fn of(&self, node: &Known) -> &[usize] {
         self.by_node.get(node).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The silences that name no nodes.
+    pub(super) fn anywhere(&self) -> &[usize] {
+        &self.anywhere
     }
 
     /// Those of `now`, where these are those of `before`.
@@ -71,7 +78,12 @@ impl Covers {
             _ => all.covering(&node.labels),
         };
         let covered = now.metrics.nodes.iter().map(|node| (node.id.clone(), of(node)));
-        Self { by_node: covered.filter(|(_, covering)| !covering.is_empty()).collect() }
+        let silences = now.silences.iter().enumerate();
+        let anywhere = silences.filter(|(_, is)| is.matters() && is.is_understood() && !is.names_nodes());
+        Self {
+            by_node: covered.filter(|(_, covering)| !covering.is_empty()).collect(),
+            anywhere: anywhere.map(|(at, _)| at).collect(),
+        }
     }
 }
 
@@ -98,7 +110,7 @@ impl<'a> Index<'a> {
         let instance = node.get("instance").map(String::as_str).unwrap_or_default();
         let named = self.by_instance.get(instance).into_iter().flatten();
         let mut covering: Vec<_> =
-            named.chain(&self.others).copied().filter(|at| self.silences[*at].covers(node)).collect();
+            named.chain(&self.others).copied().filter(|at| self.silences[*at].concerns(node)).collect();
         covering.sort_unstable();
         covering.dedup();
         covering
@@ -108,15 +120,34 @@ impl<'a> Index<'a> {
 // === impl Silenced ===
 
 impl Silenced {
-    /// Whether it matters now, and names nodes: one that is about checks alone says nothing of a node.
-    fn may_cover_nodes(&self) -> bool {
-        let nothing = Labels::new();
-        self.silence.status.state != SilenceState::Expired
-            && self.matchers.iter().any(|matcher| matcher.name == "instance" && !matcher.matches(&nothing))
+    /// Whether it mutes whatever happens to a node with these labels. Of a label that the node lacks, `check` and `severity` above
+    /// all, its alerts may have any value: a matcher of it has to take each.
+    pub fn covers(&self, node: &Labels) -> bool {
+        let takes = |matcher: &Matcher| match node.contains_key(&matcher.name) {
+            true => matcher.matches(node),
+            false => takes_any(matcher),
+        };
+        self.is_understood() && self.matchers.iter().all(takes)
     }
 
-    /// Whether one that may cover nodes covers this one: it matches all alerts of the node, whatever the check.
-    fn covers(&self, node: &Labels) -> bool {
+    /// Whether it is in force, or will be.
+    fn matters(&self) -> bool {
+        self.silence.status.state != SilenceState::Expired
+    }
+
+    /// Whether it names nodes.
+    fn names_nodes(&self) -> bool {
+        let nothing = Labels::new();
+        self.matchers.iter().any(|matcher| matcher.name == "instance" && !matcher.matches(&nothing))
+    }
+
+    /// Whether it matters and names nodes.
+    fn may_cover_nodes(&self) -> bool {
+        self.matters() && self.names_nodes()
+    }
+
+    /// Whether nothing that is known of a node speaks against it: one that names nodes may mute something of this one.
+    fn concerns(&self, node: &Labels) -> bool {
         let mut known = self.matchers.iter().filter(|matcher| node.contains_key(&matcher.name));
         known.all(|matcher| matcher.matches(node))
     }
@@ -124,6 +155,15 @@ impl Silenced {
     fn covers_as(&self, other: &Self) -> bool {
         self.matchers == other.matchers && self.may_cover_nodes() == other.may_cover_nodes()
     }
+}
+
+/// Whether a matcher takes every value, none at all too, as `.*` does.
+fn takes_any(matcher: &Matcher) -> bool {
+    // No pattern names a character of private use by chance.
+    let takes = |value: &str| matcher.matches(&Labels::from([(matcher.name.clone(), value.to_owned())]));
+    // Every alert has a name.
+    let takes_none = matcher.name == "alertname" || takes("");
+    matcher.op == Op::Match && takes_none && takes("\u{f8ff}\u{e000}")
 }
 
 /// The only values that a matcher can match, or more; none where they are too many to list.
@@ -180,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_covered_by_what_names_it_and_matches_all_that_is_known_of_it() {
+    fn a_node_is_concerned_by_what_names_it_and_matches_all_that_is_known_of_it() {
         for (filter, covered) in [
             ("instance=a", vec!["a"]),
             ("instance=a,check=disk", vec!["a"]),
@@ -201,6 +241,27 @@ mod tests {
             let names = NODES.into_iter().map(|(name, _)| name);
             let found: Vec<_> = names.filter(|name| !covers.of(&known(name)).is_empty()).collect();
             assert_eq!(found, covered, "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_silence_of_some_checks_is_not_one_of_the_node() {
+        let node = [("instance", "a"), ("job", "j")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        for (filter, covers) in [
+            ("instance=a", true),
+            ("instance=a,job=j", true),
+            ("instance=a,job=k", false),
+            ("instance=a,check=disk", false),
+            ("instance=a,check!=disk", false),
+            ("instance=a,check!~\"disk.*\"", false),
+            ("instance=a,severity=~\"warning|\"", false),
+            ("instance=a,source=\"\"", false),
+            ("instance=a,check=~\".*\"", true),
+            ("instance=a,check=~\".+\"", false),
+            ("instance=a,alertname=~\".+\"", true),
+            ("instance=a,alertname=NodeDown", false),
+        ] {
+            assert_eq!(silenced(filter, "active").covers(&node), covers, "{filter}");
         }
     }
 
@@ -235,7 +296,7 @@ mod tests {
             let parsed = |filter: &String| Matcher::parse_all(filter).is_ok();
             let silences: Vec<_> = patterns.iter().filter(|one| parsed(one)).map(|one| silenced(one, "active")).collect();
             let node = Labels::from([("instance".to_owned(), instance), ("env".to_owned(), "ab".to_owned())]);
-            let all = (0..silences.len()).filter(|at| silences[*at].may_cover_nodes() && silences[*at].covers(&node));
+            let all = (0..silences.len()).filter(|at| silences[*at].may_cover_nodes() && silences[*at].concerns(&node));
             prop_assert_eq!(Index::new(&silences, 0..silences.len()).covering(&node), all.collect::<Vec<_>>());
         }
     }

@@ -12,8 +12,9 @@ use crate::address::Address;
 use crate::lists::{Choice, Snapshot, Sort};
 use crate::matcher::Matcher;
 use crate::silencing::proposal::one_of;
+use crate::silencing::{mark, sentence};
 use crate::texts::{Say as _, Texts, around, fill};
-use crate::view::{Node, Part, State, Told};
+use crate::view::{Node, Part, Silenced, State, Told};
 
 /// What every page has around its content.
 pub(super) struct Frame<'a> {
@@ -127,6 +128,26 @@ impl<'a> Frame<'a> {
     /// The form that silences one thing: an alert, a node or a check.
     pub(super) fn silence(&self, kind: &str, key: &str) -> Address {
         Address::at("/silences/new").with(kind, key)
+    }
+
+    /// The page of a silence.
+    pub(super) fn silence_page(&self, cluster: &str, id: &str) -> Address {
+        Address::of(["silences", cluster, id])
+    }
+
+    /// Who silences, in a row.
+    pub(super) fn silencer(&self, silenced: &Silenced) -> String {
+        fill(self.t.silencer, &[&silenced.silence.created_by])
+    }
+
+    /// What a silence mutes, in words.
+    pub(super) fn muted(&self, silenced: &Silenced) -> String {
+        sentence::what(&silenced.silence.matchers, self.t)
+    }
+
+    /// Why something is silenced, in a row.
+    pub(super) fn why(&self, silenced: &Silenced) -> String {
+        sentence::brief(&mark::read(&silenced.silence.comment).0)
     }
 
     /// Tells of servers that have not answered what the page asked.

@@ -16,6 +16,7 @@ use super::frame::{Frame, Moment};
 use super::past::Strip;
 use super::{Asked, Refusal, Shown, html};
 use crate::address::{Address, decoded};
+use crate::alertmanager::SilenceState;
 use crate::cluster::Cluster;
 use crate::detail::{DetailError, Which};
 use crate::lists::alerts::Row;
@@ -43,15 +44,18 @@ struct Page<'a> {
     seen: Option<Moment>,
     /// Those that are not about a check.
     alerts: Vec<Row<'a>>,
+    /// Those in force that mute all of it.
     silences: Vec<&'a Silenced>,
-    checks: Vec<Check>,
+    /// Those that will.
+    planned: Vec<&'a Silenced>,
+    checks: Vec<Check<'a>>,
     /// Why the checks are only those that Prometheus knows.
     failure: Option<String>,
-    opened: Option<Opened>,
+    opened: Option<Opened<'a>>,
 }
 
 /// A check in the list.
-struct Check {
+struct Check<'a> {
     name: String,
     source: String,
     status: Status,
@@ -59,12 +63,16 @@ struct Check {
     since: Option<Moment>,
     address: Address,
     is_open: bool,
+    /// Silences in force that mute it.
+    silences: Vec<&'a Silenced>,
 }
 
 /// The check that is open.
-struct Opened {
+struct Opened<'a> {
     name: String,
     source: String,
+    /// Silences in force that mute it, but not the whole node.
+    silences: Vec<&'a Silenced>,
     content: Result<Box<Content>, String>,
     /// What the alert says of it, where the node says nothing.
     told: Option<String>,
@@ -120,11 +128,15 @@ pub(super) async fn page(Path((cluster, job, instance)): Path<(String, String, S
     };
     let seen = last.said.seen.filter(|_| node.seen.is_none()).and_then(|at| frame.clock.epoch(at));
     checks.sort_by(|a, b| State::of(b.status).cmp(&State::of(a.status)).then_with(|| a.name.cmp(&b.name)));
+    for check in &mut checks {
+        check.silences = view.silences_of_check(&node.id, &check.name, &check.source);
+    }
     let opened = open(&mut checks, &asked, (cluster, view, node)).await;
     let others = view.alerts_of(&node.id).filter(|fired| fired.label("check").is_empty());
     let page = Page {
         alerts: others.map(|fired| Row::new(&cluster.name, view, fired)).collect(),
-        silences: view.silences_of(&node.id).collect(),
+        silences: view.silences_of(node, SilenceState::Active).collect(),
+        planned: view.silences_of(node, SilenceState::Pending).collect(),
         cluster: &cluster.name,
         all: Address::at("/nodes").with("cluster", &cluster.name),
         frame,
@@ -150,7 +162,7 @@ async fn ask(cluster: &Cluster, node: &Node) -> (Result<Vec<Summary>, DetailErro
 }
 
 /// The checks of a node that does not answer, the passing too where Prometheus has them.
-fn known(node: &Node, last: &LastSaid, frame: &Frame<'_>) -> Vec<Check> {
+fn known(node: &Node, last: &LastSaid, frame: &Frame<'_>) -> Vec<Check<'static>> {
     let failing = node.failing.iter().map(|failing| {
         let source = failing.source.as_deref().unwrap_or_default();
         Check::known((&failing.check, source), failing.status, frame)
@@ -165,7 +177,11 @@ fn known(node: &Node, last: &LastSaid, frame: &Frame<'_>) -> Vec<Check> {
 }
 
 /// Opens the check that the address names, or else the worst one, if that is not OK.
-async fn open(checks: &mut [Check], asked: &Asked, (cluster, view, node): (&Cluster, &View, &Node)) -> Option<Opened> {
+async fn open<'a>(
+    checks: &mut [Check<'_>],
+    asked: &Asked,
+    (cluster, view, node): (&Cluster, &'a View, &Node),
+) -> Option<Opened<'a>> {
     let (name, source) = (asked.address.get("check"), asked.address.get("source"));
     let (name, source) = match name {
         "" => checks
@@ -190,7 +206,9 @@ async fn open(checks: &mut [Check], asked: &Asked, (cluster, view, node): (&Clus
     let alert = alerts.find(|fired| fired.label("check") == name && fired.label("source") == source);
     let told =
         alert.and_then(|fired| ["output_detail", "output"].iter().find_map(|name| fired.alert.annotations.get(*name)));
-    Some(Opened { told: told.map(|text| shown(text, frame.t)), name, source, content, strip })
+    let mut silences = view.silences_of_check(&node.id, &name, &source);
+    silences.retain(|silenced| !silenced.covers(&node.labels));
+    Some(Opened { told: told.map(|text| shown(text, frame.t)), silences, name, source, content, strip })
 }
 
 // === impl Page ===
@@ -207,15 +225,15 @@ impl Page<'_> {
         fill(self.frame.t.silenced_by, &[&silence.created_by, &ends])
     }
 
-    /// The page of a silence.
-    fn silenced(&self, silenced: &Silenced) -> Address {
-        Address::of(["silences", self.cluster, &silenced.silence.id])
+    fn silenced_from(&self, Silenced { silence, .. }: &Silenced) -> String {
+        let begins = self.frame.clock.show(&silence.starts_at).exact;
+        fill(self.frame.t.silenced_from, &[&silence.created_by, &begins])
     }
 }
 
 // === impl Check ===
 
-impl Check {
+impl Check<'_> {
     fn said(summary: &Summary, frame: &Frame<'_>) -> Self {
         let label = |name| summary.labels.get(name).cloned().unwrap_or_default();
         let (name, source) = (label("check"), label("source"));
@@ -225,6 +243,7 @@ impl Check {
             line: cleaned(&summary.output).into_owned(),
             since: frame.clock.epoch(summary.status_changed),
             is_open: false,
+            silences: Vec::new(),
             name,
             source,
         }
@@ -232,7 +251,8 @@ impl Check {
 
     fn known((check, source): (&str, &str), status: Status, frame: &Frame<'_>) -> Self {
         let (address, line) = (address(frame, check, source), String::new());
-        Self { name: check.to_owned(), source: source.to_owned(), status, line, since: None, address, is_open: false }
+        let (name, source, silences) = (check.to_owned(), source.to_owned(), Vec::new());
+        Self { name, source, status, line, since: None, address, is_open: false, silences }
     }
 }
 

@@ -12,6 +12,7 @@ mod hostile;
 mod japanese;
 mod live;
 mod load;
+mod muted;
 mod one_check;
 mod openapi;
 mod pages;
