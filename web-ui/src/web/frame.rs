@@ -316,9 +316,10 @@ impl Clock<'_> {
         Some(time.as_second() - self.now.as_second()).filter(|left| *left > 0)
     }
 
-    /// How far the zone of times is from UTC: `+0900`.
-    pub(super) fn offset(&self) -> String {
-        self.now.to_zoned(self.zone.clone()).strftime("%z").to_string()
+    /// The zone of times, and how far it is from UTC now: `Asia/Tokyo +0900`. The name says what holds after the clocks change.
+    pub(super) fn zone(&self) -> String {
+        let offset = self.now.to_zoned(self.zone.clone()).strftime("%z").to_string();
+        self.zone.iana_name().map_or_else(|| offset.clone(), |name| format!("{name} {offset}"))
     }
 
     /// Epoch seconds; none where no calendar has them.

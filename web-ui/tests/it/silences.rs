@@ -90,6 +90,22 @@ async fn a_silence_is_made_shown_extended_edited_and_ended() {
 }
 
 #[tokio::test]
+async fn each_field_for_a_time_says_its_zone() {
+    let (web_ui, _gossip) = one().await;
+    send(&web_ui, "/silences", GOOD).await;
+    let zone = jiff::Zoned::now().strftime("%z").to_string();
+    for (path, label) in [
+        ("/silences", "label:has(input[name=until])"),
+        ("/silences/tokyo/s1", "label:has(input[name=until])"),
+        ("/silences/tokyo/s1/edit", "fieldset:has(input[name=ends])"),
+    ] {
+        let said = web_ui.page(path).await.texts(label);
+        let is_said = |said: &String| said.contains("times in ") && said.contains(&zone);
+        assert!(said.iter().all(is_said) && said.len() == 1, "{zone}: {path}: {said:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_alertmanager_that_is_away_does_not_matter_and_none_is_told() {
     let (web_ui, gossip) = one().await;
     gossip.members[0].be(Mode::Down);
