@@ -43,6 +43,8 @@ pub struct Change<'a> {
     pub cluster: &'a str,
     /// The silence; empty where there is none yet.
     pub silence: &'a str,
+    /// The name that it is written under, which nobody vouches for where nobody signs in; empty where none is asked for.
+    pub author: &'a str,
     /// What it silences.
     pub matchers: &'a str,
     /// When it ends.
@@ -66,7 +68,7 @@ pub enum Action {
 
 /// Writes the record of a change: a line of the log with the target `audit`, and a count.
 pub fn audit(events: &Events, user: &User, change: &Change<'_>) {
-    let Change { action, cluster, silence, matchers, ends, failure } = change;
+    let Change { action, cluster, silence, author, matchers, ends, failure } = change;
     let (name, role, address) = (user.name.as_deref().unwrap_or_default(), user.role.word(), user.address);
     let (address, ends) = (address.map(|at| at.to_string()), ends.map(|at| at.to_string()));
     let (address, ends) = (address.unwrap_or_default(), ends.unwrap_or_default());
@@ -74,7 +76,8 @@ pub fn audit(events: &Events, user: &User, change: &Change<'_>) {
     events.changed(*action, result);
     info!(
         target: "audit",
-        component = "audit", user = name, role, address, action = action.word(), result, cluster, silence, matchers, ends, error,
+        component = "audit", user = name, role, address, action = action.word(), result, cluster, silence, author, matchers,
+        ends, error,
         "{user} {change}"
     );
 }
@@ -192,8 +195,9 @@ mod tests {
         let ann = User { name: Some("ann".into()), role: Role::Operator, address: Some([192, 0, 2, 1].into()) };
         let ends = Some(Timestamp::from_second(1_795_305_600).unwrap());
         let (cluster, matchers) = ("tokyo", r#"instance="web-1""#);
-        let done = Change { action: Action::Create, cluster, silence: "s1", matchers, ends, failure: None };
-        let failed = Change { action: Action::Expire, failure: Some("a: answered 500"), ..done.clone() };
+        let done =
+            Change { action: Action::Create, cluster, silence: "s1", author: "ann", matchers, ends, failure: None };
+        let failed = Change { action: Action::Expire, author: "", failure: Some("a: answered 500"), ..done.clone() };
         tracing::subscriber::with_default(lines, || {
             audit(&events, &ann, &done);
             audit(&events, &User::program(), &failed);
@@ -210,7 +214,7 @@ mod tests {
             json!({
                 "level": "INFO", "target": "audit", "component": "audit", "message": "ann created silence s1 in tokyo",
                 "user": "ann", "role": "operator", "address": "192.0.2.1", "action": "create", "result": "done",
-                "cluster": "tokyo", "silence": "s1", "matchers": matchers, "ends": "2026-11-22T00:00:00Z", "error": "",
+                "cluster": "tokyo", "silence": "s1", "author": "ann", "matchers": matchers, "ends": "2026-11-22T00:00:00Z", "error": "",
             })
         );
         let failed = line();
@@ -230,7 +234,15 @@ mod tests {
     fn a_change_is_a_sentence() {
         let user = |name: Option<&str>| User { name: name.map(Into::into), ..User::program() };
         let (matchers, ends) = (r#"instance="web-1""#, None);
-        let done = Change { action: Action::Extend, cluster: "tokyo", silence: "s1", matchers, ends, failure: None };
+        let done = Change {
+            action: Action::Extend,
+            cluster: "tokyo",
+            silence: "s1",
+            author: "",
+            matchers,
+            ends,
+            failure: None,
+        };
         assert_eq!(format!("{} {done}", user(Some("ann"))), "ann extended silence s1 in tokyo");
         let failed = Change { action: Action::Create, silence: "", failure: Some("answered 500"), ..done };
         let anybody = User { address: Some([192, 0, 2, 1].into()), ..user(None) };

@@ -12,6 +12,7 @@ pub mod access;
 pub mod address;
 pub mod alertmanager;
 mod app;
+mod characters;
 pub mod cluster;
 pub mod config;
 pub mod detail;

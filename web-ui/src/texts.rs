@@ -214,6 +214,7 @@ texts! {
     problem_no_reason: "say why", "理由を入力してください";
     problem_no_author: "say who you are", "名前を入力してください";
     problem_wordy: "at most {0} characters", "{0}文字以内で入力してください";
+    problem_unfit: "no control characters and none that turn the direction of text ({0})", "制御文字や文字の向きを変える文字は使えません（{0}）";
     problem_nothing_chosen: "choose at least one silence", "サイレンスを一つ以上選択してください";
     no_such_silence: "There is no such silence, or it has ended.", "サイレンスがないか、終了しています。";
     done_known: "Silences that were there already: {0}", "すでにあったサイレンス: {0}";

@@ -93,7 +93,15 @@ impl Desk {
                 };
                 let (matchers, known) = (written(&silence.matchers), result.as_ref().map_or("", Done::id));
                 let (action, ends) = (Action::Create, Some(plan.ends));
-                let change = Change { action, cluster: name, silence: known, matchers: &matchers, ends, failure: None };
+                let change = Change {
+                    action,
+                    cluster: name,
+                    silence: known,
+                    author: &plan.author,
+                    matchers: &matchers,
+                    ends,
+                    failure: None,
+                };
                 self.record(change, &result);
                 outcomes.push(Outcome { cluster: name.to_owned(), matchers, item: None, result });
             }
@@ -128,7 +136,15 @@ impl Desk {
             };
             let (action, ends) = (Action::Edit, Some(plan.ends));
             let silence = result.as_ref().map_or(&*item.id, Done::id);
-            let change = Change { action, cluster: &item.cluster, silence, matchers: &text, ends, failure: None };
+            let change = Change {
+                action,
+                cluster: &item.cluster,
+                silence,
+                author: &plan.author,
+                matchers: &text,
+                ends,
+                failure: None,
+            };
             self.record(change, &result);
         })
         .await;
@@ -174,8 +190,15 @@ impl Desk {
             Ok((done, matchers, ends)) => (done.id().to_owned(), matchers.clone(), *ends),
             Err(error) => (item.id.clone(), self.meant(item, error), act.until()),
         };
-        let change =
-            Change { action, cluster: &item.cluster, silence: &silence, matchers: &matchers, ends, failure: None };
+        let change = Change {
+            action,
+            cluster: &item.cluster,
+            silence: &silence,
+            author: "",
+            matchers: &matchers,
+            ends,
+            failure: None,
+        };
         let result = result.map(|(done, ..)| done);
         self.record(change, &result);
         Outcome { cluster: item.cluster.clone(), matchers, item: Some(item.clone()), result }

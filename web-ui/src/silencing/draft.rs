@@ -10,6 +10,7 @@ use super::problem::{FieldError, Problem};
 use super::proposal::LABELS;
 use super::target::{MOST, Target};
 use super::{Draft, Plan, mark, proposal};
+use crate::characters::acts;
 use crate::matcher::{Labels, Matcher, Op};
 
 /// Lengths that the form offers.
@@ -108,15 +109,13 @@ impl Form {
         }
         let comment = mark::read(self.comment.trim()).0;
         let author = rules.user.unwrap_or(self.author.trim());
-        for (field, text, most, missing) in
-            [("comment", comment, REASON, Problem::NoReason), ("author", author, NAME, Problem::NoAuthor)]
-        {
-            match text.chars().count() {
-                0 => errors.push(FieldError::new(field, missing)),
-                length if length > most => errors.push(FieldError::new(field, Problem::Wordy(most))),
-                _ => {}
-            }
-        }
+        let wrong = [
+            ("comment", wrong(comment, REASON, acts, Problem::NoReason)),
+            // A name stands in one line, also where a record of it is read.
+            ("author", wrong(author, NAME, |c| acts(c) || c.is_control(), Problem::NoAuthor)),
+        ];
+        let wrong = wrong.into_iter().filter_map(|(field, problem)| Some(FieldError::new(field, problem?)));
+        errors.extend(wrong);
         match ends {
             Some(ends) if errors.is_empty() => {
                 let comment = mark::written(comment, self.until_resolved);
@@ -239,6 +238,15 @@ pub fn time(text: &str, zone: &TimeZone) -> Result<Timestamp, Problem> {
     })
 }
 
+/// What is wrong with a text that is needed, of so many characters at most, and none that `is_unfit`.
+fn wrong(text: &str, most: usize, is_unfit: impl Fn(char) -> bool, missing: Problem) -> Option<Problem> {
+    match text.chars().count() {
+        0 => Some(missing),
+        length if length > most => Some(Problem::Wordy(most)),
+        _ => text.chars().find(|c| is_unfit(*c)).map(Problem::Unfit),
+    }
+}
+
 /// `90s`, `30m`, `2h`, `1d`, `1w`, or several of them.
 pub fn length(text: &str) -> Option<Duration> {
     let (mut seconds, mut number) = (0_u64, String::new());
@@ -290,6 +298,7 @@ mod tests {
         let plan = planned(GOOD).unwrap();
         assert_eq!((plan.begins, plan.ends.to_string()), (None, "2026-11-21T05:00:00Z".to_owned()));
         assert_eq!((plan.comment.as_str(), plan.author.as_str()), ("new disk", "ann"));
+        assert_eq!(planned(&format!("{GOOD}&comment=a%0D%0A%09b")).unwrap().comment, "a\r\n\tb", "lines may break");
         let later = planned(&format!("{GOOD}&begins=2026-11-21T13:00")).unwrap();
         assert_eq!(later.begins.unwrap().to_string(), "2026-11-21T04:00:00Z", "in the zone of the server");
         assert_eq!(later.ends.to_string(), "2026-11-21T06:00:00Z", "as long as was said");
@@ -319,6 +328,10 @@ mod tests {
             ("comment=+", "comment", Problem::NoReason),
             ("comment=%5Buntil+resolved%5D", "comment", Problem::NoReason),
             ("author=", "author", Problem::NoAuthor),
+            ("author=a%0Ab+level%3Derror", "author", Problem::Unfit('\n')),
+            ("author=a%E2%80%AEb", "author", Problem::Unfit('\u{202e}')),
+            ("comment=a%1B[31mb", "comment", Problem::Unfit('\u{1b}')),
+            ("comment=a%E2%80%AEb", "comment", Problem::Unfit('\u{202e}')),
         ] {
             let errors = planned(&format!("{GOOD}&{text}")).unwrap_err();
             assert_eq!(errors, [FieldError::new(field, problem)], "{text}");

@@ -38,6 +38,7 @@ pub enum Problem {
     NoReason,
     NoAuthor,
     Wordy(usize),
+    Unfit(char),
     NothingFires(Vec<String>),
     Planned,
 }
@@ -91,6 +92,7 @@ impl Problem {
             Self::NoReason => t.problem_no_reason.to_owned(),
             Self::NoAuthor => t.problem_no_author.to_owned(),
             Self::Wordy(most) => fill(t.problem_wordy, &[most]),
+            Self::Unfit(c) => fill(t.problem_unfit, &[&format!("U+{:04X}", u32::from(*c))]),
             Self::NothingFires(what) => fill(t.problem_nothing_fires, &[&what.join("; ")]),
             Self::Planned => t.problem_planned.to_owned(),
         }

@@ -122,6 +122,7 @@ impl Site for Arc<Cluster> {
             action: Action::Expire,
             cluster: &self.name,
             silence: &silence.id,
+            author: "",
             matchers: &matchers.join(","),
             ends: Some(silence.ends_at),
             failure: failure.as_deref(),

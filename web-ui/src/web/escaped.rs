@@ -7,6 +7,8 @@ use std::fmt::{Result, Write};
 
 use askama::filters::{Escaper, Html};
 
+use crate::characters::acts;
+
 /// The longest text of one value, in bytes: an output and what is said of its cut. No name, reason or label comes near.
 const LONGEST: usize = 66 << 10;
 
@@ -26,12 +28,6 @@ impl Escaper for Escaped {
             more => write!(to, "[... {more} bytes more ...]"),
         }
     }
-}
-
-/// Control characters, and those that turn the direction of text beyond themselves.
-fn acts(c: char) -> bool {
-    let is_control = c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    is_control || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

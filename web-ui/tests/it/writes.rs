@@ -108,8 +108,10 @@ async fn what_is_recorded_is_what_was_written() {
     let (log, here, nowhere) = (&*LOG, "recorded", "recorded-nowhere");
     let gossip = Gossip::start(1).await;
     let app = app(here, &gossip, &mut Registry::default());
-    let desk = app.desk(User::program(), app.snapshot());
+    let desk = app.desk(User { name: None, ..User::program() }, app.snapshot());
     desk.make(&plan(here, &["check=disk"])).await;
+    let made = &log.records(here, "create")[0];
+    assert_eq!((&made["user"], &made["author"]), (&json!(""), &json!("ann")), "nobody signs in, ann is what was typed");
     // Of what somebody else makes of it nothing is known here.
     let ends = Timestamp::now() + SignedDuration::from_hours(5);
     gossip.change(|silence| silence["endsAt"] = json!(ends));
@@ -126,7 +128,8 @@ async fn what_is_recorded_is_what_was_written() {
         "there is no such cluster, which is recorded as well"
     );
     let id = desk.edit(&item(here), &plan(here, &["check=load"])).await.unwrap();
-    assert_eq!((id.as_str(), &log.records(here, "edit")[0]["silence"]), ("s3", &json!("s3")));
+    let edited = &log.records(here, "edit")[0];
+    assert_eq!((id.as_str(), &edited["silence"], &edited["author"]), ("s3", &json!("s3"), &json!("ann")));
 }
 
 #[tokio::test]
