@@ -22,7 +22,8 @@ const PARSERS: &str = "Service Unavailable no EOF while parsing string at line c
                        end of file before message length reached connection closed completed";
 
 /// Whose text is data: outputs, matchers, keys.
-const DATA_IN: &str = "code, pre, kbd, script, style, textarea, .chip-box, .groupby, .line, td.output, .muted .faint";
+const DATA_IN: &str =
+    "code, pre, kbd, script, style, textarea, .chip-box, .groupby, .line, .zone, td.output, .muted .faint";
 
 /// Attributes that are read or heard.
 const READ: [&str; 10] = [
