@@ -85,6 +85,17 @@ pub struct Sort {
 
 // === impl BadAddress ===
 
+impl BadAddress {
+    /// The parameter that cannot be understood.
+    pub fn parameter(&self) -> &'static str {
+        match self {
+            Self::Filter(_) => "filter",
+            Self::Number(name, _) => name,
+            Self::Sort(..) => "sort",
+        }
+    }
+}
+
 impl Say for BadAddress {
     fn say(&self, t: &Texts) -> String {
         match self {

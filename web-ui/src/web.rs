@@ -153,6 +153,21 @@ impl Asked {
         Frame::new(self, tab)
     }
 
+    /// A list, and what its page has around it. Of an address that cannot be understood it is what the rest of it asks for, so that
+    /// the page has its controls, with what is wrong beside them.
+    fn listed<L>(&self, tab: &'static str, list: impl Fn(&Address) -> Result<L, BadAddress>) -> (Frame<'_>, L) {
+        let (mut frame, mut address) = (self.frame(tab), self.address.clone());
+        loop {
+            match list(&address) {
+                Ok(list) => return (frame, list),
+                Err(wrong) => {
+                    address = address.with(wrong.parameter(), "");
+                    frame.wrong.get_or_insert(wrong);
+                }
+            }
+        }
+    }
+
     /// Has `work` done where it keeps no other request waiting: to find out what hundreds of alerts become, and what that would
     /// mute among thousands, takes a while.
     async fn aside<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> (Self, T) {

@@ -1,7 +1,6 @@
 //! The page of alerts.
 
 use askama::Template;
-use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Shown, html};
@@ -29,12 +28,9 @@ struct Page<'a> {
 }
 
 pub(super) async fn page(asked: Asked) -> Shown {
-    let list = match list(&asked.snapshot, &asked.address) {
-        Ok(list) => list,
-        Err(error) => return Err(asked.refuse(error)),
-    };
+    let (frame, list) = asked.listed("alerts", |address| list(&asked.snapshot, address));
     let (group, news) = (asked.address.get("group"), news(&asked.address));
-    Ok(html(StatusCode::OK, &Page { frame: asked.frame("alerts"), list, group, news }))
+    Ok(html(frame.status(), &Page { frame, list, group, news }))
 }
 
 /// The alerts that are told and are as the address wants them, the newest first.

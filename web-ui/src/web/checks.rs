@@ -1,7 +1,6 @@
 //! The page of checks by name.
 
 use askama::Template;
-use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Shown, html};
@@ -15,8 +14,6 @@ struct Page<'a> {
 }
 
 pub(super) async fn page(asked: Asked) -> Shown {
-    match list(&asked.snapshot, &asked.address) {
-        Ok(list) => Ok(html(StatusCode::OK, &Page { frame: asked.frame("checks"), list })),
-        Err(error) => Err(asked.refuse(error)),
-    }
+    let (frame, list) = asked.listed("checks", |address| list(&asked.snapshot, address));
+    Ok(html(frame.status(), &Page { frame, list }))
 }

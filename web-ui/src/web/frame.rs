@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use check_result::Status;
+use http::StatusCode;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Asked;
 use super::assets;
 use crate::address::Address;
-use crate::lists::{Choice, Snapshot, Sort};
+use crate::lists::{BadAddress, Choice, Snapshot, Sort};
 use crate::matcher::Matcher;
 use crate::silencing::proposal::one_of;
 use crate::silencing::{mark, sentence};
@@ -29,6 +30,8 @@ pub(super) struct Frame<'a> {
     pub(super) troubles: Vec<Trouble<'a>>,
     /// Alerts that are told: critical ones, and others.
     pub(super) firing: (usize, usize),
+    /// What of the address cannot be understood.
+    pub(super) wrong: Option<BadAddress>,
 }
 
 /// Nothing younger is old to a person, however often servers are asked.
@@ -97,7 +100,22 @@ impl<'a> Frame<'a> {
         }
         let firing = firing(&asked.snapshot);
         let (user, may_change) = (asked.user.name.as_deref(), asked.user.may_change());
-        Self { t: asked.texts, address: &asked.address, tab, user, may_change, clock, troubles, firing }
+        Self { t: asked.texts, address: &asked.address, tab, user, may_change, clock, troubles, firing, wrong: None }
+    }
+
+    /// What the page is answered with.
+    pub(super) fn status(&self) -> StatusCode {
+        if self.wrong.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+    }
+
+    /// What of the address cannot be understood, in words.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.wrong.as_ref().map(|wrong| wrong.say(self.t))
+    }
+
+    /// Whether it is this parameter that cannot be understood.
+    pub(super) fn is_wrong(&self, parameter: &str) -> bool {
+        self.wrong.as_ref().is_some_and(|wrong| wrong.parameter() == parameter)
     }
 
     /// What the page of the tab is called.

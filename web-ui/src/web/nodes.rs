@@ -1,7 +1,6 @@
 //! The page of nodes.
 
 use askama::Template;
-use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Shown, html};
@@ -19,8 +18,6 @@ struct Page<'a> {
 }
 
 pub(super) async fn page(asked: Asked) -> Shown {
-    match list(&asked.snapshot, &asked.address) {
-        Ok(list) => Ok(html(StatusCode::OK, &Page { frame: asked.frame("nodes"), list })),
-        Err(error) => Err(asked.refuse(error)),
-    }
+    let (frame, list) = asked.listed("nodes", |address| list(&asked.snapshot, address));
+    Ok(html(frame.status(), &Page { frame, list }))
 }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::Path;
-use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Refusal, Shown, html};
@@ -24,18 +23,11 @@ pub(super) async fn page(Path(check): Path<String>, asked: Asked) -> Shown {
     let Some(sources) = Source::ask_all(&asked.snapshot, check).await else {
         return Err(asked.refuse(Refusal::NoCheck));
     };
-    let list = match list(check, &sources, &asked.address) {
-        Ok(list) => list,
-        Err(error) => {
-            drop(sources);
-            return Err(asked.refuse(error));
-        }
-    };
-    let mut frame = asked.frame("checks");
+    let (mut frame, list) = asked.listed("checks", |address| list(check, &sources, address));
     for source in &sources {
         frame.trouble(source.cluster, "Prometheus", &source.part);
     }
-    Ok(html(StatusCode::OK, &Page { frame, check, list }))
+    Ok(html(frame.status(), &Page { frame, check, list }))
 }
 
 impl Page<'_> {

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
-use http::StatusCode;
 
 use super::frame::Frame;
 use super::{Asked, Shown, html};
@@ -67,10 +66,8 @@ struct Page<'a> {
 
 async fn page(mut asked: Asked) -> Shown {
     let notice = notice(&mut asked);
-    match list(&asked.snapshot, &asked.address) {
-        Ok(list) => Ok(html(StatusCode::OK, &Page { frame: asked.frame("silences"), list, notice })),
-        Err(error) => Err(asked.refuse(error)),
-    }
+    let (frame, list) = asked.listed("silences", |address| list(&asked.snapshot, address));
+    Ok(html(frame.status(), &Page { frame, list, notice }))
 }
 
 impl Page<'_> {

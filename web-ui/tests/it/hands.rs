@@ -180,6 +180,24 @@ async fn a_file_that_cannot_be_made_is_refused() {
 }
 
 #[tokio::test]
+async fn alerts_without_a_severity_can_be_chosen() {
+    let mut world = world();
+    let mut plain = alert("web-2", "raid", "", &[]);
+    plain["labels"].as_object_mut().unwrap().remove("severity");
+    world.alerts.push(plain);
+    let servers = Servers::start(world).await;
+    let web_ui = WebUi::start(&config(&[("tokyo", &servers)]));
+    let page = web_ui.until("/", |page| page.texts("#rows tbody tr").len() == 3).await;
+    let chips = ".choices[aria-label=Severity] a";
+    let chip = page.texts(chips).iter().position(|chip| chip.starts_with('–')).unwrap();
+    let chosen = web_ui.page(&page.attributes(chips, &["href"])[chip][0]).await;
+    assert_eq!(chosen.texts("#rows tbody td.output"), ["raid <b>failed</b>"]);
+    let current = ".choices[aria-label=Severity] [aria-current]";
+    assert_eq!(chosen.texts(current), ["– 1"]);
+    assert_eq!(chosen.attribute(current, "href"), "/", "a second click chooses it no more");
+}
+
+#[tokio::test]
 async fn groups_have_pages() {
     let web_ui = one().await;
     let groups = web_ui.json("/api/v1/alerts?group=instance&limit=1&page=2").await;

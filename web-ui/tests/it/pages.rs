@@ -152,14 +152,40 @@ async fn programs_are_given_the_same() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_understood_is_told_beside_its_field() {
+    let web_ui = one().await;
+    for (path, says, field) in [
+        ("/?sort=colour&find=a", "sort: `colour` is not a column", "search"),
+        ("/?limit=x&find=a", "limit: `x` is not a whole number", "search"),
+        ("/?filter=a%3D~(&find=a&severity=critical", "filter: `(` cannot be used as a regular expression", "filter"),
+        ("/?group=job&filter=a%3D~(&find=a", "filter: `(` cannot be used as a regular expression", "filter"),
+        ("/nodes?filter=a%3D~(&find=a", "filter: `(` cannot be used as a regular expression", "filter"),
+        ("/checks?filter=a%3D~(&find=a", "filter: `(` cannot be used as a regular expression", "filter"),
+        ("/checks/disk?filter=a%3D~(&find=a", "filter: `(` cannot be used as a regular expression", "filter"),
+        ("/silences?filter=a%3D~(&find=a", "filter: `(` cannot be used as a regular expression", "search"),
+    ] {
+        let page = web_ui.page(path).await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(page.texts("#wrong")[0].contains(says), "{path}: {:?}", page.texts("#wrong"));
+        assert_eq!(page.attribute("input[name=find]", "value"), "a", "what was typed is still there");
+        assert!(page.texts("#rows, .exports").is_empty(), "nobody takes other rows for those that were asked for");
+        if field == "filter" {
+            let input = "input[name=filter][aria-invalid=true][aria-describedby=wrong]";
+            assert_eq!(page.attribute(input, "value"), "a=~(", "{path}");
+        }
+        assert!(page.texts("input[type=hidden][name=sort]").is_empty() || !says.starts_with("sort"), "{path}");
+    }
+    let page = web_ui.page("/?filter=a%3D~(&severity=critical").await;
+    assert_eq!(page.texts(".choices[aria-label=Severity] [aria-current]").len(), 1, "what was chosen still is");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said() {
     let web_ui = one().await;
     for (path, status, says) in [
         ("/nowhere", StatusCode::NOT_FOUND, "There is no such page."),
         ("/nodes/tokyo/checkscript/gone", StatusCode::NOT_FOUND, "No such node"),
         ("/nodes/kyoto/checkscript/web-1", StatusCode::NOT_FOUND, "No such node"),
-        ("/?sort=colour", StatusCode::BAD_REQUEST, "sort: `colour` is not a column"),
-        ("/?filter=a%3D~(", StatusCode::BAD_REQUEST, "filter: `(` cannot be used as a regular expression"),
     ] {
         let page = web_ui.page(path).await;
         assert_eq!(page.status, status, "{path}");
