@@ -115,6 +115,8 @@ texts! {
     down_since: "is down since", "停止:";
     pushes: "pushes its results", "結果をプッシュ";
     last_result: "Last result", "最終結果";
+    times: "{0}×", "{0}×";
+    times_or_more: "{0}× or more", "{0}×以上";
     occurrences: "Occurrences", "連続回数";
     duration: "Duration", "実行時間";
     exit_status: "Exit status", "終了コード";

@@ -4,10 +4,11 @@
 //! that a view of 20,000 nodes with 50 checks each is as large as its nodes and its problems. What a server said last stays
 //! when it answers no more, with its age.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use check_result::Status;
+use check_result::{Status, cleaned};
 use jiff::Timestamp;
 
 use crate::alertmanager::{Alert, Silence, SilenceState};
@@ -17,6 +18,7 @@ use crate::upstream::AskError;
 
 mod covers;
 mod metrics;
+pub mod severity;
 
 use covers::{Basis, Covers};
 pub use metrics::{Answers, Check, Checks, Failing, Metrics, Node, State, Sums, status};
@@ -231,23 +233,22 @@ impl Fired {
         self.label("severity")
     }
 
-    /// What to show in one line: the output's first line, or else what the rule says.
-    pub fn line(&self) -> &str {
+    /// What to show in one line: the output's first line, or else what the rule says; without what only a terminal reads.
+    pub fn line(&self) -> Cow<'_, str> {
         let lines = ["output", "summary", "description", "message"].into_iter();
-        let mut said =
-            lines.filter_map(|name| self.alert.annotations.get(name)).map(|text| check_result::first_line(text));
+        let said = lines.filter_map(|name| self.alert.annotations.get(name));
+        let mut said = said.map(|text| cleaned(check_result::first_line(text)));
         said.find(|line| !line.is_empty()).unwrap_or_default()
     }
 
-    /// How bad it is: the larger, the worse. As checks are, and unknown words between OK and WARNING.
+    /// How bad it is: the larger, the worse.
     pub fn rank(&self) -> u8 {
-        match self.severity() {
-            "critical" | "page" | "error" => 4,
-            "unknown" => 3,
-            "warning" => 2,
-            "none" | "info" => 0,
-            _ => 1,
-        }
+        severity::rank(self.severity())
+    }
+
+    /// How a page paints it.
+    pub fn class(&self) -> &'static str {
+        severity::class(self.severity())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Alerts of all clusters, narrowed, sorted, grouped, counted.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -55,7 +56,7 @@ struct Body<'a> {
     silenced_by: &'a [String],
     inhibited_by: &'a [String],
     receivers: Vec<&'a str>,
-    output: &'a str,
+    output: Cow<'a, str>,
     /// The page of its node, its check opened; none where no node is known.
     page: Option<String>,
     generator_url: &'a str,

@@ -61,7 +61,7 @@ struct Body<'a> {
     /// Epoch seconds.
     last: Option<i64>,
     /// The first line of the output, where an alert has it.
-    output: &'a str,
+    output: Cow<'a, str>,
 }
 
 /// Lists the nodes of the check that is called so.
@@ -137,8 +137,8 @@ impl<'a> Row<'a> {
     }
 
     /// The first line of the output, where an alert has it.
-    pub fn line(&self) -> &'a str {
-        self.fired.map_or("", Fired::line)
+    pub fn line(&self) -> Cow<'a, str> {
+        self.fired.map(Fired::line).unwrap_or_default()
     }
 
     /// The silences in force that mute it.
@@ -156,9 +156,10 @@ impl<'a> Row<'a> {
             }
             Cow::Owned(labels)
         };
+        let line = self.line();
         let texts = || {
             let labels = self.labels.into_iter().flat_map(Labels::values).map(String::as_str);
-            labels.chain([&*self.of.node.instance, &self.of.source, self.line()]).collect()
+            labels.chain([&*self.of.node.instance, &self.of.source, &*line]).collect()
         };
         narrowed.matches_made(labels) && narrowed.finds(texts)
     }

@@ -15,7 +15,7 @@ use crate::matcher::Matcher;
 use crate::silencing::proposal::one_of;
 use crate::silencing::{mark, sentence};
 use crate::texts::{Say as _, Texts, around, fill};
-use crate::view::{Node, Part, Silenced, State, Told};
+use crate::view::{Node, Part, Silenced, State, Told, severity};
 
 /// What every page has around its content.
 pub(super) struct Frame<'a> {
@@ -181,6 +181,17 @@ impl<'a> Frame<'a> {
     /// Where a click on a value of a list leads.
     pub(super) fn choose(&self, name: &str, choice: &Choice) -> Address {
         self.address.toggled(name, &choice.value)
+    }
+
+    /// How a value of a list is painted. What somebody else called something is no class of the style sheet.
+    pub(super) fn paint(&self, name: &str, choice: &Choice) -> &'static str {
+        match name {
+            "severity" => severity::class(&choice.value),
+            "state" => {
+                State::ALL.iter().map(|state| state.word()).find(|word| *word == choice.value).unwrap_or_default()
+            }
+            _ => "",
+        }
     }
 
     /// Where a click on the head of a column leads: the other way round, if it is the one.

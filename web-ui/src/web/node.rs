@@ -26,6 +26,10 @@ use crate::silencing::target::node_parameter;
 use crate::texts::{Say as _, Texts, fill};
 use crate::view::{Node, Part, Silenced, State, View};
 
+mod history;
+
+use history::Past;
+
 /// Lines of a difference that are shown.
 const LINES: usize = 500;
 
@@ -91,19 +95,6 @@ struct Content {
     hooks: Vec<(String, String)>,
     history: Vec<Past>,
     difference: Vec<Line>,
-}
-
-/// Results in a row that said the same.
-struct Past {
-    status: Status,
-    /// When the first of them was.
-    at: Moment,
-    /// How many they are, as far as is known.
-    times: usize,
-    changed: bool,
-    line: String,
-    /// The whole, where it is more than its line.
-    output: Option<String>,
 }
 
 /// A line of a difference.
@@ -282,8 +273,6 @@ impl Content {
         let hook = |(name, hook): (&String, &Value)| {
             (name.clone(), shown(hook.get("output").and_then(Value::as_str).unwrap_or_default(), t))
         };
-        let same =
-            |one: &HistoryEntry, other: &HistoryEntry| (one.status, &one.output) == (other.status, &other.output);
         Self {
             status: detail.status(),
             output: shown(result.output(), t),
@@ -292,27 +281,8 @@ impl Content {
             since: frame.clock.epoch(detail.status_changed),
             facts: facts.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
             hooks: hooks.map(hook).collect(),
-            history: history.history.chunk_by(same).map(|entries| Past::new(entries, frame)).collect(),
+            history: Past::all(&history.history, detail.occurrences, frame),
             difference: difference(&history.history, t),
-        }
-    }
-}
-
-// === impl Past ===
-
-impl Past {
-    /// Newest first, at least one.
-    fn new(entries: &[HistoryEntry], frame: &Frame<'_>) -> Self {
-        let first = &entries[entries.len() - 1];
-        let whole = shown(first.output.trim(), frame.t);
-        let line = check_result::first_line(&whole).to_owned();
-        Self {
-            status: Status::from_exit_code(first.status),
-            at: first.executed.and_then(|at| frame.clock.epoch(at)).unwrap_or_else(|| frame.clock.show(&first.logged)),
-            times: entries.len(),
-            changed: first.changed,
-            output: Some(whole).filter(|whole| *whole != line),
-            line,
         }
     }
 }

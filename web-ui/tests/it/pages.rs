@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::servers::{Servers, World};
-use crate::world::WebUi;
+use crate::world::{Page, WebUi};
 
 pub(crate) fn alert(instance: &str, check: &str, severity: &str, silenced_by: &[&str]) -> Value {
     json!({
@@ -134,6 +134,42 @@ async fn checks_and_silences_are_listed() {
         "{rows:?}"
     );
     assert_eq!(web_ui.page("/silences?state=expired").await.texts("tbody tr").len(), 1);
+}
+
+#[tokio::test]
+async fn a_severity_is_painted_by_what_it_means_and_is_never_a_class_itself() {
+    let colored = {
+        let mut alert = alert("web-1", "disk", "page", &[]);
+        alert["annotations"]["output"] = json!("\u{1b}[31mred\u{1b}[0m alert");
+        alert
+    };
+    let servers = Servers::start(World {
+        alerts: vec![colored, alert("web-1", "", "hidden phone", &[]), alert("db-/1.example.org", "load", "none", &[])],
+        silences: vec![],
+        ..world()
+    });
+    let servers = servers.await;
+    let web_ui = WebUi::start(&config(&[("tokyo", &servers), ("hidden", &servers)]));
+    let is_whole = |page: &Page| (page.texts("tbody tr").len(), page.texts("td.name a.open").len()) == (3, 2);
+    let page = web_ui.until("/?cluster=tokyo&sort=severity", is_whole).await;
+    let classes = |selector| page.attributes(selector, &["class"]).concat();
+    assert_eq!(classes("tbody tr"), ["critical active", "other active", "other active"]);
+    assert_eq!(classes("tbody .badge"), ["badge critical", "badge other", "badge other"]);
+    for class in classes(".choice") {
+        assert!(!["hidden", "phone", "none"].iter().any(|word| class.split(' ').any(|one| one == *word)), "{class}");
+    }
+    assert_eq!(
+        page.texts("td.output")[0],
+        "red alert",
+        "what only a terminal reads is gone, and no trace of it is there"
+    );
+    assert_eq!(
+        page.texts("td.name > span:first-child")[2..],
+        ["db-/1.example.org", "load"],
+        "a name without a page, too"
+    );
+    let node = web_ui.until("/nodes/tokyo/checkscript/web-1", |page| page.texts(".checks .badge").len() == 3).await;
+    assert_eq!(node.attributes(".checks ul + h2 + ul li", &["class"]).concat(), ["other"]);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ impl Table for alerts::Row<'_> {
             label("source"),
             label("alertname"),
             alert.starts_at.to_string(),
-            fired.line().to_owned(),
+            fired.line().into_owned(),
             alert.status.silenced_by.join(" "),
             alert.status.inhibited_by.join(" "),
             alert.fingerprint.clone(),
