@@ -101,6 +101,10 @@ texts! {
     changes: "Changes", "変化";
     as_known: "as Prometheus knew it", "Prometheus の記録:";
     labels: "Labels", "ラベル";
+    annotations: "Annotations", "アノテーション";
+    receivers: "Receivers", "通知先";
+    generator: "Expression", "条件式";
+    group_label: "Any label", "任意のラベル";
     command: "Command", "コマンド";
     history: "History", "履歴";
     hooks: "Hooks", "フック";
@@ -141,6 +145,7 @@ texts! {
     matchers: "Matchers", "条件";
     mutes: "Mutes", "対象";
     not_found: "There is no such page.", "ページがありません。";
+    no_such_alert: "No such alert fires in this cluster any more.", "そのアラートはこのクラスタで発生していません。";
     no_such_node: "No such node is known in this cluster.", "このクラスタにそのノードはありません。";
     no_such_check: "No such check is known. A new one is within a quarter of an hour.", "そのチェックはありません。新しいチェックは15分以内に表示されます。";
     cross_site: "Another site has sent this in your name; nothing was changed.", "別のサイトから送られたため、何も変更していません。";

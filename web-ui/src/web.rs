@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! GET /                                     alerts; ?cluster= ?severity= ?told= ?filter=MATCHERS ?find=WORDS ?group=LABEL ?sort= ?page=
+//! GET /alerts/{cluster}/{fingerprint}       one alert with all its labels and annotations
 //! GET /nodes                                nodes; ?state= and those of above
 //! GET /nodes/{cluster}/{job}/{instance}     one node with all its checks; ?check= ?source= opens one
 //! GET /checks                               checks by name
@@ -55,6 +56,7 @@ mod language;
 mod live;
 mod node;
 mod nodes;
+mod one_alert;
 mod one_check;
 mod origin;
 mod past;
@@ -82,6 +84,7 @@ pub(crate) fn headers() -> HeaderMap {
 pub(crate) fn routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(alerts::page))
+        .route("/alerts/{cluster}/{fingerprint}", get(one_alert::page))
         .route("/nodes", get(nodes::page))
         .route("/nodes/{cluster}/{job}/{instance}", get(node::page))
         .route("/checks", get(checks::page))
@@ -112,6 +115,7 @@ enum Refusal {
     Address(BadAddress),
     NoPage,
     NoNode,
+    NoAlert,
     NoCheck,
     NoSilence,
     CrossSite,
@@ -188,6 +192,7 @@ impl Refusal {
         match self {
             Self::Address(error) => (StatusCode::BAD_REQUEST, error.say(texts)),
             Self::NoPage => (StatusCode::NOT_FOUND, texts.not_found.to_owned()),
+            Self::NoAlert => (StatusCode::NOT_FOUND, texts.no_such_alert.to_owned()),
             Self::NoNode => (StatusCode::NOT_FOUND, texts.no_such_node.to_owned()),
             Self::NoCheck => (StatusCode::NOT_FOUND, texts.no_such_check.to_owned()),
             Self::NoSilence => (StatusCode::NOT_FOUND, texts.no_such_silence.to_owned()),

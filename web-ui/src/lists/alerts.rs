@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
@@ -14,6 +14,9 @@ use crate::view::{Fired, Silenced, Told, View};
 
 /// Columns that alerts can be sorted by.
 pub const COLUMNS: [&str; 6] = ["severity", "since", "cluster", "node", "check", "alert"];
+
+/// How many labels are offered to group by; the address takes any.
+const OFFERED: usize = 100;
 
 /// The alerts that an address asks for.
 #[derive(Debug, Serialize)]
@@ -29,6 +32,9 @@ pub struct Alerts<'a> {
     pub clusters: Vec<Choice>,
     /// How many are told, and how many are not.
     pub told: Vec<Choice>,
+    /// The labels that they have, to group them by: the first by name.
+    #[serde(skip)]
+    pub labels: Vec<&'a str>,
     /// The order.
     #[serde(skip)]
     pub sort: Sort,
@@ -92,6 +98,7 @@ pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Alerts<'a>,
             rows.push(row);
         }
     }
+    let labels = labels(&rows);
     let page = match address.get("group") {
         "" => {
             sort.apply(&mut rows, |a, b| a.compare(b, sort.column));
@@ -113,6 +120,7 @@ pub fn list<'a>(snapshot: &'a Snapshot, address: &Address) -> Result<Alerts<'a>,
             &address.list("cluster"),
         ),
         told: choices(Told::ALL.iter().map(|told| told.word()), tolds, &told),
+        labels,
         sort,
     })
 }
@@ -159,6 +167,11 @@ impl<'a> Row<'a> {
         let is_one = move |fired: &&Fired| by.contains(&fired.alert.fingerprint);
         let known = if by.is_empty() { &[][..] } else { &self.view.alerts.said[..] };
         known.iter().filter(is_one).map(|fired| Self { fired, ..*self })
+    }
+
+    /// Its own page.
+    pub fn page(&self) -> Address {
+        Address::of(["alerts", self.cluster, &self.fired.alert.fingerprint])
     }
 
     /// The page of its node, its check opened.
@@ -220,6 +233,12 @@ fn groups(rows: &[Row<'_>], label: &str) -> Vec<Choice> {
     let mut groups: Vec<_> = counts.into_iter().map(choice).collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     groups
+}
+
+/// The names of the alerts' labels.
+fn labels<'a>(rows: &[Row<'a>]) -> Vec<&'a str> {
+    let names: BTreeSet<&str> = rows.iter().flat_map(|row| row.fired.alert.labels.keys()).map(String::as_str).collect();
+    names.into_iter().take(OFFERED).collect()
 }
 
 /// Those that are always offered, in their order, and what else there is.

@@ -105,7 +105,7 @@ async fn a_row_says_what_keeps_it_from_being_told() {
     web_ui.until("/nodes", |page| page.texts("tbody tr").len() == 3).await;
     let page = web_ui.until("/?told=inhibited", |page| page.texts("tbody tr").len() == 1).await;
     assert_eq!(page.texts("tr .told"), ["inhibited by Check web-1"]);
-    assert_eq!(page.attribute("tr .told a", "href"), "/nodes/tokyo/checkscript/web-1?check=disk");
+    assert_eq!(page.attribute("tr .told a", "href"), "/alerts/tokyo/web-1disk");
     let page = web_ui.page("/?told=silenced").await;
     assert_eq!(page.attribute("tr .told a", "href"), "/silences/tokyo/s1");
     let nodes = web_ui.page("/nodes?find=web-1").await;

@@ -23,7 +23,7 @@ const PARSERS: &str = "Service Unavailable no EOF while parsing string at line c
 
 /// Whose text is data: outputs, matchers, keys.
 const DATA_IN: &str =
-    "code, pre, kbd, script, style, textarea, .chip-box, .groupby, .line, .zone, td.output, .muted .faint";
+    "code, pre, kbd, script, style, textarea, .chip-box, .groupby, .line, .said, .zone, td.output, .muted .faint";
 
 /// Attributes that are read or heard.
 const READ: [&str; 10] = [
@@ -82,7 +82,7 @@ async fn every_page_is_in_japanese() {
     let web_ui = WebUi::start(&config(&[("tokyo", &tokyo), ("osaka", &osaka)]));
     web_ui.until("/nodes", |page| page.texts("tbody tr").len() == 3).await;
     web_ui.until("/", |page| page.texts("tbody tr").len() == 3).await;
-    let pages = "/ /?group=instance /?find=nothing /?limit=1&page=2 /nodes /nodes?limit=1 /nodes/tokyo/checkscript/web-1 \
+    let pages = "/ /alerts/tokyo/web-1disk /alerts/tokyo/web-2load /?group=instance /?find=nothing /?limit=1&page=2 /nodes /nodes?limit=1 /nodes/tokyo/checkscript/web-1 \
                  /nodes/tokyo/checkscript/web-1?check=load&range=7d /nodes/tokyo/checkscript/db%2F1 /checks /checks/disk \
                  /checks/load /silences /silences?state=active,expired /silences/tokyo/s1 /silences/tokyo/s2 \
                  /silences/tokyo/s1/edit /silences/new /silences/new?again=tokyo/s2 /silences/new?alert=tokyo/web-1disk \
@@ -105,6 +105,7 @@ async fn what_is_not_there_is_said_in_japanese() {
         ("/nowhere", ""),
         ("/nodes/tokyo/checkscript/gone", ""),
         ("/checks/gone", ""),
+        ("/alerts/tokyo/gone", ""),
         ("/silences/tokyo/gone", ""),
         ("/?sort=colour", "sort colour since node alert"),
         ("/?page=x", "page"),

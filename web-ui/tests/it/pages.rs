@@ -79,6 +79,48 @@ async fn an_alert_leads_to_its_node_with_the_check_opened() {
     assert!(node.texts("p.note")[0].contains("Silenced by ann") && node.texts("p.note")[0].contains("works on it"));
 }
 
+/// An alert that is about no check leads to a page of its own, with all that Alertmanager knows of it.
+#[tokio::test]
+async fn an_alert_has_a_page_with_all_its_labels_and_annotations() {
+    let mut other = alert("web-1", "", "page", &["s1"]);
+    other["labels"]["team"] = json!("<i>db</i>");
+    other["annotations"] = json!({
+        "description": "one\n\u{1b}[31mtwo", "runbook_url": "https://wiki.example.com/db?a=1", "odd": "javascript:alert(1)",
+        "long": "x".repeat(20_000),
+    });
+    let mut world = world();
+    world.alerts.push(other);
+    let servers = Servers::start(world).await;
+    let web_ui = WebUi::start(&config(&[("tokyo", &servers)]));
+    let list = web_ui.until("/", |page| page.texts("tbody tr").len() == 3).await;
+    let links = list.attributes("td.name:nth-child(5) a, td.name:nth-child(6) a", &["href"]);
+    assert!(links.iter().flatten().any(|link| link == "/alerts/tokyo/web-1"), "{links:?}");
+
+    let page = web_ui.page("/alerts/tokyo/web-1").await;
+    let values = page.texts("dd .said");
+    assert!(values.contains(&"<i>db</i>".to_owned()) && values.contains(&"one two".to_owned()), "{values:?}");
+    assert!(values.iter().any(|value| value.ends_with("[... 3616 bytes more ...]")), "{values:?}");
+    let links = page.attributes("dd a", &["href", "rel"]);
+    let web = |link: &str| vec![link.to_owned(), "noreferrer".to_owned()];
+    assert_eq!(links, [web("https://wiki.example.com/db?a=1"), web("http://p/graph")]);
+    assert_eq!(page.texts("header h1 .badge.critical"), ["page"]);
+    assert!(page.texts(".told a")[0].starts_with("silenced by ann"), "{:?}", page.texts(".told a"));
+    assert_eq!(web_ui.page("/alerts/tokyo/gone").await.status, StatusCode::NOT_FOUND);
+}
+
+/// Any label can be grouped by: those that there are are offered.
+#[tokio::test]
+async fn alerts_are_grouped_by_any_label() {
+    let web_ui = one().await;
+    let page = web_ui.page("/?severity=warning").await;
+    let offered = page.attributes("datalist#labels option", &["value"]);
+    assert_eq!(offered.concat(), ["alertname", "check", "instance", "job", "severity"]);
+    let kept = page.attributes(".groupby form input[type=hidden]", &["name", "value"]);
+    assert_eq!(kept, [["severity", "warning"]]);
+    let page = web_ui.page("/?group=team").await;
+    assert_eq!(page.attribute(".groupby input[name=group]", "value"), "team");
+}
+
 #[tokio::test]
 async fn every_check_of_a_node_can_be_opened_and_one_that_fails_is() {
     let web_ui = one().await;
@@ -163,11 +205,7 @@ async fn a_severity_is_painted_by_what_it_means_and_is_never_a_class_itself() {
         "red alert",
         "what only a terminal reads is gone, and no trace of it is there"
     );
-    assert_eq!(
-        page.texts("td.name > span:first-child")[2..],
-        ["db-/1.example.org", "load"],
-        "a name without a page, too"
-    );
+    assert_eq!(page.texts("td.name > span:first-child"), ["db-/1.example.org"], "a name without a page, too");
     let node = web_ui.until("/nodes/tokyo/checkscript/web-1", |page| page.texts(".checks .badge").len() == 3).await;
     assert_eq!(node.attributes(".checks ul + h2 + ul li", &["class"]).concat(), ["other"]);
 }
