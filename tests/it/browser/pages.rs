@@ -1,6 +1,6 @@
 //! Every page shows what the clusters really have, on every screen, and for everybody.
 
-use e2e::{Browser, Looks, World};
+use e2e::{Browser, Looks, World, get_json};
 
 use super::{no_complaints, world};
 
@@ -115,7 +115,7 @@ async fn what_is_chosen_stands_in_the_address() {
         browser.click("th a", "Check").await.unwrap();
         let sorted = format!("return location.search.includes('sort={}check')", if clicks == 1 { "" } else { "-" });
         browser.wait("the order", &sorted).await.unwrap();
-        let checks = browser.texts(".rows tbody td.name:not(:has(a))").await.unwrap();
+        let checks = browser.texts(".rows tbody td.name + td.name").await.unwrap();
         assert_eq!(checks, order, "after {clicks} clicks");
     }
     // By groups, and into one.
@@ -141,6 +141,13 @@ fn pages(world: &World) -> Vec<String> {
     lists.into_iter().chain([format!("{node}?check=check_disk"), node]).collect()
 }
 
+/// The page of an alert.
+async fn alert(world: &World) -> String {
+    let alerts = get_json(&world.page("/api/v1/alerts?limit=1")).await.unwrap();
+    let [cluster, fingerprint] = ["cluster", "fingerprint"].map(|name| alerts["rows"][0][name].as_str().unwrap());
+    world.page(&format!("/alerts/{cluster}/{fingerprint}"))
+}
+
 #[tokio::test]
 async fn every_page_can_be_used_by_everybody_on_every_screen() {
     let (world, browser, _data) = world().await;
@@ -150,7 +157,7 @@ async fn every_page_can_be_used_by_everybody_on_every_screen() {
         browser.see("td.output", output).await.unwrap();
     }
     let mut found = Vec::new();
-    for page in pages(&world) {
+    for page in pages(&world).into_iter().chain([alert(&world).await]) {
         browser.open(&page).await.unwrap();
         for looks in Looks::ALL {
             browser.look(looks).await.unwrap();

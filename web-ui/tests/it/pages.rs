@@ -100,7 +100,7 @@ async fn an_alert_has_a_page_with_all_its_labels_and_annotations() {
     let values = page.texts("dd .said");
     assert!(values.contains(&"<i>db</i>".to_owned()) && values.contains(&"one two".to_owned()), "{values:?}");
     assert!(values.iter().any(|value| value.ends_with("[... 3616 bytes more ...]")), "{values:?}");
-    let links = page.attributes("dd a", &["href", "rel"]);
+    let links = page.attributes("a.said", &["href", "rel"]);
     let web = |link: &str| vec![link.to_owned(), "noreferrer".to_owned()];
     assert_eq!(links, [web("https://wiki.example.com/db?a=1"), web("http://p/graph")]);
     assert_eq!(page.texts("header h1 .badge.critical"), ["page"]);
