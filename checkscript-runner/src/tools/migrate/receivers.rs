@@ -118,7 +118,7 @@ pub(super) fn judge_mailer(name: &str, value: &Value) -> Judgement {
 /// What sensu-plugins-slack did with its settings (`bin/handler-slack.rb`).
 pub(super) fn slack(section: &str, settings: &Object, send_resolved: bool) -> (Vec<SlackConfig>, Option<Secret>) {
     let text = |name: &str| text(settings, name);
-    let Some(url) = text("webhook_url").or_else(|| text("webhook_urls")) else { return (vec![], None) };
+    let Some(url) = text("webhook_url") else { return (vec![], None) };
     let secret = Secret { file: format!("secrets/{}-url", file_name(section)), content: url };
     let prefix = text("message_prefix").map(|prefix| format!("{} ", literal(&prefix))).unwrap_or_default();
     let surround = text("surround").map(|surround| literal(&surround)).unwrap_or_default();
