@@ -1,6 +1,6 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
-# make lint | unit | e2e | rules | templates | troubleshooting | transparency | checks | pushgateway | migration | kubernetes    the parts of it
+# make lint | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes    the parts of it
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
 # make screenshots     web-ui's pages as pictures, in target/screenshots
@@ -18,13 +18,13 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates troubleshooting transparency checks pushgateway migration kubernetes tools browser build bench bench-build soak fuzz screenshots
+.PHONY: demo test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes tools browser build bench bench-build soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
 	@target/debug/demo $(if $(ONCE),--once)
 
-test: lint rules templates troubleshooting checks unit transparency pushgateway migration kubernetes e2e
+test: lint rules templates pages checks unit transparency pushgateway migration kubernetes e2e
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -40,8 +40,8 @@ e2e: browser build
 rules: tools
 	scripts/test-rules.sh
 
-troubleshooting:
-	scripts/test-troubleshooting.py
+pages:
+	scripts/test-pages.py
 
 templates: tools
 	scripts/test-alertmanager.sh

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Holds docs/operations/troubleshooting.md against the rules and the code, so that what one looks for at night is there.
+"""Holds what pages promise against the rules and the code.
 
-usage: scripts/test-troubleshooting.py
+usage: scripts/test-pages.py
+
+docs/operations/troubleshooting.md, so that what one looks for at night is there:
 
 - Each alert of rules/*.yml has a heading of its own, whose anchor is the alert's name in small letters, and no heading is of an alert
   that there is not.
 - Each text that alertmanager-proxy may write into `detail_error`, and each with which pushgateway-ex may refuse a push, is there as the
   code has it, with `…` where the code fills something in.
+
+docs/security.md: each file and each test that it names is there.
 """
 
 import pathlib
@@ -14,7 +18,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGE = "docs/operations/troubleshooting.md"
+TROUBLESHOOTING = "docs/operations/troubleshooting.md"
+SECURITY = "docs/security.md"
 
 # Where the texts are: files, and the pattern that finds the text in them.
 ERROR = r'#\[error\(\s*"((?:[^"\\]|\\.)*)"'
@@ -58,30 +63,43 @@ def texts(path, pattern):
     return [text for text in found if len(re.sub(r"[^A-Za-z]", "", text)) > 4]
 
 
-def main():
-    page = (ROOT / PAGE).read_text()
-    plain = re.sub(r"\\([|<>])", r"\1", page)
-    failures = []
-
-    rules = "\n".join(file.read_text() for file in sorted((ROOT / "rules").glob("*.yml")))
-    alerts = set(re.findall(r"^\s*- alert: (\w+)", rules, re.M))
+def alerts(page):
+    """What is wrong with the headings of alerts."""
+    rules = "\n".join(file.read_text() for file in (ROOT / "rules").glob("*.yml"))
+    known = set(re.findall(r"^\s*- alert: (\w+)", rules, re.M))
     headings = set(re.findall(r"^### ([A-Z]\w+)$", page, re.M))
-    failures += [f"no heading `### {alert}`, an alert of rules/" for alert in sorted(alerts - headings)]
-    failures += [f"`### {heading}` is no alert of rules/" for heading in sorted(headings - alerts)]
+    yield from (f"no heading `### {alert}`, an alert of rules/" for alert in sorted(known - headings))
+    yield from (f"`### {heading}` is no alert of rules/" for heading in sorted(headings - known))
 
-    count = 0
+
+def messages(page):
+    """The texts of the code that are missing."""
+    plain = re.sub(r"\\([|<>])", r"\1", page)
     for kind, sources in SOURCES.items():
         for path, pattern in sources:
-            for text in texts(path, pattern):
-                count += 1
-                if text not in plain:
-                    failures.append(f"{kind}: {path} can say: {text}")
+            missing = (text for text in texts(path, pattern) if text not in plain)
+            yield from (f"{kind}: {path} can say: {text}" for text in missing)
 
-    for failure in failures:
-        print(f"FAILED: {PAGE}: {failure}")
-    if failures:
-        sys.exit(1)
-    print(f"{PAGE}: {len(alerts)} alerts and {count} texts are there")
+
+def evidence(page):
+    """The files and tests that are named and are not there."""
+    sources = [file.read_text() for file in ROOT.glob("**/*.rs") if "target" not in file.relative_to(ROOT).parts]
+    for name in sorted(set(re.findall(r"`([^`\s]+)`", page))):
+        if re.fullmatch(r"[\w-]+(/[\w.-]+)+/?", name) and (ROOT / name.split("/")[0]).is_dir():
+            if not (ROOT / name).exists():
+                yield f"{name} is not there"
+        elif re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+){4,}", name) and not any(f"fn {name}(" in text for text in sources):
+            yield f"no test is named {name}"
+
+
+def main():
+    failed = False
+    for page, checks in ((TROUBLESHOOTING, (alerts, messages)), (SECURITY, (evidence,))):
+        text = (ROOT / page).read_text()
+        for failure in (failure for check in checks for failure in check(text)):
+            print(f"FAILED: {page}: {failure}")
+            failed = True
+    sys.exit(failed)
 
 
 main()
