@@ -3,7 +3,10 @@
 # make lint | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes    the parts of it
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
+# make deny            the dependencies: vulnerabilities, licences, duplicates, sources (cargo-deny)
 # make screenshots     web-ui's pages as pictures, in target/screenshots
+# make chaos           parts are killed, networks cut, disks filled, clocks set, by plans from SEEDS (10) seeds from SEED (1) on, while checks fail:
+#                      whatever must be told has to be told, once, with its output or why there is none
 # make soak            ten minutes of 500 checks a second, ten of 20,000 alerts that are sent again and again; fails if anything grows
 #
 # Debian's Prometheus, Alertmanager, Pushgateway and Redis are unpacked into target/tools where they are not on the path; no service is installed.
@@ -18,7 +21,7 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: demo test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes tools browser build bench bench-build soak fuzz screenshots
+.PHONY: chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes tools browser build bench bench-build soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
@@ -74,6 +77,9 @@ bench: tools bench-build
 	@scripts/bench-tools.sh
 	@target/release/bench
 
+chaos: tools build
+	@target/debug/chaos --seed $(or $(SEED),1) --seeds $(or $(SEEDS),10) --rounds $(or $(ROUNDS),1) --jobs $(or $(JOBS),2)
+
 screenshots: browser build
 	@target/debug/screenshots
 
@@ -82,6 +88,9 @@ soak: tools bench-build
 
 fuzz:
 	@scripts/fuzz.sh
+
+deny:
+	@scripts/deny.sh
 
 bench-build:
 	$(CARGO) build --release --locked -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p web-ui -p bench --bins

@@ -6,6 +6,7 @@
 
 mod browser;
 mod http;
+mod link;
 mod names;
 mod pair;
 mod process;
@@ -16,6 +17,7 @@ mod world;
 
 pub use browser::{Browser, Looks};
 pub use http::{get_json, get_text, post_json};
+pub use link::Network;
 pub use names::NameServer;
 pub use nix::sys::signal::Signal;
 pub use pair::{BRIEF, LATER, Member, Pair, Plan, SLOW};

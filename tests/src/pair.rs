@@ -2,6 +2,7 @@
 //! Alertmanagers that gossip, nodes that are known by name, and one proxy in the middle. What Alertmanager tells comes
 //! by webhook, by mail and to Slack. A [`Plan`] says what is particular about one.
 
+mod breaking;
 mod checks;
 mod plan;
 
@@ -16,6 +17,8 @@ use nix::sys::signal::Signal;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use self::breaking::Disk;
+use crate::link::Link;
 use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
 use crate::{NameServer, Part, Ports, Process, get_text, path_with_checks, program, repository, until};
 
@@ -64,7 +67,11 @@ pub struct Pair {
     /// Where each server listens.
     listen: BTreeMap<Member, SocketAddr>,
     gossip: [u16; 2],
+    /// Where the servers of a breakable pair really listen, each behind a network of its own.
+    behind: BTreeMap<Member, SocketAddr>,
+    networks: BTreeMap<Member, Link>,
     processes: BTreeMap<Member, Process>,
+    disks: Vec<Disk>,
 }
 
 impl Member {
@@ -116,12 +123,19 @@ impl Pair {
             data: data.to_owned(),
             listen: servers.zip(ports.iter().copied().map(here)).chain(agents).collect(),
             gossip: [ports[6], ports[7]],
+            behind: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            disks: Vec::new(),
             processes: BTreeMap::new(),
             plan,
         };
+        pair.make_breakable().await?;
         pair.configure(here(ports[8]))?;
         let [told, mails, messages] = [&webhook, &smtp, &slack].map(TcpListener::local_addr);
-        pair.write("alertmanager.yml", &alertmanager(told?, mails?, messages?)?)?;
+        let (told, mails, messages) = (told?, mails?, messages?);
+        for number in [0, 1] {
+            pair.write(&format!("alertmanager-{number}.yml"), &alertmanager(number, told, mails, messages)?)?;
+        }
         (pair.told, pair.mails, pair.slack) = (start_webhook(webhook), start_smtp(smtp), start_slack(slack));
         let members: Vec<_> = pair.listen.keys().copied().filter(|member| *member != Member::Proxy(1)).collect();
         for member in members {
@@ -135,7 +149,7 @@ impl Pair {
         let log = self.data.join(format!("{}.out", member.name()));
         let mut process = Process::start(&member.name(), self.command(member), &log)?;
         // A runner is no server; what it does shows in its log.
-        let ready = self.listen.get(&member).map(|address| format!("http://{address}/-/ready"));
+        let ready = self.server(member).map(|address| format!("http://{address}/-/ready"));
         if let Some(url) = &ready {
             until(&member.name(), START, || {
                 let running = process.check_running();
@@ -184,6 +198,11 @@ impl Pair {
         self.listen[&member].to_string()
     }
 
+    /// Where a member's own server listens; none for a runner.
+    fn server(&self, member: Member) -> Option<SocketAddr> {
+        self.behind.get(&member).or_else(|| self.listen.get(&member)).copied()
+    }
+
     fn configure(&self, name_server: SocketAddr) -> anyhow::Result<()> {
         let alertmanagers = [0, 1].map(|number| format!("- url: {}\n", self.url(Member::Alertmanager(number))));
         let source = r#"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}"#;
@@ -198,7 +217,8 @@ impl Pair {
             self.write(&format!("prometheus-{number}.yml"), &self.prometheus(number))?;
         }
         for node in 0..self.plan.nodes.len() {
-            self.write(&format!("checks-{node}.log"), "")?;
+            fs::create_dir_all(self.disk(node))?;
+            fs::write(self.check_log(node), "")?;
         }
         Ok(())
     }
@@ -229,18 +249,21 @@ impl Pair {
     fn command(&self, member: Member) -> Command {
         let mut command = Command::new(program(member.part()));
         command.current_dir(&self.data);
-        command.args(self.listen.get(&member).map(|address| format!("--web.listen-address={address}")));
+        command.args(self.server(member).map(|address| format!("--web.listen-address={address}")));
         match member {
             Member::Proxy(_) => command.arg("--config.file=proxy.yml"),
             Member::Agent(node) => {
-                command.arg(format!("--check.log={}", self.check_log(node).display())).arg("--state.file=")
+                let state = if self.plan.breakable { self.state_file(node) } else { PathBuf::new() };
+                let log = format!("--check.log={}", self.check_log(node).display());
+                command.arg(log).arg(format!("--state.file={}", state.display()))
             }
             Member::Runner(node) => {
                 let config = format!("{}.json", self.plan.nodes[node]);
-                command.args(["-c", &config, "-l"]).arg(self.check_log(node)).env("PATH", path_with_checks())
+                command.args(["-c", &config, "-l"]).arg(self.check_log(node)).env("PATH", path_with_checks());
+                if self.plan.breakable { self.own_clock(node, &mut command) } else { &mut command }
             }
             Member::Alertmanager(number) => command
-                .arg("--config.file=alertmanager.yml")
+                .arg(format!("--config.file=alertmanager-{number}.yml"))
                 .arg(format!("--storage.path={}", self.data.join(member.name()).display()))
                 .arg(format!("--cluster.listen-address=127.0.0.1:{}", self.gossip[number]))
                 .arg(format!("--cluster.peer=127.0.0.1:{}", self.gossip[1 - number]))
@@ -255,8 +278,8 @@ impl Pair {
     }
 }
 
-/// The quickstart's configuration, its mail and Slack text with it, but with a webhook, other groups and other waits.
-fn alertmanager(webhook: SocketAddr, smtp: SocketAddr, slack: SocketAddr) -> anyhow::Result<String> {
+/// The quickstart's configuration, of which who is told learns who tells, its mail and Slack text with it, but with a webhook, other groups and other waits.
+fn alertmanager(number: usize, webhook: SocketAddr, smtp: SocketAddr, slack: SocketAddr) -> anyhow::Result<String> {
     let path = repository().join("examples/quickstart/alertmanager.yml");
     let example = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let (global, rest) = example.split_once("\nroute:").context("the example has a route")?;
@@ -264,13 +287,14 @@ fn alertmanager(webhook: SocketAddr, smtp: SocketAddr, slack: SocketAddr) -> any
     let host = |port: u16| format!("127.0.0.1:{port}");
     let global = global
         .replace(&host(Ports::QUICKSTART.smtp), &smtp.to_string())
-        .replace(&host(Ports::QUICKSTART.slack), &slack.to_string())
+        .replace(&format!("{}/", host(Ports::QUICKSTART.slack)), &format!("{slack}/{number}"))
+        .replace("alertmanager@", &format!("alertmanager-{number}@"))
         .replace("../alertmanager", &repository().join("examples/alertmanager").display().to_string());
     let route = format!(
         "route:\n  receiver: sensu\n  group_by: [instance, check]\n  group_wait: 3s\n  group_interval: 3s\n  \
          repeat_interval: 1h\n  routes:\n  - {{matchers: [check = {BRIEF}], group_wait: 15s}}\n  \
          - {{matchers: [check = {LATER}], group_wait: 20s}}\n"
     );
-    let hook = format!("    webhook_configs: [{{url: 'http://{webhook}/'}}]\n");
+    let hook = format!("    webhook_configs: [{{url: 'http://{webhook}/{number}'}}]\n");
     Ok(format!("{global}\n{route}receivers:{receivers}{hook}"))
 }

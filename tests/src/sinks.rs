@@ -6,7 +6,7 @@ mod smtp;
 mod webhook;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -20,7 +20,7 @@ pub struct Received<T>(Arc<Inner<T>>);
 
 #[derive(Debug)]
 struct Inner<T> {
-    items: Mutex<Vec<T>>,
+    items: Mutex<Vec<(Instant, T)>>,
     arrived: Notify,
 }
 
@@ -39,6 +39,11 @@ impl<T> Default for Received<T> {
 impl<T: Clone> Received<T> {
     /// Everything so far.
     pub fn all(&self) -> Vec<T> {
+        self.timed().into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// Everything so far, with when it came.
+    pub fn timed(&self) -> Vec<(Instant, T)> {
         self.0.items.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -69,7 +74,7 @@ impl<T: Clone> Received<T> {
     }
 
     fn add(&self, item: T) {
-        self.0.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+        self.0.items.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), item));
         self.0.arrived.notify_waiters();
     }
 }

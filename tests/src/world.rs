@@ -98,7 +98,7 @@ fn start_web_ui(config: &Path, port: u16, web_config: Option<&Path>) -> anyhow::
 
 fn plan(domain: &'static str, nodes: &[&'static str]) -> Plan {
     let rules = ["checks.yml", "nodes.yml"].map(|file| repository().join("rules").join(file).display().to_string());
-    Plan { domain, nodes: nodes.to_vec(), labels: ", env: production", rules: rules.to_vec() }
+    Plan { domain, nodes: nodes.to_vec(), labels: ", env: production", rules: rules.to_vec(), breakable: false }
 }
 
 fn cluster(name: &str, pair: &Pair) -> String {

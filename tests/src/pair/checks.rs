@@ -63,6 +63,11 @@ impl Pair {
     }
 
     pub(super) fn check_log(&self, node: usize) -> PathBuf {
-        self.data.join(format!("checks-{node}.log"))
+        self.disk(node).join("checks.log")
+    }
+
+    /// The folder of a node's log.
+    pub(super) fn disk(&self, node: usize) -> PathBuf {
+        self.data.join(format!("log-{node}"))
     }
 }

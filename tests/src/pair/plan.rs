@@ -30,11 +30,19 @@ pub struct Plan {
     pub labels: &'static str,
     /// Rule files. `rules.yml` are small rules of the tests.
     pub rules: Vec<String>,
+    /// Whether the network of each server can fail, and the disk and the clock of each node.
+    pub breakable: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { domain: "pair.test", nodes: vec!["node-0", "node-1"], labels: "", rules: vec!["rules.yml".to_owned()] }
+        Self {
+            domain: "pair.test",
+            nodes: vec!["node-0", "node-1"],
+            labels: "",
+            rules: vec!["rules.yml".to_owned()],
+            breakable: false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A Slack incoming webhook that accepts every message.
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::Value;
@@ -11,6 +12,8 @@ use super::Received;
 /// The attachment of one message.
 #[derive(Clone, Debug)]
 pub struct Attachment {
+    /// The path it was sent to, which says who sends.
+    pub to: String,
     /// The head line.
     pub title: String,
     /// The text, in Slack's mark-up.
@@ -29,10 +32,11 @@ pub fn start(listener: TcpListener) -> Received<Attachment> {
     received
 }
 
-async fn take(State(received): State<Received<Attachment>>, Json(message): Json<Value>) -> &'static str {
+async fn take(State(received): State<Received<Attachment>>, uri: Uri, Json(message): Json<Value>) -> &'static str {
     for attachment in message["attachments"].as_array().into_iter().flatten() {
         let text = |name: &str| attachment[name].as_str().unwrap_or_default().to_owned();
-        received.add(Attachment { title: text("title"), text: text("text"), color: text("color") });
+        let to = uri.path().to_owned();
+        received.add(Attachment { to, title: text("title"), text: text("text"), color: text("color") });
     }
     "ok"
 }

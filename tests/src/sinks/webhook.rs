@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::Value;
@@ -13,6 +14,8 @@ use super::Received;
 /// One alert of one notification.
 #[derive(Clone, Debug)]
 pub struct Told {
+    /// The path it was sent to, which says who sends.
+    pub to: String,
     /// Whether it fires; else it is resolved.
     pub firing: bool,
     /// Its labels.
@@ -31,14 +34,15 @@ pub fn start(listener: TcpListener) -> Received<Told> {
     received
 }
 
-async fn take(State(received): State<Received<Told>>, Json(notification): Json<Value>) -> &'static str {
+async fn take(State(received): State<Received<Told>>, uri: Uri, Json(notification): Json<Value>) -> &'static str {
     for alert in notification["alerts"].as_array().into_iter().flatten() {
         let texts = |name: &str| {
             let texts = alert[name].as_object().into_iter().flatten();
             texts.map(|(name, text)| (name.clone(), text.as_str().unwrap_or_default().to_owned())).collect()
         };
         let firing = alert["status"] == "firing";
-        received.add(Told { firing, labels: texts("labels"), annotations: texts("annotations") });
+        let to = uri.path().to_owned();
+        received.add(Told { to, firing, labels: texts("labels"), annotations: texts("annotations") });
     }
     "ok"
 }

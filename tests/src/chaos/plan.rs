@@ -1,0 +1,243 @@
+//! What is broken when, and which checks fail meanwhile: all of it comes from a seed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use e2e::{Member, Network};
+use fastrand::Rng;
+
+/// The nodes, each with an agent and a runner.
+pub(crate) const NODES: [&str; 3] = ["node-0", "node-1", "node-2"];
+
+/// The checks of each node.
+pub(crate) const CHECKS: [&str; 4] = ["disk", "load", "memory", "ntp"];
+
+/// Everything that one seed does.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) incidents: Vec<Incident>,
+    /// One after the other; the next begins when what must be told of the last one was told.
+    pub(crate) phases: Vec<Phase>,
+}
+
+/// A check fails, until it is fine again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incident {
+    pub(crate) node: usize,
+    pub(crate) check: &'static str,
+    pub(crate) status: u8,
+    /// Whether it ends before anybody must have been told of it.
+    pub(crate) brief: bool,
+}
+
+/// Steps, after which everything is whole again.
+#[derive(Clone, Debug)]
+pub(crate) struct Phase {
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Begin(Fault),
+    End(Fault),
+    /// The check of this incident fails from its next run on.
+    Fail(usize),
+    /// It is fine from its next run on.
+    Recover(usize),
+    Pause(Duration),
+}
+
+/// What breaks. It stays broken from its beginning until its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `kill -9`; started again at the end.
+    Killed(Member),
+    /// SIGSTOP; SIGCONT at the end.
+    Stopped(Member),
+    Network(Member, Network),
+    /// No name server answers.
+    NoNames,
+    /// The log of a node is renamed so many times at once.
+    Rotated(usize, usize),
+    /// The agent of a node is killed, and what it saved is nonsense.
+    Corrupt(usize),
+    DiskFull(usize),
+    /// The clock of a node is wrong by so many seconds.
+    Clock(usize, i64),
+}
+
+/// What a fault is of; of each only one thing is broken at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Site {
+    Alertmanagers,
+    Prometheis,
+    Proxies,
+    Names,
+    Node(usize),
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The plan of a seed: always the same.
+    pub(crate) fn of(seed: u64, rounds: usize, disks: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut plan = Self { incidents: Vec::new(), phases: Vec::new() };
+        for _ in 0..rounds {
+            plan.add_round(&mut rng, disks);
+        }
+        plan
+    }
+
+    /// Some checks fail while things break, and when that was told they recover while other things break.
+    fn add_round(&mut self, rng: &mut Rng, disks: bool) {
+        let mut pairs: Vec<_> = (0..NODES.len()).flat_map(|node| CHECKS.map(|check| (node, check))).collect();
+        rng.shuffle(&mut pairs);
+        let failing = rng.usize(2..=5);
+        let first = self.incidents.len();
+        for (index, (node, check)) in pairs.into_iter().take(failing + 1).enumerate() {
+            self.incidents.push(Incident { node, check, status: rng.u8(1..=3), brief: index == failing });
+        }
+        let (lasting, brief) = (first..first + failing, first + failing);
+        let fail = lasting.clone().map(Step::Fail).collect();
+        self.phases.push(Phase::of(rng, fail, Some(brief), disks));
+        self.phases.push(Phase::of(rng, lasting.map(Step::Recover).collect(), None, disks));
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// What begins and what ends, in any order, each thing beginning before it ends.
+    fn of(rng: &mut Rng, mut steps: Vec<Step>, brief: Option<usize>, disks: bool) -> Self {
+        let mut sites = BTreeSet::new();
+        let faults = (0..rng.usize(2..=5)).map(|_| Fault::any(rng, disks)).filter(|fault| sites.insert(fault.site()));
+        let mut spans: Vec<_> = faults.map(|fault| (Step::Begin(fault), Step::End(fault))).collect();
+        spans.extend(brief.map(|incident| (Step::Fail(incident), Step::Recover(incident))));
+        rng.shuffle(&mut steps);
+        for (begin, end) in spans {
+            let begun = rng.usize(0..=steps.len());
+            steps.insert(begun, begin);
+            steps.insert(rng.usize(begun + 1..=steps.len()), end);
+        }
+        // Most follow each other closely; now and then something stays broken for long.
+        let longest = |rng: &mut Rng| if rng.u8(0..8) == 0 { 15_000 } else { 2_500 };
+        let pause = |rng: &mut Rng| {
+            let longest = longest(rng);
+            Step::Pause(Duration::from_millis(rng.u64(0..=longest)))
+        };
+        Self { steps: steps.into_iter().flat_map(|step| [step, pause(rng)]).collect() }
+    }
+
+    /// What breaks in it.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = Fault> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Begin(fault) => Some(*fault),
+            _ => None,
+        })
+    }
+}
+
+// === impl Fault ===
+
+impl Fault {
+    fn any(rng: &mut Rng, disks: bool) -> Self {
+        let node = rng.usize(0..NODES.len());
+        let number = rng.usize(0..2);
+        let servers = [Member::Alertmanager(number), Member::Proxy(number), Member::Agent(node)];
+        let others = [Member::Prometheus(number), Member::Runner(node)];
+        let server = servers[rng.usize(0..servers.len())];
+        let member = [servers.as_slice(), &others].concat()[rng.usize(0..servers.len() + others.len())];
+        match rng.u8(0..10) {
+            0..=2 => Self::Killed(member),
+            3 => Self::Stopped(member),
+            4 => Self::Network(server, any_network(rng)),
+            5 => Self::NoNames,
+            6 => Self::Rotated(node, rng.usize(1..=20)),
+            7 => Self::Corrupt(node),
+            8 if disks => Self::DiskFull(node),
+            _ => Self::Clock(node, rng.i64(-7_200..=7_200)),
+        }
+    }
+
+    fn site(self) -> Site {
+        match self {
+            Self::Killed(member) | Self::Stopped(member) | Self::Network(member, _) => match member {
+                Member::Alertmanager(_) => Site::Alertmanagers,
+                Member::Prometheus(_) => Site::Prometheis,
+                Member::Proxy(_) => Site::Proxies,
+                Member::Agent(node) | Member::Runner(node) => Site::Node(node),
+            },
+            Self::NoNames => Site::Names,
+            Self::Rotated(node, _) | Self::Corrupt(node) | Self::DiskFull(node) | Self::Clock(node, _) => {
+                Site::Node(node)
+            }
+        }
+    }
+
+    /// Why a message may come twice for it, where it may.
+    pub(crate) fn doubles(self) -> Option<&'static str> {
+        match self.site() {
+            Site::Alertmanagers => Some("an Alertmanager did not hear of the other what it had told"),
+            Site::Prometheis => Some("a Prometheus said what had been before it was broken"),
+            Site::Proxies | Site::Names | Site::Node(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Killed(member) => write!(f, "kill -9 of {member:?}"),
+            Self::Stopped(member) => write!(f, "SIGSTOP of {member:?}"),
+            Self::Network(member, network) => write!(f, "network before {member:?}: {network:?}"),
+            Self::NoNames => f.write_str("no name server answers"),
+            Self::Rotated(node, times) => write!(f, "log of node {node} rotated {times} times"),
+            Self::Corrupt(node) => write!(f, "nonsense in the state of the agent of node {node}"),
+            Self::DiskFull(node) => write!(f, "disk of node {node} full"),
+            Self::Clock(node, ahead) => write!(f, "clock of node {node} set by {ahead} s"),
+        }
+    }
+}
+
+fn any_network(rng: &mut Rng) -> Network {
+    match rng.u8(0..3) {
+        0 => Network::Cut,
+        1 => Network::Frozen,
+        _ => Network::Slow(Duration::from_millis(rng.u64(50..=1_500))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_plan_in_which_everything_that_breaks_is_mended() {
+        for seed in 0..200 {
+            let plan = Plan::of(seed, 4, true);
+            assert_eq!(format!("{plan:?}"), format!("{:?}", Plan::of(seed, 4, true)));
+            for phase in &plan.phases {
+                let at = |wanted: &dyn Fn(&Step) -> bool| phase.steps.iter().position(wanted);
+                for fault in phase.faults() {
+                    let begun = at(&|step| matches!(step, Step::Begin(of) if *of == fault));
+                    let ended = at(&|step| matches!(step, Step::End(of) if *of == fault));
+                    assert!(begun < ended, "{seed}: {fault}: {phase:?}");
+                }
+                let mut sites: Vec<_> = phase.faults().map(Fault::site).collect();
+                let count = sites.len();
+                sites.sort();
+                sites.dedup();
+                assert_eq!(sites.len(), count, "{seed}: {phase:?}");
+            }
+            let at =
+                |wanted: &dyn Fn(&Step) -> bool| plan.phases.iter().flat_map(|phase| &phase.steps).position(wanted);
+            for incident in 0..plan.incidents.len() {
+                let failed = at(&|step| matches!(step, Step::Fail(of) if *of == incident));
+                let recovered = at(&|step| matches!(step, Step::Recover(of) if *of == incident));
+                assert!(failed.is_some() && failed < recovered, "{seed}: {incident}");
+            }
+        }
+    }
+}
