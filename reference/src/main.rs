@@ -2,6 +2,7 @@
 //! [`clap::Command`]s that they parse with, so that what is written cannot differ from what is done.
 
 mod completions;
+mod docs;
 mod man;
 mod programs;
 
@@ -31,11 +32,22 @@ enum What {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Write the pages of the documentation's reference
+    Docs {
+        /// Write nothing; fail, and show the difference, where the pages are not those of the code
+        #[arg(long)]
+        check: bool,
+        /// Where the pages are
+        #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference"))]
+        out: PathBuf,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Flags::parse().what {
         What::Man { out } => man::write(&out),
         What::Completions { out } => completions::write(&out),
+        What::Docs { check: true, out } => docs::check(&out),
+        What::Docs { check: false, out } => docs::write(&out),
     }
 }

@@ -1,0 +1,121 @@
+//! The pages of `docs/reference/`, and whether those that are committed are the ones that the code would give.
+
+mod flags;
+mod markdown;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use clap::Command;
+use similar::TextDiff;
+
+use crate::programs;
+
+/// What mends pages that are not up to date.
+const MEND: &str = "cargo run -p reference -- docs";
+
+const MARK: &str = "<!-- Made by `cargo run -p reference -- docs` from the code. Edits here are lost. -->\n\n";
+
+/// A file below `docs/reference/`.
+struct Page {
+    name: String,
+    text: String,
+}
+
+/// Writes every page into `directory`, and takes away those that are none any more.
+pub(crate) fn write(directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let pages = pages();
+    for stale in stale(directory, &pages)? {
+        fs::remove_file(directory.join(&stale)).with_context(|| format!("cannot remove {stale}"))?;
+    }
+    for page in pages {
+        let file = directory.join(page.name);
+        fs::write(&file, page.text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Fails with what is different where the pages in `directory` are not those that [`write()`] would write.
+pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
+    let pages = pages();
+    let mut wrong = 0;
+    for stale in stale(directory, &pages)? {
+        wrong += 1;
+        eprintln!("{}: nothing makes this page any more", directory.join(stale).display());
+    }
+    for page in pages {
+        let file = directory.join(&page.name);
+        let old = fs::read_to_string(&file).unwrap_or_default();
+        if old != page.text {
+            wrong += 1;
+            let name = file.display().to_string();
+            eprint!("{}", TextDiff::from_lines(&old, &page.text).unified_diff().header(&name, "made from the code"));
+        }
+    }
+    if wrong > 0 {
+        bail!(
+            "the reference is not that of the code ({wrong} pages, see above): run `{MEND}` and commit what it writes"
+        );
+    }
+    Ok(())
+}
+
+/// Files of the directory that are no pages.
+fn stale(directory: &Path, pages: &[Page]) -> anyhow::Result<Vec<String>> {
+    let files = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let names = files.map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
+    let names: Vec<String> = names.collect::<std::io::Result<_>>()?;
+    Ok(names.into_iter().filter(|name| pages.iter().all(|page| page.name != *name)).collect())
+}
+
+fn pages() -> Vec<Page> {
+    let programs = programs::all();
+    let mut pages = vec![index(&programs)];
+    pages.extend(programs.into_iter().map(program));
+    pages
+}
+
+fn index(programs: &[Command]) -> Page {
+    let rows = programs.iter().map(|program| {
+        let (name, about) = (program.get_name(), program.get_about().map(ToString::to_string).unwrap_or_default());
+        vec![format!("[{name}]({name}.md)"), markdown::text(&about)]
+    });
+    let table = markdown::table(&["program", "what it does"], rows);
+    let text = format!(
+        "{MARK}# Reference\n\nEvery flag of every program, made from the code that reads it: what a program takes is \
+         here, and what is here it takes. The same is in the man pages (`man checkscript-runner`) and in `--help`.\n\n{table}"
+    );
+    Page { name: "README.md".to_owned(), text }
+}
+
+fn program(mut command: Command) -> Page {
+    command.build();
+    let name = command.get_name().to_owned();
+    let text = format!(
+        "{MARK}# {name}: reference\n\n[What it is and how it is used](../{name}.md)\n\n## Command line\n\n{}",
+        flags::section(&mut command)
+    );
+    Page { name: format!("{name}.md"), text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_up_to_date_and_what_was_changed_or_is_in_excess_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path()).unwrap();
+        check(directory.path()).unwrap();
+        let page = directory.path().join("web-ui.md");
+        let text = fs::read_to_string(&page).unwrap();
+        fs::write(&page, text.replace("--config.file", "--config")).unwrap();
+        fs::write(directory.path().join("gone.md"), "").unwrap();
+        let told = check(directory.path()).unwrap_err().to_string();
+        assert!(told.contains("2 pages") && told.contains(MEND), "{told}");
+        write(directory.path()).unwrap();
+        check(directory.path()).unwrap();
+    }
+}
