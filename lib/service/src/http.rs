@@ -18,6 +18,7 @@ use rustls::RootCertStore;
 mod config;
 mod fleet;
 mod headers;
+mod identity;
 mod tls;
 
 pub use config::HttpConfig;

@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use tokio::time::Instant;
 
+pub(crate) use self::checks::Stamp;
 pub(crate) use self::live::Live;
 use self::rate_limit::RateLimit;
 use crate::auth::Users;

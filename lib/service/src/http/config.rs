@@ -1,7 +1,8 @@
 //! How servers are asked, as a configuration says it in the words of Prometheus's `http_config`: `basic_auth`,
 //! `authorization`, `http_headers`, `tls_config`, with every secret and certificate either in place or in a file of its own (`*_file`).
 //!
-//! Files are read when the configuration is, at start and at each reload. No failure shows what a secret is.
+//! Files are read when the configuration is, at start and at each reload; those of a client certificate are followed besides. No failure shows
+//! what a secret is.
 
 use std::fmt;
 use std::path::Path;
@@ -9,13 +10,14 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::headers;
+use super::identity::{Files, Identity, certificates, private_key};
 use super::tls::{self, Settings};
 use crate::config::{Fields, Place};
+use crate::web_config::Stamp;
 
 /// Credentials and TLS towards a server. The default has none, and trusts the system's authorities.
 #[derive(Clone, Default)]
@@ -31,6 +33,8 @@ struct Given<'a> {
     place: Option<Place<'a>>,
     /// The text, where it could be read.
     bytes: Option<Vec<u8>>,
+    /// The file as it was before it was read, where it came from one.
+    file: Option<Stamp>,
 }
 
 // === impl HttpConfig ===
@@ -133,19 +137,16 @@ fn tls_config(place: &Place<'_>, folder: &Path) -> Option<ClientConfig> {
         Some(_) => authorities.parse(roots),
     };
     let identity = match (certificate.place.is_some(), key.place.is_some()) {
-        (true, true) => Some((certificate.parse(certificates)?, key.parse(private_key)?)),
+        (true, true) => {
+            let files = certificate.file.clone().zip(key.file.clone());
+            let files = files.map(|(certificate, key)| Files { certificate, key });
+            Some(Identity { certificates: certificate.parse(certificates)?, key: key.parse(private_key)?, files })
+        }
         _ => None,
     };
     let server_name = server_name.map_or(Some(None), |name| name.map(Some))?;
     let made = tls::client_config(Settings { roots: roots?, identity, server_name, unverified });
     made.map_err(|what| place.fail(what)).ok()
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
-        Ok(found) if found.is_empty() => Err("holds no certificate in PEM form".to_owned()),
-        found => found.map_err(|error| format!("not a certificate in PEM form: {error}")),
-    }
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
@@ -156,10 +157,6 @@ fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|_| "holds no private key in PEM form".to_owned())
-}
-
 // === impl Given ===
 
 impl<'a> Given<'a> {
@@ -167,18 +164,20 @@ impl<'a> Given<'a> {
         let (inline, file) = (fields.place(name), fields.place(file));
         let Some(file) = file else {
             let bytes = inline.as_ref().and_then(|place| place.text()).map(String::into_bytes);
-            return Self { place: inline, bytes };
+            return Self { place: inline, bytes, file: None };
         };
         if inline.is_some() {
             file.fail(format_args!("cannot be given together with {name}"));
         }
+        let mut stamp = None;
         let bytes = file.value(|path| {
             let path = folder.join(path);
+            stamp = Some(Stamp::of(&path));
             std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
         });
         // As Prometheus: an editor's line break at the end is not part of a password.
         let bytes = bytes.map(|bytes| bytes.trim_ascii().to_vec());
-        Self { place: Some(file), bytes }
+        Self { place: Some(file), bytes, file: stamp }
     }
 
     /// What `parse` makes of the text; a failure is noted where the text or its file is named.

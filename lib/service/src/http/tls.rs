@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::identity::Identity;
 use crate::tls;
 
 /// How a server proves who it is, and how we do.
@@ -16,7 +17,7 @@ pub(super) struct Settings {
     /// Who may have issued the server's certificate.
     pub(super) roots: RootCertStore,
     /// Our certificate and its key.
-    pub(super) identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    pub(super) identity: Option<Identity>,
     /// The name that the server's certificate must have, instead of the host's.
     pub(super) server_name: Option<ServerName<'static>>,
     /// Whether any certificate will do.
@@ -36,9 +37,10 @@ pub(super) fn client_config(settings: Settings) -> Result<ClientConfig, String> 
         .with_safe_default_protocol_versions()
         .expect("the provider supports rustls's default versions");
     let builder = match (settings.unverified, settings.server_name) {
-        (true, _) => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+        (true, _) => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(Arc::clone(&provider)))),
         (false, Some(name)) => {
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(settings.roots), provider).build();
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(settings.roots), Arc::clone(&provider));
+            let verifier = verifier.build();
             let verifier = verifier.map_err(|error| error.to_string())?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Named { verifier, name }))
         }
@@ -46,10 +48,7 @@ pub(super) fn client_config(settings: Settings) -> Result<ClientConfig, String> 
     };
     match settings.identity {
         None => Ok(builder.with_no_client_auth()),
-        Some((certificates, key)) => builder.with_client_auth_cert(certificates, key).map_err(|error| match error {
-            Error::InconsistentKeys(_) => "the key does not belong to the certificate".to_owned(),
-            other => format!("the certificate or its key cannot be used: {other}"),
-        }),
+        Some(identity) => Ok(builder.with_client_cert_resolver(identity.resolver(&provider)?)),
     }
 }
 

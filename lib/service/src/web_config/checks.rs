@@ -42,14 +42,14 @@ impl<'a> Checks<'a> {
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     path: PathBuf,
     /// Modification time, length, and inode (a renamed file may keep both); none when there is no such file.
     state: Option<(SystemTime, u64, u64)>,
 }
 
 impl Stamp {
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         let state = std::fs::metadata(path)
             .and_then(|metadata| Ok((metadata.modified()?, metadata.len(), metadata.ino())))
@@ -57,7 +57,11 @@ impl Stamp {
         Self { path: path.to_owned(), state }
     }
 
-    pub(super) fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         *self == Self::of(&self.path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }

@@ -319,3 +319,32 @@ async fn a_client_shows_its_certificate() {
     }
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_client_shows_the_certificate_that_its_files_have_become() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, other) = (Authority::new(), Authority::new());
+    write(folder.path(), "ca.crt", &own.pem);
+    let asked = "  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n";
+    let running = running(folder.path(), &own, asked, PATIENT);
+    // As kubelet mounts a Secret: names are links into a folder, which is swapped in one step.
+    let swap = |identity: &(String, String), version: &str| {
+        let data = folder.path().join(version);
+        std::fs::create_dir(&data).unwrap();
+        write(&data, "proxy.crt", &identity.0);
+        write(&data, "proxy.key", &identity.1);
+        std::os::unix::fs::symlink(&data, folder.path().join("next")).unwrap();
+        std::fs::rename(folder.path().join("next"), folder.path().join("data")).unwrap();
+    };
+    swap(&other.for_name("proxy"), "1");
+    let text = "tls_config: {ca_file: ca.crt, cert_file: data/proxy.crt, key_file: data/proxy.key}";
+    let options = configured(text, folder.path());
+    let (fleet, client) = (Fleet::new(&options).unwrap(), fleet_client(&options).unwrap());
+    let url = format!("https://{}/hello", running.address).parse().unwrap();
+    let let_in = async || (fleet.get(&url, &[running.address]).await.is_ok(), hello(&running, &client).await.is_some());
+    assert_eq!(let_in().await, (false, false), "another authority's");
+
+    swap(&own.for_name("proxy"), "2");
+    until(async || let_in().await == (true, true)).await;
+    running.stop().await;
+}
