@@ -24,7 +24,9 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use check_result::pages::{self, Site};
-use check_result::{api, metrics};
+use check_result::{CheckState, api, metrics};
+use exposition::{Family, Kind};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use service::{Bound, BuildInfo, Server};
 use tokio::task::JoinHandle;
@@ -64,7 +66,10 @@ impl App {
                 if options.perfdata {
                     told.perfdata_skipped(&states);
                 }
-                metrics::families(states.iter().map(|state| (&[][..], &**state)), &options)
+                let now = metrics::Read::Now(Timestamp::now().as_second());
+                let mut families = metrics::families(states.iter().map(|state| (&[][..], &**state)), &options, now);
+                families.push(shortest_interval(&states));
+                families
             })
             .liveness(move || alive.check(Instant::now()))
             .max_requests(flags.detail.max_requests())
@@ -93,6 +98,16 @@ impl App {
         }
         together(self.server.run(either.clone()), reader, &either).await
     }
+}
+
+/// How soon another result is to be expected of a node whose checks run.
+fn shortest_interval(states: &[Arc<CheckState>]) -> Family {
+    let help = "The shortest interval of the checks that are known";
+    let mut family = Family::new("checkscript_agent_shortest_interval_seconds", help, Kind::Gauge);
+    if let Some(shortest) = states.iter().filter_map(|state| state.latest().interval()).reduce(f64::min) {
+        family.push([], shortest);
+    }
+    family
 }
 
 /// Waits until both have ended, which the end of one makes the other do.

@@ -5,6 +5,7 @@ pub(crate) mod lateness;
 pub(crate) mod memory;
 pub(crate) mod pushgateway;
 pub(crate) mod resends;
+pub(crate) mod rules;
 pub(crate) mod schedulers;
 pub(crate) mod scrape;
 pub(crate) mod soak;

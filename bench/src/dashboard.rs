@@ -33,8 +33,7 @@ const SCRAPES: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Of each check only what web-ui and the rules ask for: memory is for 250,000 checks.
-const KEPT: &str =
-    "checkscript_(status|agent_.*|last_execution_timestamp_seconds|interval_seconds|ttl_seconds|occurrences.*)";
+const KEPT: &str = "checkscript_(status|agent_.*|last_execution_timestamp_seconds|interval_seconds|ttl_seconds|occurrences.*|problem_.*|stale_.*)";
 
 const RULES: &str = include_str!("../../rules/checks.yml");
 
@@ -163,7 +162,7 @@ impl Clusters {
 }
 
 /// Waits for what takes minutes on a small machine.
-fn until_all(what: &str, done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub(crate) fn until_all(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let started = Instant::now();
     while !done()? {
         anyhow::ensure!(started.elapsed() < PATIENCE, "waited for {} s until {what}", PATIENCE.as_secs());
@@ -175,7 +174,7 @@ fn until_all(what: &str, done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Res
 /// Prometheus's configuration and its targets.
 fn write(folder: &Path, fleet: &Fleet, live: &Agent) -> anyhow::Result<()> {
     let address = live.metrics().trim_start_matches("http://").trim_end_matches("/metrics");
-    let mut targets = fleet.targets();
+    let mut targets = fleet.targets(NODES);
     targets.push(json!({"targets": [address], "labels": {"instance": LIVE, "env": "production"}}));
     std::fs::write(folder.join("targets.json"), Value::from(targets).to_string())?;
     std::fs::write(folder.join("rules.yml"), RULES)?;

@@ -1,9 +1,10 @@
 //! Nodes that a real Prometheus scrapes: one server plays them all, each below a path of its own, with the text of a real agent.
 //!
-//! Of their checks a few are CRITICAL, each on another node, and an alert of each is in a real Alertmanager.
+//! Of their checks a few are CRITICAL, each on another node. For web-ui an alert of each is in a real Alertmanager.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -15,14 +16,24 @@ use crate::serve::serve;
 /// Nodes that are played.
 pub(crate) const NODES: usize = 5_000;
 
-/// Of so many, one has a check that is CRITICAL.
+/// Of so many nodes, one has a check that is CRITICAL, as long as nobody says how many checks shall be.
 const ONE_FAILS_OF: usize = 10;
+
+/// Seconds. No check that is played gets older than its `ttl`.
+const AHEAD: f64 = 86_400.0;
 
 /// The nodes, until the bench ends.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     address: SocketAddr,
-    checks: Vec<String>,
+    played: Arc<Played>,
+}
+
+#[derive(Debug)]
+struct Played {
+    text: Text,
+    /// Of so many checks one is CRITICAL; none is where this is 0.
+    period: AtomicUsize,
 }
 
 /// The text of a node without failures, and where its checks' statuses stand.
@@ -39,14 +50,20 @@ impl Fleet {
     /// Starts nodes that all say what the agent said in `metrics`, all checks OK but for one now and then.
     pub(crate) fn start(metrics: &str) -> anyhow::Result<Self> {
         let text = Text::of(metrics);
-        let checks = text.checks();
-        anyhow::ensure!(!checks.is_empty(), "the agent has no checks");
-        let address = serve(Router::new().route("/{node}", get(scrape)).with_state(Arc::new(text)))?;
-        Ok(Self { address, checks })
+        anyhow::ensure!(!text.statuses.is_empty(), "the agent has no checks");
+        let period = AtomicUsize::new(ONE_FAILS_OF * text.statuses.len());
+        let played = Arc::new(Played { text, period });
+        let address = serve(Router::new().route("/{node}", get(scrape)).with_state(Arc::clone(&played)))?;
+        Ok(Self { address, played })
     }
 
-    /// The targets, for Prometheus's `file_sd_configs`.
-    pub(crate) fn targets(&self) -> Vec<Value> {
+    /// From its next scrape on, one of so many checks is CRITICAL; none is with 0.
+    pub(crate) fn fail_one_of(&self, period: usize) {
+        self.played.period.store(period, Ordering::Relaxed);
+    }
+
+    /// So many targets, for Prometheus's `file_sd_configs`.
+    pub(crate) fn targets(&self, nodes: usize) -> Vec<Value> {
         let target = |node: usize| {
             let labels = json!({
                 "instance": instance(node), "__metrics_path__": format!("/{node}"),
@@ -54,15 +71,15 @@ impl Fleet {
             });
             json!({"targets": [self.address.to_string()], "labels": labels})
         };
-        (0..NODES).map(target).collect()
+        (0..nodes).map(target).collect()
     }
 
     /// The alerts of the checks that fail, for Alertmanager.
     pub(crate) fn alerts(&self) -> Vec<Value> {
-        let now = jiff::Timestamp::now();
+        let (now, checks) = (jiff::Timestamp::now(), self.played.text.checks());
         let end = now + jiff::SignedDuration::from_hours(1);
         let alert = |node: usize| {
-            let check = &self.checks[failing(node, self.checks.len())];
+            let check = &checks[(node / ONE_FAILS_OF) % checks.len()];
             let start = now - jiff::SignedDuration::from_secs(60 + (node as i64 * 37) % 86_400);
             json!({
                 "labels": {
@@ -84,18 +101,8 @@ fn instance(node: usize) -> String {
     format!("node-{node:05}.example.org")
 }
 
-/// Which check of a failing node fails.
-fn failing(node: usize, checks: usize) -> usize {
-    (node / ONE_FAILS_OF) % checks
-}
-
-async fn scrape(State(text): State<Arc<Text>>, Path(node): Path<usize>) -> String {
-    let mut whole = text.whole.clone();
-    if node.is_multiple_of(ONE_FAILS_OF) {
-        let at = text.statuses[failing(node, text.statuses.len())];
-        whole.replace_range(at..=at, "2");
-    }
-    whole
+async fn scrape(State(played): State<Arc<Played>>, Path(node): Path<usize>) -> String {
+    played.text.of_node(node, played.period.load(Ordering::Relaxed))
 }
 
 // === impl Text ===
@@ -105,6 +112,14 @@ impl Text {
         let (mut whole, mut statuses) = (String::with_capacity(metrics.len()), Vec::new());
         for line in metrics.lines() {
             match line.rsplit_once(' ') {
+                Some((series, _))
+                    if series.starts_with("checkscript_problem_") || series.starts_with("checkscript_stale_") =>
+                {
+                    continue;
+                }
+                Some((series, at)) if series.starts_with("checkscript_last_execution_timestamp_seconds{") => {
+                    whole.extend([series, " ", &(at.parse::<f64>().unwrap_or_default() + AHEAD).to_string()]);
+                }
                 Some((series, _)) if series.starts_with("checkscript_status{") => {
                     whole.push_str(series);
                     whole.push(' ');
@@ -116,6 +131,26 @@ impl Text {
             whole.push('\n');
         }
         Self { whole, statuses }
+    }
+
+    /// That of a node, of which one of `period` checks is CRITICAL: each time another one.
+    fn of_node(&self, node: usize, period: usize) -> String {
+        let mut whole = self.whole.clone();
+        if period == 0 {
+            return whole;
+        }
+        let (checks, first) = (self.statuses.len(), node * self.statuses.len());
+        let fails = |check: &usize| {
+            let number = first + check;
+            number % period == (number / period) % period.min(checks)
+        };
+        for check in (0..checks).filter(fails) {
+            let at = self.statuses[check];
+            whole.replace_range(at..=at, "2");
+            let start = self.whole[..at].rfind('{').unwrap_or_default();
+            whole.extend(["checkscript_problem_status", &self.whole[start..at], "2\n"]);
+        }
+        whole
     }
 
     /// The names of the checks, in the order of their statuses.
@@ -134,5 +169,16 @@ mod tests {
         let text = Text::of("# TYPE a gauge\na 1\ncheckscript_status{check=\"x\",source=\"r\"} 127\nb 2\n");
         assert_eq!(text.whole, "# TYPE a gauge\na 1\ncheckscript_status{check=\"x\",source=\"r\"} 0\nb 2\n");
         assert_eq!((text.checks(), &text.whole[text.statuses[0]..=text.statuses[0]]), (vec!["x".to_owned()], "0"));
+    }
+
+    #[test]
+    fn one_of_so_many_checks_fails_and_is_a_problem() {
+        let text = Text::of("checkscript_status{check=\"x\"} 0\ncheckscript_status{check=\"y\"} 0\n");
+        let failing = "checkscript_status{check=\"x\"} 2\ncheckscript_status{check=\"y\"} 0\ncheckscript_problem_status{check=\"x\"} 2\n";
+        assert_eq!([text.of_node(0, 20), text.of_node(1, 20), text.of_node(0, 0)], [failing, &text.whole, &text.whole]);
+        for period in [2, 5, 20] {
+            let nodes = (0..100).map(|node| text.of_node(node, period).matches("problem_status").count());
+            assert_eq!(nodes.sum::<usize>(), 200 / period, "{period}");
+        }
     }
 }

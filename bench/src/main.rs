@@ -1,5 +1,5 @@
-//! Measures the runner, the agent and the gateway, each beside what it is compared with, the proxy in a storm and web-ui before
-//! 20,000 nodes, in one run.
+//! Measures the runner, the agent and the gateway, each beside what it is compared with, the proxy in a storm, web-ui before
+//! 20,000 nodes and the rules over 200,000 checks, in one run.
 //!
 //! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
 //! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
@@ -82,6 +82,7 @@ enum Bench {
     Storm,
     Pushgateway,
     WebUi,
+    Rules,
     Soak,
     Resends,
 }
@@ -89,7 +90,7 @@ enum Bench {
 // === impl Bench ===
 
 impl Bench {
-    const SHORT: [Self; 10] = [
+    const SHORT: [Self; 11] = [
         Self::Spawn,
         Self::Throughput,
         Self::Lateness,
@@ -100,6 +101,7 @@ impl Bench {
         Self::Storm,
         Self::Pushgateway,
         Self::WebUi,
+        Self::Rules,
     ];
 
     fn run(self, settings: &Settings) -> anyhow::Result<Report> {
@@ -114,6 +116,7 @@ impl Bench {
             Self::Storm => benches::storm::run(settings),
             Self::Pushgateway => benches::pushgateway::run(settings),
             Self::WebUi => benches::web_ui::run(settings),
+            Self::Rules => benches::rules::run(settings),
             Self::Soak => benches::soak::run(settings),
             Self::Resends => benches::resends::run(settings),
         }

@@ -41,7 +41,8 @@ impl States {
             Entry::Vacant(_) if full => return None,
             Entry::Vacant(new) => drop(new.insert(CheckState::new(next, &NO_OUTPUTS))),
         }
-        let families = metrics::families([(&[][..], &states[&key])], &metrics::Options::default());
+        let families =
+            metrics::families([(&[][..], &states[&key])], &metrics::Options::default(), metrics::Read::Later);
         let mut page = String::new();
         exposition::write(&families, Format::Text, &mut page);
         Some(page.into())

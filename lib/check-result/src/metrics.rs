@@ -1,13 +1,17 @@
 //! The check metrics (contract C2): families of gauges made from check states at scrape time.
 //!
 //! Labels are what the definition says, values what was measured. The text of an output never becomes a label; of performance data,
-//! which is opt-in and bounded, the names and units do.
+//! which is opt-in and bounded, the names and units do. Rules read the series of [`problem`], which there are of few checks; of
+//! hundreds of thousands the others would take a processor longer than an evaluation may.
+
+mod problem;
 
 use std::borrow::Cow;
 
 use exposition::{Family, Kind, Label, Labels, is_label_name};
 use serde_json::Value;
 
+use self::problem::Problems;
 use crate::perfdata::{self, Measured};
 use crate::{CheckResult, CheckState};
 
@@ -18,6 +22,15 @@ pub struct Options {
     pub info_attributes: Vec<String>,
     /// Whether performance data is exported as `checkscript_perfdata` and the families beside it.
     pub perfdata: bool,
+}
+
+/// When somebody reads what is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Read {
+    /// At this moment, in epoch seconds: it is the answer to a scrape.
+    Now(i64),
+    /// At any time until the next push of the check.
+    Later,
 }
 
 /// An attribute's name that cannot be a label of `checkscript_info`.
@@ -54,12 +67,18 @@ pub fn info_attribute(name: &str) -> Result<String, NotALabel> {
 }
 
 /// The families of C2 for `states`. `extra` labels come first on every sample: a Pushgateway's grouping key, for example.
-pub fn families<'a>(states: impl IntoIterator<Item = (&'a [Label], &'a CheckState)>, options: &Options) -> Vec<Family> {
-    let mut gauges = Gauges::new();
+pub fn families<'a>(
+    states: impl IntoIterator<Item = (&'a [Label], &'a CheckState)>,
+    options: &Options,
+    read: Read,
+) -> Vec<Family> {
+    let (mut gauges, mut problems) = (Gauges::new(), Problems::new());
     for (extra, state) in states {
-        gauges.add(extra, state, options);
+        let labels: Labels = identity(extra, state.latest()).into();
+        gauges.add(&labels, state, options);
+        problems.add(&labels, state, read);
     }
-    gauges.0.into()
+    gauges.0.into_iter().chain(problems.into_families()).collect()
 }
 
 /// One family a gauge, in the order of [`GAUGES`].
@@ -95,9 +114,8 @@ impl Gauges {
         Self(GAUGES.map(|(name, help)| Family::new(name, help, Kind::Gauge)))
     }
 
-    fn add(&mut self, extra: &[Label], state: &CheckState, options: &Options) {
+    fn add(&mut self, labels: &Labels, state: &CheckState, options: &Options) {
         let result = state.latest();
-        let labels: Labels = identity(extra, result).into();
         let values = [
             Some(result.exit_code() as f64),
             result.executed().map(|at| at as f64),
@@ -112,13 +130,13 @@ impl Gauges {
         ];
         for (family, value) in self.0.iter_mut().zip(values) {
             if let Some(value) = value {
-                family.push(Labels::clone(&labels), value);
+                family.push(Labels::clone(labels), value);
             }
         }
         let [.., info, value, warning, critical, min, max, skipped] = &mut self.0;
         info.push(static_attributes(labels.to_vec(), result, &options.info_attributes), 1.0);
         if options.perfdata {
-            add_perfdata([value, warning, critical, min, max, skipped], &labels, state.perfdata());
+            add_perfdata([value, warning, critical, min, max, skipped], labels, state.perfdata());
         }
     }
 }
@@ -131,11 +149,7 @@ fn identity(extra: &[Label], result: &CheckResult) -> Vec<Label> {
 }
 
 fn static_attributes(mut labels: Vec<Label>, result: &CheckResult, names: &[String]) -> Vec<Label> {
-    let handlers = result.handlers();
-    if !handlers.is_empty() {
-        // Commas at both ends let a matcher say `handlers=~".*,mailer,.*"`.
-        labels.push((Cow::Borrowed("handlers"), format!(",{},", handlers.join(","))));
-    }
+    labels.extend(handlers(result));
     labels.extend(result.text("type").map(|kind| (Cow::Borrowed("type"), kind.to_owned())));
     for name in names {
         // A label twice would make the whole scrape invalid.
@@ -147,6 +161,12 @@ fn static_attributes(mut labels: Vec<Label>, result: &CheckResult, names: &[Stri
         }
     }
     labels
+}
+
+fn handlers(result: &CheckResult) -> Option<Label> {
+    let handlers = result.handlers();
+    // Commas at both ends let a matcher say `handlers=~".*,mailer,.*"`.
+    (!handlers.is_empty()).then(|| (Cow::Borrowed("handlers"), format!(",{},", handlers.join(","))))
 }
 
 /// Scalars as they are, arrays as `handlers`; objects are no label values.
@@ -212,7 +232,7 @@ mod tests {
         let logged = "2026-11-21T02:30:48Z".parse().unwrap();
         let state = CheckState::new(LoggedResult { logged, result }, &HistoryLimits::default());
         let mut page = String::new();
-        exposition::write(&families([(&[][..], &state)], options), Format::Text, &mut page);
+        exposition::write(&families([(&[][..], &state)], options, Read::Later), Format::Text, &mut page);
         page.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
     }
 
@@ -245,6 +265,10 @@ checkscript_perfdata_critical{check="disk",source="router-a",label="/",unit="rat
 checkscript_perfdata_min{check="disk",source="router-a",label="/",unit="ratio"} 0
 checkscript_perfdata_max{check="disk",source="router-a",label="/",unit="ratio"} 1
 checkscript_perfdata_skipped{check="disk",source="router-a"} 0
+checkscript_problem_status{check="disk",source="router-a",handlers=",mailer,slack,"} 2
+checkscript_problem_pending{check="disk",source="router-a",handlers=",mailer,slack,"} 1
+checkscript_stale_timestamp_seconds{check="disk",source="router-a",handlers=",mailer,slack,"} 1795228428
+checkscript_stale_last_execution_timestamp_seconds{check="disk",source="router-a",handlers=",mailer,slack,"} 1795228248
 "#
         );
     }
@@ -257,7 +281,7 @@ checkscript_perfdata_skipped{check="disk",source="router-a"} 0
             "checkscript_status{check=\"a\"} 127\ncheckscript_occurrences{check=\"a\"} 1\n\
              checkscript_occurrences_required{check=\"a\"} 1\n\
              checkscript_status_changed_timestamp_seconds{check=\"a\"} 1795228248\ncheckscript_flap_ratio{check=\"a\"} 0\n\
-             checkscript_info{check=\"a\"} 1\n"
+             checkscript_info{check=\"a\"} 1\ncheckscript_problem_status{check=\"a\"} 127\n"
         );
     }
 

@@ -142,6 +142,11 @@ impl CheckState {
         self.status_changed
     }
 
+    /// When the result before the last one was executed, in epoch seconds; none where it is not kept.
+    pub(crate) fn executed_before(&self) -> Option<i64> {
+        self.history.iter().nth(1)?.executed
+    }
+
     /// Newest first: the last results, behind them older changes of status. Outputs are truncated where the definition asks
     /// for it, as sensu-server stored them.
     pub fn history(&self) -> impl Iterator<Item = &HistoryEntry> {

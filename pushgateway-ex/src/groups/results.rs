@@ -80,7 +80,7 @@ impl Groups {
 /// When two of them would have the same series, because the group's labels hide what tells them apart.
 pub(crate) fn made(key: Key, checks: Checks, at: Timestamp) -> Result<Group, Inconsistent> {
     let states = checks.values().map(|check| (&[][..], &*check.state));
-    let families = metrics::families(states, &metrics::Options::default());
+    let families = metrics::families(states, &metrics::Options::default(), metrics::Read::Later);
     let families = families.iter().filter(|family| !family.samples().is_empty()).map(pushed).collect();
     let families = prepare(&key.labels, families, at)?;
     Ok(Group { families, pushed: Some(at), checks, ..Group::new(key) })

@@ -49,14 +49,10 @@ fn stale(checks: &Checks) -> Vec<Rule> {
         }
     }
     let rule = |(severity, labels): (&str, Vec<&str>)| {
-        let series =
-            format!("check:checkscript_last_execution_timestamp_seconds:stale{{{}}}", selector("check", labels));
-        let joined = "on (job, instance, check, source) group_left (handlers) check:checkscript_info:alerting";
+        let stale = "check:checkscript_last_execution_timestamp_seconds:stale";
         Rule {
             alert: Some("CheckStale"),
-            expr: format!(
-                "(time() - {series})\n  * {joined}\nor on (job, instance, check, source) (time() - {series})\n"
-            ),
+            expr: format!("time() - {stale}{{{}}}", selector("check", labels)),
             labels: BTreeMap::from([("severity", severity.to_owned())]),
             annotations: BTreeMap::from([(
                 "summary",
