@@ -37,6 +37,8 @@ told mailer,slack alertname=NodeDown severity=critical instance=web-001
 # The handler's severities: a warning is not mailed, and is not unclaimed for that.
 told "no one,slack" "${warning[@]}" handlers=,default, check=check-load
 told "no one" "${warning[@]}" handlers=,mailer, check=check-https
+# CheckFlapping takes the routes of what it inhibits.
+told mailer alertname=CheckFlapping severity=warning instance=web-001 handlers=,mailer, check=check-load
 told mailer+web-team "${critical[@]}" handlers=,mailer, check=check-https
 told mailer+dba,slack "${critical[@]}" handlers=,default,pagerduty, check=check-mysql
 told slack "${critical[@]}" handlers=,graylog, check=check-es-heap

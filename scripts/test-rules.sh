@@ -23,6 +23,15 @@ while read -r rule; do
     fi
 done < <(sed -n 's/^ *- alert: //p' "$root"/rules/*.yml | sort -u)
 
+# What to do is told where the alert says. Alerts of checks leave that annotation to the definition's own `playbook`.
+while read -r rule; do
+    if [[ $rule != Check@(Warning|Critical|Unknown|Stale|Flapping) ]] &&
+        ! grep -q "playbook: docs/operations/troubleshooting.md#${rule,,}\$" "$root"/rules/*.yml; then
+        echo "FAILED: the alert $rule has no playbook: docs/operations/troubleshooting.md#${rule,,}"
+        failed=1
+    fi
+done < <(sed -n 's/^ *- alert: //p' "$root"/rules/*.yml | sort -u)
+
 # Whatever address a node is scraped at, `instance` is its name.
 nodes=$("$promtool" check service-discovery --timeout=1s "$root/examples/prometheus/cluster.yml" checkscript |
     sed -n 's/^ *"instance": "\(.*\)",$/\1/p' | sort | xargs)

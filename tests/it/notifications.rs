@@ -39,6 +39,36 @@ fn check(name: &str, annotations: &Value) -> Value {
     })
 }
 
+/// An alert on the check that fires, or has just ended.
+fn of_check(check: &str, alert: &str, fires: bool) -> Value {
+    let severity = if alert == "CheckFlapping" { "warning" } else { "critical" };
+    let labels =
+        json!({"alertname": alert, "severity": severity, "job": "checkscript", "instance": "web-1", "check": check});
+    let end = if fires { json!("2099-01-01T00:00:00Z") } else { json!(jiff::Timestamp::now().to_string()) };
+    json!({"labels": labels, "endsAt": end, "annotations": {"summary": format!("{check}: {alert}")}})
+}
+
+/// Waits until these have been told of the check, in this order, and nothing else.
+async fn told_of(stack: &Stack, check: &str, wanted: &[&str]) {
+    until(&format!("{wanted:?} is told of {check}"), PATIENCE, || async {
+        let start = |action: &str| format!("{action} - web-1/{check}: ");
+        let words: Vec<_> = stack
+            .mails
+            .all()
+            .into_iter()
+            .filter_map(|mail| {
+                let of_alert = mail.subject.strip_prefix(&start("ALERT")).map(str::to_owned);
+                of_alert
+                    .or_else(|| mail.subject.strip_prefix(&start("RESOLVED")).map(|word| format!("{word}, resolved")))
+            })
+            .collect();
+        ensure!(words == wanted, "{words:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
 /// The Slack message with this in its text.
 async fn slack(stack: &Stack, text: &str) -> String {
     let what = format!("a Slack message with {text:?}");
@@ -114,5 +144,32 @@ async fn hostile_text_is_text_and_pings_nobody() {
             );
         }
     }
+    stack.stop_all().await.unwrap();
+}
+
+/// A check that flaps is told of once, not at each change; how it ends is told, well or not, and what comes after it.
+#[tokio::test]
+async fn flapping_is_told_once_and_so_is_how_it_ends() {
+    const CRITICAL: &str = "CheckCritical";
+    const FLAPPING: &str = "CheckFlapping";
+    let (mut stack, _data) = alertmanager().await;
+    post(&stack, &[of_check("disk", CRITICAL, true), of_check("net", FLAPPING, true)]).await;
+    told_of(&stack, "disk", &["CRITICAL"]).await;
+    // In the order in which Prometheus sends them.
+    post(&stack, &[of_check("disk", FLAPPING, true)]).await;
+    told_of(&stack, "disk", &["CRITICAL", "FLAPPING"]).await;
+
+    // It comes and goes. What is told of another check is later than the next message about this one would be.
+    for (fires, other) in [(false, "first"), (true, "second"), (false, "third"), (true, "fourth")] {
+        post(&stack, &[of_check("disk", CRITICAL, fires), of_check(other, CRITICAL, true)]).await;
+        told_of(&stack, other, &["CRITICAL"]).await;
+    }
+    told_of(&stack, "disk", &["CRITICAL", "FLAPPING"]).await;
+
+    post(&stack, &[of_check("disk", FLAPPING, false), of_check("net", FLAPPING, false)]).await;
+    told_of(&stack, "disk", &["CRITICAL", "FLAPPING", "CRITICAL"]).await;
+    told_of(&stack, "net", &["FLAPPING", "OK, resolved"]).await;
+    post(&stack, &[of_check("disk", CRITICAL, false)]).await;
+    told_of(&stack, "disk", &["CRITICAL", "FLAPPING", "CRITICAL", "OK, resolved"]).await;
     stack.stop_all().await.unwrap();
 }

@@ -21,7 +21,7 @@ const AGGREGATE: (Verdict, &str) = (
 const ANNOTATION: (Verdict, &str) = (Elsewhere, "alertmanager-proxy puts it into the alert's annotations");
 const FLAPPING: (Verdict, &str) = (
     Elsewhere,
-    "checkscript_flapping says that a check flaps; its alerts are sent all the same, `occurrences` and group_interval dampen",
+    "CheckFlapping says once that a check flaps, and Alertmanager keeps its changes back meanwhile: see docs/rules.md",
 );
 const TRUNCATED: (Verdict, &str) = (Elsewhere, "alertmanager-proxy cuts outputs to 2,000 bytes, whatever it says");
 

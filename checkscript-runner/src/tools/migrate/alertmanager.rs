@@ -106,6 +106,11 @@ pub(super) fn equal(label: &str, value: &str) -> String {
     format!("{label} = {}", quoted(value))
 }
 
+/// A matcher of a label that is not this.
+pub(super) fn not_equal(label: &str, value: &str) -> String {
+    format!("{label} != {}", quoted(value))
+}
+
 /// A matcher of a label that is one of these.
 pub(super) fn one_of<'a>(label: &str, values: impl IntoIterator<Item = &'a str>) -> String {
     let values: Vec<_> = values.into_iter().collect();

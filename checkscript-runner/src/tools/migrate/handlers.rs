@@ -23,6 +23,8 @@ pub(super) struct Handler {
     pub(super) filters: Vec<(String, Filter)>,
     /// The severities that it is for; empty is all.
     pub(super) severities: Vec<String>,
+    /// `handle_flapping`: it is told of checks that flap as of others.
+    pub(super) is_told_flapping: bool,
 }
 
 /// By which means it tells somebody.
@@ -58,6 +60,7 @@ pub(super) fn handlers(installation: &Installation) -> Vec<Handler> {
                 })
                 .collect(),
             severities: texts(handler.get("severities")).map(str::to_owned).collect(),
+            is_told_flapping: handler.get("handle_flapping") == Some(&Value::Bool(true)),
         })
         .collect()
 }
@@ -87,6 +90,11 @@ impl Handler {
     /// What alerts are its own; those of checks that name no handler are of `default`.
     pub(super) fn matcher(&self) -> String {
         handled_by(self.names.iter().map(String::as_str), self.names.contains("default"))
+    }
+
+    /// What alerts are not its own.
+    pub(super) fn others_matcher(&self) -> String {
+        self.matcher().replacen("=~", "!~", 1)
     }
 }
 

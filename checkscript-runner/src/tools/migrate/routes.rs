@@ -1,12 +1,15 @@
 //! The tree of routes: one for each handler, and below it one for each kind of checks that are told otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use check_result::Object;
 use serde_json::Value;
 
 use super::account::Fate;
-use super::alertmanager::{Config, EmailConfig, Receiver, Route, duration, equal, none_of, one_of};
+use super::alertmanager::{
+    Config, EmailConfig, InhibitRule, Receiver, Route, duration, equal, none_of, not_equal, one_of,
+};
 use super::checks::{Check, Checks, REFRESH};
 use super::filters::Filter;
 use super::handlers::{Handler, Means};
@@ -16,6 +19,9 @@ use super::windows::TimeIntervals;
 
 /// Who is told what no handler claims: nothing may end without a word. Its blank keeps it apart from handlers' names.
 pub(super) const UNCLAIMED: &str = "no handler";
+
+/// The alert on a check that flaps.
+const FLAPPING: &str = "CheckFlapping";
 
 /// Whoever is told nothing.
 const NOBODY: &str = "no one";
@@ -67,7 +73,7 @@ pub(super) fn plan(installation: &Installation, handlers: &[Handler], checks: &C
     };
     let mut receivers = vec![Receiver { name: NOBODY.to_owned(), ..Receiver::default() }, unclaimed];
     receivers.append(&mut planner.receivers);
-    let inhibit_rules = checks.inhibit_rules();
+    let inhibit_rules = [vec![flapping(handlers)], checks.inhibit_rules()].concat();
     let config =
         Config { templates: vec!["sensu.tmpl"], route, inhibit_rules, receivers, time_intervals: planner.intervals };
     Plan { config, secrets: planner.secrets, to_do }
@@ -81,10 +87,23 @@ fn unhandled(checks: &Checks) -> Option<Route> {
     (!labels.is_empty()).then(|| Route { receiver: NOBODY.to_owned(), matchers, ..Route::default() })
 }
 
+/// Sensu's handlers do not hear of a check that flaps, but for those with `handle_flapping`. CheckFlapping takes the routes of the alerts that
+/// it keeps back: of what is inhibited otherwise Alertmanager would not tell the end.
+fn flapping(handlers: &[Handler]) -> InhibitRule {
+    let told = handlers.iter().filter(|handler| handler.is_told_flapping).map(Handler::others_matcher);
+    let problems = "alertname =~ \"Check(Warning|Critical|Unknown)\"".to_owned();
+    InhibitRule {
+        source_matchers: vec![equal("alertname", FLAPPING)],
+        target_matchers: iter::once(problems).chain(told).collect(),
+        equal: vec!["job", "instance", "check", "source"],
+    }
+}
+
 /// The handler's own route claims them, so that they are not told as unclaimed.
 fn other_severities(handler: &Handler) -> Option<Route> {
     let words = handler.severities.iter().map(String::as_str).filter(|word| *word != "ok");
-    let matchers = vec![none_of("severity", words)];
+    // Who is told that a check flaps does not wait for the end of what is kept back meanwhile.
+    let matchers = vec![none_of("severity", words), not_equal("alertname", FLAPPING)];
     (!handler.severities.is_empty()).then(|| Route { receiver: NOBODY.to_owned(), matchers, ..Route::default() })
 }
 
@@ -261,9 +280,12 @@ pub(super) fn judge_handler(
         "handle_silenced" if value == &Value::Bool(true) => {
             (Fate::ToDo, "a silence in Alertmanager holds for every receiver")
         }
-        "handle_flapping" if value == &Value::Bool(true) => (Fate::Carried, "checks that flap are told like others"),
+        "handle_flapping" if value == &Value::Bool(true) => (
+            Fate::Changed,
+            "its checks are told as they flap, by the other handlers that they name as well: Alertmanager inhibits for all or none",
+        ),
         "handle_flapping" => {
-            (Fate::Changed, "checks that flap are told like others: `occurrences` and group_interval dampen")
+            (Fate::Carried, "CheckFlapping says once that a check flaps; an inhibit rule keeps its changes back")
         }
         "handle_silenced" => (Fate::Carried, "that is so always"),
         _ => (Fate::ToDo, "unknown: see whether the receiver needs it"),
