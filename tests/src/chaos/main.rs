@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
+use e2e::Signals;
 use futures_util::{StreamExt as _, stream};
 
 use self::oracle::Verdict;
@@ -48,12 +49,16 @@ async fn main() -> anyhow::Result<ExitCode> {
         seeds.for_each(|seed| println!("seed {seed}\n{:#?}", Plan::of(seed, flags.rounds, true)));
         return Ok(ExitCode::SUCCESS);
     }
-    let flags = &flags;
-    let failed = stream::iter(seeds)
+    let (flags, mut signals) = (&flags, Signals::listen()?);
+    let runs = stream::iter(seeds)
         .map(|seed| async move { (seed, run(seed, flags).await) })
         .buffer_unordered(flags.jobs.max(1))
-        .fold(0, |failed, (seed, result)| async move { failed + u64::from(!told_well(seed, &result)) })
-        .await;
+        .fold(0, |failed, (seed, result)| async move { failed + u64::from(!told_well(seed, &result)) });
+    // Runs that are dropped take their processes and disks with them.
+    let failed = tokio::select! {
+        failed = runs => failed,
+        () = signals.any() => anyhow::bail!("stopped by a signal"),
+    };
     println!("{} passed, {failed} failed", flags.seeds - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -62,7 +67,7 @@ async fn run(seed: u64, flags: &Flags) -> anyhow::Result<(Plan, Verdict)> {
     let data = tempfile::Builder::new().prefix(&format!("chaos-{seed}-")).tempdir()?;
     let result = async {
         let run = Run::start(seed, flags.rounds, data.path(), flags.verbose).await?;
-        run.carry_out().await
+        run.carry_out(data.path()).await
     };
     let result = result.await;
     let well = result.as_ref().is_ok_and(|(_, verdict)| verdict.failures.is_empty());

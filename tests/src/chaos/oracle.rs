@@ -76,10 +76,16 @@ fn read(text: &str) -> Option<(usize, bool)> {
     Some((number.parse().ok()?, rest.starts_with(" goes on")))
 }
 
-/// Whether `message` tells that the incident began (`firing`) or ended.
-pub(crate) fn tells(message: &Message, number: usize, incident: &Incident, firing: bool) -> bool {
-    let about = message.node == incident.node && message.check == incident.check && message.firing == firing;
-    about && read(&message.text).map_or(message.reason, |(of, _)| of == number)
+/// Whether a message about its check tells of this incident.
+pub(crate) fn tells(message: &Message, number: usize) -> bool {
+    message.firing && read(&message.text).map_or(message.reason, |(of, _)| of == number)
+}
+
+impl Incident {
+    /// Whether the message is about its check.
+    pub(crate) fn is_of(&self, message: &Message) -> bool {
+        message.node == self.node && message.check == self.check
+    }
 }
 
 /// Judges the messages, which are in the order in which each sink got them. That each lasting incident was told was waited for before.
@@ -108,15 +114,15 @@ impl Verdict {
 
     /// One check of one node at one sink: each incident is told once, and its end once.
     fn follow(&mut self, course: &[&Message], broken: &[Broken]) {
-        let mut firing = false;
+        let mut last: Option<&Message> = None;
         for message in course {
-            if message.firing == firing {
-                match excuse(message, broken) {
+            if message.firing == last.is_some_and(|last| last.firing) {
+                match excuse(message, last, broken) {
                     Some(why) => *self.doubled.entry(why).or_default() += 1,
                     None => self.failures.push(format!("told twice: {message}")),
                 }
             }
-            firing = message.firing;
+            last = Some(message);
         }
         if let Some(last) = course.last().filter(|last| last.firing) {
             self.failures.push(format!("its end was never told: {last}"));
@@ -124,19 +130,25 @@ impl Verdict {
     }
 }
 
-/// What was broken when the message came, or shortly before, that may bring a message twice.
-fn excuse(message: &Message, broken: &[Broken]) -> Option<&'static str> {
-    let near = broken.iter().filter(|broken| {
-        message.at >= broken.begun && message.at.saturating_duration_since(broken.ended).as_secs_f64() < AFTERMATH
-    });
+/// Why the message may be like the last one: who tells it had waited for the word of the other, or something was broken.
+fn excuse(message: &Message, last: Option<&Message>, broken: &[Broken]) -> Option<&'static str> {
+    if last.is_some_and(|last| last.from != message.from && seconds(last.at, message.at) < AFTERMATH) {
+        return Some("an Alertmanager told what it had seen before it waited for the other");
+    }
+    let near =
+        broken.iter().filter(|broken| message.at >= broken.begun && seconds(broken.ended, message.at) < AFTERMATH);
     near.filter_map(|broken| broken.fault.doubles()).next()
+}
+
+fn seconds(from: Instant, to: Instant) -> f64 {
+    to.saturating_duration_since(from).as_secs_f64()
 }
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sink, from, node, check, firing, text, .. } = self;
         let word = if *firing { "ALERT" } else { "RESOLVED" };
-        write!(f, "{sink:?} by {from}: {word} of {check} on node {node}: {}", text.trim_end())
+        write!(f, "{sink:?} by {from}: {word} of {check} on node {node}: {}", text.lines().next().unwrap_or_default())
     }
 }
 
@@ -173,6 +185,8 @@ mod tests {
         assert!(verdict.failures.is_empty() && verdict.doubled.values().sum::<usize>() == 1, "{verdict:?}");
         let agent = of(Fault::Killed(Member::Agent(1)), now, now);
         assert_eq!(judged(&[&alert, &alert, &resolved], &[agent]).failures.len(), 1);
+        let other = Message { from: "1".to_owned(), ..alert.clone() };
+        assert!(judged(&[&alert, &other, &resolved], &[]).failures.is_empty());
         let late = message(now + Duration::from_secs(60), true, &failing(3));
         assert_eq!(judged(&[&alert, &late, &resolved], &[killed]).failures.len(), 1);
     }

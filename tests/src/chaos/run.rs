@@ -46,8 +46,22 @@ impl Run {
         Ok(Self { pair, plan, started, began, ended, broken: Vec::new(), mended: Vec::new(), verbose })
     }
 
-    /// Every phase; what was planned and what is to be said of it.
-    pub(crate) async fn carry_out(mut self) -> anyhow::Result<(Plan, Verdict)> {
+    /// Every phase; what was planned and what is to be said of it. Whatever was told is written to `told.txt` in `data`.
+    pub(crate) async fn carry_out(mut self, data: &Path) -> anyhow::Result<(Plan, Verdict)> {
+        let done = self.every_phase().await;
+        let mut messages = self.messages();
+        messages.sort_by_key(|message| message.at);
+        let told = messages.iter().map(|message| {
+            let after = message.at.duration_since(self.started).as_secs_f64();
+            format!("[{after:6.1} s] {}{message}\n", if message.reason { "(with a reason) " } else { "" })
+        });
+        std::fs::write(data.join("told.txt"), told.collect::<String>())?;
+        done?;
+        let verdict = judge(&self.messages(), &self.mended);
+        Ok((self.plan, verdict))
+    }
+
+    async fn every_phase(&mut self) -> anyhow::Result<()> {
         self.every_check_is_known().await?;
         for phase in self.plan.phases.clone() {
             for step in phase.steps {
@@ -55,9 +69,7 @@ impl Run {
             }
             self.every_lasting_incident_is_told().await?;
         }
-        self.every_end_is_told().await?;
-        let verdict = judge(&self.messages(), &self.mended);
-        Ok((self.plan, verdict))
+        self.every_end_is_told().await
     }
 
     async fn step(&mut self, step: Step) -> anyhow::Result<()> {
@@ -161,14 +173,16 @@ impl Run {
             let messages = self.messages();
             let mut missing = Vec::new();
             for (number, incident) in self.plan.incidents.iter().enumerate().filter(|(_, incident)| !incident.brief) {
-                for (since, firing) in [(self.began[number], true), (self.ended[number], false)] {
-                    let Some(since) = since else { continue };
-                    missing.extend(Sink::ALL.into_iter().filter_map(|sink| {
-                        let told = messages.iter().any(|message| {
-                            message.sink == sink && message.at >= since && tells(message, number, incident, firing)
-                        });
-                        (!told).then(|| format!("{sink:?} of [{number}] {incident:?}, firing: {firing}"))
-                    }));
+                let Some(began) = self.began[number] else { continue };
+                for sink in Sink::ALL {
+                    let of =
+                        |message: &&Message| message.sink == sink && message.at >= began && incident.is_of(message);
+                    if !messages.iter().filter(of).any(|message| tells(message, number)) {
+                        missing.push(format!("{sink:?}: that [{number}] fails: {incident:?}"));
+                    } else if self.ended[number].is_some() && messages.iter().rfind(of).is_some_and(|last| last.firing)
+                    {
+                        missing.push(format!("{sink:?}: that [{number}] is over: {incident:?}"));
+                    }
                 }
             }
             ensure!(missing.is_empty(), "lost:\n  {}", missing.join("\n  "));
@@ -213,6 +227,10 @@ impl Run {
     }
 
     fn of_webhook(&self, at: Instant, told: &Told) -> Option<Message> {
+        // A notification is of one check; alerts of it that do not fire any more may stand beside the one that does.
+        if !told.leads {
+            return None;
+        }
         let node = (0..NODES.len()).find(|node| told.labels["instance"] == self.pair.instance(*node))?;
         let annotation = |name: &str| told.annotations.get(name).cloned();
         let reason = ["detail_error", "detail_age"].iter().any(|name| told.annotations.contains_key(*name));

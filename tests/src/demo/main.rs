@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
-use e2e::{Part, Ports, Stack};
-use futures_util::future::{select_all, try_join};
+use e2e::{Part, Ports, Signals, Stack};
+use futures_util::future::try_join;
 use steps::Show;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 /// How long the parts may take to stop before they are killed.
@@ -101,22 +100,6 @@ async fn demo(flags: &Flags, show: &mut Show, (stack, second): &(Stack, Stack)) 
     println!("  configs and logs    {data}");
     println!("\nMake the check fail again: printf '2\\nDEMO CRITICAL: by hand\\n' > {data}/demo-check");
     steps::tell_messages(stack).await
-}
-
-/// What ends the demo.
-struct Signals(Vec<Signal>);
-
-impl Signals {
-    /// Ctrl-C, `kill`, and the terminal being closed.
-    fn listen() -> anyhow::Result<Self> {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
-        Ok(Self(kinds.into_iter().map(signal).collect::<Result<_, _>>()?))
-    }
-
-    async fn any(&mut self) {
-        let each = self.0.iter_mut().map(|signal| Box::pin(signal.recv()));
-        select_all(each).await;
-    }
 }
 
 /// An empty folder of that name; only one that an earlier demo made is emptied.

@@ -18,6 +18,8 @@ pub struct Told {
     pub to: String,
     /// Whether it fires; else it is resolved.
     pub firing: bool,
+    /// Whether it is the one that speaks for its notification: the first that fires, or the first where none does.
+    pub leads: bool,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its annotations.
@@ -35,14 +37,17 @@ pub fn start(listener: TcpListener) -> Received<Told> {
 }
 
 async fn take(State(received): State<Received<Told>>, uri: Uri, Json(notification): Json<Value>) -> &'static str {
-    for alert in notification["alerts"].as_array().into_iter().flatten() {
+    let alerts = notification["alerts"].as_array().map_or(&[][..], Vec::as_slice);
+    let leader = alerts.iter().position(|alert| alert["status"] == notification["status"]);
+    for (index, alert) in alerts.iter().enumerate() {
         let texts = |name: &str| {
             let texts = alert[name].as_object().into_iter().flatten();
             texts.map(|(name, text)| (name.clone(), text.as_str().unwrap_or_default().to_owned())).collect()
         };
         let firing = alert["status"] == "firing";
+        let leads = leader == Some(index);
         let to = uri.path().to_owned();
-        received.add(Told { to, firing, labels: texts("labels"), annotations: texts("annotations") });
+        received.add(Told { to, firing, leads, labels: texts("labels"), annotations: texts("annotations") });
     }
     "ok"
 }
