@@ -86,6 +86,11 @@ impl Incident {
     pub(crate) fn is_of(&self, message: &Message) -> bool {
         message.node == self.node && message.check == self.check
     }
+
+    /// Whether both are of one check.
+    pub(crate) fn is_of_check_of(&self, other: &Self) -> bool {
+        (self.node, self.check) == (other.node, other.check)
+    }
 }
 
 /// Judges the messages, which are in the order in which each sink got them. That each lasting incident was told was waited for before.

@@ -174,13 +174,16 @@ impl Run {
             let mut missing = Vec::new();
             for (number, incident) in self.plan.incidents.iter().enumerate().filter(|(_, incident)| !incident.brief) {
                 let Some(began) = self.began[number] else { continue };
+                // Another of the check's, of which then the last word is.
+                let another = self.plan.incidents.iter().zip(&self.began).skip(number + 1);
+                let again = another.filter(|(later, _)| later.is_of_check_of(incident)).find_map(|(_, began)| *began);
+                let is_over = self.ended[number].is_some() && again.is_none();
                 for sink in Sink::ALL {
                     let of =
                         |message: &&Message| message.sink == sink && message.at >= began && incident.is_of(message);
                     if !messages.iter().filter(of).any(|message| tells(message, number)) {
                         missing.push(format!("{sink:?}: that [{number}] fails: {incident:?}"));
-                    } else if self.ended[number].is_some() && messages.iter().rfind(of).is_some_and(|last| last.firing)
-                    {
+                    } else if is_over && messages.iter().rfind(of).is_some_and(|last| last.firing) {
                         missing.push(format!("{sink:?}: that [{number}] is over: {incident:?}"));
                     }
                 }
