@@ -1,7 +1,8 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
-# make lint | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | docs    the parts of it
+# make lint | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs    the parts of it
 # make book            the documentation as a book, target/book/index.html. make docs checks its links, and that its reference is the code's
+# make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
 # make deny            the dependencies: vulnerabilities, licences, duplicates, sources (cargo-deny)
@@ -22,13 +23,13 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes docs book tools browser build bench bench-build soak fuzz screenshots
+.PHONY: chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
 	@target/debug/demo $(if $(ONCE),--once)
 
-test: lint rules templates pages checks unit docs transparency pushgateway migration kubernetes e2e
+test: lint rules templates pages checks unit docs transparency pushgateway migration kubernetes packages e2e
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -73,6 +74,12 @@ book:
 	@scripts/book-tools.sh mdbook
 	@scripts/book.sh
 	@echo target/book/index.html
+
+packages: tools
+	scripts/test-packages.sh
+
+deb:
+	scripts/deb.sh $(PROFILE)
 
 tools:
 	@scripts/tools.sh

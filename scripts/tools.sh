@@ -262,59 +262,16 @@ place_all() {
     [[ ${#packages[@]} -eq 0 ]]
 }
 
-# download DIR [APT-OPTION...]: fetches the packages (apt verifies them) into DIR.
-download() {
-    local dir=$1
-    shift
-    (cd "$dir" && apt-get -q "$@" -o "APT::Sandbox::User=$(id -un)" download "${packages[@]}") >"$dir/log" 2>&1
-}
-
-# The lists of packages may be absent (containers) or older than the archive. Root or sudo refreshes them; anyone else gets
-# lists of their own under target/tools/apt.
-download_with_fresh_lists() {
-    local dir=$1 apt=$tools/apt
-    local private=(-o "Dir::State=$apt/state" -o "Dir::Cache=$apt/cache" -o "Dir::State::status=/var/lib/dpkg/status"
-        -o "APT::Sandbox::User=$(id -un)")
-    say "refreshing the lists of packages"
-    # One unreachable third-party archive fails the update; whether it matters is for the download to say.
-    if [[ $(id -u) -eq 0 ]]; then
-        apt-get -q update >"$tools/apt-update.log" 2>&1 || true
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        # shellcheck disable=SC2024 # the log is this user's
-        sudo -n apt-get -q update >"$tools/apt-update.log" 2>&1 || true
-    else
-        mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
-        apt-get -q "${private[@]}" update >"$tools/apt-update.log" 2>&1 || true
-        download "$dir" "${private[@]}"
-        return
-    fi
-    download "$dir"
-}
-
 fetch() {
-    local by_hand="put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
-    prometheus-pushgateway), jq, logrotate, nsd, openssl, redis-server (or valkey-server), chromium and chromedriver on PATH:
-    Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
-    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-        say "no apt-get and dpkg-deb here to fetch them with; $by_hand"
-        return 1
-    fi
-    local dir deb
-    dir=$(mktemp -d "$tools/fetch.XXXXXX")
-    # shellcheck disable=SC2064 # the directory of now is meant
-    trap "rm -rf '$dir'" EXIT
     say "fetching Debian's ${packages[*]} into target/tools (nothing is installed)"
     if [[ ${packages[*]} == *chromium* ]]; then
         mapfile -t -O "${#packages[@]}" packages < <(browser_packages)
     fi
-    if ! download "$dir" && ! download_with_fresh_lists "$dir"; then
-        sed 's/^/    /' "$dir/log" >&2
-        say "apt-get could not download ${packages[*]} (its words are above, those of its update in target/tools/apt-update.log); $by_hand"
-        return 1
-    fi
-    for deb in "$dir"/*.deb; do
-        dpkg-deb -x "$deb" "$tools/root"
-    done
+    "$root/scripts/debian-packages.sh" "${packages[@]}" && return
+    say "put prometheus, promtool, alertmanager (or prometheus-alertmanager), amtool, pushgateway (or
+    prometheus-pushgateway), jq, logrotate, nsd, openssl, redis-server (or valkey-server), chromium and chromedriver on PATH:
+    Debian's packages ${packages[*]}, or the archives of https://prometheus.io/download/"
+    return 1
 }
 
 main() {

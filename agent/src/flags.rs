@@ -144,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn the_example_unit_follows_the_logs_of_either_writer() {
-        let unit = include_str!("../../examples/systemd/checkscript-agent.service");
+    fn the_unit_follows_the_logs_of_either_writer() {
+        let unit = include_str!("../../packaging/debian/checkscript-agent.service");
         let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
-        let flags = Flags::try_parse_from(command.split_whitespace()).unwrap();
+        let flags = Flags::try_parse_from(command.split_whitespace().filter(|word| *word != "$ARGS")).unwrap();
         let logs: Vec<_> = flags.logs().iter().map(|log| log.as_path().to_owned()).collect();
         assert_eq!(logs, DEFAULT_LOGS.map(PathBuf::from));
     }

@@ -163,7 +163,7 @@ fn logrotate(node: &Node, config: &str) {
 
 /// The example as it is installed, with this node's files and user.
 fn shipped(node: &Node) -> String {
-    let config = fs::read_to_string(repository().join("examples/systemd/checkscript-runner.logrotate")).unwrap();
+    let config = fs::read_to_string(repository().join("packaging/debian/checkscript-runner.logrotate")).unwrap();
     let owner = Sync::new("sh").args(["-c", "echo $(id -un) $(id -gn)"]).output().unwrap();
     let config = config
         .replace("/var/log/checkscript/checkscript-runner.log", node.file("checks.log").to_str().unwrap())
