@@ -42,7 +42,10 @@ version() {
 # CHANGELOG.md's newest section in Debian's form.
 changelog() {
     printf 'ogi (%s) unstable; urgency=medium\n\n' "$1"
-    awk '/^## / { section++ } section == 1 && /^- / { sub(/^- /, "  * "); print } section == 1 && /^  [^ ]/ { print "  " $0 }' "$root/CHANGELOG.md"
+    awk '/^## / { section++ } section == 1 && /^- / { printf "\n%s", $0 } section == 1 && /^  [^ ]/ { sub(/^ +/, " "); printf "%s", $0 }' \
+        "$root/CHANGELOG.md" | sed -n 's/^- /* /p' | while read -r entry; do
+        fold -s -w 74 <<<"$entry" | sed 's/ *$//; 1s/^/  /; 2,$s/^/    /'
+    done
     printf '\n -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' "$root/packaging/debian/control")" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")"
 }
 

