@@ -138,6 +138,11 @@ impl Config {
         service::config::parse(text, |root| check::config(&root, Path::new("")))
     }
 
+    /// Every field that the file may have.
+    pub fn fields() -> Vec<service::config::Known> {
+        service::config::survey(|root| drop(check::config(&root, Path::new(""))))
+    }
+
     /// The names that are looked up for Alertmanagers, each once.
     pub fn lookups(&self) -> Vec<&Lookup> {
         let mut all = Vec::new();

@@ -1,5 +1,6 @@
 //! The pages of `docs/reference/`, and whether those that are committed are the ones that the code would give.
 
+mod fields;
 mod flags;
 mod markdown;
 
@@ -26,7 +27,7 @@ struct Page {
 /// Writes every page into `directory`, and takes away those that are none any more.
 pub(crate) fn write(directory: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    let pages = pages();
+    let pages = pages()?;
     for stale in stale(directory, &pages)? {
         fs::remove_file(directory.join(&stale)).with_context(|| format!("cannot remove {stale}"))?;
     }
@@ -39,7 +40,7 @@ pub(crate) fn write(directory: &Path) -> anyhow::Result<()> {
 
 /// Fails with what is different where the pages in `directory` are not those that [`write()`] would write.
 pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
-    let pages = pages();
+    let pages = pages()?;
     let mut wrong = 0;
     for stale in stale(directory, &pages)? {
         wrong += 1;
@@ -70,11 +71,32 @@ fn stale(directory: &Path, pages: &[Page]) -> anyhow::Result<Vec<String>> {
     Ok(names.into_iter().filter(|name| pages.iter().all(|page| page.name != *name)).collect())
 }
 
-fn pages() -> Vec<Page> {
+fn pages() -> anyhow::Result<Vec<Page>> {
     let programs = programs::all();
-    let mut pages = vec![index(&programs)];
-    pages.extend(programs.into_iter().map(program));
-    pages
+    let mut pages = vec![index(&programs), web_config()?, http_client()?];
+    for command in programs {
+        pages.push(program(command)?);
+    }
+    Ok(pages)
+}
+
+fn web_config() -> anyhow::Result<Page> {
+    let fields = fields::fields(&fields::web_config())?;
+    let text = format!(
+        "{MARK}# The web configuration\n\nThe file of `--web.config.file`, which every server takes: \
+         [what differs from exporter-toolkit](../servers.md#web-config).\n\n{fields}"
+    );
+    Ok(Page { name: "web-config.md".to_owned(), text })
+}
+
+fn http_client() -> anyhow::Result<Page> {
+    let fields = fields::fields(&fields::http_client())?;
+    let text = format!(
+        "{MARK}# How servers are asked\n\nWherever a configuration names a server, these say with which credentials, \
+         certificates and headers it is asked, in the words of Prometheus's `http_config`. Files are relative to the \
+         configuration, and read when it is.\n\n{fields}"
+    );
+    Ok(Page { name: "http-client.md".to_owned(), text })
 }
 
 fn index(programs: &[Command]) -> Page {
@@ -84,20 +106,56 @@ fn index(programs: &[Command]) -> Page {
     });
     let table = markdown::table(&["program", "what it does"], rows);
     let text = format!(
-        "{MARK}# Reference\n\nEvery flag of every program, made from the code that reads it: what a program takes is \
-         here, and what is here it takes. The same is in the man pages (`man checkscript-runner`) and in `--help`.\n\n{table}"
+        "{MARK}# Reference\n\nEvery flag of every program and every field of its configuration, made from the code that reads them: what \
+         a program takes is here, and what is here it takes. The flags are in the man pages (`man checkscript-runner`) and in `--help` too. \
+         [The web configuration](web-config.md) and [how servers are asked](http-client.md) are the same for all programs.\n\n{table}"
     );
     Page { name: "README.md".to_owned(), text }
 }
 
-fn program(mut command: Command) -> Page {
+fn program(mut command: Command) -> anyhow::Result<Page> {
     command.build();
     let name = command.get_name().to_owned();
-    let text = format!(
+    let mut text = format!(
         "{MARK}# {name}: reference\n\n[What it is and how it is used](../{name}.md)\n\n## Command line\n\n{}",
         flags::section(&mut command)
     );
-    Page { name: format!("{name}.md"), text }
+    if let Some(file) = fields::file(&name) {
+        text += &format!("## Configuration file\n\n{}\n", fields::fields(&file)?);
+    }
+    let elsewhere = elsewhere(&name);
+    if !elsewhere.is_empty() {
+        text += "## Endpoints and metrics\n\n";
+        text.extend(elsewhere.iter().map(|(title, link)| format!("- [{title}](../{link})\n")));
+    }
+    Ok(Page { name: format!("{name}.md"), text: format!("{}\n", text.trim_end()) })
+}
+
+/// Where the pages of a program say what it answers and measures.
+fn elsewhere(program: &str) -> &'static [(&'static str, &'static str)] {
+    const EVERY: (&str, &str) = ("endpoints of every server", "servers.md#endpoints");
+    const MEASURES: (&str, &str) = ("metrics of every server", "servers.md#metrics");
+    match program {
+        "checkscript-agent" => &[
+            ("what it answers", "checkscript-agent.md#what-it-answers"),
+            EVERY,
+            ("metrics of checks", "../ARCHITECTURE.md#c2-check-metrics"),
+            ("its own metrics", "checkscript-agent.md#its-own-metrics"),
+            MEASURES,
+        ],
+        "pushgateway-agent" => &[("its metrics", "pushgateway-agent.md#metrics"), EVERY, MEASURES],
+        "alertmanager-proxy" => &[("its metrics", "alertmanager-proxy.md#metrics"), EVERY, MEASURES],
+        "pushgateway-ex" => {
+            &[("the API", "pushgateway-ex.md#the-api"), EVERY, ("its metrics", "pushgateway-ex.md#metrics"), MEASURES]
+        }
+        "web-ui" => &[
+            ("pages and their parameters", "web-ui.md#what-it-shows"),
+            EVERY,
+            ("its metrics", "web-ui.md#for-programs"),
+            MEASURES,
+        ],
+        _ => &[],
+    }
 }
 
 #[cfg(test)]

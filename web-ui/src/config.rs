@@ -104,6 +104,11 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         service::config::parse(text, |root| config(&root, Path::new("")))
     }
+
+    /// Every field that the file may have.
+    pub fn fields() -> Vec<service::config::Known> {
+        service::config::survey(|root| drop(config(&root, Path::new(""))))
+    }
 }
 
 fn config(root: &Place<'_>, folder: &Path) -> Config {

@@ -43,6 +43,11 @@ pub fn load(path: &Path) -> Result<Vec<Gateway>, ConfigError> {
     service::config::load(path, |root| read(&root, folder))
 }
 
+/// Every field that the file may have.
+pub fn fields() -> Vec<service::config::Known> {
+    service::config::survey(|root| drop(read(&root, Path::new(""))))
+}
+
 fn read(root: &Place<'_>, folder: &Path) -> Vec<Gateway> {
     let mut fields = root.fields();
     let places = fields.needed_list("gateways", "[{url: \"http://127.0.0.1:9091\"}]");

@@ -27,14 +27,20 @@ use std::path::Path;
 use crate::error::ConfigError;
 
 mod fields;
+mod survey;
 mod tree;
 
 pub use fields::{Fields, Located, Place};
+pub use survey::{Kind, Known, survey};
 pub use tree::{Entry, Node, Value};
 
 /// Failures so far, with their lines.
 #[derive(Debug, Default)]
-pub struct Failures(RefCell<Vec<(u64, String)>>);
+pub struct Failures {
+    noted: RefCell<Vec<(u64, String)>>,
+    /// Where a reader is asked what it knows instead.
+    survey: Option<survey::Survey>,
+}
 
 /// Reads the file at `path` by `check`.
 ///
@@ -56,7 +62,7 @@ pub fn parse<T>(text: &str, check: impl FnOnce(Place<'_>) -> T) -> Result<T, Con
     let node = tree::parse(text).map_err(ConfigError::new)?;
     let failures = Failures::default();
     let checked = check(Place::root(&node, &failures));
-    let mut failures = failures.0.into_inner();
+    let mut failures = failures.noted.into_inner();
     failures.sort_by_key(|(line, _)| *line);
     match failures.is_empty() {
         true => Ok(checked),
@@ -70,11 +76,18 @@ impl Failures {
     /// Notes what is wrong with the field at `path`; an empty path is the file as a whole.
     pub fn add(&self, line: u64, path: &str, what: impl Display) {
         let field = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        self.0.borrow_mut().push((line, format!("{field}{what}")));
+        self.noted.borrow_mut().push((line, format!("{field}{what}")));
+    }
+
+    /// Tells a survey something, where there is one.
+    fn tell(&self, tell: impl FnOnce(&survey::Survey)) {
+        if let Some(survey) = &self.survey {
+            tell(survey);
+        }
     }
 
     fn count(&self) -> usize {
-        self.0.borrow().len()
+        self.noted.borrow().len()
     }
 }
 

@@ -87,3 +87,4 @@ pub use run::{Runtime, run};
 pub use serve::Timeouts;
 pub use server::{Bound, Landing, Readiness, RouteName, Server};
 pub use tls::provider as tls_provider;
+pub use web_config::fields as web_config_fields;

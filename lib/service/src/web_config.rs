@@ -22,6 +22,12 @@ pub(crate) use self::checks::Stamp;
 pub(crate) use self::live::Live;
 use self::rate_limit::RateLimit;
 use crate::auth::Users;
+use crate::config;
+
+/// Every field that the file may have.
+pub fn fields() -> Vec<config::Known> {
+    config::survey(|root| drop(raw::read(&root)))
+}
 
 /// Checked settings. Without `Debug`, since they hold hashes of passwords.
 #[derive(Default)]

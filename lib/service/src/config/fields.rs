@@ -1,11 +1,13 @@
 //! Reading a mapping field by field, and noting everything that is wrong with it.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use super::Failures;
+use super::survey::{ANYTHING, Kind};
 use super::tree::{Entry, Node, Value};
 
 /// A bound far above any use, so that sums and allocations cannot overflow.
@@ -56,7 +58,7 @@ impl<'a> Place<'a> {
     }
 
     /// Notes what is wrong here.
-    pub fn fail(&self, what: impl std::fmt::Display) {
+    pub fn fail(&self, what: impl Display) {
         self.failures.add(self.node.line, &self.path, what);
     }
 
@@ -64,6 +66,7 @@ impl<'a> Place<'a> {
     pub fn value<T>(&self, check: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let checked = match &self.node.value {
             Value::Scalar(text) => check(text),
+            Value::Anything => return None,
             other => Err(format!("a single value is expected, not {}", other.kind())),
         };
         checked.map_err(|what| self.fail(what)).ok()
@@ -84,6 +87,10 @@ impl<'a> Place<'a> {
         let left = match &self.node.value {
             Value::Map(entries) => entries.iter().collect(),
             Value::Null => Vec::new(),
+            Value::Anything => {
+                self.failures.tell(|survey| survey.is(&self.path, Kind::Mapping));
+                Vec::new()
+            }
             other => {
                 self.fail(format_args!("a mapping is expected, not {}", other.kind()));
                 Vec::new()
@@ -98,6 +105,10 @@ impl<'a> Place<'a> {
 impl<'a> Fields<'a> {
     /// What stands in the field; none where it is absent or empty.
     pub fn place(&mut self, name: &'static str) -> Option<Place<'a>> {
+        if let Some(survey) = &self.failures.survey {
+            let path = self.path_of(name);
+            return survey.asked(&path).then(|| self.at(path, &ANYTHING));
+        }
         self.known.push(name);
         let index = self.left.iter().position(|entry| entry.key == name)?;
         let node = &self.left.remove(index).node;
@@ -107,6 +118,7 @@ impl<'a> Fields<'a> {
     /// The same, for a field that has to be there; `example` shows what.
     pub fn needed(&mut self, name: &'static str, example: &str) -> Option<Place<'a>> {
         let place = self.place(name);
+        self.failures.tell(|survey| survey.needed(&self.path_of(name), example));
         if place.is_none() {
             self.failures.add(self.line, &self.path_of(name), format_args!("is needed, as {example}"));
         }
@@ -120,6 +132,10 @@ impl<'a> Fields<'a> {
             Some(Place { path, node: Node { value: Value::List(items), .. }, .. }) => {
                 items.iter().enumerate().map(|(i, node)| self.at(format!("{path}[{i}]"), node)).collect()
             }
+            Some(Place { path, node: Node { value: Value::Anything, .. }, .. }) => {
+                self.failures.tell(|survey| survey.is(&path, Kind::List));
+                vec![self.at(format!("{path}[]"), &ANYTHING)]
+            }
             Some(place) => {
                 place.fail(format_args!("a list is expected, not {}", place.node.value.kind()));
                 Vec::new()
@@ -131,6 +147,7 @@ impl<'a> Fields<'a> {
     pub fn needed_list(&mut self, name: &'static str, example: &str) -> Vec<Place<'a>> {
         let before = self.failures.count();
         let items = self.list(name);
+        self.failures.tell(|survey| survey.needed(&self.path_of(name), example));
         if items.is_empty() && self.failures.count() == before {
             self.failures.add(self.line, &self.path_of(name), format_args!("is needed, as {example}"));
         }
@@ -151,10 +168,10 @@ impl<'a> Fields<'a> {
     /// All fields of a mapping whose keys are free, with their keys.
     pub fn all(self) -> impl Iterator<Item = (&'a str, Place<'a>)> {
         let (path, failures) = (self.path, self.failures);
-        self.left.into_iter().map(move |entry| {
-            let path = format!("{path}.{}", entry.key);
-            (entry.key.as_str(), Place { path, node: &entry.node, failures })
-        })
+        failures.tell(|survey| survey.is(&path, Kind::Names));
+        let any = failures.survey.as_ref().map(|_| ("NAME", &ANYTHING));
+        let entries = self.left.into_iter().map(|entry| (entry.key.as_str(), &entry.node));
+        entries.chain(any).map(move |(key, node)| (key, Place { path: format!("{path}.{key}"), node, failures }))
     }
 
     /// A duration within `range`, as [`crate::duration`] reads it.
@@ -165,7 +182,9 @@ impl<'a> Fields<'a> {
             }
             other => other.map_err(|error| format!("`{text}`: {error}")),
         };
-        self.place(name).and_then(|place| place.value(check)).unwrap_or(default)
+        let place = self.place(name);
+        self.failures.tell(|survey| survey.is(&self.path_of(name), Kind::duration(&range, default)));
+        place.and_then(|place| place.value(check)).unwrap_or(default)
     }
 
     /// `true` or `false`, as YAML 1.1 and so Go's reader writes them.
@@ -175,17 +194,21 @@ impl<'a> Fields<'a> {
             "false" | "no" | "off" | "n" => Ok(false),
             _ => Err(format!("`{text}` is neither `true` nor `false`")),
         };
-        self.place(name).and_then(|place| place.value(check))
+        let place = self.place(name);
+        self.failures.tell(|survey| survey.is(&self.path_of(name), Kind::Boolean));
+        place.and_then(|place| place.value(check))
     }
 
     /// A whole number from 1 up.
-    pub fn number<T: TryFrom<i64>>(&mut self, name: &'static str, default: T) -> T {
+    pub fn number<T: TryFrom<i64> + Display>(&mut self, name: &'static str, default: T) -> T {
         let check = |text: &str| {
             let number = text.parse::<i64>().ok().filter(|number| (1..=LARGEST).contains(number));
             let fitting = number.and_then(|number| T::try_from(number).ok());
             fitting.ok_or_else(|| format!("`{text}` is not a whole number between 1 and {LARGEST}"))
         };
-        self.place(name).and_then(|place| place.value(check)).unwrap_or(default)
+        let place = self.place(name);
+        self.failures.tell(|survey| survey.is(&self.path_of(name), Kind::number(&default)));
+        place.and_then(|place| place.value(check)).unwrap_or(default)
     }
 
     /// Notes what has not been read.
@@ -207,6 +230,6 @@ impl<'a> Fields<'a> {
 }
 
 /// A duration as it is written in a file.
-fn told(duration: Duration) -> String {
+pub(super) fn told(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
 }

@@ -25,6 +25,8 @@ pub enum Value {
     List(Vec<Node>),
     /// A mapping, in the order of the file.
     Map(Vec<Entry>),
+    /// Whatever is asked for: of no file, but of a [`survey`](super::survey()).
+    Anything,
 }
 
 /// One field of a mapping.
@@ -106,6 +108,7 @@ impl Value {
             Self::Scalar(_) => "a single value",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
+            Self::Anything => "anything",
         }
     }
 }
