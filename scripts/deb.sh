@@ -86,6 +86,8 @@ main() {
         say "dpkg-buildpackage failed; its last words are above, all of them in $out/build.log"
         exit 1
     fi
+    # debhelper has stripped its own copies.
+    strip "$source"/bin/*
     tar --owner=0 --group=0 --numeric-owner --sort=name --mtime="@$SOURCE_DATE_EPOCH" --transform "s#^\.#ogi-$version#" -C "$source/bin" \
         --use-compress-program="gzip -n$([[ $profile == dev ]] && echo 1)" -cf "$out/ogi_${version}_linux_$(dpkg --print-architecture).tar.gz" .
     checksums "$out"
