@@ -352,7 +352,8 @@ lint_containerfile() {
 finish() {
     [[ -z ${outer:-} ]] || kill -KILL "$outer" 2>/dev/null || true
     wait
-    rm -rf "$work/machine" "$work/next"
+    umount "$machine/proc" 2>/dev/null || true
+    rm -rf --one-file-system "$machine" "$work/next"
 }
 
 main() {
@@ -371,7 +372,10 @@ main() {
     cp "$work"/debs/*.deb "$machine/debs/now"
     next_version
     outer='' init=''
-    boot || say "left out: no systemd boots here (target/packages/boot.log), so the services are not started"
+    if ! boot; then
+        say "left out: no systemd boots here (target/packages/boot.log), so the services are not started"
+        mount -t proc proc "$machine/proc"
+    fi
     tree >"$work/before"
     install_all /debs/now
     contents
