@@ -80,7 +80,7 @@ BOOT
     # It is killed at the end, which is nothing to report.
     disown "$outer"
     local deadline=$((SECONDS + 60))
-    until init=$(tr -d ' ' <"/proc/$outer/task/$outer/children") && [[ -n $init ]] && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
+    until init=$(tr -d ' ' <"/proc/$outer/task/$outer/children") && [[ -n $init ]] && inside systemctl is-system-running 2>/dev/null | grep -E "running|degraded" >/dev/null; do
         if ! kill -0 "$outer" 2>/dev/null || ((SECONDS > deadline)); then
             init=
             return 1
@@ -184,7 +184,8 @@ fresh_installation() {
 }
 
 check_api() { inside curl -sSf -H 'Accept: text/plain' "http://127.0.0.1:$1"; }
-says() { check_api "$1" | grep -q "$2"; }
+# grep reads to the end, so that curl can write to it.
+says() { check_api "$1" | grep "$2" >/dev/null; }
 
 # A check that uses sudo runs, is read by the agent, pushed to the gateway, and goes on over a reload, a rotation and each restart.
 in_use() {
