@@ -10,6 +10,8 @@ docs/operations/troubleshooting.md, so that what one looks for at night is there
 - Each text that alertmanager-proxy may write into `detail_error`, and each with which pushgateway-ex may refuse a push, is there as the
   code has it, with `…` where the code fills something in.
 
+The pages of the components and docs/servers.md, so that a metric is found by its name: each that the code registers.
+
 docs/security.md: each file and each test that it names is there.
 """
 
@@ -48,6 +50,18 @@ SOURCES = {
 }
 
 
+# The programs' code, and the page that has its metrics besides docs/servers.md.
+METRICS = {
+    "agent/src": "docs/checkscript-agent.md",
+    "agent/src/push": "docs/pushgateway-agent.md",
+    "alertmanager-proxy/src": "docs/alertmanager-proxy.md",
+    "lib/service/src": "docs/servers.md",
+    "pushgateway-ex/src": "docs/pushgateway-ex.md",
+    "web-ui/src": "docs/web-ui.md",
+}
+REGISTERED = r'register\(\s*(?:name\(|format!\()?"(?:\{\w+\}_)?([a-z0-9_]+)"'
+
+
 def shown(literal):
     """A text of the code as the page shows it: what is filled in is `…`, and what only introduces another text is left out."""
     text = re.sub(r"\\\n\s*", "", literal).replace(r"\"", '"').replace("\\\\", "\\")
@@ -81,6 +95,20 @@ def messages(page):
             yield from (f"{kind}: {path} can say: {text}" for text in missing)
 
 
+def metrics():
+    """The metrics of the code that no page has. A page may say `…` for the beginning of a name."""
+    for code, name in METRICS.items():
+        page = (ROOT / name).read_text() + (ROOT / "docs/servers.md").read_text()
+        known = re.findall(r"[a-z0-9_]+", page)
+        files = [file for file in (ROOT / code).rglob("*.rs") if "push" not in file.parts or code.endswith("push")]
+        names = {found for file in files for found in re.findall(REGISTERED, file.read_text().split("#[cfg(test)]")[0])}
+        if not names:
+            sys.exit(f"FAILED: no metric is found in {code} any more: adapt {sys.argv[0]}")
+        for metric in sorted(names):
+            if not any(word.endswith((metric, f"{metric}_total")) for word in known):
+                yield f"{name}: no word of {metric}, a metric in {code}"
+
+
 def evidence(page):
     """The files and tests that are named and are not there."""
     folders = [folder for folder in ROOT.iterdir() if folder.is_dir() and folder.name != "target"]
@@ -95,6 +123,9 @@ def evidence(page):
 
 def main():
     failed = False
+    for failure in metrics():
+        print(f"FAILED: {failure}")
+        failed = True
     for page, checks in ((TROUBLESHOOTING, (alerts, messages)), (SECURITY, (evidence,))):
         text = (ROOT / page).read_text()
         for failure in (failure for check in checks for failure in check(text)):
