@@ -9,7 +9,7 @@ SHUTDOWN = 10
 
 
 def identities(cluster, _):
-    """Names are there once, in namespaces that exist."""
+    """Names are there once, in namespaces that exist, and all objects have the label by which `kubectl apply --prune` takes them for ours."""
     seen = set()
     namespaces = {namespace["metadata"]["name"] for namespace in cluster.of("Namespace")}
     for object_ in cluster.objects:
@@ -20,6 +20,8 @@ def identities(cluster, _):
         namespace = object_["metadata"].get("namespace")
         if (namespace is None) != (object_["kind"] in CLUSTER_WIDE):
             yield f"{name}: {'has no namespace' if namespace is None else 'is of no namespace, but has one'}"
+        if object_["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != "ogi":
+            yield f"{name}: is not labelled as part of ogi"
         if namespace is not None and namespace not in namespaces:
             yield f"{name}: there is no namespace {namespace}"
 

@@ -20,6 +20,8 @@ NODES = [
     ("virtual-1", "192.0.2.4:10250", {"kubernetes_io_os": "linux", "type": "virtual-kubelet"}),
     ("linux-6", "[2001:db8::6]:10250", {"kubernetes_io_os": "linux"}),
 ]
+# One pod that runs, and those that are listed though they are over.
+PODS = [("pod-1", "192.0.2.9:1", "Running"), ("pod-2", "192.0.2.10:1", "Failed"), ("pod-3", "192.0.2.11:1", "Succeeded")]
 SELECTED = {"role", "namespaces", "selectors"}
 
 
@@ -134,28 +136,44 @@ def discovery(config):
         {"targets": [address], "labels": {"__meta_kubernetes_node_name": name} | {f"__meta_kubernetes_node_label_{k}": v for k, v in labels.items()}}
         for name, address, labels in NODES
     ]
+    pods = [
+        {"targets": [address], "labels": {"__meta_kubernetes_pod_name": name, "__meta_kubernetes_pod_phase": phase}} for name, address, phase in PODS
+    ]
     for place in [*config["scrape_configs"], *config["alerting"]["alertmanagers"]]:
         for found in place.pop("kubernetes_sd_configs", []):
             if found["role"] not in ("node", "pod") or not set(found) <= SELECTED:
                 return f"kubernetes_sd_configs: {found}"
-            place.setdefault("static_configs", []).extend(nodes if found["role"] == "node" else [{"targets": ["192.0.2.9:1"]}])
+            place.setdefault("static_configs", []).extend(nodes if found["role"] == "node" else pods)
     return None
 
 
+def targets(promtool, path, job):
+    """The labels that a job's targets have when they are relabelled; what is dropped is left out."""
+    told = subprocess.run([promtool, "check", "service-discovery", "--timeout=1s", path, job], capture_output=True, text=True)
+    return [found["labels"] for found in yaml.safe_load(told.stdout[told.stdout.index("["):]) if found.get("labels")]
+
+
 def prometheus(path, context):
-    """promtool's verdict on the configuration, and whether nodes get their names and addresses."""
+    """promtool's verdict on the configuration, whether nodes get their names and addresses, and whether pods that are over are left alone."""
     config = yaml.safe_load(path.read_text())
     wrong = discovery(config)
     if wrong:
         return wrong
+    # promtool shows what is found for jobs, and not to whom alerts are sent: so the latter is a job too.
+    posted = [{k: v for k, v in found.items() if k != "scheme"} | {"job_name": f"alerting-{n}"} for n, found in enumerate(config["alerting"]["alertmanagers"])]
+    config["scrape_configs"] += posted
     checked = path.with_name("checked.yml")
     checked.write_text(yaml.safe_dump(config))
     promtool = context.tool("promtool")
     said = ask(promtool, "check", "config", checked)
     if said:
         return said
-    told = subprocess.run([promtool, "check", "service-discovery", "--timeout=1s", checked, "checkscript"], capture_output=True, text=True)
-    kept = [found["labels"] for found in yaml.safe_load(told.stdout[told.stdout.index("["):]) if found.get("labels")]
-    names = sorted((labels["instance"], labels["address"]) for labels in kept)
+    names = sorted((labels["instance"], labels["address"]) for labels in targets(promtool, checked, "checkscript"))
     wanted = [("linux-1", "192.0.2.1:9780"), ("linux-6", "[2001:db8::6]:9780")]
-    return None if names == wanted else f"its nodes are {names} instead of {wanted}"
+    if names != wanted:
+        return f"its nodes are {names} instead of {wanted}"
+    for job in ["alertmanager-proxy", "web-ui", *(job["job_name"] for job in posted)]:
+        found = targets(promtool, checked, job)
+        if len(found) != 1:
+            return f"{job} has {found}, and not the one pod that runs"
+    return None

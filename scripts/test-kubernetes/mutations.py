@@ -80,6 +80,8 @@ MUTATIONS = [
      lambda c: at(c, "Ingress", "watched", "spec", "rules")[0]["http"]["paths"][0].update(path="/", pathType="Prefix")),
     ("there is no StorageClass ogi-block",
      lambda c: c.objects.remove(c.find("StorageClass", None, "ogi-block"))),
+    ("Ingress ogi/watched: is not labelled as part of ogi",
+     lambda c: at(c, "Ingress", "watched", "metadata").pop("labels")),
     ("there is no namespace ogi-nodes",
      lambda c: c.objects.remove(c.find("Namespace", None, "ogi-nodes"))),
     ("server_name alertmanager.example is in no certificate",
@@ -96,6 +98,7 @@ INVALID = [
 MISCONFIGURED = [
     ("prometheus does not take", lambda c: configured(c, "prometheus")["data"].update({"prometheus.yml": configured(c, "prometheus")["data"]["prometheus.yml"].replace("scrape_interval", "scrape_intervall", 1)})),
     ("its nodes are", lambda c: configured(c, "prometheus")["data"].update({"prometheus.yml": configured(c, "prometheus")["data"]["prometheus.yml"].replace("regex: linux", "regex: windows")})),
+    ("and not the one pod that runs", lambda c: configured(c, "prometheus")["data"].update({"prometheus.yml": configured(c, "prometheus")["data"]["prometheus.yml"].replace("Failed|Succeeded", "Failed")})),
     ("alertmanager does not take", lambda c: configured(c, "alertmanager")["data"].update({"alertmanager.yml": "route: {receiver: gone}"})),
     ("alertmanager-proxy does not take", lambda c: configured(c, "alertmanager-proxy")["data"].update({"proxy.yml": "alertmanagers: []"})),
     ("check_memory: there is no script", lambda c: configured(c, "check-scripts")["data"].pop("check-memory-vmstat.sh")),
