@@ -142,9 +142,19 @@ impl CheckState {
         self.status_changed
     }
 
-    /// When the result before the last one was executed, in epoch seconds; none where it is not kept.
-    pub(crate) fn executed_before(&self) -> Option<i64> {
-        self.history.iter().nth(1)?.executed
+    /// When the last result was executed, in epoch seconds; when it was logged, if it does not say that.
+    pub(crate) fn last_run(&self) -> i64 {
+        self.latest.executed().unwrap_or_else(|| self.logged.as_second())
+    }
+
+    /// When those of the last results were executed, newest first and in epoch seconds, that came more than so many seconds after the
+    /// one before.
+    pub(crate) fn ends_of_gaps(&self, seconds: f64) -> impl Iterator<Item = i64> {
+        let runs = || self.history.in_a_row().filter_map(|entry| entry.executed);
+        runs()
+            .zip(runs().skip(1))
+            .filter(move |(run, before)| run.saturating_sub(*before) as f64 > seconds)
+            .map(|(run, _)| run)
     }
 
     /// Newest first: the last results, behind them older changes of status. Outputs are truncated where the definition asks

@@ -67,7 +67,7 @@ impl Problems {
 /// When the check became older than its ttl, and when it was last executed. What is read later may be older by then: it says when that
 /// will be.
 fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
-    let last = state.latest().executed()? as f64;
+    let last = state.last_run() as f64;
     let since = last + state.latest().ttl()?;
     match read {
         Read::Now(now) if since >= now as f64 => None,
@@ -80,12 +80,9 @@ fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
 fn is_heard(state: &CheckState, read: Read) -> bool {
     let Read::Now(now) = read else { return false };
     let is_recent = |at: i64| now.saturating_sub(at) < HEARD;
-    let has_run_again = || {
-        let (last, before) = (state.latest().executed()?, state.executed_before()?);
-        Some(last.saturating_sub(before) as f64 > state.latest().ttl()? && is_recent(last))
-    };
+    let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
     is_recent(state.status_changed())
-        || has_run_again().unwrap_or(false)
+        || state.latest().ttl().is_some_and(has_run_again)
         || (state.flapping().is_some() && state.flap_percent() > 0)
 }
 
@@ -152,13 +149,28 @@ mod tests {
     fn a_check_is_stale_when_it_is_older_than_its_ttl_and_says_that_it_ran_again() {
         let definition = json!({"ttl": 100});
         let told = [is("stale_timestamp_seconds", 5100), is("stale_last_execution_timestamp_seconds", 5000)];
-        let silent = state(&definition, [(0, 0), (4950, 0), (5000, 0)]);
+        let to_5000 = || (0..=50).map(|run| (run * 100, 0));
+        let silent = state(&definition, to_5000());
         assert_eq!(said(&silent, Read::Now(5100)), []);
         assert_eq!(said(&silent, Read::Now(5101)), told);
         assert_eq!(said(&silent, Read::Later), told, "whoever reads it compares it with the time of then");
-        let ran_again = state(&definition, [(0, 0), (4950, 0), (5060, 0)]);
-        assert_eq!(said(&ran_again, Read::Now(5061)), [is("problem_status", 0)]);
+        let ran_again = state(&definition, to_5000().chain([(5110, 0)]));
+        assert_eq!(said(&ran_again, Read::Now(5111)), [is("problem_status", 0)]);
+        let and_on = state(&definition, to_5000().chain((0..20).map(|run| (5110 + 60 * run, 0))));
+        assert_eq!(said(&and_on, Read::Now(6270)), [is("problem_status", 0)], "also to who could not hear it then");
+        let longer = state(&definition, to_5000().chain((0..21).map(|run| (5110 + 60 * run, 0))));
+        assert_eq!(said(&longer, Read::Now(6320)), []);
         assert_eq!(said(&state(&json!({}), [(0, 0), (5000, 0)]), Read::Now(90_000)), [], "without a ttl");
+    }
+
+    #[test]
+    fn a_result_that_does_not_say_when_it_ran_is_as_old_as_its_record() {
+        let silent = json!({"name": "backup", "ttl": 100, "output": "", "status": 0});
+        let result = CheckResult::new("web-1", silent.as_object().unwrap().clone()).unwrap();
+        let logged = jiff::Timestamp::from_second(5000).unwrap();
+        let silent = CheckState::new(LoggedResult { logged, result }, &HistoryLimits::default());
+        let told = [is("stale_timestamp_seconds", 5100), is("stale_last_execution_timestamp_seconds", 5000)];
+        assert_eq!(said(&silent, Read::Later), told);
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl History {
         self.results.iter().chain(&self.changes)
     }
 
+    /// Newest first: those with none left out in between.
+    pub(super) fn in_a_row(&self) -> impl Iterator<Item = &HistoryEntry> {
+        self.results.iter()
+    }
+
     /// The outputs, each once.
     pub(super) fn outputs(&self) -> impl Iterator<Item = &str> {
         let before = std::iter::once(None).chain(self.iter().map(Some));
