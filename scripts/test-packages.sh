@@ -148,10 +148,17 @@ contents() {
     mode /etc/alertmanager-proxy "750 root:_alertmanager-proxy"
     mode /etc/web-ui "750 root:_web-ui"
     mode /etc/pushgateway-agent "750 root:sensu"
+    directories
     mode /var/log/checkscript "750 sensu:sensu"
     holds "the agent may read sensu's logs" inside sh -c 'id -nG _checkscript-agent | grep -qw sensu'
     holds "rules for Prometheus" test -s "$machine/usr/share/ogi/rules/checks.yml"
     holds "the proxy's configuration" inside alertmanager-proxy check-config /etc/alertmanager-proxy/proxy.yml
+}
+
+# For web configs and keys: installed anew too, since what is empty is gone after a removal.
+directories() {
+    mode /etc/checkscript-agent "750 root:_checkscript-agent"
+    mode /etc/pushgateway-ex "750 root:_pushgateway-ex"
 }
 
 # Less than these is what hardening is worth by systemd's own count (0 is best). The two that run checks must let them use sudo.
@@ -203,6 +210,12 @@ in_use() {
     mode "$log" "640 sensu:sensu"
     eventually "the runner writes into the new file" test -s "$machine$log"
     holds "the rotated log is kept" test -s "$machine$log.1"
+    local pid_file=/run/checkscript-runner/checkscript-runner.pid bystander
+    bystander=$(inside sh -c 'sleep 300 >/dev/null 2>&1 & echo "$!"')
+    holds "the PID file names another process" inside sh -c "cp $pid_file /tmp/pid && echo $bystander >$pid_file"
+    holds "logrotate rotates again" inside logrotate --force /etc/logrotate.d/checkscript-runner
+    holds "sensu's PID file does not say what root signals" inside kill "$bystander"
+    holds "the PID file is as it was" inside sh -c "cat /tmp/pid >$pid_file"
 
     printf 'gateways:\n  - url: http://127.0.0.1:9091\n' >"$machine/etc/pushgateway-agent/push.yml"
     holds "pushgateway-agent starts" inside systemctl start pushgateway-agent
@@ -273,6 +286,7 @@ remove_and_install() {
         holds "nothing runs" not inside sh -c 'cat /proc/[0-9]*/comm | grep -E "checkscript|alertmanager|pushgateway|web-ui"'
     fi
     install_all /debs/next
+    directories
     holds "the configuration is in force again" grep -q '^# by the operator' "$machine/etc/alertmanager-proxy/proxy.yml"
     [[ -n $init ]] || return 0
     eventually "the proxy answers again" inside curl -sSf http://127.0.0.1:9095/-/ready
