@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::Settings;
 use crate::agent::Agent;
-use crate::fleet::{Fleet, NODES};
+use crate::fleet::{Fleet, NODES, configure};
 use crate::http::Fetcher;
 use crate::log_lines::{Log, LogLines};
 use crate::program::{Program, beside, existing, pass};
@@ -178,16 +178,5 @@ fn write(folder: &Path, fleet: &Fleet, live: &Agent) -> anyhow::Result<()> {
     targets.push(json!({"targets": [address], "labels": {"instance": LIVE, "env": "production"}}));
     std::fs::write(folder.join("targets.json"), Value::from(targets).to_string())?;
     std::fs::write(folder.join("rules.yml"), RULES)?;
-    let every = format!("{}s", SCRAPES.as_secs());
-    let config = json!({
-        "global": {"scrape_interval": every, "evaluation_interval": every},
-        "rule_files": ["rules.yml"],
-        "scrape_configs": [{
-            "job_name": "checkscript",
-            "file_sd_configs": [{"files": ["targets.json"]}],
-            "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": KEPT, "action": "keep"}]
-        }]
-    });
-    std::fs::write(folder.join("prometheus.yml"), config.to_string())?;
-    Ok(())
+    configure(folder, (SCRAPES, SCRAPES), &["rules.yml"], KEPT)
 }

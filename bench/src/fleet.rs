@@ -3,11 +3,13 @@
 //! Of their checks a few are CRITICAL, each on another node. For web-ui an alert of each is in a real Alertmanager.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{self, State};
 use axum::routing::get;
 use serde_json::{Value, json};
 
@@ -97,11 +99,31 @@ impl Fleet {
     }
 }
 
+/// Writes the configuration of a Prometheus that scrapes the targets in `targets.json`, and keeps the series whose names match `kept`.
+pub(crate) fn configure(
+    folder: &Path,
+    (scrapes, evaluations): (Duration, Duration),
+    rules: &[&str],
+    kept: &str,
+) -> anyhow::Result<()> {
+    let seconds = |time: Duration| format!("{}s", time.as_secs());
+    let config = json!({
+        "global": {"scrape_interval": seconds(scrapes), "evaluation_interval": seconds(evaluations)},
+        "rule_files": rules,
+        "scrape_configs": [{
+            "job_name": "checkscript",
+            "file_sd_configs": [{"files": ["targets.json"]}],
+            "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": kept, "action": "keep"}]
+        }]
+    });
+    Ok(std::fs::write(folder.join("prometheus.yml"), config.to_string())?)
+}
+
 fn instance(node: usize) -> String {
     format!("node-{node:05}.example.org")
 }
 
-async fn scrape(State(played): State<Arc<Played>>, Path(node): Path<usize>) -> String {
+async fn scrape(State(played): State<Arc<Played>>, extract::Path(node): extract::Path<usize>) -> String {
     played.text.of_node(node, played.period.load(Ordering::Relaxed))
 }
 

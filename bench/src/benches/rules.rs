@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Settings;
 use crate::agent::Agent;
 use crate::dashboard::{CHECKS, until_all};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, configure};
 use crate::http::Fetcher;
 use crate::log_lines::LogLines;
 use crate::program::{Program, existing};
@@ -138,16 +138,5 @@ fn write(folder: &Path, fleet: &Fleet) -> anyhow::Result<()> {
     for (file, rules, _) in RULES {
         std::fs::write(folder.join(file), rules)?;
     }
-    let seconds = |time: Duration| format!("{}s", time.as_secs());
-    let config = json!({
-        "global": {"scrape_interval": seconds(SCRAPES), "evaluation_interval": seconds(EVALUATIONS)},
-        "rule_files": RULES.map(|(file, ..)| file),
-        "scrape_configs": [{
-            "job_name": "checkscript",
-            "file_sd_configs": [{"files": ["targets.json"]}],
-            "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": KEPT, "action": "keep"}]
-        }]
-    });
-    std::fs::write(folder.join("prometheus.yml"), config.to_string())?;
-    Ok(())
+    configure(folder, (SCRAPES, EVALUATIONS), &RULES.map(|(file, ..)| file), KEPT)
 }
