@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes Debian packages of the static programs, the rules and the example checks with debhelper (packaging/debian), in target/deb:
-# *.deb (symbols in NAME-dbgsym), .changes and .buildinfo for an archive of one's own, a .tar.gz of the programs alone, SHA256SUMS.
+# *.deb (symbols in NAME-dbgsym), .changes and .buildinfo for an archive of one's own, a .tar.gz of the programs and licences alone, SHA256SUMS.
 # debhelper is the system's, or Debian's unpacked into target/tools; root is not needed.
 #
 # The version is the workspace's. As long as CHANGELOG.md has no section of that version it is a snapshot: VERSION~gitTIME.COMMIT, which
@@ -49,6 +49,15 @@ changelog() {
     printf '\n -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' "$root/packaging/debian/control")" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")"
 }
 
+# The crates that the programs have in them, with their licences.
+crates() {
+    local packages
+    packages=$(printf -- ' -p %s' "${programs[@]/pushgateway-agent/checkscript-agent}")
+    # shellcheck disable=SC2086 # words
+    (cd "$root" && cargo tree --locked $packages --edges normal --target "$(uname -m)-unknown-linux-musl" --prefix none --format '{p}|{l}') |
+        sed -E '/^$/d; / \(\//d; s/ \(\*\)$//; s/ \([^|]*\|/|/; s/\|/: /' | LC_ALL=C sort -u
+}
+
 # What the packages are made of, in one place: target/deb/source.
 stage() {
     local source=$1 binaries=$2 program
@@ -60,6 +69,7 @@ stage() {
     for program in "${programs[@]}"; do
         cp "$binaries/$program" "$source/bin"
     done
+    crates >"$source/doc/crates.txt"
     (cd "$root" && cargo run --quiet --locked -p reference -- man --out "$source/man" &&
         cargo run --quiet --locked -p reference -- completions --out "$source/completions")
 }
@@ -88,6 +98,7 @@ main() {
     fi
     # debhelper has stripped its own copies.
     strip "$source"/bin/*
+    cp "$root/LICENSE" "$source/doc/crates.txt" "$source/bin"
     tar --owner=0 --group=0 --numeric-owner --sort=name --mtime="@$SOURCE_DATE_EPOCH" --transform "s#^\.#ogi-$version#" -C "$source/bin" \
         --use-compress-program="gzip -n$([[ $profile == dev ]] && echo 1)" -cf "$out/ogi_${version}_linux_$(dpkg --print-architecture).tar.gz" .
     checksums "$out"

@@ -140,7 +140,7 @@ contents() {
         holds "$program --version" inside "$program" --version
         holds "$program is static" inside sh -c "ldd /usr/bin/$program 2>&1 | grep -qE 'statically linked|not a dynamic executable'"
         for file in "/usr/share/man/man8/$program.8.gz" "/usr/share/bash-completion/completions/$program" "/usr/share/zsh/vendor-completions/_$program" \
-            "/usr/share/fish/vendor_completions.d/$program.fish" "/usr/share/doc/$program/$program.md" "/usr/share/doc/$program/copyright"; do
+            "/usr/share/fish/vendor_completions.d/$program.fish" "/usr/share/doc/$program/$program.md" "/usr/share/doc/$program/copyright" "/usr/share/doc/$program/crates.txt.gz"; do
             holds "$file" test -s "$machine$file"
         done
         holds "the page of $program names it" sh -c "zcat '$machine/usr/share/man/man8/$program.8.gz' | grep -q '^\.TH ${program^^} 8'"
