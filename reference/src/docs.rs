@@ -63,12 +63,13 @@ pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Files of the directory that are no pages.
+/// Pages of the directory that were made by this once. What else lies there is somebody's, and left alone.
 fn stale(directory: &Path, pages: &[Page]) -> anyhow::Result<Vec<String>> {
     let files = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let names = files.map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
     let names: Vec<String> = names.collect::<std::io::Result<_>>()?;
-    Ok(names.into_iter().filter(|name| pages.iter().all(|page| page.name != *name)).collect())
+    let is_made = |name: &str| fs::read_to_string(directory.join(name)).is_ok_and(|text| text.starts_with(MARK));
+    Ok(names.into_iter().filter(|name| is_made(name) && pages.iter().all(|page| page.name != *name)).collect())
 }
 
 fn pages() -> anyhow::Result<Vec<Page>> {
@@ -170,10 +171,13 @@ mod tests {
         let page = directory.path().join("web-ui.md");
         let text = fs::read_to_string(&page).unwrap();
         fs::write(&page, text.replace("--config.file", "--config")).unwrap();
-        fs::write(directory.path().join("gone.md"), "").unwrap();
+        fs::write(directory.path().join("gone.md"), MARK).unwrap();
+        fs::write(directory.path().join("notes.md"), "mine").unwrap();
         let told = check(directory.path()).unwrap_err().to_string();
         assert!(told.contains("2 pages") && told.contains(MEND), "{told}");
         write(directory.path()).unwrap();
         check(directory.path()).unwrap();
+        assert!(!directory.path().join("gone.md").exists());
+        assert_eq!(fs::read_to_string(directory.path().join("notes.md")).unwrap(), "mine");
     }
 }
