@@ -168,7 +168,10 @@ fn shipped(node: &Node) -> String {
     let config = config
         .replace("/var/log/checkscript/checkscript-runner.log", node.file("checks.log").to_str().unwrap())
         .replace("/run/checkscript-runner/checkscript-runner.pid", node.file("pid").to_str().unwrap())
-        .replace("sensu sensu", String::from_utf8(owner.stdout).unwrap().trim());
+        .replace("sensu sensu", String::from_utf8(owner.stdout).unwrap().trim())
+        // Here it is this user already, and only root may become another.
+        .replace("runuser -u sensu -- ", "");
+    assert!(!config.contains("sensu "), "{config}");
     assert!(!config.contains("/var/") && !config.contains("/run/"), "{config}");
     config
 }
