@@ -25,8 +25,9 @@ fonts=(fonts-liberation/LiberationSans-Regular.ttf fonts-dejavu-core/DejaVuSansM
 
 say() { printf 'tools.sh: %s\n' "$*" >&2; }
 
-# Of the libraries that these programs need, minimal systems lack some, which are unpacked beside them.
-libraries() { printf '%s:' "$tools"/root/usr/lib/*-linux-gnu*; }
+# Of the libraries that these programs need, minimal systems lack some, which are unpacked beside them. PulseAudio's have one in a folder of
+# its own, by an absolute path that is not there where they are unpacked.
+libraries() { printf '%s:' "$tools"/root/usr/lib/*-linux-gnu* "$tools"/root/usr/lib/*-linux-gnu*/pulseaudio; }
 
 works() {
     local version=--version
