@@ -5,10 +5,15 @@
 //! log, their port. What is compared is measured in turns (A B A B), so that other work on the machine falls on both; of repeats the
 //! median counts, and ratios are made within a repeat. A target that is missed is told, and is no failure: machines differ. The soak and
 //! the resends are ones, since growth is growth on any machine.
+//!
+//! What was measured can be kept, compared with what was kept, and shown in the documentation ([`commands`]).
 
 mod agent;
 mod bare;
+mod baseline;
 mod benches;
+mod commands;
+mod compare;
 mod dashboard;
 mod fleet;
 mod grid;
@@ -16,6 +21,7 @@ mod http;
 mod idle;
 mod log_lines;
 mod nodes;
+mod page;
 mod program;
 mod prometheus;
 mod proxy;
@@ -27,6 +33,8 @@ mod schedulers;
 mod serve;
 mod server;
 mod stats;
+mod table;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,11 +42,16 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 
+use crate::commands::Command;
 use crate::report::Report;
 
 /// Measures the runner, the agent, the proxy and the gateway beside what they are compared with. Prints a table a bench, and writes it as JSON.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Benches to run [default: all but those that take minutes: soak, resends]
     benches: Vec<Bench>,
 
@@ -123,15 +136,27 @@ impl Bench {
     }
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let Options { benches, settings } = Options::parse();
-    let benches = if benches.is_empty() { Bench::SHORT.to_vec() } else { benches };
+fn main() -> ExitCode {
+    let Options { command, benches, settings } = Options::parse();
+    let done = match command {
+        Some(command) => command.run(),
+        None => measure(&benches, &settings),
+    };
+    // Not the status that says that something became worse.
+    done.unwrap_or_else(|error| {
+        eprintln!("bench: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+fn measure(benches: &[Bench], settings: &Settings) -> anyhow::Result<ExitCode> {
+    let benches = if benches.is_empty() { &Bench::SHORT } else { benches };
     std::fs::create_dir_all(&settings.out).with_context(|| format!("cannot make {}", settings.out.display()))?;
-    let mut grown = false;
+    let (versions, mut grown) = (versions::ask(&settings.tools), false);
     for bench in benches {
-        let report = bench.run(&settings).with_context(|| format!("{bench:?}"))?;
+        let report = bench.run(settings).with_context(|| format!("{bench:?}"))?.with_versions(&versions);
         report.publish(&settings.out)?;
-        grown |= !Bench::SHORT.contains(&bench) && !report.is_met();
+        grown |= !Bench::SHORT.contains(bench) && !report.is_met();
     }
     Ok(if grown { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

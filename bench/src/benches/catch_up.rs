@@ -33,33 +33,33 @@ const MTAIL: &str = r#"gauge checkscript_status by check
 "#;
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("catch-up")?;
+    let mut report = Report::new("catch-up")?.of(&["checkscript-agent", "mtail"]);
     let log = LINES.write(settings.out.join("catch-up.log"), settings.log_bytes)?;
     let small = LINES.write(settings.out.join("catch-up-small.log"), SMALL.min(settings.log_bytes))?;
     let mut found = Found::default();
     for _ in 0..REPEATS.min(settings.repeats) {
         found.turn(&log)?;
     }
-    report.add(Figure::one("log", "MB", log.megabytes));
+    report.add(Figure::given("log", "MB", log.megabytes));
     let wall = ratio(&found.agent, &found.parse);
     let typical = Samples::from_iter(found.agent.iter().copied()).median();
-    report.add(figure("agent", "MB/s", found.agent));
+    report.add(figure("agent", "MB/s", found.agent).higher());
     report.add(figure("serde_json, borrowed", "MB/s", found.parse));
-    report.add(figure("agent to serde_json", "x", wall).at_least(1.0));
-    report.add(figure("agent, a second of CPU", "MB/s", found.agent_cpu));
+    report.add(figure("agent to serde_json", "x", wall).ratio().at_least(1.0));
+    report.add(figure("agent, a second of CPU", "MB/s", found.agent_cpu).higher());
     report.add(figure("serde_json, a second of CPU", "MB/s", found.parse_cpu));
     match mtail(&settings.tools, &log)? {
         Some(rate) => {
             report.add(Figure::one("mtail", "MB/s", rate));
-            report.add(Figure::one("agent to mtail", "x", typical / rate).at_least(20.0));
+            report.add(Figure::one("agent to mtail", "x", typical / rate).ratio().at_least(20.0));
         }
         None => eprintln!("mtail is not in target/tools: not measured"),
     }
     let (_, _, small_peak) = agent(&small)?;
-    report.add(Figure::one(format!("agent, peak after {:.0} MB", small.megabytes), "MiB", small_peak));
+    report.add(Figure::one(format!("agent, peak after {:.0} MB", small.megabytes), "MiB", small_peak).lower());
     let growth = found.peak.iter().map(|peak| peak / small_peak).collect();
-    report.add(figure("agent, peak after the whole log", "MiB", found.peak));
-    report.add(figure("agent, peak of the whole log to that", "x", growth).at_most(FLAT));
+    report.add(figure("agent, peak after the whole log", "MiB", found.peak).lower());
+    report.add(figure("agent, peak of the whole log to that", "x", growth).ratio().at_most(FLAT));
     Ok(report)
 }
 

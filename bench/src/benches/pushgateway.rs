@@ -43,7 +43,7 @@ struct Scraped {
 }
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("pushgateway")?;
+    let mut report = Report::new("pushgateway")?.of(&["pushgateway", "pushgateway-ex"]);
     let (pusher, folder) = (Pusher::new()?, tempfile::tempdir_in(&settings.out)?);
     checked(&mut report, settings, &pusher, &folder)?;
     unchecked(&mut report, settings, &pusher)?;
@@ -64,16 +64,16 @@ fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &T
         beside.add((&ours, &ours), pusher, round + 1)?;
         apart.add((&ours, &other), pusher, round + 2)?;
     }
-    report.add(Figure::one("checked, durable: filling an empty store", "pushes/s", fill.rate()));
+    report.add(Figure::one("checked, durable: filling an empty store", "pushes/s", fill.rate()).higher());
     report.add(Figure::new("checked, durable: pushes", "pushes/s", &samples(&alone)).at_least(5_000.0));
     let share = |name: &str, unit, of: &[f64], to: &[f64]| {
-        Figure::new(format!("checked, durable: {name}"), unit, &samples(&ratio(of, to)))
+        Figure::new(format!("checked, durable: {name}"), unit, &samples(&ratio(of, to))).ratio()
     };
-    report.add(share("rate while scraped", "of the rate alone", &beside.rate, &alone));
+    report.add(share("rate while scraped", "of the rate alone", &beside.rate, &alone).higher());
     report.add(share("rate while another gateway is scraped", "of the rate alone", &apart.rate, &alone));
     let waits = share("rate while scraped", "of that while another is", &beside.rate, &apart.rate);
     report.add(waits.at_least(0.8));
-    report.add(share("scrapes answered meanwhile", "of those of the other", &beside.scrapes, &apart.scrapes));
+    report.add(share("scrapes answered meanwhile", "of those of the other", &beside.scrapes, &apart.scrapes).higher());
     other.stop()?;
     ours.stop()?;
     // It would take hours to fill it with the check.
@@ -100,15 +100,18 @@ fn unchecked(report: &mut Report, settings: &Settings, pusher: &Pusher) -> anyho
         }
     }
     let [ours, theirs] = repeats;
-    for (what, of) in [("", &ours), (", Pushgateway", &theirs)] {
-        let add = |name: &str, unit, values: &[f64]| Figure::new(format!("{name}{what}"), unit, &samples(values));
-        report.add(add("unchecked: pushes", "pushes/s", &of.rate));
-        report.add(add("unchecked: processor time of a push", "µs", &of.cpu));
-        report.add(add("scrape of 20,000 × 10", "s", &of.scrape));
-        report.add(add("resident after it", "MiB", &of.resident));
-    }
-    let add =
-        |name: &str, of: &[f64], to: &[f64]| Figure::new(name, "times the Pushgateway's", &samples(&ratio(of, to)));
+    report.add(Figure::new("unchecked: pushes", "pushes/s", &samples(&ours.rate)).higher());
+    report.add(Figure::new("unchecked: processor time of a push", "µs", &samples(&ours.cpu)).lower());
+    report.add(Figure::new("scrape of 20,000 × 10", "s", &samples(&ours.scrape)).lower());
+    report.add(Figure::new("resident after it", "MiB", &samples(&ours.resident)).lower());
+    let other = |name: &str, unit, values: &[f64]| Figure::new(format!("{name}, Pushgateway"), unit, &samples(values));
+    report.add(other("unchecked: pushes", "pushes/s", &theirs.rate));
+    report.add(other("unchecked: processor time of a push", "µs", &theirs.cpu));
+    report.add(other("scrape of 20,000 × 10", "s", &theirs.scrape));
+    report.add(other("resident after it", "MiB", &theirs.resident));
+    let add = |name: &str, of: &[f64], to: &[f64]| {
+        Figure::new(name, "times the Pushgateway's", &samples(&ratio(of, to))).ratio()
+    };
     report.add(add("unchecked: pushes", &ours.rate, &theirs.rate).at_least(1.5));
     report.add(add("unchecked: processor time of a push", &ours.cpu, &theirs.cpu).at_most(0.5));
     report.add(add("scrape of 20,000 × 10", &ours.scrape, &theirs.scrape).at_most(0.25));
@@ -121,7 +124,8 @@ fn detail(report: &mut Report, pusher: &Pusher, folder: &TempDir) -> anyhow::Res
     let few = kept(report, pusher, folder.path(), GROUPS)?;
     let many = kept(report, pusher, folder.path(), MANY)?;
     let times = (MANY / GROUPS) as f64;
-    let add = |name: &str, value| Figure::one(format!("200,000 details: {name}"), "times that of 20,000", value);
+    let add =
+        |name: &str, value| Figure::one(format!("200,000 details: {name}"), "times that of 20,000", value).ratio();
     report.add(add("memory of a group", many.resident / few.resident / times).at_most(1.25));
     report.add(add("restart of a group", many.restart / few.restart / times).at_most(1.25));
     report.add(add("time of a push", few.rate / many.rate).at_most(1.25));
@@ -145,12 +149,13 @@ fn kept(report: &mut Report, pusher: &Pusher, folder: &Path, groups: usize) -> a
     let again = gateway.program.memory()?.resident;
     gateway.stop()?;
     let add = |name: &str, unit, value| Figure::one(format!("{groups} details of 2 KB: {name}"), unit, value);
-    report.add(add("pushes, durable", "pushes/s", rate));
-    report.add(add("resident", "MiB", resident));
-    report.add(add("resident after a restart", "MiB", again));
-    let ready = add("restart until ready", "s", restart);
+    report.add(add("pushes, durable", "pushes/s", rate).higher());
+    report.add(add("resident", "MiB", resident).lower());
+    report.add(add("resident after a restart", "MiB", again).lower());
+    let ready = add("restart until ready", "s", restart).lower();
     report.add(if groups == GROUPS { ready.at_most(2.0) } else { ready });
-    report.add(add("store", "MiB", std::fs::metadata(&store)?.len() as f64 / f64::from(1 << 20)));
+    let stored = std::fs::metadata(&store)?.len() as f64 / f64::from(1 << 20);
+    report.add(add("store", "MiB", stored).lower());
     Ok(Kept { rate, resident, restart })
 }
 

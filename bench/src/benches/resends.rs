@@ -3,7 +3,6 @@
 //! Two Prometheis send every alert once a minute, each time with a later end, one of them half a minute after the other. Details
 //! are refreshed as by default. The first minute is the storm; what is compared is the medians of the second and the last.
 
-use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +28,7 @@ const BATCH: usize = 256;
 const GROWTH: f64 = 1.05;
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("resends")?;
+    let mut report = Report::new("resends")?.of(&["alertmanager", "alertmanager-proxy"]);
     let (fetcher, nodes) = (Fetcher::new()?, Nodes::start()?);
     let proxy = Proxy::start(settings, &fetcher, "")?;
     let minutes = settings.minutes.max(3);
@@ -46,16 +45,17 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     })?;
     proxy.until_quiet(&fetcher)?;
     let minute = |number: usize| resident[(number - 1) * MINUTE..number * MINUTE].iter().copied().collect::<Samples>();
-    for number in BTreeSet::from([2, minutes.div_ceil(2), minutes]) {
-        report.add(Figure::new(format!("resident in minute {number}"), "MiB", &minute(number)).at_most(150.0));
+    report.add(Figure::one("minutes", "", minutes as f64));
+    for (which, number) in [("second", 2), ("middle", minutes.div_ceil(2)), ("last", minutes)] {
+        report.add(Figure::new(format!("resident in the {which} minute"), "MiB", &minute(number)).at_most(150.0));
     }
     let growth = minute(minutes).median() / minute(2).median();
-    report.add(Figure::one(format!("minute {minutes} to minute 2"), "", growth).at_most(GROWTH));
-    report.add(Figure::one("resident at most", "MiB", proxy.program.memory()?.peak));
+    report.add(Figure::one("the last minute to the second", "", growth).ratio().at_most(GROWTH));
+    report.add(Figure::one("resident at most", "MiB", proxy.program.memory()?.peak).lower());
     let (alerts, detailed) = proxy.arrived(&fetcher)?;
-    report.add(Figure::one("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0));
+    report.add(Figure::one("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0).or_not());
     let without = f64::from(Nodes::answering()) - f64::from(detailed);
-    report.add(Figure::one("answering nodes without their detail", "", without).at_most(0.0));
+    report.add(Figure::one("answering nodes without their detail", "", without).at_most(0.0).or_not());
     Ok(report)
 }
 

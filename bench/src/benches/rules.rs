@@ -43,21 +43,21 @@ const RULES: [(&str, &str, &str); 2] = [
 ];
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("rules")?;
+    let mut report = Report::new("rules")?.of(&["checkscript-agent", "prometheus"]);
     let fetcher = Fetcher::new()?;
     let (fleet, checks) = fleet(settings, &fetcher)?;
     let evaluated = Evaluated::start(settings, &fleet, fetcher)?;
-    report.add(Figure::one("checks", "", (NODES * checks) as f64));
+    report.add(Figure::given("checks", "", (NODES * checks) as f64));
     for (period, name) in PERIODS {
         fleet.fail_one_of(period);
         let failing = (NODES * checks).checked_div(period).unwrap_or_default();
         evaluated.wait_for(NODES * checks, failing)?;
         let [own, over_all] = evaluated.measure(settings.repeats)?;
-        report.add(Figure::new(format!("{name}: an evaluation"), "s", &own.iter().copied().collect()));
+        report.add(Figure::new(format!("{name}: an evaluation"), "s", &own.iter().copied().collect()).lower());
         let others: Samples = over_all.iter().copied().collect();
         report.add(Figure::new(format!("{name}: an evaluation over all checks"), "s", &others));
         let times: Samples = ratio(&over_all, &own).into_iter().collect();
-        report.add(Figure::new(format!("{name}: over all checks to that"), "x", &times).at_least(5.0));
+        report.add(Figure::new(format!("{name}: over all checks to that"), "x", &times).ratio().at_least(5.0));
     }
     report.add(Figure::one("resident, Prometheus", "MiB", evaluated.prometheus.memory()?.resident));
     evaluated.prometheus.stop()?;

@@ -12,7 +12,7 @@ use crate::Settings;
 use crate::http::Fetcher;
 use crate::program::{Program, pass};
 use crate::report::{Figure, Report};
-use crate::stats::Samples;
+use crate::stats::{Samples, ratio};
 
 const ROUNDS: usize = 10;
 const REQUESTS: usize = 100;
@@ -24,14 +24,17 @@ struct Target<'a> {
     program: &'a Program,
     url: &'a str,
     requests: usize,
+    /// Of ours.
     at_most: Option<f64>,
     took: Vec<f64>,
+    /// The median of each round.
+    medians: Vec<f64>,
     cpu: f64,
     bytes: usize,
 }
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("scrape")?;
+    let mut report = Report::new("scrape")?.of(&["checkscript-agent", "node-exporter"]);
     let ((small, _log), (large, _large_log)) = (agent_with(100, settings)?, agent_with(1000, settings)?);
     let fetcher = Fetcher::new()?;
     let node = node_exporter(settings, &fetcher)?;
@@ -43,8 +46,10 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     for _ in 0..ROUNDS {
         targets.iter_mut().try_for_each(|target| target.round(&fetcher))?;
     }
+    let medians = |target: &Target<'_>| target.at_most.is_none().then(|| target.medians.clone());
+    let others = targets.iter().find_map(medians);
     for target in targets {
-        target.tell(&mut report);
+        target.tell(&mut report, others.as_deref());
     }
     Ok(report)
 }
@@ -53,7 +58,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 
 impl<'a> Target<'a> {
     fn new(name: &'static str, program: &'a Program, url: &'a str, requests: usize) -> Self {
-        Self { name, program, url, requests, at_most: None, took: Vec::new(), cpu: 0.0, bytes: 0 }
+        Self { name, program, url, requests, at_most: None, took: Vec::new(), medians: Vec::new(), cpu: 0.0, bytes: 0 }
     }
 
     fn at_most(self, milliseconds: f64) -> Self {
@@ -62,26 +67,36 @@ impl<'a> Target<'a> {
 
     fn round(&mut self, fetcher: &Fetcher) -> anyhow::Result<()> {
         let before = self.program.cpu()?;
+        let mut took = Vec::with_capacity(self.requests);
         for _ in 0..self.requests {
             let fetched = fetcher.get(self.url)?;
-            self.took.push(fetched.took.as_secs_f64() * 1000.0);
+            took.push(fetched.took.as_secs_f64() * 1000.0);
             self.bytes = fetched.body.len();
         }
+        self.medians.push(took.iter().copied().collect::<Samples>().median());
+        self.took.extend(took);
         self.cpu += (self.program.cpu()? - before).own;
         Ok(())
     }
 
-    fn tell(self, report: &mut Report) {
+    /// With the medians of the other program, whose own figures are neither good nor bad.
+    fn tell(self, report: &mut Report, others: Option<&[f64]>) {
         let took = Samples::from_iter(self.took);
-        let figure = |what: &str, unit, value| Figure::one(format!("{}: {what}", self.name), unit, value);
-        let median = figure("p50", "ms", took.median());
-        report.add(match self.at_most {
-            Some(bound) => median.at_most(bound),
-            None => median,
-        });
-        report.add(figure("p99", "ms", took.quantile(0.99)));
-        report.add(figure("CPU of a request", "ms", 1000.0 * self.cpu / took.len() as f64));
-        report.add(figure("size", "kB", self.bytes as f64 / 1000.0));
+        let name = |what: &str| format!("{}: {what}", self.name);
+        let figures = [
+            Figure::one(name("p50"), "ms", took.median()),
+            Figure::one(name("p99"), "ms", took.quantile(0.99)),
+            Figure::one(name("CPU of a request"), "ms", 1000.0 * self.cpu / took.len() as f64),
+            Figure::one(name("size"), "kB", self.bytes as f64 / 1000.0),
+        ];
+        let Some(bound) = self.at_most else { return figures.into_iter().for_each(|figure| report.add(figure)) };
+        let [median, rest @ ..] = figures.map(Figure::lower);
+        report.add(median.at_most(bound));
+        rest.into_iter().for_each(|figure| report.add(figure));
+        if let Some(others) = others {
+            let ratio = Samples::from_iter(ratio(&self.medians, others));
+            report.add(Figure::new(name("p50 to node-exporter's"), "x", &ratio).ratio().lower());
+        }
     }
 }
 

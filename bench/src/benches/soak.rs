@@ -35,7 +35,7 @@ struct Watched {
 }
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("soak")?;
+    let mut report = Report::new("soak")?.of(&["checkscript-runner"]);
     let mut checks = every(1, CHECKS, COMMAND);
     let stamp = beside("stamp")?.display().to_string();
     checks.values_mut().step_by(STAMPED).for_each(|check| check["command"] = stamp.as_str().into());
@@ -80,14 +80,15 @@ impl Watched {
         report.add(Figure::one("runs", "", runs as f64));
         let all = |name, unit, values: &[f64]| Figure::new(name, unit, &values.iter().copied().collect::<Samples>());
         report.add(all("resident", "MiB", &resident).at_most(25.0));
-        report.add(Figure::one("resident, growth", "MiB", growth(&resident)).at_most(1.0));
+        report.add(Figure::one("resident, growth", "MiB", growth(&resident)).at_most(1.0).or_not());
         report.add(all("descriptors", "", &descriptors));
         // Two for each run that is under way when the sample is taken, give or take a few.
-        report.add(Figure::one("descriptors, growth", "", growth(&descriptors)).at_most(10.0));
-        report.add(Figure::one("zombies that stay", "", stuck as f64).at_most(0.0));
-        report.add(all("late p50", "ms", &lateness));
-        report.add(Figure::one("late p50, growth", "ms", growth(&lateness)).at_most(10.0));
-        report.add(Figure::one("slots without a run, of 1,000", "", 1000.0 * lost as f64 / runs as f64).at_most(1.0));
+        report.add(Figure::one("descriptors, growth", "", growth(&descriptors)).at_most(10.0).or_not());
+        report.add(Figure::one("zombies that stay", "", stuck as f64).at_most(0.0).or_not());
+        report.add(all("late p50", "ms", &lateness).lower());
+        report.add(Figure::one("late p50, growth", "ms", growth(&lateness)).at_most(10.0).or_not());
+        let lost = 1000.0 * lost as f64 / runs as f64;
+        report.add(Figure::one("slots without a run, of 1,000", "", lost).at_most(1.0).or_not());
     }
 }
 

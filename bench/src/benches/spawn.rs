@@ -29,7 +29,7 @@ struct Found {
 }
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("spawn")?;
+    let mut report = Report::new("spawn")?.of(&["checkscript-runner"]);
     let (mut calm, mut busy) = (Found::default(), Found::default());
     for _ in 0..settings.repeats {
         calm.measure(CALM, |time| paced_loop(COMMAND, 2 * time, Duration::from_secs(1) / CALM))?;
@@ -40,9 +40,10 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         |name: &str, unit, values: &[f64]| Figure::new(name, unit, &Samples::from_iter(values.iter().copied()));
     report.add(figure("runner alone, CPU of 1,000 runs at 300/s", "s", &calm.own).at_most(0.35));
     for (found, rate) in [(&calm, "at 300/s"), (&busy, "at the loop's full rate")] {
-        report.add(figure(&format!("runner and children, CPU of 1,000 runs {rate}"), "s", &found.all));
+        report.add(figure(&format!("runner and children, CPU of 1,000 runs {rate}"), "s", &found.all).lower());
         report.add(figure(&format!("bare loop and children, CPU of 1,000 runs {rate}"), "s", &found.bare));
-        report.add(figure(&format!("runner to bare loop {rate}"), "x", &ratio(&found.all, &found.bare)).at_most(1.25));
+        let to_bare = figure(&format!("runner to bare loop {rate}"), "x", &ratio(&found.all, &found.bare));
+        report.add(to_bare.ratio().at_most(1.25));
     }
     Ok(report)
 }

@@ -34,7 +34,7 @@ const RESENDS: usize = 30;
 const SETTLED: usize = 5;
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("storm")?;
+    let mut report = Report::new("storm")?.of(&["alertmanager", "alertmanager-proxy"]);
     let (fetcher, nodes) = (Fetcher::new()?, Nodes::start()?);
     for size in [64, 256] {
         let batches = batches(&nodes, size, Timestamp::now());
@@ -71,19 +71,21 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
     let (alerts, detailed) = proxy.arrived(fetcher)?;
     let add = |what: &str, unit, value| Figure::one(name(what), unit, value);
     let answering = f64::from(Nodes::answering());
+    let without = answering - f64::from(detailed);
     let figures = [
-        add("sent by two replicas in", "s", sent.as_secs_f64()),
-        Figure::new(name("answered p50"), "ms", &Samples::from_iter([took.median()])),
+        add("sent by two replicas in", "s", sent.as_secs_f64()).lower(),
+        add("answered p50", "ms", took.median()).lower(),
         add("answered p99", "ms", took.quantile(0.99)).at_most(20.0),
         add("slowest answer", "ms", took.highest()),
         add("a server that does nothing, meanwhile: answered p99", "ms", meanwhile.quantile(0.99)),
         add("all in Alertmanager after the last answer", "s", arrived.as_secs_f64()).at_most(HOLD + 5.0),
-        add("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0),
-        add("answering nodes without their detail in the first post", "", answering - first).at_most(0.0),
-        add("answering nodes without their detail in Alertmanager", "", answering - f64::from(detailed)).at_most(0.0),
+        add("alerts lost", "", f64::from(NODES - alerts)).at_most(0.0).or_not(),
+        add("answering nodes without their detail in the first post", "", answering - first).at_most(0.0).or_not(),
+        add("answering nodes without their detail in Alertmanager", "", without).at_most(0.0).or_not(),
         add("resident at most", "MiB", proxy.program.memory()?.peak).at_most(150.0),
-        add("processor time of the proxy", "s", work.proxy),
+        add("processor time of the proxy", "s", work.proxy).lower(),
         add("processor time of Alertmanager", "s", work.alertmanager),
+        add("processor time of the proxy, to Alertmanager's", "x", work.proxy / work.alertmanager).ratio().lower(),
         add("processor time of the nodes", "s", work.nodes),
         add("processor time of the senders and of the server that does nothing", "s", work.senders),
     ];
@@ -145,9 +147,10 @@ fn resends(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Str
     }
     let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
     let (early, late) = (samples(&resident[SETTLED..2 * SETTLED]), samples(&resident[RESENDS - SETTLED..]));
+    let growth = late.median() - early.median();
     report.add(Figure::new("resends: alerts a second of one core", "", &samples(&rates)).at_least(15_000.0));
-    report.add(Figure::new("resends: alerts taken a second", "", &samples(&walls)));
+    report.add(Figure::new("resends: alerts taken a second", "", &samples(&walls)).higher());
     report.add(Figure::one("resends: resident", "MiB", late.median()).at_most(150.0));
-    report.add(Figure::one("resends: resident, growth", "MiB", late.median() - early.median()).at_most(5.0));
+    report.add(Figure::one("resends: resident, growth", "MiB", growth).at_most(5.0).or_not());
     Ok(())
 }

@@ -30,11 +30,11 @@ const WATCHED: Duration = Duration::from_secs(120);
 const MINUTES: f64 = WATCHED.as_secs() as f64 / 60.0;
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let mut report = Report::new("web-ui")?;
+    let mut report = Report::new("web-ui")?.of(&["prometheus", "web-ui"]);
     let fetcher = Fetcher::new()?;
     let clusters = Clusters::start(settings, &fetcher)?;
     let dashboard = clusters.show(settings, &fetcher)?;
-    let add = |name: &str, value: usize| Figure::one(name, "", value as f64);
+    let add = |name: &str, value: usize| Figure::given(name, "", value as f64);
     report.add(add("nodes", Clusters::nodes()));
     report.add(add("checks", Clusters::nodes() * usize::try_from(CHECKS)?));
     report.add(add("alerts", clusters.alerts()));
@@ -42,9 +42,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     load(&mut report, &clusters, &dashboard)?;
     let memory = dashboard.program.memory()?;
     report.add(Figure::one("resident", "MiB", memory.resident).at_most(300.0));
-    report.add(Figure::one("resident at most", "MiB", memory.peak));
+    report.add(Figure::one("resident at most", "MiB", memory.peak).lower());
     let cpu = dashboard.program.cpu()?;
-    report.add(Figure::one("processor time in all", "s", cpu.own));
+    report.add(Figure::one("processor time in all", "s", cpu.own).lower());
     dashboard.program.stop()?;
     Ok(report)
 }
@@ -73,7 +73,7 @@ fn pages(report: &mut Report, clusters: &Clusters, dashboard: &Dashboard, fetche
             weight = fetched.bytes;
         }
         let took: Samples = took.into_iter().collect();
-        report.add(Figure::one(format!("{name}: p50"), "ms", took.median()));
+        report.add(Figure::one(format!("{name}: p50"), "ms", took.median()).lower());
         report.add(Figure::one(format!("{name}: p99"), "ms", took.quantile(0.99)).at_most(bound));
         report.add(Figure::one(format!("{name}: weight, compressed"), "kB", weight as f64 / 1000.0).at_most(200.0));
     }
@@ -93,18 +93,20 @@ fn load(report: &mut Report, clusters: &Clusters, dashboard: &Dashboard) -> anyh
         let (load, refreshes, sums) =
             (after.0.since(before.0), after.2.refreshes - before.2.refreshes, after.2.sums - before.2.sums);
         queries.push(refreshes);
-        let mut add = |what: &str, unit, value| {
-            report.add(Figure::one(format!("{viewers} viewers: {what}"), unit, value));
-        };
-        add("pages loaded", "", seen as f64);
-        add("queries of one Prometheus a minute, refreshes", "", refreshes / MINUTES);
-        add("queries of one Prometheus a minute, sums", "", sums / MINUTES);
-        add("answers a minute", "kB", load.bytes as f64 / 1000.0 / MINUTES);
-        add("time of these queries a minute", "s", load.took / MINUTES);
-        add("processor time of Prometheus a minute, scrapes and rules too", "s", (after.1 - before.1).own / MINUTES);
+        let add = |what: &str, unit, value| Figure::one(format!("{viewers} viewers: {what}"), unit, value);
+        let of_prometheus = (after.1 - before.1).own / MINUTES;
+        let figures = [
+            add("pages loaded", "", seen as f64),
+            add("queries of one Prometheus a minute, refreshes", "", refreshes / MINUTES).lower(),
+            add("queries of one Prometheus a minute, sums", "", sums / MINUTES),
+            add("answers a minute", "kB", load.bytes as f64 / 1000.0 / MINUTES).lower(),
+            add("time of these queries a minute", "s", load.took / MINUTES),
+            add("processor time of Prometheus a minute, scrapes and rules too", "s", of_prometheus),
+        ];
+        figures.into_iter().for_each(|figure| report.add(figure));
     }
     let ratio = queries[1] / queries[0];
-    report.add(Figure::one("refreshing queries with many viewers, of those with one", "", ratio).at_most(1.1));
+    report.add(Figure::one("refreshing queries with many viewers, of those with one", "", ratio).ratio().at_most(1.1));
     Ok(())
 }
 

@@ -1,0 +1,111 @@
+//! The tables of a Markdown page, which are a baseline's: what stands between `<!-- bench:NAME -->` and `<!-- /bench -->` is written anew.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+
+use crate::report::{Figure, Report};
+use crate::table::markdown;
+
+const BEGIN: &str = "<!-- bench:";
+const END: &str = "<!-- /bench -->";
+const HEAD: [&str; 5] = ["figure", "median", "lowest to highest", "wanted", ""];
+
+/// The page with the tables of these reports.
+pub(crate) fn render(page: &str, reports: &[Report]) -> anyhow::Result<String> {
+    let (mut rendered, mut lines) = (String::with_capacity(page.len()), page.lines().enumerate());
+    while let Some((at, line)) = lines.next() {
+        rendered.push_str(line);
+        rendered.push('\n');
+        anyhow::ensure!(line != END, "line {}: {END} ends no table", at + 1);
+        let Some(bench) = named(line) else { continue };
+        let report = reports.iter().find(|report| report.bench == bench);
+        let report = report.with_context(|| format!("line {}: the baseline has no bench {bench}", at + 1))?;
+        let ended =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| named(line).is_none()).any(|line| line == END);
+        anyhow::ensure!(ended, "line {}: no {END} ends the table of {bench}", at + 1);
+        rendered.push_str(&format!("\n{}\n{END}\n", table(report)));
+    }
+    Ok(rendered)
+}
+
+/// The benches whose tables the page has.
+pub(crate) fn benches(page: &str) -> BTreeSet<&str> {
+    page.lines().filter_map(named).collect()
+}
+
+fn named(line: &str) -> Option<&str> {
+    line.strip_prefix(BEGIN)?.strip_suffix(" -->")
+}
+
+fn table(report: &Report) -> String {
+    let row = |figure: &Figure| {
+        let [name, value, spread, target] = figure.row();
+        let verdict = match figure.met {
+            None => "",
+            Some(true) => "met",
+            Some(false) => "**missed**",
+        };
+        [name, value, spread, target, verdict.to_owned()]
+    };
+    let rows: Vec<_> = report.figures.iter().map(row).collect();
+    let versions: Vec<_> = report.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    let versions = if versions.is_empty() { String::new() } else { format!(" {}.", versions.join(", ")) };
+    format!("{}\n{}.{versions}\n", markdown(HEAD, &rows), report.circumstances())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline;
+
+    const PAGE: &str = include_str!("../../docs/performance.md");
+    const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline/published.json");
+
+    fn report() -> Report {
+        let mut report = Report::new("spawn").expect("this machine is known");
+        report.add(Figure::one("a", "s", 1.5).at_most(1.0));
+        report
+    }
+
+    #[test]
+    fn the_page_has_the_figures_of_the_baseline() {
+        let baseline = baseline::load(BASELINE.as_ref()).expect("the baseline can be read");
+        let rendered = render(PAGE, &baseline).expect("the page can be written");
+        assert!(
+            rendered == PAGE,
+            "docs/performance.md is not what bench/baseline says: run `cargo run -p bench -- docs`"
+        );
+        let saved: BTreeSet<_> = baseline.iter().map(|report| report.bench.as_str()).collect();
+        assert_eq!(benches(PAGE), saved, "each bench of the baseline has a table");
+    }
+
+    #[test]
+    fn no_figure_of_the_baseline_is_there_twice() {
+        for report in baseline::load(BASELINE.as_ref()).expect("the baseline can be read") {
+            let names: BTreeSet<_> = report.figures.iter().map(|figure| (&figure.name, &figure.unit)).collect();
+            assert_eq!(names.len(), report.figures.len(), "{}", report.bench);
+        }
+    }
+
+    #[test]
+    fn what_is_between_the_marks_is_written_anew() {
+        let page = "# A\n\n<!-- bench:spawn -->\nold\n<!-- /bench -->\n\nwords\n";
+        let rendered = render(page, &[report()]).expect("it is written");
+        let begin = "# A\n\n<!-- bench:spawn -->\n\n| figure | median | lowest to highest | wanted | |\n| --- | --- | --- | --- | --- |\n\
+                     | a | 1.5 s | | at most 1 | **missed** |\n\n";
+        assert!(rendered.starts_with(begin), "{rendered}");
+        assert!(rendered.ends_with(" at the start.\n\n<!-- /bench -->\n\nwords\n"), "{rendered}");
+        assert_eq!(render(&rendered, &[report()]).expect("it is written"), rendered);
+    }
+
+    #[test]
+    fn marks_that_do_not_fit_are_told_with_their_line() {
+        let told = |page: &str| render(page, &[report()]).expect_err("it is wrong").to_string();
+        assert_eq!(told("\n<!-- bench:memory -->\n<!-- /bench -->\n"), "line 2: the baseline has no bench memory");
+        assert_eq!(told("<!-- bench:spawn -->\n"), "line 1: no <!-- /bench --> ends the table of spawn");
+        let nested = "<!-- bench:spawn -->\n<!-- bench:spawn -->\n<!-- /bench -->\n";
+        assert_eq!(told(nested), "line 1: no <!-- /bench --> ends the table of spawn");
+        assert_eq!(told("<!-- /bench -->\n"), "line 1: <!-- /bench --> ends no table");
+    }
+}
