@@ -4,6 +4,7 @@
 # make book            the documentation as a book, target/book/index.html. make docs checks its links, and that its reference is the code's
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
+# make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
 # make deny            the dependencies: vulnerabilities, licences, duplicates, sources (cargo-deny)
 # make screenshots     web-ui's pages as pictures, in target/screenshots
@@ -23,7 +24,7 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build soak fuzz screenshots
+.PHONY: chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build bench-compare soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
@@ -93,6 +94,9 @@ build:
 bench: tools bench-build
 	@scripts/bench-tools.sh
 	@target/release/bench
+
+bench-compare:
+	@$(CARGO) run --quiet --release --locked -p bench --bin bench -- compare $(BASELINE)
 
 chaos: tools build
 	@target/debug/chaos --seed $(or $(SEED),1) --seeds $(or $(SEEDS),10) --rounds $(or $(ROUNDS),1) --jobs $(or $(JOBS),2)

@@ -4,7 +4,7 @@
 //! three repeats each lie apart by chance happens once in twenty; of fewer it says so little that the medians have to differ by three times the
 //! threshold. What is measured in repeats of one run does not see what differs between runs, which the threshold is for.
 //!
-//! On two machines only ratios are judged, and where something else was measured nothing is.
+//! On two machines only ratios are judged, so also on one that had much else to do, and where something else was measured, another size or another build, nothing is.
 
 mod tell;
 #[cfg(test)]
@@ -60,7 +60,7 @@ pub(crate) struct Comparison<'a> {
 pub(crate) enum Ground {
     Machine,
     Bench,
-    /// Something else was measured.
+    /// Something else was measured: of another size, or another build.
     Nothing,
 }
 
@@ -68,16 +68,19 @@ pub(crate) enum Ground {
 
 impl Ground {
     pub(crate) fn of(before: &Report, after: &Report) -> Self {
-        let given = |report: &Report| -> Vec<(String, f64)> {
+        // As it is shown: a log is some bytes longer than it should be.
+        let given = |report: &Report| -> Vec<(String, String)> {
             let given = report.figures.iter().filter(|figure| figure.kind == Kind::Given);
-            given.map(|figure| (figure.name.clone(), figure.median)).collect()
+            given.map(|figure| (figure.name.clone(), figure.value())).collect()
         };
-        if given(before) != given(after) {
+        if given(before) != given(after) || before.debug != after.debug {
             Self::Nothing
-        } else if before.machine.class() == after.machine.class() {
-            Self::Machine
-        } else {
+        } else if before.machine.class() != after.machine.class()
+            || [before, after].iter().any(|run| run.machine.is_busy())
+        {
             Self::Bench
+        } else {
+            Self::Machine
         }
     }
 

@@ -22,6 +22,9 @@ pub(crate) struct Report {
     /// Begins with the date.
     pub(crate) started: String,
     pub(crate) machine: Machine,
+    /// Not built as programs are that are installed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) debug: bool,
     /// Of the programs that took part, by name, as each says itself.
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) figures: Vec<Figure>,
@@ -55,6 +58,11 @@ impl Machine {
         })
     }
 
+    /// Whether much else was under way: more than a bench leaves to the next one.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.load.is_some_and(|load| load > 2.0 * self.processors as f32)
+    }
+
     /// Processor, their number, and kernel.
     pub(crate) fn class(&self) -> String {
         format!("{} × {}, Linux {}", self.processors, self.processor, self.kernel)
@@ -70,6 +78,7 @@ impl Report {
             bench: bench.to_owned(),
             started: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%z").to_string(),
             machine: Machine::here()?,
+            debug: cfg!(debug_assertions),
             versions: BTreeMap::new(),
             figures: Vec::new(),
             programs: &[],
@@ -108,7 +117,8 @@ impl Report {
     /// When and on what it was measured.
     pub(crate) fn circumstances(&self) -> String {
         let load = self.machine.load.map_or_else(String::new, |load| format!(", load {load:.1} at the start"));
-        format!("{}, {}{load}", self.started.split('T').next().unwrap_or_default(), self.machine.class())
+        let build = if self.debug { ", debug build" } else { "" };
+        format!("{}, {}{load}{build}", self.started.split('T').next().unwrap_or_default(), self.machine.class())
     }
 
     fn table(&self) -> String {

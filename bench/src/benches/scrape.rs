@@ -49,7 +49,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let medians = |target: &Target<'_>| target.at_most.is_none().then(|| target.medians.clone());
     let others = targets.iter().find_map(medians);
     for target in targets {
-        target.tell(&mut report, others.as_deref());
+        target.tell(&mut report, others.as_deref())?;
     }
     Ok(report)
 }
@@ -80,7 +80,7 @@ impl<'a> Target<'a> {
     }
 
     /// With the medians of the other program, whose own figures are neither good nor bad.
-    fn tell(self, report: &mut Report, others: Option<&[f64]>) {
+    fn tell(self, report: &mut Report, others: Option<&[f64]>) -> anyhow::Result<()> {
         let took = Samples::from_iter(self.took);
         let name = |what: &str| format!("{}: {what}", self.name);
         let figures = [
@@ -88,8 +88,12 @@ impl<'a> Target<'a> {
             Figure::one(name("p99"), "ms", took.quantile(0.99)),
             Figure::one(name("CPU of a request"), "ms", 1000.0 * self.cpu / took.len() as f64),
             Figure::one(name("size"), "kB", self.bytes as f64 / 1000.0),
+            Figure::one(name("resident"), "MiB", self.program.memory()?.resident),
         ];
-        let Some(bound) = self.at_most else { return figures.into_iter().for_each(|figure| report.add(figure)) };
+        let Some(bound) = self.at_most else {
+            figures.into_iter().for_each(|figure| report.add(figure));
+            return Ok(());
+        };
         let [median, rest @ ..] = figures.map(Figure::lower);
         report.add(median.at_most(bound));
         rest.into_iter().for_each(|figure| report.add(figure));
@@ -97,6 +101,7 @@ impl<'a> Target<'a> {
             let ratio = Samples::from_iter(ratio(&self.medians, others));
             report.add(Figure::new(name("p50 to node-exporter's"), "x", &ratio).ratio().lower());
         }
+        Ok(())
     }
 }
 

@@ -36,14 +36,24 @@ fn notes(before: &Report, after: &Report) -> Vec<String> {
     let (was, is) = (before.machine.class(), after.machine.class());
     let ground = match Ground::of(before, after) {
         Ground::Machine => None,
-        Ground::Bench => Some(format!("{bench}: on another machine ({was}; now {is}), so only ratios are judged")),
-        Ground::Nothing => Some(format!("{bench}: of another size, so nothing is judged: see what was given")),
+        Ground::Bench if was != is => {
+            Some(format!("{bench}: on another machine ({was}; now {is}), so only ratios are judged"))
+        }
+        Ground::Bench => {
+            Some(format!("{bench}: the machine had other work ({}), so only ratios are judged", loads(before, after)))
+        }
+        Ground::Nothing => Some(format!("{bench}: of another size or build, so nothing is judged")),
     };
     let versions = after.versions.iter().filter_map(|(name, now)| {
         let was = before.versions.get(name).filter(|was| *was != now)?;
         Some(format!("{bench}: {name} is {now}, was {was}"))
     });
     ground.into_iter().chain(versions).collect()
+}
+
+fn loads(before: &Report, after: &Report) -> String {
+    let load = |report: &Report| report.machine.load.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.1}"));
+    format!("load {}; now {}", load(before), load(after))
 }
 
 fn row(change: &Change<'_>) -> [String; 6] {

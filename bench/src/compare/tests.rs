@@ -9,6 +9,7 @@ const THRESHOLD: f64 = 0.1;
 
 fn report(bench: &str, figures: impl IntoIterator<Item = Figure>) -> Report {
     let mut report = Report::new(bench).expect("this machine is known");
+    report.machine.load = None;
     figures.into_iter().for_each(|figure| report.add(figure));
     report
 }
@@ -88,7 +89,18 @@ fn between_machines_ratios_alone_are_judged_and_between_sizes_nothing() {
     };
     assert_eq!(verdicts(report("b", figures(2.0, 9.0))), [Verdict::Worse, Verdict::Worse]);
     assert_eq!(verdicts(elsewhere(report("b", figures(2.0, 9.0)))), [Verdict::Unjudged, Verdict::Worse]);
+    let mut busy = report("b", figures(2.0, 9.0));
+    busy.machine.load = Some(99.0 * busy.machine.processors as f32);
+    assert_eq!(verdicts(busy), [Verdict::Unjudged, Verdict::Worse]);
     assert_eq!(verdicts(report("b", figures(2.0, 8.0))), [Verdict::Unjudged, Verdict::Unjudged]);
+    assert_eq!(
+        verdicts(report("b", figures(2.0, 9.0001))),
+        [Verdict::Worse, Verdict::Worse],
+        "it is shown as the same"
+    );
+    let mut other = report("b", figures(2.0, 9.0));
+    other.debug = !other.debug;
+    assert_eq!(verdicts(other), [Verdict::Unjudged, Verdict::Unjudged], "another build");
 }
 
 #[test]
