@@ -1,12 +1,13 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
 # make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
-# make lint | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs    the parts of it
+# make lint | deny | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs    the parts of it
 # make book            the documentation as a book, target/book/index.html. make docs checks its links, and that its reference is the code's
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
 # make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
-# make deny            the dependencies: vulnerabilities, licences, duplicates, sources (cargo-deny)
+# make deny            the dependencies: licences, duplicates, sources (cargo-deny)
+# make advisories      the same, and known vulnerabilities (the list is fetched from GitHub, so this is no part of make test)
 # make screenshots     web-ui's pages as pictures, in target/screenshots
 # make chaos           parts are killed, networks cut, disks filled, clocks set, by plans from SEEDS (10) seeds from SEED (1) on, while checks fail:
 #                      whatever must be told has to be told, once, with its output or why there is none
@@ -24,13 +25,13 @@ RUN_TESTS := test --no-fail-fast
 ONE_AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build bench-compare soak fuzz screenshots
+.PHONY: advisories chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build bench-compare soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
 	@target/debug/demo $(if $(ONCE),--once)
 
-test: lint rules templates pages checks unit docs transparency pushgateway migration kubernetes packages e2e
+test: lint deny rules templates pages checks unit docs transparency pushgateway migration kubernetes packages e2e
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -112,6 +113,9 @@ fuzz:
 
 deny:
 	@scripts/deny.sh
+
+advisories:
+	@scripts/deny.sh --advisories
 
 bench-build:
 	$(CARGO) build --release --locked -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p web-ui -p bench --bins
