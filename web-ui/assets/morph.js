@@ -51,6 +51,12 @@ function children(from, to) {
       from.insertBefore(next, at);
       continue;
     }
+    // What has no name and stands before it goes, the text between two rows too: moved before that, it would lose the focus.
+    while (old !== at && at && !key(at)) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    }
     if (old === at) {
       at = at.nextSibling;
     } else {
