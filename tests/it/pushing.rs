@@ -3,10 +3,9 @@
 mod removed;
 mod secured;
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 
-use e2e::{HASH, Part, Process, Signal, get_json, get_text, own, tool, until};
+use e2e::{HASH, Part, Process, Signal, free_port, get_json, get_text, own, tool, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -29,7 +28,7 @@ struct Gateway {
 }
 
 fn free() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_port().unwrap())
 }
 
 // === impl Node ===

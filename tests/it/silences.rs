@@ -1,10 +1,9 @@
 //! Silences that web-ui makes, changes and ends in real Alertmanagers: a pair that gossips, and another cluster.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::ensure;
-use e2e::{Part, Process, get_json, get_text, own, post_json, program, until};
+use e2e::{Part, Process, free_port, get_json, get_text, own, post_json, program, until};
 use serde_json::{Value, json};
 use service::http::{ClientOptions, upstream_client};
 use tempfile::TempDir;
@@ -24,8 +23,7 @@ const WEB_UI: usize = 4;
 
 impl Site {
     async fn start() -> Self {
-        let held = [(); 7].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = held.map(|held| held.local_addr().unwrap().port());
+        let ports = [(); 7].map(|()| free_port().unwrap());
         let mut site = Self { ports, processes: Vec::new(), data: tempfile::tempdir().unwrap() };
         let config = |name: &str, text: &str| std::fs::write(site.data.path().join(name), text).unwrap();
         config("alertmanager.yml", "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use e2e::{HASH, Part, Process, Signal, get_json, program, tool, until};
+use e2e::{HASH, Part, Process, Signal, free_port, get_json, program, tool, until};
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use serde_json::json;
 
@@ -95,8 +95,7 @@ async fn annotated(ports: [u16; 3], annotation: &str, text: &str) {
 async fn a_node_is_asked_over_tls_with_a_password_and_a_certificate() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path();
-    let held = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let ports = held.map(|held| held.local_addr().unwrap().port());
+    let ports = [(); 3].map(|()| free_port().unwrap());
     let [agent, alertmanager, proxy] = ports;
     write(folder, [agent, alertmanager]);
     let log = ["--check.log=checks.log", "--state.file=", "--web.config.file=web.yml"];

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-use crate::{Member, Pair, Part, Plan, Process, get_text, program, repository, until};
+use crate::{Member, Pair, Part, Plan, Process, free_port, get_text, program, repository, until};
 
 /// How long web-ui may take until it is ready.
 const START: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ impl World {
         // Short, because the checks run each second here.
         let text = format!("clusters:\n{}refresh: {{alerts: 1s, nodes: 1s}}\ntimeout: 5s\n", clusters.concat());
         std::fs::write(&config, text).with_context(|| config.display().to_string())?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let web_ui = start_web_ui(&config, port, None)?;
         let mut world = Self { tokyo, osaka, port, config, web_ui };
         let ready = world.page("/-/ready");
@@ -98,7 +98,14 @@ fn start_web_ui(config: &Path, port: u16, web_config: Option<&Path>) -> anyhow::
 
 fn plan(domain: &'static str, nodes: &[&'static str]) -> Plan {
     let rules = ["checks.yml", "nodes.yml"].map(|file| repository().join("rules").join(file).display().to_string());
-    Plan { domain, nodes: nodes.to_vec(), labels: ", env: production", rules: rules.to_vec(), breakable: false }
+    Plan {
+        domain,
+        nodes: nodes.to_vec(),
+        pusher: None,
+        labels: ", env: production",
+        rules: rules.to_vec(),
+        breakable: false,
+    }
 }
 
 fn cluster(name: &str, pair: &Pair) -> String {

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use super::Part;
+use crate::free_port;
 
 /// The ports of one stack, all on 127.0.0.1.
 #[derive(Clone, Debug)]
@@ -30,15 +31,17 @@ impl Ports {
         if free { Ok(own) } else { Self::free() }
     }
 
-    /// Ports that nobody uses now.
+    /// Ports that nobody else takes.
     pub fn free() -> std::io::Result<Self> {
-        // All are held while they are chosen, so that none comes twice.
-        let held = (0..7).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
-        let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
-        let [prometheus, alertmanager, proxy, agent, web_ui, smtp, slack] = ports[..] else {
-            unreachable!("seven were held")
-        };
-        Ok(Self { prometheus, alertmanager, proxy, agent, web_ui, smtp, slack })
+        Ok(Self {
+            prometheus: free_port()?,
+            alertmanager: free_port()?,
+            proxy: free_port()?,
+            agent: free_port()?,
+            web_ui: free_port()?,
+            smtp: free_port()?,
+            slack: free_port()?,
+        })
     }
 
     /// `127.0.0.1:PORT` of a server; the runner is none.
