@@ -1,6 +1,6 @@
 # make demo            a check fails and recovers on this machine; stays up until Ctrl-C (ONCE=1: ends by itself)
-# make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates
-# make lint | deny | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs    the parts of it
+# make test            everything that must hold: formatting, lints, unit, property and end-to-end tests, rules, templates, chaos
+# make lint | deny | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs | chaos    the parts of it
 # make book            the documentation as a book, target/book/index.html. make docs checks its links, and that its reference is the code's
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
@@ -10,19 +10,21 @@
 # make advisories      the same, and known vulnerabilities (the list is fetched from GitHub, so this is no part of make test)
 # make screenshots     web-ui's pages as pictures, in target/screenshots
 # make chaos           parts are killed, networks cut, disks filled, clocks set, by plans from SEEDS (10) seeds from SEED (1) on, while checks fail:
-#                      whatever must be told has to be told, once, with its output or why there is none
+#                      whatever must be told has to be told, once, with its output or why there is none; JOBS (4) at a time. make test does ten
 # make soak            ten minutes of 500 checks a second, ten of 20,000 alerts that are sent again and again; fails if anything grows
 #
 # Debian's Prometheus, Alertmanager, Pushgateway and Redis are unpacked into target/tools where they are not on the path; no service is installed.
 
 CARGO ?= cargo
 # nextest runs each test in a process of its own; plain `cargo test` does as well where it is missing. Each end-to-end test runs
-# a Prometheus and an Alertmanager, so those go one at a time (nextest: .config/nextest.toml).
+# a Prometheus and an Alertmanager and waits for them, so several go at a time (which: .config/nextest.toml); with `cargo test`, which
+# cannot be told that some need more of the machine, one.
 ifneq ($(shell $(CARGO) nextest --version 2>/dev/null),)
 RUN_TESTS := nextest run --no-fail-fast
+AT_A_TIME := --test-threads=4
 else
 RUN_TESTS := test --no-fail-fast
-ONE_AT_A_TIME := -- --test-threads=1
+AT_A_TIME := -- --test-threads=1
 endif
 
 .PHONY: advisories chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build bench-compare soak fuzz screenshots
@@ -31,7 +33,7 @@ endif
 demo: tools build
 	@target/debug/demo $(if $(ONCE),--once)
 
-test: lint deny rules templates pages checks unit docs transparency pushgateway migration kubernetes packages e2e
+test: lint deny rules templates pages checks unit docs transparency pushgateway migration kubernetes packages e2e chaos
 
 lint: tools
 	$(CARGO) fmt --all --check
@@ -42,7 +44,7 @@ unit: tools
 	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e
 
 e2e: browser build
-	$(CARGO) $(RUN_TESTS) --package e2e --locked $(ONE_AT_A_TIME)
+	$(CARGO) $(RUN_TESTS) --package e2e --locked $(AT_A_TIME)
 
 rules: tools
 	scripts/test-rules.sh
@@ -100,7 +102,7 @@ bench-compare:
 	@$(CARGO) run --quiet --release --locked -p bench --bin bench -- compare $(BASELINE)
 
 chaos: tools build
-	@target/debug/chaos --seed $(or $(SEED),1) --seeds $(or $(SEEDS),10) --rounds $(or $(ROUNDS),1) --jobs $(or $(JOBS),2)
+	@target/debug/chaos --seed $(or $(SEED),1) --seeds $(or $(SEEDS),10) --rounds $(or $(ROUNDS),1) --jobs $(or $(JOBS),4)
 
 screenshots: browser build
 	@target/debug/screenshots

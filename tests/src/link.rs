@@ -1,14 +1,22 @@
 //! The network between two parts: a TCP forwarder that can be cut, frozen and slowed down.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::future::select_ok;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::get_text;
+
+/// How long a load balancer waits for one that is ready.
+const READY: Duration = Duration::from_secs(1);
 
 /// What becomes of what is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,13 +42,14 @@ pub(crate) struct Link {
 // === impl Link ===
 
 impl Link {
-    /// Forwards what connects to `listen` to `to`.
-    pub(crate) async fn start(listen: SocketAddr, to: SocketAddr) -> anyhow::Result<Self> {
+    /// Forwards what connects to `listen` to `to`; of several servers to one that is ready, as a load balancer does.
+    pub(crate) async fn start(listen: SocketAddr, to: &[SocketAddr]) -> anyhow::Result<Self> {
+        let to: Arc<[SocketAddr]> = to.into();
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let (network, state) = watch::channel(Network::Up);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, to, state.clone()));
+                tokio::spawn(forward(client, Arc::clone(&to), state.clone()));
             }
         });
         Ok(Self { network, task })
@@ -58,7 +67,7 @@ impl Drop for Link {
 }
 
 /// One connection until either side ends it or it is cut.
-async fn forward(client: TcpStream, to: SocketAddr, mut state: watch::Receiver<Network>) {
+async fn forward(client: TcpStream, to: Arc<[SocketAddr]>, mut state: watch::Receiver<Network>) {
     let cut = {
         let mut state = state.clone();
         async move { drop(state.wait_for(|network| *network == Network::Cut).await) }
@@ -66,6 +75,7 @@ async fn forward(client: TcpStream, to: SocketAddr, mut state: watch::Receiver<N
     let carry = async move {
         // A frozen network takes no connection further either.
         let _ = state.wait_for(|network| *network != Network::Frozen).await;
+        let Some(to) = choose(&to).await else { return };
         let Ok(server) = TcpStream::connect(to).await else { return };
         let ((client_read, client_write), (server_read, server_write)) = (client.into_split(), server.into_split());
         let there = copy(client_read, server_write, state.clone());
@@ -75,6 +85,19 @@ async fn forward(client: TcpStream, to: SocketAddr, mut state: watch::Receiver<N
         () = cut => {}
         () = carry => {}
     }
+}
+
+/// The first to say that it is ready, where there are several; any, where none does, whose answer says why.
+async fn choose(servers: &[SocketAddr]) -> Option<SocketAddr> {
+    let (first, others) = servers.split_first()?;
+    if others.is_empty() {
+        return Some(*first);
+    }
+    let ready = servers
+        .iter()
+        .map(|server| Box::pin(async move { get_text(&format!("http://{server}/-/ready")).await.map(|_| *server) }));
+    let chosen = timeout(READY, select_ok(ready)).await;
+    Some(chosen.ok().and_then(Result::ok).map_or(*first, |(server, _)| server))
 }
 
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<Network>) {
@@ -109,10 +132,8 @@ mod tests {
     }
 
     async fn link() -> (Link, SocketAddr) {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        (Link::start(address, echo().await).await.unwrap(), address)
+        let address = SocketAddr::from(([127, 0, 0, 1], crate::free_port().unwrap()));
+        (Link::start(address, &[echo().await]).await.unwrap(), address)
     }
 
     async fn answer(connection: &mut TcpStream, text: &[u8]) -> std::io::Result<Vec<u8>> {

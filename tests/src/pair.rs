@@ -4,11 +4,13 @@
 
 mod breaking;
 mod checks;
+mod member;
 mod plan;
+mod pushing;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,10 +20,13 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use self::breaking::Disk;
+use self::pushing::{Pushing, answers};
 use crate::link::Link;
+use crate::ports::PortBlock;
 use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
-use crate::{NameServer, Part, Ports, Process, get_text, path_with_checks, program, repository, until};
+use crate::{NameServer, Ports, Process, own, path_with_checks, repository, until};
 
+pub use member::Member;
 pub use plan::Plan;
 
 /// How long a part may take until it is ready.
@@ -35,21 +40,6 @@ pub const BRIEF: &str = "brief";
 
 /// A check whose alerts it keeps for longer than those.
 pub const LATER: &str = "later";
-
-/// A process of the pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Member {
-    /// One of the two gossiping Alertmanagers.
-    Alertmanager(usize),
-    /// alertmanager-proxy; the second one is not started with the others.
-    Proxy(usize),
-    /// checkscript-agent on a node.
-    Agent(usize),
-    /// checkscript-runner on a node; not started with the others.
-    Runner(usize),
-    /// One of the two Prometheus.
-    Prometheus(usize),
-}
 
 /// All of them, running. Everything ends when it is dropped.
 #[derive(Debug)]
@@ -72,27 +62,8 @@ pub struct Pair {
     networks: BTreeMap<Member, Link>,
     processes: BTreeMap<Member, Process>,
     disks: Vec<Disk>,
-}
-
-impl Member {
-    fn part(self) -> Part {
-        match self {
-            Self::Alertmanager(_) => Part::Alertmanager,
-            Self::Proxy(_) => Part::Proxy,
-            Self::Agent(_) => Part::Agent,
-            Self::Runner(_) => Part::Runner,
-            Self::Prometheus(_) => Part::Prometheus,
-        }
-    }
-
-    fn name(self) -> String {
-        let (Self::Alertmanager(number)
-        | Self::Proxy(number)
-        | Self::Agent(number)
-        | Self::Runner(number)
-        | Self::Prometheus(number)) = self;
-        format!("{}-{number}", self.part().name())
-    }
+    pushing: Option<Pushing>,
+    block: PortBlock,
 }
 
 impl Pair {
@@ -105,32 +76,35 @@ impl Pair {
     pub async fn start_as(data: &Path, plan: Plan) -> anyhow::Result<Self> {
         let sink = || TcpListener::bind("127.0.0.1:0");
         let (webhook, smtp, slack) = tokio::try_join!(sink(), sink(), sink())?;
-        // All are held while they are chosen, so that none comes twice.
-        let held = (0..9).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
-        let ports = held.iter().map(|held| Ok(held.local_addr()?.port())).collect::<std::io::Result<Vec<_>>>()?;
-        let nodes = plan.addresses(ports[0])?;
-        drop(held);
-        let here = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let servers =
-            [Member::Alertmanager, Member::Proxy, Member::Prometheus].into_iter().flat_map(|of| [of(0), of(1)]);
+        let mut block = PortBlock::take()?;
+        let (name_server, gossip) = (block.address()?, [block.port()?, block.port()?]);
+        let nodes = plan.addresses(name_server.port());
+        let servers = [Member::Alertmanager, Member::Proxy, Member::Prometheus].map(|of| [of(0), of(1)]);
+        let pushing = [Member::Redis, Member::Gateway(0), Member::Gateway(1)];
+        let pushing = pushing.into_iter().filter(|_| plan.pusher.is_some());
+        let servers = servers.into_iter().flatten().chain(pushing);
+        let servers = servers.map(|server| Ok((server, block.address()?))).collect::<std::io::Result<Vec<_>>>()?;
         let agents = nodes.iter().enumerate().map(|(node, address)| (Member::Agent(node), (*address).into()));
         let hosts: Vec<_> = nodes.iter().enumerate().map(|(node, address)| (plan.host(node), *address.ip())).collect();
         let mut pair = Self {
             told: Received::default(),
             mails: Received::default(),
             slack: Received::default(),
-            names: NameServer::start(data, here(ports[8]), plan.domain, &hosts).await?,
+            names: NameServer::start(data, name_server, plan.domain, &hosts).await?,
             data: data.to_owned(),
-            listen: servers.zip(ports.iter().copied().map(here)).chain(agents).collect(),
-            gossip: [ports[6], ports[7]],
+            listen: servers.into_iter().chain(agents).collect(),
+            gossip,
             behind: BTreeMap::new(),
             networks: BTreeMap::new(),
             disks: Vec::new(),
             processes: BTreeMap::new(),
+            pushing: None,
+            block,
             plan,
         };
         pair.make_breakable().await?;
-        pair.configure(here(ports[8]))?;
+        pair.make_pushing().await?;
+        pair.configure(name_server)?;
         let [told, mails, messages] = [&webhook, &smtp, &slack].map(TcpListener::local_addr);
         let (told, mails, messages) = (told?, mails?, messages?);
         for number in [0, 1] {
@@ -149,13 +123,12 @@ impl Pair {
         let log = self.data.join(format!("{}.out", member.name()));
         let mut process = Process::start(&member.name(), self.command(member), &log)?;
         // A runner is no server; what it does shows in its log.
-        let ready = self.server(member).map(|address| format!("http://{address}/-/ready"));
-        if let Some(url) = &ready {
+        if let Some(address) = self.server(member) {
             until(&member.name(), START, || {
                 let running = process.check_running();
                 async move {
                     running?;
-                    get_text(url).await
+                    answers(member, address).await
                 }
             })
             .await?;
@@ -187,6 +160,9 @@ impl Pair {
 
     /// The `instance` of a node's checks.
     pub fn instance(&self, node: usize) -> String {
+        if self.plan.is_pusher(node) {
+            return self.plan.name(node).to_owned();
+        }
         format!("{}:{}", self.plan.host(node), self.listen[&Member::Agent(node)].port())
     }
 
@@ -205,9 +181,11 @@ impl Pair {
 
     fn configure(&self, name_server: SocketAddr) -> anyhow::Result<()> {
         let alertmanagers = [0, 1].map(|number| format!("- url: {}\n", self.url(Member::Alertmanager(number))));
+        let pushed = self.pushing.as_ref().map(|pushing| format!("{{pushgateway: 'http://{}'}}, ", pushing.balancer));
+        let pushed = pushed.unwrap_or_default();
         let source = r#"http://{{ labels.instance }}/api/v1/checks/{{ labels.check }}"#;
         let proxy = format!(
-            "alertmanagers:\n{}sources: [{{match: {{check: '.+'}}, url: '{source}', allow: [127.0.0.0/8]}}]\n\
+            "alertmanagers:\n{}sources: [{pushed}{{match: {{check: '.+'}}, url: '{source}', allow: [127.0.0.0/8]}}]\n\
              nameservers: ['{name_server}']\nhold: 2s\nfetch: {{cache: 1s, failure_cache: 1s, breaker: {{rest: 1s}}}}\n",
             alertmanagers.concat()
         );
@@ -216,7 +194,7 @@ impl Pair {
         for number in [0, 1] {
             self.write(&format!("prometheus-{number}.yml"), &self.prometheus(number))?;
         }
-        for node in 0..self.plan.nodes.len() {
+        for node in 0..self.plan.hosts() {
             fs::create_dir_all(self.disk(node))?;
             fs::write(self.check_log(node), "")?;
         }
@@ -230,6 +208,10 @@ impl Pair {
             format!("{{targets: ['{address}'], labels: {{instance: '{instance}'{labels}}}}}")
         });
         let nodes = nodes.collect::<Vec<_>>().join(", ");
+        let pushed = self.pushing.as_ref().map(|Pushing { balancer, .. }| {
+            format!(", {{job_name: pushgateway, honor_labels: true, static_configs: [{{targets: ['{balancer}']}}]}}")
+        });
+        let pushed = pushed.unwrap_or_default();
         let rules = self.plan.rules.join(", ");
         let proxies = [0, 1].map(|proxy| self.address(Member::Proxy(proxy))).join(", ");
         format!(
@@ -237,7 +219,7 @@ impl Pair {
              rule_files: [{rules}]\n\
              alerting:\n  alert_relabel_configs: [{{action: labeldrop, regex: replica}}]\n  \
              alertmanagers: [{{static_configs: [{{targets: [{proxies}]}}]}}]\n\
-             scrape_configs: [{{job_name: checkscript, static_configs: [{nodes}]}}]\n"
+             scrape_configs: [{{job_name: checkscript, static_configs: [{nodes}]}}{pushed}]\n"
         )
     }
 
@@ -247,10 +229,14 @@ impl Pair {
     }
 
     fn command(&self, member: Member) -> Command {
-        let mut command = Command::new(program(member.part()));
+        let pushes = matches!(member, Member::Runner(node) if self.plan.is_pusher(node));
+        let mut command = Command::new(if pushes { own("pushgateway-agent") } else { member.program() });
         command.current_dir(&self.data);
-        command.args(self.server(member).map(|address| format!("--web.listen-address={address}")));
+        let listen = self.server(member).filter(|_| member != Member::Redis);
+        command.args(listen.map(|address| format!("--web.listen-address={address}")));
         match member {
+            Member::Redis => command.args(self.store_flags()),
+            Member::Gateway(_) => command.args(self.gateway_flags()),
             Member::Proxy(_) => command.arg("--config.file=proxy.yml"),
             Member::Agent(node) => {
                 let state = if self.plan.breakable { self.state_file(node) } else { PathBuf::new() };
@@ -258,7 +244,8 @@ impl Pair {
                 command.arg(log).arg(format!("--state.file={}", state.display()))
             }
             Member::Runner(node) => {
-                let config = format!("{}.json", self.plan.nodes[node]);
+                let config = format!("{}.json", self.plan.name(node));
+                command.args(self.pushing_flags(node));
                 command.args(["-c", &config, "-l"]).arg(self.check_log(node)).env("PATH", path_with_checks());
                 if self.plan.breakable { self.own_clock(node, &mut command) } else { &mut command }
             }

@@ -89,7 +89,7 @@ fn told_well(seed: u64, result: &anyhow::Result<(Plan, Verdict)>) -> bool {
             return false;
         }
     };
-    let Verdict { detailed, reasoned, doubled, failures } = verdict;
+    let Verdict { detailed, reasoned, held_up, doubled, failures } = verdict;
     let faults: Vec<_> = plan.phases.iter().flat_map(|phase| phase.faults()).map(|fault| fault.to_string()).collect();
     let incidents = plan.incidents.len();
     println!(
@@ -97,6 +97,9 @@ fn told_well(seed: u64, result: &anyhow::Result<(Plan, Verdict)>) -> bool {
         faults.join(", ")
     );
     doubled.iter().for_each(|(why, count)| println!("  {count} came twice: {why}"));
+    if *held_up > 0 {
+        println!("  {held_up} of checks that the machine held up");
+    }
     failures.iter().for_each(|failure| println!("  FAILED: {failure}"));
     failures.is_empty()
 }

@@ -1,6 +1,6 @@
 //! What had to be told, held against what was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Instant;
 
@@ -54,6 +54,8 @@ pub(crate) struct Verdict {
     pub(crate) detailed: usize,
     /// Messages with a reason instead.
     pub(crate) reasoned: usize,
+    /// Messages on a check that the machine held up, which nobody planned.
+    pub(crate) held_up: usize,
     /// Messages that came once more, and why.
     pub(crate) doubled: BTreeMap<&'static str, usize>,
     /// What must not be.
@@ -93,12 +95,18 @@ impl Incident {
     }
 }
 
+/// Whether a runner says of a check that it does not end in time, which on a machine with too much to do any may not.
+pub(crate) fn is_held_up(output: &str) -> bool {
+    output.starts_with("Check execution hangs") || output.starts_with("Execution timed out")
+}
+
 /// Judges the messages, which are in the order in which each sink got them. That each lasting incident was told was waited for before.
-pub(crate) fn judge(messages: &[Message], broken: &[Broken]) -> Verdict {
+/// `held_up` are the checks, each with its node, that a runner once said this of.
+pub(crate) fn judge(messages: &[Message], broken: &[Broken], held_up: &BTreeSet<(usize, String)>) -> Verdict {
     let mut verdict = Verdict::default();
     let mut courses: BTreeMap<_, Vec<&Message>> = BTreeMap::new();
     for message in messages {
-        verdict.count(message);
+        verdict.count(message, held_up);
         courses.entry((message.sink, message.node, &message.check)).or_default().push(message);
     }
     for course in courses.values() {
@@ -108,11 +116,12 @@ pub(crate) fn judge(messages: &[Message], broken: &[Broken]) -> Verdict {
 }
 
 impl Verdict {
-    fn count(&mut self, message: &Message) {
+    fn count(&mut self, message: &Message, held_up: &BTreeSet<(usize, String)>) {
         match read(&message.text) {
             _ if message.reason => self.reasoned += 1,
             // It may say that the incident is over, where that ended since the alert began: the output is of now.
             Some(_) => self.detailed += 1,
+            None if held_up.contains(&(message.node, message.check.clone())) => self.held_up += 1,
             None => self.failures.push(format!("neither an output nor a reason: {message}")),
         }
     }
@@ -174,15 +183,20 @@ mod tests {
     fn what_is_lost_doubled_or_empty_is_found_and_what_a_fault_explains_is_counted() {
         let now = Instant::now();
         let (alert, resolved) = (message(now, true, &failing(3)), message(now, false, &over(3)));
-        assert!(judge(&[alert.clone(), resolved.clone()], &[]).failures.is_empty());
+        let none = BTreeSet::new();
+        assert!(judge(&[alert.clone(), resolved.clone()], &[], &none).failures.is_empty());
         let judged = |messages: &[&Message], broken: &[Broken]| {
-            judge(&messages.iter().map(|message| (*message).clone()).collect::<Vec<_>>(), broken)
+            judge(&messages.iter().map(|message| (*message).clone()).collect::<Vec<_>>(), broken, &none)
         };
         assert!(judged(&[&alert, &alert, &resolved], &[]).failures[0].starts_with("told twice"));
         assert!(judged(&[&alert], &[]).failures[0].starts_with("its end was never told"));
         assert!(judged(&[&resolved], &[]).failures[0].starts_with("told twice"));
         let empty = message(now, true, "fails");
         assert!(judged(&[&empty, &resolved], &[]).failures[0].starts_with("neither an output"));
+        let held_up = BTreeSet::from([(0, "disk".to_owned())]);
+        let verdict = judge(&[empty.clone(), resolved.clone()], &[], &held_up);
+        assert!(verdict.failures.is_empty() && verdict.held_up == 1, "{verdict:?}");
+        assert!(is_held_up("Check execution hangs: running since then") && !is_held_up("disk OK: fine"));
 
         let of = |fault, begun, ended| Broken { fault, begun, ended };
         let killed = of(Fault::Killed(Member::Alertmanager(1)), now, now);

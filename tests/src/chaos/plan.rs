@@ -10,6 +10,16 @@ use fastrand::Rng;
 /// The nodes, each with an agent and a runner.
 pub(crate) const NODES: [&str; 3] = ["node-0", "node-1", "node-2"];
 
+/// A host that nobody scrapes: it pushes.
+pub(crate) const PUSHER: &str = "push-0";
+
+/// All of them, the one that pushes as the last.
+pub(crate) const HOSTS: [&str; 4] = [NODES[0], NODES[1], NODES[2], PUSHER];
+
+/// How far ahead of it the gateway thinks that a result is one of a clock that was wrong, in seconds: what is issued after a clock was set
+/// back by less counts when its time has come.
+const AHEAD: i64 = 300;
+
 /// The checks of each node.
 pub(crate) const CHECKS: [&str; 4] = ["disk", "load", "memory", "ntp"];
 
@@ -60,8 +70,10 @@ pub(crate) enum Fault {
     NoNames,
     /// The log of a node is renamed so many times at once.
     Rotated(usize, usize),
-    /// The agent of a node is killed, and what it saved is nonsense.
+    /// The agent of a node is killed, and what it saved is nonsense; of the host that pushes, its queue.
     Corrupt(usize),
+    /// The store of the gateways is killed, and has nothing of what it had.
+    Emptied,
     DiskFull(usize),
     /// The clock of a node is wrong by so many seconds.
     Clock(usize, i64),
@@ -74,6 +86,8 @@ enum Site {
     Prometheis,
     Proxies,
     Names,
+    Gateways,
+    Store,
     Node(usize),
 }
 
@@ -92,7 +106,7 @@ impl Plan {
 
     /// Some checks fail while things break, and when that was told they recover while other things break.
     fn add_round(&mut self, rng: &mut Rng, disks: bool) {
-        let mut pairs: Vec<_> = (0..NODES.len()).flat_map(|node| CHECKS.map(|check| (node, check))).collect();
+        let mut pairs: Vec<_> = (0..HOSTS.len()).flat_map(|node| CHECKS.map(|check| (node, check))).collect();
         rng.shuffle(&mut pairs);
         let failing = rng.usize(2..=5);
         let first = self.incidents.len();
@@ -112,7 +126,7 @@ impl Phase {
     /// What begins and what ends, in any order, each thing beginning before it ends.
     fn of(rng: &mut Rng, mut steps: Vec<Step>, brief: Option<usize>, disks: bool) -> Self {
         let mut sites = BTreeSet::new();
-        let faults = (0..rng.usize(2..=5)).map(|_| Fault::any(rng, disks)).filter(|fault| sites.insert(fault.site()));
+        let faults = (0..rng.usize(2..=6)).map(|_| Fault::any(rng, disks)).filter(|fault| sites.insert(fault.site()));
         let mut spans: Vec<_> = faults.map(|fault| (Step::Begin(fault), Step::End(fault))).collect();
         spans.extend(brief.map(|incident| (Step::Fail(incident), Step::Recover(incident))));
         rng.shuffle(&mut steps);
@@ -143,21 +157,25 @@ impl Phase {
 
 impl Fault {
     fn any(rng: &mut Rng, disks: bool) -> Self {
-        let node = rng.usize(0..NODES.len());
+        let host = rng.usize(0..HOSTS.len());
         let number = rng.usize(0..2);
-        let servers = [Member::Alertmanager(number), Member::Proxy(number), Member::Agent(node)];
-        let others = [Member::Prometheus(number), Member::Runner(node)];
+        // Of a host what is asked, and what runs its checks; between the one that pushes and its gateways there is a network as well.
+        let asked = if host < NODES.len() { Member::Agent(host) } else { Member::Runner(host) };
+        let servers =
+            [Member::Alertmanager(number), Member::Proxy(number), Member::Gateway(number), Member::Redis, asked];
+        let others = [Member::Prometheus(number), Member::Runner(host)];
         let server = servers[rng.usize(0..servers.len())];
         let member = [servers.as_slice(), &others].concat()[rng.usize(0..servers.len() + others.len())];
-        match rng.u8(0..10) {
+        match rng.u8(0..11) {
             0..=2 => Self::Killed(member),
             3 => Self::Stopped(member),
             4 => Self::Network(server, any_network(rng)),
             5 => Self::NoNames,
-            6 => Self::Rotated(node, rng.usize(1..=20)),
-            7 => Self::Corrupt(node),
-            8 if disks => Self::DiskFull(node),
-            _ => Self::Clock(node, rng.i64(-7_200..=7_200)),
+            6 => Self::Rotated(host, rng.usize(1..=20)),
+            7 => Self::Corrupt(host),
+            8 if disks => Self::DiskFull(host),
+            9 => Self::Emptied,
+            _ => Self::Clock(host, any_clock(rng, host)),
         }
     }
 
@@ -167,9 +185,12 @@ impl Fault {
                 Member::Alertmanager(_) => Site::Alertmanagers,
                 Member::Prometheus(_) => Site::Prometheis,
                 Member::Proxy(_) => Site::Proxies,
+                Member::Gateway(_) => Site::Gateways,
+                Member::Redis => Site::Store,
                 Member::Agent(node) | Member::Runner(node) => Site::Node(node),
             },
             Self::NoNames => Site::Names,
+            Self::Emptied => Site::Store,
             Self::Rotated(node, _) | Self::Corrupt(node) | Self::DiskFull(node) | Self::Clock(node, _) => {
                 Site::Node(node)
             }
@@ -181,7 +202,7 @@ impl Fault {
         match self.site() {
             Site::Alertmanagers => Some("an Alertmanager did not hear of the other what it had told"),
             Site::Prometheis => Some("a Prometheus said what had been before it was broken"),
-            Site::Proxies | Site::Names | Site::Node(_) => None,
+            Site::Proxies | Site::Names | Site::Gateways | Site::Store | Site::Node(_) => None,
         }
     }
 }
@@ -195,10 +216,16 @@ impl fmt::Display for Fault {
             Self::NoNames => f.write_str("no name server answers"),
             Self::Rotated(node, times) => write!(f, "log of node {node} rotated {times} times"),
             Self::Corrupt(node) => write!(f, "nonsense in the state of the agent of node {node}"),
+            Self::Emptied => f.write_str("the gateways' store emptied"),
             Self::DiskFull(node) => write!(f, "disk of node {node} full"),
             Self::Clock(node, ahead) => write!(f, "clock of node {node} set by {ahead} s"),
         }
     }
+}
+
+fn any_clock(rng: &mut Rng, host: usize) -> i64 {
+    let ahead = rng.i64(-7_200..=7_200);
+    if HOSTS[host] == PUSHER && (1..=AHEAD).contains(&ahead) { -ahead } else { ahead }
 }
 
 fn any_network(rng: &mut Rng) -> Network {

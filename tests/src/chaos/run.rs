@@ -1,5 +1,6 @@
 //! Carries a plan out on a pair.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use anyhow::ensure;
 use e2e::sinks::{Attachment, Mail, Told};
 use e2e::{Member, Network, Pair, Signal, get_json, repository, until};
 
-use crate::oracle::{Broken, Message, Sink, Verdict, failing, judge, over, tells};
-use crate::plan::{CHECKS, Fault, NODES, Plan, Step};
+use crate::oracle::{Broken, Message, Sink, Verdict, failing, is_held_up, judge, over, tells};
+use crate::plan::{CHECKS, Fault, HOSTS, NODES, PUSHER, Plan, Step};
 
 /// How long a message may take when everything is whole again, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -34,10 +35,17 @@ impl Run {
     /// Starts the pair of a run, with its data in `data`.
     pub(crate) async fn start(seed: u64, rounds: usize, data: &Path, verbose: bool) -> anyhow::Result<Self> {
         let rules = vec![repository().join("rules/checks.yml").display().to_string()];
-        let plan = e2e::Plan { domain: "chaos.test", nodes: NODES.to_vec(), labels: "", rules, breakable: true };
+        let plan = e2e::Plan {
+            domain: "chaos.test",
+            nodes: NODES.to_vec(),
+            labels: "",
+            rules,
+            pusher: Some(PUSHER),
+            breakable: true,
+        };
         let mut pair = Pair::start_as(data, plan).await?;
         pair.spawn(Member::Proxy(1)).await?;
-        for node in 0..NODES.len() {
+        for node in 0..HOSTS.len() {
             pair.run_checks(node, &CHECKS).await?;
         }
         let plan = Plan::of(seed, rounds, pair.has_disks());
@@ -57,7 +65,7 @@ impl Run {
         });
         std::fs::write(data.join("told.txt"), told.collect::<String>())?;
         done?;
-        let verdict = judge(&self.messages(), &self.mended);
+        let verdict = judge(&self.messages(), &self.mended, &self.held_up()?);
         Ok((self.plan, verdict))
     }
 
@@ -111,9 +119,10 @@ impl Run {
             Fault::NoNames => pair.names.signal(Signal::SIGSTOP),
             Fault::Rotated(node, times) => pair.rotate(node, times),
             Fault::Corrupt(node) => {
-                pair.kill(Member::Agent(node)).await?;
+                pair.kill(keeper(node)).await?;
                 pair.corrupt_state(node, b"\0nonsense{\"")
             }
+            Fault::Emptied => pair.kill(Member::Redis).await,
             Fault::DiskFull(node) => pair.fill_disk(node),
             Fault::Clock(node, ahead) => pair.set_clock(node, ahead),
         }
@@ -131,14 +140,18 @@ impl Run {
             Fault::Network(member, _) => pair.set_network(member, Network::Up),
             Fault::NoNames => pair.names.signal(Signal::SIGCONT),
             Fault::Rotated(..) => Ok(()),
-            Fault::Corrupt(node) => pair.spawn(Member::Agent(node)).await,
+            Fault::Corrupt(node) => pair.spawn(keeper(node)).await,
+            Fault::Emptied => {
+                pair.empty_store()?;
+                pair.spawn(Member::Redis).await
+            }
             Fault::DiskFull(node) => pair.free_disk(node),
             Fault::Clock(node, _) => pair.set_clock(node, 0),
         }
     }
 
     async fn every_check_is_known(&self) -> anyhow::Result<()> {
-        let all = (NODES.len() * CHECKS.len()).to_string();
+        let all = (HOSTS.len() * CHECKS.len()).to_string();
         for number in [0, 1] {
             let url =
                 format!("{}/api/v1/query?query=count(checkscript_status)", self.pair.url(Member::Prometheus(number)));
@@ -207,7 +220,7 @@ impl Run {
         }
         until("the ends to be told", PATIENCE, || async {
             let messages = self.messages();
-            for (node, check) in (0..NODES.len()).flat_map(|node| CHECKS.map(|check| (node, check))) {
+            for (node, check) in (0..HOSTS.len()).flat_map(|node| CHECKS.map(|check| (node, check))) {
                 for sink in Sink::ALL {
                     let ours =
                         |message: &&Message| message.sink == sink && message.node == node && message.check == check;
@@ -219,6 +232,17 @@ impl Run {
             Ok(())
         })
         .await
+    }
+
+    /// The checks, each with its node, that did not end in time, as far as the logs have room for what the runners say.
+    fn held_up(&self) -> anyhow::Result<BTreeSet<(usize, String)>> {
+        let mut held_up = BTreeSet::new();
+        for node in 0..HOSTS.len() {
+            let results = self.pair.logged(node)?.into_iter();
+            let late = results.filter(|check| check["output"].as_str().is_some_and(is_held_up));
+            held_up.extend(late.filter_map(|check| Some((node, check["name"].as_str()?.to_owned()))));
+        }
+        Ok(held_up)
     }
 
     /// What each sink was told until now.
@@ -234,7 +258,7 @@ impl Run {
         if !told.leads {
             return None;
         }
-        let node = (0..NODES.len()).find(|node| told.labels["instance"] == self.pair.instance(*node))?;
+        let node = (0..HOSTS.len()).find(|node| told.labels["instance"] == self.pair.instance(*node))?;
         let annotation = |name: &str| told.annotations.get(name).cloned();
         let reason = ["detail_error", "detail_age"].iter().any(|name| told.annotations.contains_key(*name));
         let text = annotation("output_detail").or_else(|| annotation("detail_error")).unwrap_or_default();
@@ -261,7 +285,7 @@ impl Run {
     fn about(&self, text: &str) -> Option<(usize, String)> {
         let (node, rest) = text.split_once('/')?;
         let (check, _) = rest.split_once(": ")?;
-        let number = (0..NODES.len()).find(|number| node == NODES[*number] || node == self.pair.instance(*number))?;
+        let number = (0..HOSTS.len()).find(|number| node == HOSTS[*number] || node == self.pair.instance(*number))?;
         Some((number, check.to_owned()))
     }
 
@@ -270,6 +294,11 @@ impl Run {
             eprintln!("[{:6.1} s] {what}", self.started.elapsed().as_secs_f64());
         }
     }
+}
+
+/// What of a node keeps a file.
+fn keeper(node: usize) -> Member {
+    if HOSTS[node] == PUSHER { Member::Runner(node) } else { Member::Agent(node) }
 }
 
 /// Whether a text says why it has no output, or how old the one is that it has.

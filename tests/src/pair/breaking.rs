@@ -45,9 +45,9 @@ impl Pair {
             self.behind.insert(*member, SocketAddrV4::new(Ipv4Addr::new(127, high, low, host), PORT).into());
         }
         for (member, address) in &self.listen {
-            self.networks.insert(*member, Link::start(*address, self.behind[member]).await?);
+            self.networks.insert(*member, Link::start(*address, &[self.behind[member]]).await?);
         }
-        for node in 0..self.plan.nodes.len() {
+        for node in 0..self.plan.hosts() {
             self.set_clock(node, 0)?;
             self.disks.extend(Disk::mount(&self.disk(node))?);
         }
@@ -103,9 +103,10 @@ impl Pair {
         Ok(())
     }
 
-    /// Writes nonsense over what a node's agent has saved.
+    /// Writes nonsense over what a node's agent has saved, or the queue of the host that pushes.
     pub fn corrupt_state(&self, node: usize, nonsense: &[u8]) -> anyhow::Result<()> {
-        Ok(fs::write(self.state_file(node), nonsense)?)
+        let file = if self.plan.is_pusher(node) { self.queue(node) } else { self.state_file(node) };
+        Ok(fs::write(file, nonsense)?)
     }
 
     pub(super) fn state_file(&self, node: usize) -> PathBuf {

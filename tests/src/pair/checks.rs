@@ -1,6 +1,7 @@
 //! What the checks of a pair's nodes say: logged by the test itself, or by a runner that runs them.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -27,7 +28,7 @@ impl Pair {
         let lines = results.into_iter().map(|check| {
             let result = json!({
                 "timestamp": "2026-01-01T00:00:00.000000+0000", "level": "info", "message": "publishing check result",
-                "payload": {"client": self.plan.nodes[node], "check": check},
+                "payload": {"client": self.plan.name(node), "check": check},
             });
             format!("{result}\n")
         });
@@ -39,7 +40,7 @@ impl Pair {
 
     /// What `check` prints and exits with on a node where a runner runs, from now on.
     pub fn set_check(&self, node: usize, check: &str, status: u8, output: &str) -> anyhow::Result<()> {
-        let folder = self.data.join(self.plan.nodes[node]);
+        let folder = self.data.join(self.plan.name(node));
         let new = folder.join("new");
         fs::write(&new, format!("{status}\n{output}\n")).with_context(|| new.display().to_string())?;
         Ok(fs::rename(&new, folder.join(check))?)
@@ -47,19 +48,31 @@ impl Pair {
 
     /// Starts a runner on a node. Each of `checks` runs each second and says what [`set_check`](Self::set_check) sets.
     pub async fn run_checks(&mut self, node: usize, checks: &[&str]) -> anyhow::Result<()> {
-        let name = self.plan.nodes[node];
+        let name = self.plan.name(node);
         fs::create_dir_all(self.data.join(name))?;
         let mut definitions = serde_json::Map::new();
         for check in checks {
             self.set_check(node, check, 0, &format!("{check} OK: fine"))?;
             let definition = json!({
-                "command": format!("check-demo.sh {name}/{check}"), "standalone": true, "interval": 1, "timeout": 5, "handlers": ["mailer"],
+                "command": format!("check-demo.sh {name}/{check}"), "standalone": true, "interval": 1, "timeout": 30, "handlers": ["mailer"],
             });
             definitions.insert((*check).to_owned(), definition);
         }
-        let client = json!({"name": name, "address": self.listen[&Member::Agent(node)].ip(), "subscriptions": ["web"]});
+        let address = self.listen.get(&Member::Agent(node)).map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip);
+        let client = json!({"name": name, "address": address, "subscriptions": ["web"]});
         self.write(&format!("{name}.json"), &json!({"client": client, "checks": definitions}).to_string())?;
         self.spawn(Member::Runner(node)).await
+    }
+
+    /// The results in a node's log and in what it was renamed to.
+    pub fn logged(&self, node: usize) -> anyhow::Result<Vec<Value>> {
+        let files = fs::read_dir(self.disk(node))?.map(|file| Ok(file?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        let logs = files.iter().filter(|path| path.file_stem().is_some_and(|stem| stem == "checks"));
+        let texts = logs.map(fs::read_to_string).collect::<std::io::Result<Vec<_>>>()?;
+        let lines = texts.iter().flat_map(|text| text.lines());
+        // A line may be torn where the disk was full.
+        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        Ok(lines.filter_map(|mut line| Some(line.pointer_mut("/payload/check")?.take())).collect())
     }
 
     pub(super) fn check_log(&self, node: usize) -> PathBuf {

@@ -26,6 +26,8 @@ pub struct Plan {
     pub domain: &'static str,
     /// The names of the nodes.
     pub nodes: Vec<&'static str>,
+    /// The name of a host that is not scraped but pushes, as the last of the nodes, to two gateways over one Redis.
+    pub pusher: Option<&'static str>,
     /// Further labels of the nodes as YAML, each after a comma.
     pub labels: &'static str,
     /// Rule files. `rules.yml` are small rules of the tests.
@@ -39,6 +41,7 @@ impl Default for Plan {
         Self {
             domain: "pair.test",
             nodes: vec!["node-0", "node-1"],
+            pusher: None,
             labels: "",
             rules: vec!["rules.yml".to_owned()],
             breakable: false,
@@ -47,6 +50,25 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// How many hosts there are with checks.
+    pub(super) fn hosts(&self) -> usize {
+        self.nodes.len() + usize::from(self.pusher.is_some())
+    }
+
+    /// The number of the host that pushes.
+    pub(super) fn pusher_number(&self) -> Option<usize> {
+        self.pusher.map(|_| self.nodes.len())
+    }
+
+    pub(super) fn is_pusher(&self, node: usize) -> bool {
+        self.pusher_number() == Some(node)
+    }
+
+    /// The name of a node, or of the host that pushes.
+    pub(super) fn name(&self, node: usize) -> &'static str {
+        self.nodes.get(node).copied().or(self.pusher).unwrap_or_default()
+    }
+
     /// The name of a node with its domain.
     pub(super) fn host(&self, node: usize) -> String {
         format!("{}.{}", self.nodes[node], self.domain)
@@ -54,11 +76,11 @@ impl Plan {
 
     /// Where the agents listen: each node has a loopback address of its own, in a network of the pair's own, which is made of a port that
     /// nobody else on this machine has.
-    pub(super) fn addresses(&self, port: u16) -> std::io::Result<Vec<SocketAddrV4>> {
+    pub(super) fn addresses(&self, port: u16) -> Vec<SocketAddrV4> {
         let [high, low] = port.to_be_bytes();
         let hosts: Vec<_> = (1..).map(|host| Ipv4Addr::new(127, high, low, host)).take(self.nodes.len()).collect();
         let usual = hosts.iter().all(|host| TcpListener::bind((*host, AGENT)).is_ok());
-        let port = if usual { AGENT } else { TcpListener::bind("127.0.0.1:0")?.local_addr()?.port() };
-        Ok(hosts.into_iter().map(|host| SocketAddrV4::new(host, port)).collect())
+        let port = if usual { AGENT } else { port };
+        hosts.into_iter().map(|host| SocketAddrV4::new(host, port)).collect()
     }
 }
