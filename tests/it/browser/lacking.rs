@@ -14,6 +14,11 @@ const NO_STORAGE: &str =
 /// As Chrome on Android before version 148, Safari before 16.
 const NO_SHARED_WORKER: &str = "delete window.SharedWorker";
 
+/// Tabs behind others that are hidden when the test says so: Chromium without a screen, from version 156 on, takes all for seen.
+const HIDDEN: &str = "let hidden = false;
+    Object.defineProperty(document, 'hidden', { get: () => hidden });
+    window.hide = (now) => { hidden = now; document.dispatchEvent(new Event('visibilitychange')); }";
+
 /// As Chrome on Android, which has notifications for service workers alone.
 const NO_NOTIFICATION: &str = "window.Notification = class {
     static permission = 'granted';
@@ -103,15 +108,20 @@ async fn without_answers(world: &World, browser: &Browser) {
 /// HTTP/1.1 has six connections to a server.
 async fn without_shared_workers(world: &World, browser: &Browser) {
     let mut tabs = Vec::new();
-    for _ in 0..8 {
+    for number in 0..8 {
+        if number > 0 {
+            browser.eval("window.hide(true)").await.unwrap();
+        }
         browser.new_tab().await.unwrap();
-        browser.before_pages(NO_SHARED_WORKER).await.unwrap();
+        browser.before_pages(&[NO_SHARED_WORKER, HIDDEN].join(";")).await.unwrap();
         browser.open(&world.page("/")).await.unwrap();
         tabs.push(browser.driver().window().await.unwrap());
     }
     goes_on(browser).await;
     // One from behind is live when it is in front.
+    browser.eval("window.hide(true)").await.unwrap();
     browser.driver().switch_to_window(tabs.swap_remove(0)).await.unwrap();
+    browser.eval("window.hide(false)").await.unwrap();
     goes_on(browser).await;
 }
 
