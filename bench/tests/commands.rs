@@ -1,0 +1,108 @@
+//! The program itself: what it compares and keeps, what it writes into a page, and with what exit status.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline/published.json");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+
+/// A folder with a run whose runner takes twice what it did, to the bare loop.
+struct Slower(TempDir);
+
+impl Slower {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let baseline: Value = serde_json::from_str(&read(Path::new(BASELINE))).expect("the baseline is JSON");
+        let reports = baseline.as_array().expect("it has reports");
+        let mut spawn = reports.iter().find(|report| report["bench"] == "spawn").expect("it has that bench").clone();
+        let figures = spawn["figures"].as_array_mut().expect("a report has figures").iter_mut();
+        for figure in figures.filter(|figure| figure["name"] == "runner to bare loop at 300/s") {
+            figure["met"] = json!(false);
+            for of in ["median", "lowest", "highest"] {
+                figure[of] = json!(2.0 * figure[of].as_f64().expect("it is a number"));
+            }
+        }
+        fs::create_dir(folder.path().join("run")).expect("a folder");
+        fs::write(folder.path().join("run/spawn.json"), spawn.to_string()).expect("it is written");
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self) -> PathBuf {
+        self.path("run")
+    }
+}
+
+fn bench(arguments: &[&Path]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bench")).args(arguments).output().expect("it starts")
+}
+
+fn compare(baseline: &Path, run: &Path, flags: &[&str]) -> (Option<i32>, String) {
+    let flags = flags.iter().map(Path::new);
+    let output = bench(&[Path::new("compare"), baseline, run].into_iter().chain(flags).collect::<Vec<_>>());
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it is text")
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("it can be read")
+}
+
+#[test]
+fn what_became_worse_is_told_first_and_is_the_exit_status() {
+    let (slower, published) = (Slower::new(), Path::new(BASELINE));
+    let (status, told) = compare(published, &slower.run(), &[]);
+    let line = "\nWORSE  +100 %  spawn  runner to bare loop at 300/s ";
+    assert!(
+        status == Some(1)
+            && told.contains(line)
+            && told.ends_with("\n1 worse, 0 better, 4 the same but for noise, 2 not judged, 0 new, 0 gone\n"),
+        "{told}"
+    );
+    assert!(told.starts_with("- not run this time: catch-up, lateness, "), "{told}");
+    assert_eq!(compare(published, &slower.run(), &["--only-tell"]).0, Some(0));
+    assert_eq!(compare(published, &slower.run(), &["--threshold=150"]).0, Some(0));
+    let (_, markdown) = compare(published, &slower.run(), &["--markdown"]);
+    assert!(
+        markdown.contains(
+            "\n| WORSE | +100 % | spawn | runner to bare loop at 300/s | 1.24 x (1.05 to 1.36 of 5) | 2.48 x"
+        ),
+        "{markdown}"
+    );
+    assert_eq!(compare(&slower.run(), published, &[]).0, Some(0), "the other way it became better");
+    assert_eq!(compare(published, published, &[]).0, Some(0));
+}
+
+#[test]
+fn what_cannot_be_compared_has_another_exit_status() {
+    let slower = Slower::new();
+    let (status, told) = compare(&slower.path("none.json"), &slower.run(), &[]);
+    assert!(status == Some(2) && told.contains("none.json is not there"), "{told}");
+    fs::write(slower.path("run/notes.json"), "{}").expect("it is written");
+    let (status, told) = compare(Path::new(BASELINE), &slower.run(), &[]);
+    assert!(status == Some(2) && told.contains("notes.json has no reports"), "{told}");
+}
+
+#[test]
+fn a_run_that_is_kept_is_in_the_page() {
+    let slower = Slower::new();
+    let (baseline, page) = (slower.path("baseline.json"), slower.path("page.md"));
+    fs::copy(BASELINE, &baseline).expect("it is copied");
+    fs::copy(PAGE, &page).expect("it is copied");
+    let saved = bench(&[Path::new("save"), &baseline, &slower.run()]);
+    assert!(saved.status.success() && text(&saved.stdout).ends_with(": spawn\n"), "{saved:?}");
+    assert!(bench(&[Path::new("docs"), &page, &baseline]).status.success());
+    let (before, after) = (read(Path::new(PAGE)), read(&page));
+    let new: Vec<_> = after.lines().filter(|line| !before.contains(*line)).collect();
+    assert_eq!(new, ["| runner to bare loop at 300/s | 2.48 x | 2.1 to 2.72 of 5 | at most 1.25 | **missed** |"]);
+}
