@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes Debian packages of the static programs, the rules and the example checks with debhelper (packaging/debian), in target/deb:
-# *.deb (symbols in NAME-dbgsym), .changes and .buildinfo for an archive of one's own, a .tar.gz of the programs and licences alone, SHA256SUMS.
+# *.deb (symbols in NAME-dbgsym), .changes and .buildinfo for an archive of one's own, a .tar.gz of the programs alone, SHA256SUMS. What is in
+# the programs is in each of them and beside them, with the licences (scripts/sbom).
 # debhelper is the system's, or Debian's unpacked into target/tools; root is not needed.
 #
 # The version is the workspace's. As long as CHANGELOG.md has no section of that version it is a snapshot: VERSION~gitTIME.COMMIT, which
@@ -13,6 +14,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=$root/target/tools
 profile=${1:-release}
 out=${2:-$root/target/deb}
+target=$(uname -m)-unknown-linux-musl
 programs=(alertmanager-proxy checkscript-agent checkscript-runner pushgateway-agent pushgateway-ex web-ui)
 
 say() { printf 'deb.sh: %s\n' "$*" >&2; }
@@ -49,15 +51,6 @@ changelog() {
     printf '\n -- %s  %s\n' "$(sed -n 's/^Maintainer: //p' "$root/packaging/debian/control")" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")"
 }
 
-# The crates that the programs have in them, with their licences.
-crates() {
-    local packages
-    packages=$(printf -- ' -p %s' "${programs[@]/pushgateway-agent/checkscript-agent}")
-    # shellcheck disable=SC2086 # words
-    (cd "$root" && cargo tree --locked $packages --edges normal --target "$(uname -m)-unknown-linux-musl" --prefix none --format '{p}|{l}') |
-        sed -E '/^$/d; / \(\//d; s/ \(\*\)$//; s/ \([^|]*\|/|/; s/\|/: /' | LC_ALL=C sort -u
-}
-
 # What the packages are made of, in one place: target/deb/source.
 stage() {
     local source=$1 binaries=$2 program
@@ -69,13 +62,27 @@ stage() {
     for program in "${programs[@]}"; do
         cp "$binaries/$program" "$source/bin"
     done
-    crates >"$source/doc/crates.txt"
+    "$root/scripts/sbom/main.py" "$target" "$source/sbom" "${programs[@]}"
     (cd "$root" && cargo run --quiet --locked -p reference -- man --out "$source/man" &&
         cargo run --quiet --locked -p reference -- completions --out "$source/completions")
 }
 
 # checksums DIR: of all that is meant to be passed on.
-checksums() { (cd "$1" && sha256sum -- *.deb *.tar.gz >SHA256SUMS); }
+checksums() { (cd "$1" && sha256sum -- *.deb *.tar.gz *.cdx.json >SHA256SUMS); }
+
+# archive SOURCE NAME: the programs for any other Linux, and their bills of materials beside it.
+archive() {
+    local source=$1 name=$2 program gzip="gzip -n"
+    [[ $profile == release ]] || gzip+=1
+    # debhelper has stripped its own copies.
+    strip "$source"/bin/*
+    cp "$root/LICENSE" "$source/sbom/third-party-licences.txt" "$source"/sbom/*/*.cdx.json "$source/bin"
+    tar --owner=0 --group=0 --numeric-owner --sort=name --mtime="@$SOURCE_DATE_EPOCH" --transform "s#^\.#ogi-${name%%_*}#" -C "$source/bin" \
+        --use-compress-program="$gzip" -cf "$out/ogi_$name.tar.gz" .
+    for program in "${programs[@]}"; do
+        cp "$source/sbom/$program/$program.cdx.json" "$out/${program}_$name.cdx.json"
+    done
+}
 
 main() {
     local binaries version source=$out/source
@@ -85,7 +92,7 @@ main() {
     SOURCE_DATE_EPOCH=$(git -C "$root" show -s --format=%ct)
     version=${DEB_VERSION:-$(version)}
     mkdir -p "$out"
-    rm -f "$out"/*.{deb,ddeb,changes,buildinfo,tar.gz} "$out/SHA256SUMS"
+    rm -f "$out"/*.{deb,ddeb,changes,buildinfo,tar.gz,cdx.json} "$out/SHA256SUMS"
     stage "$source" "$binaries"
     changelog "$version" >"$source/debian/changelog"
     if [[ $profile == dev ]]; then
@@ -96,11 +103,7 @@ main() {
         say "dpkg-buildpackage failed; its last words are above, all of them in $out/build.log"
         exit 1
     fi
-    # debhelper has stripped its own copies.
-    strip "$source"/bin/*
-    cp "$root/LICENSE" "$source/doc/crates.txt" "$source/bin"
-    tar --owner=0 --group=0 --numeric-owner --sort=name --mtime="@$SOURCE_DATE_EPOCH" --transform "s#^\.#ogi-$version#" -C "$source/bin" \
-        --use-compress-program="gzip -n$([[ $profile == dev ]] && echo 1)" -cf "$out/ogi_${version}_linux_$(dpkg --print-architecture).tar.gz" .
+    archive "$source" "${version}_linux_$(dpkg --print-architecture)"
     checksums "$out"
     rm -rf "$source"
 }

@@ -3,7 +3,7 @@
 # and prints the directory that they are in. What C there is in them (ring, jemalloc) is compiled by musl-gcc: the one on PATH, or
 # Debian's, unpacked into target/tools.
 #
-# usage: scripts/static.sh [release|dev]        exit 0: built; exit 1: the text on stderr says what is missing
+# usage: scripts/static.sh [release|dev [CARGO-OPTION...]]        exit 0: built; exit 1: the text on stderr says what is missing
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -39,5 +39,5 @@ musl_gcc=$(compiler)
 
 # Packages of the dev profile are for tests of packaging; nobody debugs their programs.
 env "CC_${target//-/_}=$musl_gcc" CARGO_PROFILE_DEV_DEBUG=0 cargo build --profile "$profile" --target "$target" --locked --bins \
-    -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p web-ui >&2
+    -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p web-ui "${@:2}" >&2
 printf '%s\n' "$root/target/$target/${profile/#dev/debug}"

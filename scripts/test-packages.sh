@@ -25,6 +25,18 @@ fail() {
     failures=$((failures + 1))
 }
 
+# What the packages say that is in the programs is what cargo has compiled, and the licences are there: scripts/sbom/test.py.
+bills() {
+    local python=$tools/cyclonedx
+    if ! "$python/bin/python" -c 'import cyclonedx, jsonschema' 2>/dev/null; then
+        rm -rf "$python"
+        python3 -m venv "$python"
+        "$python/bin/pip" install --quiet --disable-pip-version-check 'cyclonedx-python-lib[json-validation]==11.12.0'
+    fi
+    "$root/scripts/static.sh" dev --message-format=json >/dev/null 2>"$work/artifacts"
+    "$python/bin/python" "$root/scripts/sbom/test.py" "$root" "$work/debs" "$work/artifacts" || fail "what the packages say that is in them"
+}
+
 # A minimal Debian with what the packages depend on and what checks of nodes have.
 bootstrap() {
     local release=bookworm include=systemd-sysv,sudo,logrotate,ca-certificates,curl,procps
@@ -140,7 +152,8 @@ contents() {
         holds "$program --version" inside "$program" --version
         holds "$program is static" inside sh -c "ldd /usr/bin/$program 2>&1 | grep -qE 'statically linked|not a dynamic executable'"
         for file in "/usr/share/man/man8/$program.8.gz" "/usr/share/bash-completion/completions/$program" "/usr/share/zsh/vendor-completions/_$program" \
-            "/usr/share/fish/vendor_completions.d/$program.fish" "/usr/share/doc/$program/$program.md" "/usr/share/doc/$program/copyright" "/usr/share/doc/$program/crates.txt.gz"; do
+            "/usr/share/fish/vendor_completions.d/$program.fish" "/usr/share/doc/$program/$program.md" "/usr/share/doc/$program/copyright" \
+            "/usr/share/doc/$program/$program.cdx.json" "/usr/share/doc/$program/third-party-licences.txt.gz"; do
             holds "$file" test -s "$machine$file"
         done
         holds "the page of $program names it" sh -c "zcat '$machine/usr/share/man/man8/$program.8.gz' | grep -q '^\.TH ${program^^} 8'"
@@ -336,13 +349,16 @@ unpack() {
 # A builder of images is not to be had everywhere, so what they would hold is unpacked: as nobody, in a root that holds nothing else,
 # each program says its version, and each server serves.
 images() {
-    local name port run words
+    local name port run words file
     PROFILE=dev "$root/scripts/images.sh" >/dev/null
     for name in alertmanager-proxy:9095 checkscript-agent:9780 pushgateway-ex:9091 web-ui:9796 checkscript-runner: pushgateway-agent:; do
         port=${name#*:} name=${name%:*} run=() words=()
         unpack "$name"
         [[ ${run[1]-} == --userspec=65534:65534 ]] || fail "the image of $name has the user ${run[1]-root}"
         holds "the image of $name runs" inside "${run[@]}" "/usr/bin/$name" --version
+        for file in "$name.cdx.json" third-party-licences.txt LICENSE; do
+            holds "the image of $name has $file" test -s "$machine/images/$name/usr/share/doc/$name/$file"
+        done
         [[ -n $port ]] || continue
         case $name in
         alertmanager-proxy) words=(--config.file=/proxy.yml) ;;
@@ -379,6 +395,7 @@ main() {
     fi
     "$root/scripts/deb.sh" dev "$work/debs"
     (cd "$work/debs" && sha256sum --check --quiet SHA256SUMS)
+    bills
     bootstrap
     rm -rf "$machine"
     trap finish EXIT
