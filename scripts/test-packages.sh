@@ -28,10 +28,10 @@ fail() {
 # What the packages say that is in the programs is what cargo has compiled, and the licences are there: scripts/sbom/test.py.
 bills() {
     local python=$tools/cyclonedx
-    if ! "$python/bin/python" -c 'import cyclonedx, jsonschema' 2>/dev/null; then
+    if ! "$python/bin/python" -c 'import cyclonedx, jsonschema_rs' 2>/dev/null; then
         rm -rf "$python"
         python3 -m venv "$python"
-        "$python/bin/pip" install --quiet --disable-pip-version-check 'cyclonedx-python-lib[json-validation]==11.12.0'
+        "$python/bin/pip" install --quiet --disable-pip-version-check cyclonedx-python-lib==11.12.0 jsonschema-rs==0.60.3
     fi
     "$root/scripts/static.sh" dev --message-format=json >/dev/null 2>"$work/artifacts"
     "$python/bin/python" "$root/scripts/sbom/test.py" "$root" "$work/debs" "$work/artifacts" || fail "what the packages say that is in them"

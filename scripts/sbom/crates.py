@@ -3,7 +3,6 @@ feature which one of them asks for is in the crates of the others too.
 """
 
 import dataclasses
-import functools
 import json
 import re
 import subprocess
@@ -41,9 +40,8 @@ def cargo(root, *arguments):
     return subprocess.run(["cargo", *arguments, "--locked"], cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-@functools.cache
 def known(root, target):
-    """What cargo knows of each crate, by name and version; and the names of each program's package."""
+    """What cargo knows of each crate, by name and version; and that key of each program's."""
     metadata = json.loads(cargo(root, "metadata", "--format-version=1", f"--filter-platform={target}"))
     lock = tomllib.loads((root / "Cargo.lock").read_text())
     checksums = {(package["name"], package["version"]): package.get("checksum") for package in lock["package"]}

@@ -14,8 +14,8 @@ from pathlib import Path
 # Nothing is left beside the sources.
 sys.dont_write_bytecode = True
 
+import bill
 import crates
-import cyclonedx
 import licences
 import runtime
 
@@ -32,8 +32,8 @@ def main(target, out, names):
     parts = runtime.parts(ROOT, target)
     seconds = int(os.environ["SOURCE_DATE_EPOCH"])
     for program in programs:
-        bill = cyclonedx.bill(program, parts, target, seconds)
-        write(out / program.name / f"{program.name}.cdx.json", json.dumps(bill, indent=1) + "\n")
+        document = bill.of(program, parts, target, seconds)
+        write(out / program.name / f"{program.name}.cdx.json", json.dumps(document, indent=1) + "\n")
         write(out / program.name / "third-party-licences.txt", licences.page([program.name], program.needs, parts))
     together = {crate for program in programs for crate in program.needs}
     write(out / "third-party-licences.txt", licences.page(names, together, parts))

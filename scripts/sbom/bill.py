@@ -38,7 +38,7 @@ def runtime(part):
     }
 
 
-def bill(program, parts, target, seconds):
+def of(program, parts, target, seconds):
     """The document; `seconds` is when the sources were as they are."""
     others = sorted(set(program.needs) - {program.crate})
     itself = f"pkg:generic/ogi/{program.name}@{program.crate.version}?target={target}"
