@@ -19,6 +19,7 @@ import jsonschema_rs
 from license_expression import get_spdx_licensing
 
 PROGRAMS = ("alertmanager-proxy", "checkscript-agent", "checkscript-runner", "pushgateway-agent", "pushgateway-ex", "web-ui")
+SPDX = get_spdx_licensing()
 RUNTIME = {"pkg:generic/rust-std", "pkg:generic/musl"}
 # Texts that are easily forgotten: of C code in a crate under another licence, of a NOTICE, of what is no crate.
 MARKS = {
@@ -70,15 +71,17 @@ def unsound(bill, crates):
     if reached != references:
         yield f"nothing depends on {references - reached}"
     for of in bill["components"]:
-        # The library has no "+" (or any later version) but of the licences that SPDX lists so.
-        expression = of["licenses"][0]["expression"].replace("MPL-2.0+", "MPL-2.0")
-        if error := get_spdx_licensing().validate(expression).errors:
-            yield f"{of['purl']}: {error}"
+        yield from (f"{of['purl']}: {error}" for error in unlisted(of["licenses"][0]["expression"]))
         kind = re.match(r"pkg:(cargo|generic/ogi|generic)/", of["purl"]).group(1)
         if kind == "generic" and of["purl"].split("@")[0] not in RUNTIME:
             yield f"{of['purl']} is nothing that is linked"
         if kind == "cargo":
             yield from wrong_crate(of, crates)
+
+
+def unlisted(expression):
+    """What SPDX does not know of an expression. The library knows "+" (or any later version) only of licences that are listed with it."""
+    return SPDX.validate(expression.replace("MPL-2.0+", "MPL-2.0")).errors
 
 
 def wrong_crate(of, crates):
@@ -173,4 +176,5 @@ def main(root, release, artifacts):
     sys.exit(bool(found))
 
 
-main(*map(Path, sys.argv[1:]))
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
