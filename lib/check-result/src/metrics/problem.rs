@@ -77,11 +77,15 @@ fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
 
 /// Whether a check that is well says so, because it may not have been a while ago: its status has changed, it has run again after
 /// its ttl, or it has flapped. Of what is pushed nothing is held that would have to be ended.
+///
+/// A result of another status may be later than the change: the clock was set back in between, and then it was set right.
 fn is_heard(state: &CheckState, read: Read) -> bool {
     let Read::Now(now) = read else { return false };
     let is_recent = |at: i64| now.saturating_sub(at) < HEARD;
     let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
+    let others = state.history().filter(|entry| entry.status != state.latest().exit_code());
     is_recent(state.status_changed())
+        || others.filter_map(|entry| entry.executed).any(is_recent)
         || state.latest().ttl().is_some_and(has_run_again)
         || (state.flapping().is_some() && state.flap_percent() > 0)
 }
@@ -133,6 +137,14 @@ mod tests {
         assert_eq!(said(&recovered, Read::Now(120 + HEARD - 1)), [is("problem_status", 0)]);
         assert_eq!(said(&recovered, Read::Now(120 + HEARD)), []);
         assert_eq!(said(&recovered, Read::Later), []);
+    }
+
+    #[test]
+    fn a_check_that_became_well_under_a_clock_that_was_late_says_so_too() {
+        let runs = [(0, 0), (10_000, 2), (4_000, 0), (10_100, 0)];
+        let recovered = state(&json!({}), runs.into_iter().chain((0..30).map(|run| (10_200 + run, 0))));
+        assert_eq!(said(&recovered, Read::Now(10_000 + HEARD - 1)), [is("problem_status", 0)]);
+        assert_eq!(said(&recovered, Read::Now(10_000 + HEARD)), []);
     }
 
     #[test]
