@@ -120,12 +120,14 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.path.is_empty() { "/" } else { &self.path })?;
         for (index, (name, value)) in self.query.iter().enumerate() {
-            write!(f, "{}{}={}", if index == 0 { '?' } else { '&' }, encoded(name), encoded(value))?;
+            let plain = |text| utf8_percent_encode(text, PLAIN);
+            write!(f, "{}{}={}", if index == 0 { '?' } else { '&' }, plain(name), plain(value))?;
         }
         Ok(())
     }
 }
 
+/// A segment of a path.
 fn encoded(text: &str) -> String {
     match is_folder(text) {
         // A browser takes these for the folder itself and the one above, encoded or not.
@@ -177,6 +179,7 @@ mod tests {
             here.to("/nodes.csv").to_string(),
             "/nodes.csv?find=a%26b%3D%C3%BC&severity=critical,warning&page=7"
         );
+        assert_eq!(Address::at("/").asking(vec![("find".to_owned(), "..".to_owned())]).to_string(), "/?find=..");
         assert_eq!(Address::default().to_string(), "/");
         assert_eq!(Address::key(["to/kyo", "a b"]), "to%2Fkyo/a%20b");
     }

@@ -4,12 +4,14 @@
 /// What a marked comment ends with.
 pub const MARK: &str = "[until resolved]";
 
-/// The comment without its mark, and whether it has one.
+/// The comment without its mark, and whether it has one. Of several, none is left: what was written without a mark has to be read so.
 pub fn read(comment: &str) -> (&str, bool) {
-    match comment.trim_end().strip_suffix(MARK) {
-        Some(text) => (text.trim_end(), true),
-        None => (comment, false),
+    let unmarked = |text: &str| text.trim_end().strip_suffix(MARK).map(str::len);
+    let Some(mut end) = unmarked(comment) else { return (comment, false) };
+    while let Some(before) = unmarked(&comment[..end]) {
+        end = before;
     }
+    (comment[..end].trim_end(), true)
 }
 
 /// The comment with its mark, or without.
@@ -28,5 +30,9 @@ mod tests {
         assert_eq!(written(&written("x", true), true), "x [until resolved]");
         assert_eq!(written(&written("x", true), false), "x");
         assert_eq!(read("works [until resolved] on it"), ("works [until resolved] on it", false));
+        for marks in ["x [until resolved] [until resolved]", "x[until resolved][until resolved]  [until resolved] "] {
+            assert_eq!(read(marks), ("x", true));
+            assert_eq!(read(&written(marks, false)), ("x", false));
+        }
     }
 }
