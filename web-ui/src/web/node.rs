@@ -24,7 +24,7 @@ use crate::past::LastSaid;
 use crate::prometheus::Known;
 use crate::silencing::target::node_parameter;
 use crate::texts::{Say as _, Texts, fill};
-use crate::view::{Node, Part, Silenced, State, View};
+use crate::view::{Node, Part, Silenced, State, View, first_line};
 
 mod history;
 
@@ -231,7 +231,7 @@ impl Check<'_> {
         Self {
             address: address(frame, &name, &source),
             status: Status::from_exit_code(summary.exit_code),
-            line: cleaned(&summary.output).into_owned(),
+            line: first_line(&summary.output).into_owned(),
             since: frame.clock.epoch(summary.status_changed),
             is_open: false,
             silences: Vec::new(),
