@@ -83,7 +83,8 @@ impl CheckState {
             self.occurrences = 1;
             self.status_changed = executed_or_logged(next);
         } else {
-            self.occurrences += 1;
+            // A state that was read from a file or a store says anything.
+            self.occurrences = self.occurrences.saturating_add(1);
         }
         self.flap.push(next.status, next.flap);
         self.history.push(next, changed, limits);
