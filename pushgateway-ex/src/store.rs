@@ -7,7 +7,7 @@
 
 mod file;
 mod packed;
-mod record;
+pub mod record;
 pub mod shared;
 mod table;
 

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use prost::Message;
 
 use super::packed::{pack, unpack};
-use crate::groups::{Check, End, Families, Group, Head, Renderer, check_names, is_stamp, made};
+use crate::groups::{Check, End, Families, Group, Head, PUSH_TIME, Renderer, check_names, is_stamp, made};
 use crate::labels::{Key, Labels};
 
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("a record of the table `groups` cannot be read: {0}")]
-pub(super) struct BadRecord(pub(super) String);
+pub struct BadRecord(pub(super) String);
 
 #[derive(Clone, PartialEq, Message)]
 struct Record {
@@ -97,12 +97,12 @@ struct Family {
 }
 
 /// The key of a group: its labels, each with its length, so that no two are alike.
-pub(super) fn key(key: &Key) -> Vec<u8> {
+pub fn key(key: &Key) -> Vec<u8> {
     Record { labels: wire_labels(&key.labels), of_checks: key.checks, ..Record::default() }.encode_to_vec()
 }
 
 /// The key of a check of a group. It begins with the group's key, as no other does but those of its other checks.
-pub(super) fn check_key(key: &Key, check: &CheckKey) -> Vec<u8> {
+pub fn check_key(key: &Key, check: &CheckKey) -> Vec<u8> {
     let CheckKey { check, source } = check.clone();
     let labels = wire_labels(&key.labels);
     Record { labels, of_checks: key.checks, check: Some(CheckName { check, source }), ..Record::default() }
@@ -110,20 +110,20 @@ pub(super) fn check_key(key: &Key, check: &CheckKey) -> Vec<u8> {
 }
 
 /// The group that a key is of.
-pub(super) fn key_of(bytes: &[u8]) -> Option<Key> {
+pub fn key_of(bytes: &[u8]) -> Option<Key> {
     let record = Record::decode(bytes).ok()?;
     let labels = Labels::new(record.labels.into_iter().map(|label| (label.name, label.value)));
     Some(Key { labels, checks: record.of_checks })
 }
 
 /// All of a group.
-pub(super) fn encode(group: &Group) -> Vec<u8> {
+pub fn encode(group: &Group) -> Vec<u8> {
     let checks = group.checks.values().map(|check| pack(&check.state)).collect();
     Record { checks, ..head(group) }.encode_to_vec()
 }
 
 /// A group without its checks.
-pub(super) fn encode_head(group: &Group) -> Vec<u8> {
+pub fn encode_head(group: &Group) -> Vec<u8> {
     head(group).encode_to_vec()
 }
 
@@ -156,7 +156,10 @@ fn head(group: &Group) -> Record {
 }
 
 /// The group of a record and of the states of checks that are kept beside it. Says also whether the record has some in itself.
-pub(super) fn decode(bytes: &[u8], beside: Vec<Vec<u8>>) -> Result<(Group, bool), BadRecord> {
+///
+/// # Errors
+/// When they are none.
+pub fn decode(bytes: &[u8], beside: Vec<Vec<u8>>) -> Result<(Group, bool), BadRecord> {
     let mut record = Record::decode(bytes).map_err(|error| BadRecord(error.to_string()))?;
     let whole = !record.checks.is_empty();
     record.checks.extend(beside);
@@ -165,6 +168,9 @@ pub(super) fn decode(bytes: &[u8], beside: Vec<Vec<u8>>) -> Result<(Group, bool)
 
 fn group(record: Record) -> Result<Group, BadRecord> {
     let labels = Labels::new(record.labels.into_iter().map(|label| (label.name, label.value)));
+    // They are those of the stamps, whatever the families have.
+    let names: Vec<_> = labels.iter().collect();
+    check_names(PUSH_TIME, MetricType::Gauge, &names).map_err(|error| BadRecord(error.to_string()))?;
     let families = families(record.families)?;
     let (pushed, failed) = (record.pushed.map(time).transpose()?, record.failed.map(time).transpose()?);
     let key = Key { labels, checks: record.of_checks };
@@ -208,6 +214,11 @@ fn metrics(family: &Family, kind: MetricType) -> Result<Vec<Metric>, BadRecord> 
         return decode_metrics(&family.name, kind, &family.message).map_err(|error| BadRecord(error.to_string()));
     }
     let families = parse_text(family.text.as_bytes()).map_err(|error| BadRecord(error.to_string()))?;
+    // Summaries and histograms are messages, and their lines have other names.
+    let is_number = !matches!(kind, MetricType::Summary | MetricType::Histogram);
+    if !is_number || families.iter().any(|read| read.name != family.name) {
+        return Err(BadRecord(format!("{} has lines of something else", family.name)));
+    }
     Ok(families.into_iter().flat_map(|family| family.metrics).collect())
 }
 
@@ -289,6 +300,30 @@ mod tests {
         for (name, label, says) in [("a b", "l", "\"a b\" has an invalid name"), ("m", "l\n", "invalid name: l\n")] {
             let told = decode(&record(name, label), Vec::new()).unwrap_err().to_string();
             assert!(told.contains(says), "{told}");
+        }
+        let with_text = |kind: MetricType, text: &str| {
+            let (name, kind, text) = ("m".to_owned(), kind.word().to_owned(), text.to_owned());
+            decode(
+                &Record { families: vec![Family { name, kind, text, ..Family::default() }], ..Record::default() }
+                    .encode_to_vec(),
+                Vec::new(),
+            )
+        };
+        assert!(with_text(MetricType::Counter, "m 1\n").is_ok());
+        for (kind, text) in [
+            (MetricType::Histogram, "m_bucket{le=\"1\"} 1\n"),
+            (MetricType::Summary, "m 1\n"),
+            (MetricType::Gauge, "n 1\n"),
+        ] {
+            assert!(with_text(kind, text).unwrap_err().to_string().contains("m has lines of something else"));
+        }
+        let grouped = |name: &str| {
+            let labels = vec![Label { name: name.to_owned(), value: String::new() }];
+            decode(&Record { labels, ..Record::default() }.encode_to_vec(), Vec::new())
+        };
+        assert!(grouped("job").is_ok());
+        for name in ["insta~ce", "__name__"] {
+            assert!(grouped(name).unwrap_err().to_string().contains(name));
         }
     }
 }
