@@ -14,7 +14,7 @@
 //! at its end or for the case of its fixed parts, to the right one.
 
 use axum::http::Method;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,10 +227,7 @@ fn decode(raw: &str) -> Option<Vec<u8>> {
 }
 
 fn encode(path: &[u8]) -> String {
-    match std::str::from_utf8(path) {
-        Ok(path) => utf8_percent_encode(path, UNSAFE).to_string(),
-        Err(_) => percent_encoding::percent_encode(path, percent_encoding::NON_ALPHANUMERIC).to_string(),
-    }
+    percent_encode(path, UNSAFE).to_string()
 }
 
 /// The path without `//`, `.` and `..`; a slash at the end stays.
@@ -284,6 +281,7 @@ mod tests {
         ] {
             assert_eq!(route(&paths, &method, path), redirect.unwrap_or(Route::NotFound), "{method} {path}");
         }
+        assert_eq!(route(&paths, &Method::GET, "//a/%c2"), to("/a/%C2", true).expect("it is one"));
         assert_eq!(route(&paths, &Method::GET, "/Push/gw/"), Route::To(Target::Page));
         assert_eq!(route(&paths, &Method::PUT, "/Push/gw/metrics"), Route::Allow(GET));
         assert_eq!(route(&paths, &Method::OPTIONS, "/Push/gw/metrics/job/A"), Route::Options(GROUP));
