@@ -5,7 +5,7 @@
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
-# make fuzz            each fuzz target for FUZZ_SECONDS (60); needs the nightly toolchain. make test replays what it found
+# make fuzz            each fuzz target for FUZZ_SECONDS (60), by the nightly toolchain where there is one. make test replays what it found
 # make deny            the dependencies: licences, duplicates, sources (cargo-deny)
 # make advisories      the same, and known vulnerabilities (the list is fetched from GitHub, so this is no part of make test)
 # make screenshots     web-ui's pages as pictures, in target/screenshots

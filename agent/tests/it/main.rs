@@ -7,6 +7,10 @@ mod bad_lines;
 mod binary;
 mod clocks;
 mod crash;
+mod fuzzing;
 mod history;
 mod model;
+mod properties;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod serving;

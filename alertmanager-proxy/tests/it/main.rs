@@ -8,10 +8,14 @@ mod deliver;
 mod discovery;
 mod enrich;
 mod faults;
+mod fuzzing;
 mod names;
 mod node;
 mod overview;
 mod posting;
 mod program;
+mod properties;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod through;
 mod world;

@@ -14,6 +14,8 @@ mod model;
 mod process;
 mod properties;
 mod pushing;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod serving;
 mod shared;
 mod world;

@@ -6,6 +6,7 @@
 
 mod access;
 mod faults;
+mod fuzzing;
 mod gossip;
 mod hands;
 mod hostile;
@@ -18,6 +19,9 @@ mod openapi;
 mod pages;
 mod past;
 mod patterns;
+mod properties;
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod servers;
 mod silences;
 mod world;

@@ -5,7 +5,12 @@
 mod answers;
 #[cfg(all(feature = "server", feature = "client"))]
 mod api;
+mod fuzzing;
 mod golden;
 #[cfg(all(feature = "pages", feature = "client"))]
 mod pages;
 mod properties;
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+#[cfg(feature = "pages")]
+mod requests;

@@ -1,0 +1,9 @@
+//! What fuzzing began with and found is asserted on every run.
+
+use crate::properties;
+use crate::replay::replay;
+
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    replay("state", properties::state);
+}

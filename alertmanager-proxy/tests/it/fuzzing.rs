@@ -1,0 +1,11 @@
+//! What fuzzing began with and found is asserted on every run.
+
+use crate::properties;
+use crate::replay::replay;
+
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    replay("alerts", properties::alerts);
+    replay("details", properties::details);
+    replay("proxy_config", properties::config);
+}

@@ -1,0 +1,8 @@
+//! alertmanager-proxy's configuration: a mistake is told with its line.
+#![no_main]
+#![expect(dead_code, reason = "each target asserts one of the properties")]
+
+#[path = "../../alertmanager-proxy/tests/it/properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::config(bytes));

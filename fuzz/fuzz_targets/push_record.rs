@@ -1,0 +1,8 @@
+//! Records of the store: what is taken is a group that Prometheus can read.
+#![no_main]
+#![expect(dead_code, reason = "each target asserts one of the properties")]
+
+#[path = "../../pushgateway-ex/tests/it/properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::record(bytes));

@@ -1,0 +1,12 @@
+//! What fuzzing began with and found is asserted on every run.
+
+use crate::properties;
+use crate::replay::replay;
+
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    replay("matchers", properties::matchers);
+    replay("silence_form", properties::silence_form);
+    replay("answers", properties::answers);
+    replay("web_ui_config", properties::config);
+}

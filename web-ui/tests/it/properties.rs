@@ -1,0 +1,200 @@
+//! What holds for any input. The fuzz targets assert it of what they come upon, the tests of what fuzzing began with and found.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
+use web_ui::Config;
+use web_ui::address::{self, Address};
+use web_ui::alertmanager::{Alert, RawMatcher, Silence, SilenceState};
+use web_ui::matcher::{Labels, Matcher, Op};
+use web_ui::prometheus::Sample;
+use web_ui::silencing::draft::{Form, Rulebook};
+use web_ui::silencing::preview::Preview;
+use web_ui::silencing::sentence::{Now, what};
+use web_ui::silencing::{Draft, Plan, mark, proposal};
+use web_ui::texts::Texts;
+use web_ui::view::{Answers, Fired, Metrics, Node, Part, Silenced, Sums, View};
+
+const CLUSTERS: [&str; 2] = ["tokyo", "osaka"];
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// Matchers as people write them, regular expressions among them: what is read is written so that it is read the same, in Alertmanager's
+/// form as well, and what they match does not depend on how that is said.
+pub(crate) fn matchers(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let all = match Matcher::parse_all(&text) {
+        Ok(all) => all,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    read_again(&all);
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).chain(["", "a", "a\nb", "\u{e9}"]).collect();
+    for matcher in &all {
+        assert_eq!(RawMatcher::from(matcher).compiled().as_ref(), Ok(matcher));
+        matches_the_same(matcher, words.iter().copied().chain([&*matcher.value]));
+    }
+}
+
+/// Matchers are written so that they are read the same.
+fn read_again(all: &[Matcher]) {
+    let written = all.iter().map(Matcher::to_string).collect::<Vec<_>>().join(", ");
+    for written in [format!("{{{written}}}"), written] {
+        assert_eq!(Matcher::parse_all(&written).as_deref(), Ok(all), "{written}");
+    }
+}
+
+fn matches_the_same<'a>(matcher: &Matcher, values: impl Iterator<Item = &'a str>) {
+    let Matcher { name, op, value, .. } = matcher;
+    let opposite = match op {
+        Op::Equal => Op::NotEqual,
+        Op::NotEqual => Op::Equal,
+        Op::Match => Op::NoMatch,
+        Op::NoMatch => Op::Match,
+    };
+    let opposite = Matcher::new(name, opposite, value).expect("the other way round it is one as well");
+    // A group around a whole expression changes nothing, unless it makes that too large.
+    let grouped = Some(format!("(?:{value})")).filter(|_| matches!(op, Op::Match | Op::NoMatch));
+    let grouped = grouped.and_then(|value| Matcher::new(name, *op, value).ok());
+    let listed = proposal::values(*op, value);
+    for value in values {
+        let labels = Labels::from([(name.clone(), value.to_owned())]);
+        let matches = matcher.matches(&labels);
+        assert_ne!(matches, opposite.matches(&labels), "{matcher} {value:?}");
+        assert!(grouped.as_ref().is_none_or(|grouped| grouped.matches(&labels) == matches), "{matcher} {value:?}");
+        assert!(listed.as_ref().is_none_or(|all| all.iter().any(|one| one == value) == matches), "{matcher} {value:?}");
+    }
+    for value in listed.iter().flatten() {
+        let labels = Labels::from([(name.clone(), value.clone())]);
+        assert!(matcher.matches(&labels), "{matcher} {value:?}");
+    }
+}
+
+/// The form of a silence, as a browser sends it: what comes of it keeps every rule, and mutes what was chosen. Addresses are read as they
+/// were written.
+pub(crate) fn silence_form(query: &[u8]) {
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query).into_owned().collect();
+    addressed(&pairs);
+    let form = Form::read(pairs);
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("it is a time");
+    let rules = Rulebook { clusters: &CLUSTERS, now, zone: &TimeZone::UTC, longest: LONGEST, user: None };
+    match form.plan(&rules) {
+        Ok(plan) => keeps_the_rules(&form, &plan, now),
+        Err(errors) => {
+            let english = Texts::in_language("en");
+            assert!(!errors.is_empty() && errors.iter().all(|error| !error.problem.say(english).is_empty()));
+        }
+    }
+}
+
+fn addressed(pairs: &[(String, String)]) {
+    let address = Address::at("/x").asking(pairs.to_vec());
+    let written = address.to_string();
+    let query = written.strip_prefix("/x").expect("the path stays").trim_start_matches('?');
+    let read = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    assert_eq!(Address::at("/x").asking(read).to_string(), written);
+    for (name, value) in pairs {
+        let key = Address::key([name.as_str(), value]);
+        let parts: Vec<_> = key.split('/').map(address::plain).collect();
+        assert_eq!(parts, [name.as_str(), value], "{key}");
+    }
+}
+
+fn keeps_the_rules(form: &Form, plan: &Plan, now: Timestamp) {
+    let from = plan.begins.unwrap_or(now);
+    assert!(from >= now && plan.ends > from, "{plan:?}");
+    assert!(plan.ends.duration_since(from).unsigned_abs() <= LONGEST, "{plan:?}");
+    assert!(!plan.author.is_empty() && !plan.author.contains(char::is_control), "{plan:?}");
+    let (reason, is_marked) = mark::read(&plan.comment);
+    assert!(!reason.is_empty() && is_marked == plan.until_resolved, "{plan:?}");
+    assert!(!plan.drafts.is_empty());
+    for Draft { matchers, clusters } in &plan.drafts {
+        assert!(!clusters.is_empty() && clusters.iter().all(|name| CLUSTERS.contains(&name.as_str())), "{plan:?}");
+        // Alertmanager refuses one that mutes everything.
+        let takes_all =
+            |matcher: &Matcher| !matches!(matcher.op, Op::NotEqual | Op::NoMatch) && matcher.matches(&Labels::new());
+        assert!(!matchers.iter().all(takes_all), "{plan:?}");
+        read_again(matchers);
+    }
+    if form.filter.trim().is_empty() {
+        let is_meant =
+            |cluster: &String| cluster.is_empty() || plan.drafts.iter().any(|draft| draft.clusters.contains(cluster));
+        for target in form.targets.iter().filter(|target| is_meant(&target.cluster)) {
+            assert!(plan.drafts.iter().any(|draft| draft.matches(&target.labels)), "{target:?} {plan:?}");
+        }
+    }
+    let said = Now { now, zone: &TimeZone::UTC, t: Texts::in_language("en") }.plan(plan);
+    assert_eq!(said.len(), plan.drafts.len());
+}
+
+/// What Alertmanager (its alerts in the first line, its silences in the second) and Prometheus (samples of `up` in the third) answer:
+/// whatever they say, lists and previews are what looking at each thing alone gives.
+pub(crate) fn answers(body: &[u8]) {
+    let mut parts = body.splitn(3, |byte| *byte == b'\n');
+    let (alerts, silences) = (read::<Alert>(parts.next()), read::<Silence>(parts.next()));
+    let up = read::<Sample<Labels>>(parts.next());
+    let silences = Silenced::all(silences, &[]);
+    let again = Silenced::all(silences.iter().map(|one| one.silence.clone()).collect(), &silences);
+    assert!(
+        silences
+            .iter()
+            .zip(&again)
+            .all(|(one, other)| one.matchers == other.matchers || one.silence.id != other.silence.id)
+    );
+    let metrics = Metrics::new(Answers { up, ..Answers::default() }, &Sums::default());
+    let fired: Vec<Fired> = alerts.into_iter().map(Fired::from).collect();
+    let view = View::new(fresh(metrics), fresh(Sums::default()), fresh(fired), fresh(silences));
+    for node in &view.metrics.said.nodes {
+        muted_as_each_alone(&view, node);
+    }
+    for fired in view.alerts.said.iter() {
+        assert!(view.alerts_of(&fired.node()).any(|one| one.alert.fingerprint == fired.alert.fingerprint));
+        assert!(!fired.line().contains(|c: char| c.is_control() && c != '\t'), "{:?}", fired.line());
+    }
+    for silenced in view.silences.said.iter().filter(|silenced| silenced.is_understood()) {
+        let draft = Draft { matchers: silenced.matchers.clone(), clusters: vec!["tokyo".to_owned()] };
+        let preview = Preview::new("tokyo", &view, std::slice::from_ref(&draft)).expect("it is of this cluster");
+        assert_eq!(
+            preview.alerts,
+            view.alerts.said.iter().filter(|fired| silenced.matches(&fired.alert.labels)).count()
+        );
+        assert_eq!(preview.more() + preview.listed.len(), preview.alerts);
+        assert!(preview.covered <= preview.alerts && preview.nodes <= preview.alerts);
+        assert!(!what(&draft.raw(), Texts::in_language("en")).is_empty());
+    }
+}
+
+fn read<T: DeserializeOwned>(line: Option<&[u8]>) -> Vec<T> {
+    serde_json::from_slice(line.unwrap_or_default()).unwrap_or_default()
+}
+
+fn fresh<T>(said: T) -> Part<T> {
+    Part::fresh(said, Vec::new())
+}
+
+fn muted_as_each_alone(view: &View, node: &Node) {
+    let names_nodes = |silenced: &Silenced| {
+        silenced.matchers.iter().any(|matcher| matcher.name == "instance" && !matcher.matches(&Labels::new()))
+    };
+    for state in [SilenceState::Active, SilenceState::Pending] {
+        let found: Vec<_> = view.silences_of(node, state).map(std::ptr::from_ref).collect();
+        let is_one = |silenced: &&Silenced| {
+            silenced.silence.status.state == state && names_nodes(silenced) && silenced.covers(&node.labels)
+        };
+        let each: Vec<_> = view.silences.said.iter().filter(is_one).map(std::ptr::from_ref).collect();
+        assert_eq!(found, each, "{node:?}");
+    }
+}
+
+/// A configuration: whatever is wrong with it is told with the line on which it stands.
+pub(crate) fn config(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let Err(error) = Config::parse(&text) else { return };
+    // In YAML a carriage return ends a line as well.
+    let lines = text.matches(['\n', '\r']).count() + 1;
+    assert!(!error.failures().is_empty());
+    for failure in error.failures() {
+        let line = failure.split_once(": ").and_then(|(line, _)| line.parse::<usize>().ok());
+        assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{failure}");
+    }
+}
