@@ -157,7 +157,7 @@ impl Events {
     }
 
     /// A result was taken.
-    pub(crate) fn line_result(&self, logged: Timestamp) {
+    pub fn line_result(&self, logged: Timestamp) {
         self.count_line(Kind::Result);
         self.0.last_result.set(logged.as_second());
     }
@@ -205,7 +205,7 @@ impl Events {
     }
 
     /// A log was looked at.
-    pub(crate) fn log_read(&self, path: &Path, exists: bool) {
+    pub fn log_read(&self, path: &Path, exists: bool) {
         let now = if exists { Told::Readable } else { Told::Missing };
         if self.tell(path, now) {
             match now {

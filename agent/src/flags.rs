@@ -118,7 +118,8 @@ impl Flags {
         }
     }
 
-    pub(crate) fn metrics_options(&self) -> metrics::Options {
+    /// What is exported of a check beside the fixed gauges.
+    pub fn metrics_options(&self) -> metrics::Options {
         metrics::Options { info_attributes: self.info_attributes.clone(), perfdata: self.perfdata }
     }
 }

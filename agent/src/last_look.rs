@@ -31,7 +31,7 @@ impl LastLook {
     }
 
     /// The logs were looked at.
-    pub(crate) fn note(&self) {
+    pub fn note(&self) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.gauge.set(Timestamp::now().as_second());
     }

@@ -66,10 +66,7 @@ impl App {
                 if options.perfdata {
                     told.perfdata_skipped(&states);
                 }
-                let now = metrics::Read::Now(Timestamp::now().as_second());
-                let mut families = metrics::families(states.iter().map(|state| (&[][..], &**state)), &options, now);
-                families.push(shortest_interval(&states));
-                families
+                families(&states, &options, Timestamp::now())
             })
             .liveness(move || alive.check(Instant::now()))
             .max_requests(flags.detail.max_requests())
@@ -98,6 +95,14 @@ impl App {
         }
         together(self.server.run(either.clone()), reader, &either).await
     }
+}
+
+/// What a scrape at `now` is told of the checks, beside the agent's own metrics.
+pub fn families(states: &[Arc<CheckState>], options: &metrics::Options, now: Timestamp) -> Vec<Family> {
+    let read = metrics::Read::Now(now.as_second());
+    let mut families = metrics::families(states.iter().map(|state| (&[][..], &**state)), options, read);
+    families.push(shortest_interval(states));
+    families
 }
 
 /// How soon another result is to be expected of a node whose checks run.
