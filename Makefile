@@ -5,6 +5,8 @@
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
+# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; half an hour
+# make profile         flame graphs of the programs while benches load them, in target/profiles
 # make fuzz            each fuzz target for FUZZ_SECONDS (60), by the nightly toolchain where there is one. make test replays what it found
 # make deny            the dependencies: licences, duplicates, sources (cargo-deny)
 # make advisories      the same, and known vulnerabilities (the list is fetched from GitHub, so this is no part of make test)
@@ -27,7 +29,7 @@ RUN_TESTS := test --no-fail-fast
 AT_A_TIME := -- --test-threads=1
 endif
 
-.PHONY: advisories chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build bench-compare soak fuzz screenshots
+.PHONY: advisories chaos demo deny test lint unit e2e rules templates pages transparency checks pushgateway migration kubernetes packages deb docs book tools browser build bench bench-build bench-compare fleet profile soak fuzz screenshots
 .DEFAULT_GOAL := test
 
 demo: tools build
@@ -97,6 +99,13 @@ build:
 bench: tools bench-build
 	@scripts/bench-tools.sh
 	@target/release/bench
+
+fleet: tools bench-build
+	@target/release/bench fleet --nodes $(or $(NODES),20000) --checks $(or $(CHECKS),50) --shards $(or $(SHARDS),1)
+
+profile: tools bench-build
+	@scripts/bench-tools.sh
+	@scripts/profile.sh
 
 bench-compare:
 	@$(CARGO) run --quiet --release --locked -p bench --bin bench -- compare $(BASELINE)

@@ -1,6 +1,7 @@
 //! The benches, one a module.
 
 pub(crate) mod catch_up;
+pub(crate) mod fleet;
 pub(crate) mod lateness;
 pub(crate) mod memory;
 pub(crate) mod pushgateway;

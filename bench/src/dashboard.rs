@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -15,9 +15,10 @@ use crate::agent::Agent;
 use crate::fleet::{Fleet, NODES, configure};
 use crate::http::Fetcher;
 use crate::log_lines::{Log, LogLines};
-use crate::program::{Program, beside, existing, pass};
+use crate::program::{Program, beside, pass};
 use crate::proxy::Alertmanager;
 use crate::recorded::Recorded;
+use crate::scraper::Prometheus;
 use crate::server::{free_address, ready, sum};
 
 /// Checks of a node.
@@ -40,7 +41,7 @@ const RULES: &str = include_str!("../../rules/checks.yml");
 /// The servers of the clusters.
 #[derive(Debug)]
 pub(crate) struct Clusters {
-    pub(crate) prometheus: Program,
+    pub(crate) prometheus: Prometheus,
     /// The clusters' Prometheis; the first is the real one's.
     pub(crate) asked: [Recorded; 2],
     alertmanager: Alertmanager,
@@ -89,22 +90,17 @@ impl Clusters {
         let live = Agent::start(&log.path)?;
         live.wait_for_lines(fetcher, log.lines)?;
         let fleet = Fleet::start(&fetcher.get(live.metrics())?.body)?;
-        let (folder, address) = (tempfile::tempdir()?, free_address()?);
-        write(folder.path(), &fleet, &live)?;
-        let mut command = Command::new(existing(&settings.tools.join("bin/prometheus"))?);
-        command.arg("--config.file").arg(folder.path().join("prometheus.yml"));
-        command.arg("--storage.tsdb.path").arg(folder.path().join("data"));
-        command.arg(format!("--web.listen-address={address}")).stdout(Stdio::null());
-        let prometheus = Program::start(command.stderr(File::create(settings.out.join("web-ui-prometheus.log"))?))?;
-        let base = ready(&address, fetcher)?;
+        let (folder, scraping) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        write(scraping.path(), &fleet, &live)?;
+        let prometheus = Prometheus::start(settings, "web-ui-prometheus", scraping, (fetcher, &[]))?;
         let alertmanager = Alertmanager::start(settings, fetcher)?;
         for alerts in fleet.alerts().chunks(100) {
             fetcher.post(&format!("{}/api/v2/alerts", alertmanager.base), Value::from(alerts).to_string())?;
         }
         let told = Recorded::playing(&alertmanager.base)?;
-        let asked = [Recorded::passing(&base)?, Recorded::playing(&base)?];
+        let asked = [Recorded::passing(&prometheus.base)?, Recorded::playing(&prometheus.base)?];
         let clusters = Self { prometheus, asked, alertmanager, told, fleet, live, _log: log, folder };
-        clusters.wait(fetcher, &base)?;
+        clusters.wait(fetcher)?;
         Ok(clusters)
     }
 
@@ -126,13 +122,10 @@ impl Clusters {
         Ok(name.to_owned())
     }
 
-    fn wait(&self, fetcher: &Fetcher, base: &str) -> anyhow::Result<()> {
-        let wanted = self.fleet.alerts().len();
+    fn wait(&self, fetcher: &Fetcher) -> anyhow::Result<()> {
+        let wanted = self.fleet.alerts().len() as f64;
         until_all("Prometheus knows all that fails", || {
-            let answer = fetcher.get(&format!("{base}/api/v1/query?query=checkscript_status:failing:count"))?.body;
-            let answer: Value = serde_json::from_str(&answer)?;
-            let known = answer["data"]["result"][0]["value"][1].as_str().and_then(|text| text.parse::<usize>().ok());
-            Ok(known.is_some_and(|known| known >= wanted))
+            Ok(self.prometheus.value(fetcher, "checkscript_status:failing:count")? >= wanted)
         })
     }
 

@@ -62,6 +62,17 @@ impl Fetcher {
         })
     }
 
+    /// Posts nothing; what is answered.
+    pub(crate) fn post_for(&self, url: &str) -> anyhow::Result<Fetched> {
+        self.runtime.block_on(async {
+            let started = Instant::now();
+            let answer = self.client.post(url).send().await.with_context(|| format!("cannot post to {url}"))?;
+            let answer = answer.error_for_status()?;
+            let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
+            Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
+        })
+    }
+
     /// Posts JSON; the time until the answer was there.
     pub(crate) fn post(&self, url: &str, json: String) -> anyhow::Result<Duration> {
         self.runtime.block_on(async {

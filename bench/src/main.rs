@@ -30,6 +30,7 @@ mod recorded;
 mod report;
 mod runner;
 mod schedulers;
+mod scraper;
 mod serve;
 mod server;
 mod stats;
@@ -42,6 +43,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 
+use crate::benches::fleet::FleetSettings;
 use crate::commands::Command;
 use crate::report::Report;
 
@@ -52,7 +54,7 @@ struct Options {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Benches to run [default: all but those that take minutes: soak, resends]
+    /// Benches to run [default: all but those that take minutes: soak, resends, fleet]
     benches: Vec<Bench>,
 
     #[command(flatten)]
@@ -81,6 +83,9 @@ pub(crate) struct Settings {
     /// How long the soak and the resends take; at least 3
     #[arg(long, value_name = "MINUTES", default_value_t = 10)]
     minutes: usize,
+
+    #[command(flatten)]
+    fleet: FleetSettings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -98,6 +103,7 @@ enum Bench {
     Rules,
     Soak,
     Resends,
+    Fleet,
 }
 
 // === impl Bench ===
@@ -132,6 +138,7 @@ impl Bench {
             Self::Rules => benches::rules::run(settings),
             Self::Soak => benches::soak::run(settings),
             Self::Resends => benches::resends::run(settings),
+            Self::Fleet => benches::fleet::run(settings),
         }
     }
 }

@@ -39,19 +39,50 @@ fn named(line: &str) -> Option<&str> {
 }
 
 fn table(report: &Report) -> String {
-    let row = |figure: &Figure| {
-        let [name, value, spread, target] = figure.row();
-        let verdict = match figure.met {
-            None => "",
-            Some(true) => "met",
-            Some(false) => "**missed**",
-        };
-        [name, value, spread, target, verdict.to_owned()]
+    let table = match matrix(&report.figures) {
+        Some((head, rows)) => markdown(&head, &rows),
+        None => markdown(&HEAD, &report.figures.iter().map(row).collect::<Vec<_>>()),
     };
-    let rows: Vec<_> = report.figures.iter().map(row).collect();
     let versions: Vec<_> = report.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let versions = if versions.is_empty() { String::new() } else { format!(" {}.", versions.join(", ")) };
-    format!("{}\n{}.{versions}\n", markdown(HEAD, &rows), report.circumstances())
+    format!("{table}\n{}.{versions}\n", report.circumstances())
+}
+
+fn row(figure: &Figure) -> [String; 5] {
+    let [name, value, spread, target] = figure.row();
+    let verdict = match figure.met {
+        None => "",
+        Some(true) => "met",
+        Some(false) => "**missed**",
+    };
+    [name, value, spread, target, verdict.to_owned()]
+}
+
+/// Head and rows of a table with a column for each case, where the same was measured in each of several: all names are `CASE: WHAT`.
+fn matrix(figures: &[Figure]) -> Option<(Vec<&str>, Vec<Vec<String>>)> {
+    let (mut cases, mut all) = (Vec::new(), Vec::new());
+    for figure in figures {
+        let (case, what) = figure.name.split_once(": ")?;
+        if cases.last() != Some(&case) {
+            cases.push(case);
+            all.push(Vec::new());
+        }
+        all.last_mut()?.push((what, figure));
+    }
+    let whats = |column: &[(&str, &Figure)]| column.iter().map(|(what, _)| (*what).to_owned()).collect::<Vec<_>>();
+    let (first, others) = all.split_first()?;
+    if others.is_empty() || others.iter().any(|column| whats(column) != whats(first)) {
+        return None;
+    }
+    let cell = |figure: &Figure| {
+        let [_, value, _, _, verdict] = row(figure);
+        if figure.met == Some(false) { format!("{value} {verdict}") } else { value }
+    };
+    let row = |(at, what): (usize, String)| {
+        std::iter::once(what).chain(all.iter().map(|column| cell(column[at].1))).collect()
+    };
+    let head = std::iter::once("").chain(cases).collect();
+    Some((head, whats(first).into_iter().enumerate().map(row).collect()))
 }
 
 #[cfg(test)]
@@ -66,6 +97,17 @@ mod tests {
         let mut report = Report::new("spawn").expect("this machine is known");
         report.add(Figure::one("a", "s", 1.5).at_most(1.0));
         report
+    }
+
+    #[test]
+    fn what_was_measured_in_several_cases_is_one_table_with_a_column_for_each() {
+        let figure = |name: &str, value| Figure::one(name, "s", value).at_most(2.0);
+        let figures = [figure("one: a", 1.0), figure("one: b", 3.0), figure("two: a", 2.0), figure("two: b", 1.5)];
+        let (head, rows) = matrix(&figures).unwrap();
+        assert_eq!(head, ["", "one", "two"]);
+        assert_eq!(rows, [["a", "1 s", "2 s"], ["b", "3 s **missed**", "1.5 s"]]);
+        assert_eq!(matrix(&figures[..3]), None);
+        assert_eq!(matrix(&figures[..2]), None);
     }
 
     #[test]

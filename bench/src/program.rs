@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Sub;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command};
+use std::process::{Child, ChildStderr, ChildStdout, Command};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -36,6 +36,10 @@ pub(crate) struct Memory {
     pub(crate) peak: f64,
 }
 
+/// What a process uses, seen from outside for as long as it runs.
+#[derive(Debug)]
+pub(crate) struct Usage(Process);
+
 /// A program of this workspace, built beside this one.
 pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program itself")?;
@@ -64,12 +68,12 @@ impl Program {
     }
 
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
-        let status = self.process.status()?;
-        let mebibytes = |kibibytes: Option<u64>| kibibytes.map(|size| size as f64 / 1024.0);
-        Ok(Memory {
-            resident: mebibytes(status.vmrss).context("the process has ended")?,
-            peak: mebibytes(status.vmhwm).context("the process has ended")?,
-        })
+        Memory::of(&self.process)
+    }
+
+    /// For who looks at it from another thread.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        Ok(Usage(Process::new(self.process.pid)?))
     }
 
     pub(crate) fn descriptors(&self) -> anyhow::Result<usize> {
@@ -86,6 +90,11 @@ impl Program {
     /// What it writes to standard error, if that was piped and not taken before.
     pub(crate) fn stderr(&mut self) -> anyhow::Result<ChildStderr> {
         self.child.stderr.take().context("standard error is not piped")
+    }
+
+    /// What it writes to standard output, if that was piped and not taken before.
+    pub(crate) fn stdout(&mut self) -> anyhow::Result<ChildStdout> {
+        self.child.stdout.take().context("standard output is not piped")
     }
 
     /// Asks it to stop, and waits until it has.
@@ -109,6 +118,31 @@ impl Drop for Program {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+// === impl Usage ===
+
+impl Usage {
+    pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
+        Cpu::of(&self.0)
+    }
+
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        Memory::of(&self.0)
+    }
+}
+
+// === impl Memory ===
+
+impl Memory {
+    fn of(process: &Process) -> anyhow::Result<Self> {
+        let status = process.status()?;
+        let mebibytes = |kibibytes: Option<u64>| kibibytes.map(|size| size as f64 / 1024.0);
+        Ok(Self {
+            resident: mebibytes(status.vmrss).context("the process has ended")?,
+            peak: mebibytes(status.vmhwm).context("the process has ended")?,
+        })
     }
 }
 

@@ -35,10 +35,16 @@ pub(crate) struct Proxy {
 // === impl Alertmanager ===
 
 impl Alertmanager {
+    /// One that tells nobody.
     pub(crate) fn start(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Self> {
+        Self::with(settings, fetcher, ALERTMANAGER)
+    }
+
+    /// One with this configuration.
+    pub(crate) fn with(settings: &Settings, fetcher: &Fetcher, config: &str) -> anyhow::Result<Self> {
         let (folder, address) = (tempfile::tempdir()?, free_address()?);
         let file = |name: &str| folder.path().join(name);
-        std::fs::write(file("alertmanager.yml"), ALERTMANAGER)?;
+        std::fs::write(file("alertmanager.yml"), config)?;
         let mut command = Command::new(existing(&settings.tools.join("bin/alertmanager"))?);
         command.arg("--config.file").arg(file("alertmanager.yml")).arg("--storage.path").arg(file("data"));
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
@@ -51,9 +57,19 @@ impl Alertmanager {
 // === impl Proxy ===
 
 impl Proxy {
-    /// With the default configuration and `more`.
+    /// With the default configuration and `more`, before an Alertmanager that tells nobody.
     pub(crate) fn start(settings: &Settings, fetcher: &Fetcher, more: &str) -> anyhow::Result<Self> {
-        let (alertmanager, address) = (Alertmanager::start(settings, fetcher)?, free_address()?);
+        Self::before(Alertmanager::start(settings, fetcher)?, settings, fetcher, more)
+    }
+
+    /// With the default configuration and `more`.
+    pub(crate) fn before(
+        alertmanager: Alertmanager,
+        settings: &Settings,
+        fetcher: &Fetcher,
+        more: &str,
+    ) -> anyhow::Result<Self> {
+        let address = free_address()?;
         let file = alertmanager.folder.path().join("proxy.yml");
         std::fs::write(&file, config(&alertmanager.address, more))?;
         let mut command = Command::new(beside("alertmanager-proxy")?);

@@ -25,15 +25,16 @@ pub(crate) fn plain<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 /// With a head, and what would end a cell escaped.
-pub(crate) fn markdown<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let line = |cells: [&str; N]| {
-        let cells =
-            cells.map(|cell| if cell.is_empty() { " ".to_owned() } else { format!(" {} ", cell.replace('|', r"\|")) });
-        format!("|{}|\n", cells.join("|"))
-    };
-    let rule = line(["---"; N]);
-    let rows = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
-    [line(head), rule].into_iter().chain(rows).collect()
+pub(crate) fn markdown<S: AsRef<str>>(head: &[S], rows: &[impl AsRef<[String]>]) -> String {
+    let rule = vec!["---"; head.len()];
+    let rows = rows.iter().map(|row| line(row.as_ref()));
+    [line(head), line(&rule)].into_iter().chain(rows).collect()
+}
+
+fn line(cells: &[impl AsRef<str>]) -> String {
+    let cell = |cell: &str| if cell.is_empty() { " ".to_owned() } else { format!(" {} ", cell.replace('|', r"\|")) };
+    let cells: Vec<_> = cells.iter().map(|text| cell(text.as_ref())).collect();
+    format!("|{}|\n", cells.join("|"))
 }
 
 #[cfg(test)]
@@ -51,6 +52,6 @@ mod tests {
     fn tables() {
         let rows = [["a".to_owned(), String::new()], ["b|c".to_owned(), "µs".to_owned()]];
         assert_eq!(plain(&rows), "a\nb|c  µs\n");
-        assert_eq!(markdown(["x", ""], &rows), "| x | |\n| --- | --- |\n| a | |\n| b\\|c | µs |\n");
+        assert_eq!(markdown(&["x", ""], &rows), "| x | |\n| --- | --- |\n| a | |\n| b\\|c | µs |\n");
     }
 }

@@ -4,14 +4,10 @@
 //! One Prometheus evaluates both, every 30 s, and says itself how long each took. It has scraped 4,000 nodes, played with the text of a
 //! real agent. Both are asked whether they found all that fails.
 
-use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::Settings;
 use crate::agent::Agent;
@@ -19,9 +15,8 @@ use crate::dashboard::{CHECKS, until_all};
 use crate::fleet::{Fleet, configure};
 use crate::http::Fetcher;
 use crate::log_lines::LogLines;
-use crate::program::{Program, existing};
 use crate::report::{Figure, Report};
-use crate::server::{free_address, ready, sum};
+use crate::scraper::Prometheus;
 use crate::stats::{Samples, ratio};
 
 const NODES: usize = 4_000;
@@ -59,8 +54,8 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         let times: Samples = ratio(&over_all, &own).into_iter().collect();
         report.add(Figure::new(format!("{name}: over all checks to that"), "x", &times).ratio().at_least(5.0));
     }
-    report.add(Figure::one("resident, Prometheus", "MiB", evaluated.prometheus.memory()?.resident));
-    evaluated.prometheus.stop()?;
+    report.add(Figure::one("resident, Prometheus", "MiB", evaluated.prometheus.program.memory()?.resident));
+    evaluated.prometheus.program.stop()?;
     Ok(report)
 }
 
@@ -77,41 +72,33 @@ fn fleet(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<(Fleet, usize
 
 /// A Prometheus that evaluates both.
 struct Evaluated {
-    prometheus: Program,
-    base: String,
+    prometheus: Prometheus,
     fetcher: Fetcher,
-    _folder: TempDir,
 }
 
 // === impl Evaluated ===
 
 impl Evaluated {
     fn start(settings: &Settings, fleet: &Fleet, fetcher: Fetcher) -> anyhow::Result<Self> {
-        let (folder, address) = (tempfile::tempdir()?, free_address()?);
+        let folder = tempfile::tempdir()?;
         write(folder.path(), fleet)?;
-        let mut command = Command::new(existing(&settings.tools.join("bin/prometheus"))?);
-        command.arg("--config.file").arg(folder.path().join("prometheus.yml"));
-        command.arg("--storage.tsdb.path").arg(folder.path().join("data"));
-        command.arg(format!("--web.listen-address={address}")).stdout(Stdio::null());
-        let prometheus = Program::start(command.stderr(File::create(settings.out.join("rules-prometheus.log"))?))?;
-        let base = ready(&address, &fetcher)?;
-        Ok(Self { prometheus, base, fetcher, _folder: folder })
+        let prometheus = Prometheus::start(settings, "rules-prometheus", folder, (&fetcher, &[]))?;
+        Ok(Self { prometheus, fetcher })
     }
 
     /// Waits until all checks are known and both have found what fails, twice in a row.
     fn wait_for(&self, checks: usize, failing: usize) -> anyhow::Result<()> {
-        until_all("Prometheus knows all checks", || Ok(self.count("checkscript_status")? == checks))?;
+        until_all("Prometheus knows all checks", || Ok(self.count("checkscript_status")? == checks as f64))?;
         for (file, _, recorded) in RULES {
-            until_all(&format!("{file} finds {failing} checks that fail"), || Ok(self.count(recorded)? == failing))?;
+            until_all(&format!("{file} finds {failing} checks that fail"), || {
+                Ok(self.count(recorded)? == failing as f64)
+            })?;
         }
         self.measure(1).map(drop)
     }
 
-    fn count(&self, series: &str) -> anyhow::Result<usize> {
-        let answer = self.fetcher.get(&format!("{}/api/v1/query?query=count({series})%20or%20vector(0)", self.base))?;
-        let answer: Value = serde_json::from_str(&answer.body)?;
-        let value = answer["data"]["result"][0]["value"][1].as_str().context("a count has a value")?;
-        Ok(value.parse()?)
+    fn count(&self, series: &str) -> anyhow::Result<f64> {
+        self.prometheus.value(&self.fetcher, &format!("count({series})"))
     }
 
     /// How many seconds evaluations took, so many of each of the two.
@@ -119,7 +106,7 @@ impl Evaluated {
         let (mut took, mut seen) = ([vec![], vec![]], [None; 2]);
         until_all("Prometheus evaluates its rules", || {
             for (at, (file, ..)) in RULES.iter().enumerate() {
-                let of = |family| sum(&self.fetcher, &self.base, family, &format!("/{file};"));
+                let of = |family| self.prometheus.metric(&self.fetcher, family, &format!("/{file};"));
                 let (count, last) =
                     (of("prometheus_rule_group_iterations_total")?, of("prometheus_rule_group_last_duration_seconds")?);
                 if seen[at].replace(count).is_some_and(|before| count > before) && took[at].len() < evaluations {

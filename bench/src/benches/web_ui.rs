@@ -86,7 +86,7 @@ fn load(report: &mut Report, clusters: &Clusters, dashboard: &Dashboard) -> anyh
     let mut queries = Vec::new();
     for viewers in [1, VIEWERS] {
         let (watching, fetcher) = (Viewers::start(&dashboard.base, viewers)?, Fetcher::new()?);
-        let now = || anyhow::Ok((first.load(), clusters.prometheus.cpu()?, dashboard.asked(&fetcher)?));
+        let now = || anyhow::Ok((first.load(), clusters.prometheus.program.cpu()?, dashboard.asked(&fetcher)?));
         let before = now()?;
         pass(WATCHED);
         let (after, seen) = (now()?, watching.stop()?);

@@ -21,7 +21,7 @@ pub(crate) fn tell(comparison: &Comparison<'_>, form: Form) -> String {
     let notes: String = notes.iter().map(|note| format!("- {note}\n")).collect();
     let table = match form {
         Form::Terminal => plain(&rows),
-        Form::Markdown => markdown(HEAD, &rows),
+        Form::Markdown => markdown(&HEAD, &rows),
     };
     [notes, table, summary(comparison)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,223 @@
+//! The whole of a cluster: played nodes, one Prometheus or several shards with the shipped rules, the proxy, an Alertmanager that tells a
+//! webhook, and web-ui.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::FleetSettings;
+use super::told::Told;
+use crate::Settings;
+use crate::http::Fetcher;
+use crate::program::{Program, Usage, beside};
+use crate::proxy::{Alertmanager, Proxy};
+use crate::scraper::Prometheus;
+use crate::server::{free_address, ready};
+
+/// How often every node is scraped and every rule evaluated, as shipped.
+pub(super) const INTERVAL: u64 = 60;
+
+/// The first node's address.
+const FIRST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
+
+/// Of what a node says: what the rules read and the status of each check. Memory is for a million of those.
+const KEPT: &str = "checkscript_(status|problem_.*|stale_.*|agent_(log_readable|log_behind_bytes|last_look_timestamp_seconds|results_dropped_total|\
+                    log_gaps_total|log_lines_total|state_write_failures_total|last_result_timestamp_seconds|shortest_interval_seconds))";
+
+/// All rules of a cluster.
+const RULES: [(&str, &str); 6] = [
+    ("agent.yml", include_str!("../../../../rules/agent.yml")),
+    ("checks.yml", include_str!("../../../../rules/checks.yml")),
+    ("nodes.yml", include_str!("../../../../rules/nodes.yml")),
+    ("proxy.yml", include_str!("../../../../rules/proxy.yml")),
+    ("pushgateway.yml", include_str!("../../../../rules/pushgateway.yml")),
+    ("web-ui.yml", include_str!("../../../../rules/web-ui.yml")),
+];
+
+/// Files that Prometheus and the nodes need beside their connections.
+const SPARE: u64 = 1_000;
+
+/// Bytes that the proxy has for each alert: what docs/alertmanager-proxy.md says of 2 kB of output.
+const BYTES_AN_ALERT: u64 = 4_096;
+
+/// Everything that runs.
+pub(super) struct Stack {
+    pub(super) nodes: Nodes,
+    pub(super) shards: Vec<Prometheus>,
+    targets: Vec<TempDir>,
+    pub(super) proxy: Proxy,
+    pub(super) web_ui: Program,
+    pub(super) web_ui_base: String,
+    pub(super) told: Told,
+    pub(super) fetcher: Fetcher,
+}
+
+/// The process that plays the nodes.
+pub(super) struct Nodes {
+    program: Program,
+    port: u16,
+    /// Whether each scrape comes over a connection of its own.
+    pub(super) closes: bool,
+}
+
+// === impl Stack ===
+
+impl Stack {
+    pub(super) fn start(settings: &Settings, fleet: &FleetSettings) -> anyhow::Result<Self> {
+        let (fetcher, told) = (Fetcher::new()?, Told::start()?);
+        let nodes = Nodes::start(settings, fleet)?;
+        let alertmanager = Alertmanager::with(settings, &fetcher, &alertmanager_config(told.url()))?;
+        let alerts = fleet.failing() as u64;
+        let limits = json!({"held_alerts": 2 * alerts, "pending_alerts": 2 * alerts, "memory_bytes": (128 << 20).max(alerts * BYTES_AN_ALERT)});
+        let proxy = Proxy::before(alertmanager, settings, &fetcher, &format!("limits: {limits}"))?;
+        let web_ui_address = free_address()?;
+        let addresses =
+            [&proxy.base, &proxy.alertmanager.base].map(|base| base.trim_start_matches("http://").to_owned());
+        let (mut shards, mut targets) = (Vec::new(), Vec::new());
+        for shard in 0..fleet.shards {
+            let (folder, discovered) = (tempfile::tempdir()?, tempfile::tempdir()?);
+            let others = if shard == 0 { &[&*addresses[0], &*addresses[1], &*web_ui_address][..] } else { &[] };
+            configure(folder.path(), discovered.path(), &addresses[0], others)?;
+            let queue = format!("--alertmanager.notification-queue-capacity={}", (2 * alerts).max(10_000));
+            let name = format!("fleet-prometheus-{}", shard + 1);
+            shards.push(Prometheus::start(settings, &name, folder, (&fetcher, &[queue]))?);
+            targets.push(discovered);
+        }
+        let (web_ui, web_ui_base) = start_web_ui(settings, &fetcher, &web_ui_address, (&shards, &proxy))?;
+        Ok(Self { nodes, shards, targets, proxy, web_ui, web_ui_base, told, fetcher })
+    }
+
+    /// Has the first `nodes` nodes scraped, dealt out to the shards.
+    pub(super) fn scrape(&self, nodes: usize) -> anyhow::Result<()> {
+        for (shard, folder) in self.targets.iter().enumerate() {
+            let of_shard = (shard..nodes).step_by(self.targets.len()).map(|node| self.nodes.instance(node));
+            let targets = json!([{"targets": of_shard.collect::<Vec<_>>()}]);
+            // Prometheus must not read half of it.
+            let (new, file) = (folder.path().join("nodes.new"), folder.path().join("nodes.json"));
+            fs::write(&new, targets.to_string())?;
+            fs::rename(new, file)?;
+        }
+        Ok(())
+    }
+
+    /// The sum over all shards of an expression's value.
+    pub(super) fn sum(&self, expression: &str) -> anyhow::Result<f64> {
+        self.shards.iter().map(|shard| shard.value(&self.fetcher, expression)).sum()
+    }
+
+    /// The greatest value over all shards.
+    pub(super) fn greatest(&self, expression: &str) -> anyhow::Result<f64> {
+        let mut values = self.shards.iter().map(|shard| shard.value(&self.fetcher, expression));
+        values.try_fold(0.0, |greatest, value| Ok(value?.max(greatest)))
+    }
+
+    /// The parts that are measured, each by its name.
+    pub(super) fn parts(&self) -> anyhow::Result<Vec<(String, Usage)>> {
+        let shards = self.shards.iter().enumerate().map(|(at, shard)| match self.shards.len() {
+            1 => ("Prometheus".to_owned(), &shard.program),
+            _ => (format!("Prometheus {}", at + 1), &shard.program),
+        });
+        let others = [
+            ("proxy", &self.proxy.program),
+            ("Alertmanager", &self.proxy.alertmanager.program),
+            ("web-ui", &self.web_ui),
+            ("played nodes", &self.nodes.program),
+        ];
+        let parts = shards.chain(others.map(|(name, program)| (name.to_owned(), program)));
+        parts.map(|(name, program)| Ok((name, program.usage()?))).collect()
+    }
+}
+
+// === impl Nodes ===
+
+impl Nodes {
+    fn start(settings: &Settings, fleet: &FleetSettings) -> anyhow::Result<Self> {
+        let (open, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+        let closes = open < fleet.nodes as u64 + SPARE;
+        let mut command = Command::new(beside("played-nodes")?);
+        command.args(["--nodes", &fleet.nodes.to_string(), "--checks", &fleet.checks.to_string()]);
+        command.args(closes.then_some("--close")).stdout(Stdio::piped());
+        command.stderr(File::create(settings.out.join("fleet-nodes.log"))?);
+        let mut program = Program::start(&mut command)?;
+        let mut port = String::new();
+        BufReader::new(program.stdout()?).read_line(&mut port)?;
+        Ok(Self { program, port: port.trim().parse().context("the played nodes do not listen")?, closes })
+    }
+
+    fn instance(&self, node: usize) -> String {
+        let address = Ipv4Addr::from(u32::from(FIRST).saturating_add(u32::try_from(node).unwrap_or(u32::MAX)));
+        format!("{address}:{}", self.port)
+    }
+
+    /// Makes checks fail or recover: what the played nodes say of it.
+    pub(super) fn turn(&self, fetcher: &Fetcher, what: &str) -> anyhow::Result<Value> {
+        let answer = fetcher.post_for(&format!("http://127.0.0.1:{}/{what}", self.port))?;
+        Ok(serde_json::from_str(&answer.body)?)
+    }
+}
+
+/// The shipped routes (examples/alertmanager), which tell of one check of one node at a time; told is a webhook.
+fn alertmanager_config(told: &str) -> String {
+    json!({
+        "route": {
+            "receiver": "told", "group_by": ["job", "instance", "check", "source"], "group_wait": "10s", "group_interval": "1m",
+            "repeat_interval": "30m", "routes": [{"matchers": ["alertname = Watchdog"], "receiver": "nobody"}]
+        },
+        "inhibit_rules": [{
+            "source_matchers": ["alertname = CheckFlapping"], "target_matchers": ["alertname =~ \"Check(Warning|Critical|Unknown)\""],
+            "equal": ["job", "instance", "check", "source"]
+        }],
+        "receivers": [{"name": "nobody"}, {"name": "told", "webhook_configs": [{"url": told, "send_resolved": true}]}]
+    })
+    .to_string()
+}
+
+/// A shard's configuration, and its rules; `others` are the proxy, Alertmanager and web-ui, where this shard scrapes them.
+fn configure(folder: &Path, discovered: &Path, proxy: &str, others: &[&str]) -> anyhow::Result<()> {
+    fs::create_dir(folder.join("rules"))?;
+    for (name, rules) in RULES {
+        fs::write(folder.join("rules").join(name), rules)?;
+    }
+    fs::write(discovered.join("nodes.json"), "[]")?;
+    let jobs = ["alertmanager-proxy", "alertmanager", "web-ui"].iter().zip(others);
+    let jobs = jobs.map(|(job, address)| json!({"job_name": job, "static_configs": [{"targets": [address]}]}));
+    let nodes = json!({
+        "job_name": "checkscript",
+        "file_sd_configs": [{"files": [discovered.join("*.json")]}],
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": KEPT, "action": "keep"}]
+    });
+    let interval = format!("{INTERVAL}s");
+    let config = json!({
+        "global": {"scrape_interval": interval, "evaluation_interval": interval},
+        "rule_files": ["rules/*.yml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [proxy]}]}]},
+        "scrape_configs": jobs.chain([nodes]).collect::<Vec<_>>()
+    });
+    Ok(fs::write(folder.join("prometheus.yml"), config.to_string())?)
+}
+
+fn start_web_ui(
+    settings: &Settings,
+    fetcher: &Fetcher,
+    address: &str,
+    (shards, proxy): (&[Prometheus], &Proxy),
+) -> anyhow::Result<(Program, String)> {
+    let alertmanagers = json!([{"url": proxy.alertmanager.base}]);
+    let clusters = shards.iter().enumerate().map(|(at, shard)| {
+        let alertmanagers = if at == 0 { alertmanagers.clone() } else { json!([]) };
+        json!({"name": format!("shard-{}", at + 1), "prometheus": [{"url": shard.base}], "alertmanagers": alertmanagers})
+    });
+    let file = settings.out.join("fleet-web-ui.yml");
+    fs::write(&file, json!({"clusters": clusters.collect::<Vec<_>>(), "timeout": "60s"}).to_string())?;
+    let mut command = Command::new(beside("web-ui")?);
+    command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
+    command.stderr(File::create(settings.out.join("fleet-web-ui.log"))?);
+    let program = Program::start(&mut command)?;
+    Ok((program, ready(address, fetcher)?))
+}

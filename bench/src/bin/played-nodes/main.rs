@@ -1,0 +1,209 @@
+//! Plays the nodes of `bench fleet`: each has the store, the metrics and the detail API of checkscript-agent, and an address of its own in
+//! 127.0.0.0/8. The port is the same for all; it is printed once they listen.
+//!
+//! Who runs the bench asks 127.0.0.1, where no node is: `POST /fail?one_of=10` makes each tenth check of every node CRITICAL at once,
+//! `POST /recover` ends that. Whenever a node is scraped all its checks have run anew.
+
+mod checks;
+mod node;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::Context as _;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use check_result::api;
+use checkscript_agent::events::Events;
+use checkscript_agent::flags::Flags;
+use checkscript_agent::last_look::LastLook;
+use clap::Parser;
+use exposition::Format;
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket};
+use tower::ServiceExt as _;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+
+use crate::checks::Incident;
+use crate::node::Node;
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 4096;
+
+/// What an agent with short histories is started with: memory is for many nodes.
+const FLAGS: [&str; 3] = ["checkscript-agent", "--history.results=3", "--history.changes=3"];
+
+/// Plays nodes for `bench fleet`, which starts it.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Nodes, from 127.1.0.1 on
+    #[arg(long)]
+    nodes: u32,
+
+    /// Checks of each node
+    #[arg(long)]
+    checks: usize,
+
+    /// Close each connection after its answer: where a process may not have as many open files as there are nodes
+    #[arg(long)]
+    close: bool,
+}
+
+/// All nodes. Each begins when it is asked for the first time.
+struct Fleet {
+    nodes: Vec<OnceLock<Node>>,
+    checks: usize,
+    agent: Agent,
+    /// What the agents count, the same for all.
+    registry: Registry,
+    looked: LastLook,
+    incident: Mutex<Incident>,
+}
+
+/// What the agents of all nodes share.
+struct Agent {
+    flags: Flags,
+    events: Events,
+}
+
+/// The address that was connected to.
+#[derive(Clone, Copy, Debug)]
+struct Asked(Option<Ipv4Addr>);
+
+#[derive(Debug, Deserialize)]
+struct Fail {
+    one_of: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(&options))
+}
+
+async fn serve(options: &Options) -> anyhow::Result<()> {
+    let fleet = Arc::new(Fleet::new(options)?);
+    let scraped = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    let mut router = Router::new()
+        .route("/metrics", get(scrape).layer(scraped))
+        .route("/fail", post(fail))
+        .route("/recover", post(recover))
+        .fallback(detail)
+        .with_state(fleet);
+    if options.close {
+        router = router.layer(from_fn(close));
+    }
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+    let listener = socket.listen(BACKLOG)?;
+    println!("{}", listener.local_addr()?.port());
+    #[expect(clippy::disallowed_methods, reason = "it serves one bench alone")]
+    axum::serve(listener, router.into_make_service_with_connect_info::<Asked>()).await?;
+    Ok(())
+}
+
+async fn scrape(
+    State(fleet): State<Arc<Fleet>>,
+    ConnectInfo(asked): ConnectInfo<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(node) = fleet.node(asked) else { return nobody() };
+    let format = Format::negotiate(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let now = Timestamp::now();
+    node.run(&fleet.agent, now, &fleet.incident(), |_| true);
+    fleet.looked.note();
+    let mut page = String::new();
+    exposition::write_registry(&fleet.registry, format, &mut page);
+    exposition::write(&node.families(&fleet.agent, now), format, &mut page);
+    exposition::finish(format, &mut page);
+    ([(CONTENT_TYPE, format.content_type())], page).into_response()
+}
+
+async fn detail(State(fleet): State<Arc<Fleet>>, ConnectInfo(asked): ConnectInfo<Asked>, request: Request) -> Response {
+    match fleet.node(asked) {
+        Some(node) => api::router(node.store()).oneshot(request).await.into_response(),
+        None => nobody(),
+    }
+}
+
+async fn fail(State(fleet): State<Arc<Fleet>>, Query(Fail { one_of }): Query<Fail>) -> Json<Value> {
+    Json(fleet.turn(Some(one_of)))
+}
+
+async fn recover(State(fleet): State<Arc<Fleet>>) -> Json<Value> {
+    Json(fleet.turn(None))
+}
+
+async fn close(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn nobody() -> Response {
+    (StatusCode::NOT_FOUND, "no node has this address\n").into_response()
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    fn new(options: &Options) -> anyhow::Result<Self> {
+        let flags = Flags::try_parse_from(FLAGS).context("the agent's flags")?;
+        let mut registry = Registry::default();
+        let (events, looked) = (Events::new(&mut registry), LastLook::new(&mut registry));
+        events.log_read(node::LOG.as_ref(), true);
+        Ok(Self {
+            nodes: (0..options.nodes).map(|_| OnceLock::new()).collect(),
+            checks: options.checks,
+            agent: Agent { flags, events },
+            registry,
+            looked,
+            incident: Mutex::default(),
+        })
+    }
+
+    /// The node at this address, if there is one.
+    fn node(&self, Asked(address): Asked) -> Option<&Node> {
+        let number = u32::from(address?).checked_sub(u32::from(node::FIRST))?;
+        let node = self.nodes.get(number as usize)?;
+        Some(node.get_or_init(|| Node::new(number, self.checks, &self.agent)))
+    }
+
+    fn incident(&self) -> Incident {
+        *self.incident.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes checks fail, or all well again; when, which incident it is, and the address and name of each check that failed or
+    /// recovered.
+    fn turn(&self, one_of: Option<usize>) -> Value {
+        let (before, now) = (self.incident(), Timestamp::now());
+        let incident = before.next(one_of);
+        *self.incident.lock().unwrap_or_else(PoisonError::into_inner) = incident;
+        let mut turned = Vec::new();
+        for node in self.nodes.iter().filter_map(OnceLock::get) {
+            let changes = |check| incident.fails(node.number(), check) != before.fails(node.number(), check);
+            let ran = node.run(&self.agent, now, &incident, changes);
+            turned.extend(ran.into_iter().map(|check| json!([node.address(), check])));
+        }
+        json!({"at": now.as_microsecond() as f64 / 1e6, "incident": incident.number(), "checks": turned})
+    }
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Asked {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        match stream.io().local_addr() {
+            Ok(SocketAddr::V4(address)) => Self(Some(*address.ip())),
+            Ok(SocketAddr::V6(_)) | Err(_) => Self(None),
+        }
+    }
+}

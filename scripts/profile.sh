@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Where the processor time of each program goes while a bench loads it: a flame graph, and the hottest functions as text, in
+# target/profiles. Needs perf (Debian: linux-perf) and the right to use it (root, or kernel.perf_event_paranoid at most 2); inferno is compiled into
+# target/tools. No release is built differently for it: stacks are unwound by DWARF.
+#
+# usage: scripts/profile.sh [PROGRAM...]       PROGRAM: checkscript-runner checkscript-agent alertmanager-proxy pushgateway-ex web-ui
+#        exit 0: all are there; exit 1: the text on stderr says what to do
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+declare -A benches=(
+    [checkscript-runner]='spawn' [checkscript-agent]='catch-up scrape' [alertmanager-proxy]='storm' [pushgateway-ex]='pushgateway'
+    [web-ui]='web-ui'
+)
+programs=("$@")
+[[ ${#programs[@]} -gt 0 ]] || programs=(checkscript-runner checkscript-agent alertmanager-proxy pushgateway-ex web-ui)
+
+say() { printf 'profile.sh: %s\n' "$*" >&2; }
+
+cd "$root"
+command -v perf >/dev/null || { say "no perf: apt-get install linux-perf"; exit 1; }
+export PATH=$PATH:$root/target/tools/cargo/bin
+if ! command -v inferno-flamegraph >/dev/null; then
+    say "compiling inferno into target/tools"
+    cargo install --quiet --locked inferno@0.12.4 --root "$root/target/tools/cargo"
+fi
+mkdir -p target/profiles
+
+# profile PROGRAM BENCH: perf follows the bench and all that it starts; of that, the processes that run the program are looked at.
+profile() {
+    local name=$1-$2 data pids
+    data=$(mktemp "target/profiles/$name.XXXXXX")
+    say "$1 under bench $2"
+    perf record --quiet -e cpu-clock -F 199 --call-graph dwarf,8192 -o "$data" -- target/release/bench "$2" --repeats 1 \
+        >"target/profiles/$name.log" 2>&1 || { say "the bench failed: target/profiles/$name.log"; exit 1; }
+    pids=$(perf script -i "$data" --show-mmap-events 2>/dev/null |
+        sed -n "s|.*PERF_RECORD_MMAP2* \([0-9]*\)/.* r-xp .*/$1\$|\1|p" | sort -u | paste -sd,)
+    [[ -n $pids ]] || { say "the bench $2 did not start $1"; exit 1; }
+    perf script -i "$data" --no-inline --pid "$pids" 2>/dev/null | inferno-collapse-perf --all >"target/profiles/$name.folded"
+    inferno-flamegraph --title "$1, bench $2" "target/profiles/$name.folded" >"target/profiles/$name.svg"
+    perf report -i "$data" --no-inline --pid "$pids" --no-children --call-graph none --sort symbol --stdio --percent-limit 0.5 2>/dev/null |
+        grep -v '^$' >"target/profiles/$name.txt"
+    rm -f "$data"
+}
+
+for program in "${programs[@]}"; do
+    [[ -n ${benches[$program]-} ]] || { say "$program is none of: ${!benches[*]}"; exit 1; }
+    for bench in ${benches[$program]}; do
+        profile "$program" "$bench"
+    done
+done
+say "target/profiles/*.svg, and the hottest functions of each in *.txt"
