@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 
-use crate::report::{Figure, Report};
+use crate::report::{Figure, Kind, Report};
 use crate::table::markdown;
 
 const BEGIN: &str = "<!-- bench:";
@@ -58,7 +58,8 @@ fn row(figure: &Figure) -> [String; 5] {
     [name, value, spread, target, verdict.to_owned()]
 }
 
-/// Head and rows of a table with a column for each case, where the same was measured in each of several: all names are `CASE: WHAT`.
+/// Head and rows of a table with a column for each case, where the same was measured in each of several: all names are `CASE: WHAT`, and the
+/// first of each case says what was given.
 fn matrix(figures: &[Figure]) -> Option<(Vec<&str>, Vec<Vec<String>>)> {
     let (mut cases, mut all) = (Vec::new(), Vec::new());
     for figure in figures {
@@ -71,7 +72,8 @@ fn matrix(figures: &[Figure]) -> Option<(Vec<&str>, Vec<Vec<String>>)> {
     }
     let whats = |column: &[(&str, &Figure)]| column.iter().map(|(what, _)| (*what).to_owned()).collect::<Vec<_>>();
     let (first, others) = all.split_first()?;
-    if others.is_empty() || others.iter().any(|column| whats(column) != whats(first)) {
+    let is_given = all.iter().all(|column| column.first().is_some_and(|(_, figure)| figure.kind == Kind::Given));
+    if others.is_empty() || !is_given || others.iter().any(|column| whats(column) != whats(first)) {
         return None;
     }
     let cell = |figure: &Figure| {
@@ -102,10 +104,11 @@ mod tests {
     #[test]
     fn what_was_measured_in_several_cases_is_one_table_with_a_column_for_each() {
         let figure = |name: &str, value| Figure::one(name, "s", value).at_most(2.0);
-        let figures = [figure("one: a", 1.0), figure("one: b", 3.0), figure("two: a", 2.0), figure("two: b", 1.5)];
+        let size = |name: &str, value| Figure::given(name, "", value);
+        let figures = [size("one: a", 1.0), figure("one: b", 3.0), size("two: a", 2.0), figure("two: b", 1.5)];
         let (head, rows) = matrix(&figures).unwrap();
         assert_eq!(head, ["", "one", "two"]);
-        assert_eq!(rows, [["a", "1 s", "2 s"], ["b", "3 s **missed**", "1.5 s"]]);
+        assert_eq!(rows, [["a", "1", "2"], ["b", "3 s **missed**", "1.5 s"]]);
         assert_eq!(matrix(&figures[..3]), None);
         assert_eq!(matrix(&figures[..2]), None);
     }
