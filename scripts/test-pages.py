@@ -34,6 +34,7 @@ SOURCES = {
         ("alertmanager-proxy/src/dns.rs", ERROR),
         ("alertmanager-proxy/src/config/template.rs", ERROR + r"(?=\)\]\s*(?:MissingLabels|Template|Url)\b)"),
         ("alertmanager-proxy/src/annotate/template.rs", r'Some\(format!\("((?:[^"\\]|\\.)*)"'),
+        ("alertmanager-proxy/src/forward/sender.rs", r'explain\(&format!\("((?:[^"\\]|\\.)*)"'),
         ("lib/check-result/src/api/client.rs", ERROR),
     ],
     "refused push": [

@@ -64,6 +64,8 @@ pub struct Outgoing {
     pub fingerprint: Fingerprint,
     object: Object,
     added: Arc<Texts>,
+    /// Whether what was added was taken away again, and only the reason for that added.
+    is_reduced: bool,
     /// Whether all names in it are such as every Alertmanager takes.
     pub has_plain_names: bool,
     /// From when on delivering it would say something else than what was posted, or nothing any more.
@@ -107,7 +109,7 @@ impl Alert {
     /// With `annotations`, but none that the rule has set.
     pub fn into_outgoing(self, annotations: Arc<Texts>) -> Outgoing {
         let (stale_at, Self { fingerprint, object, has_plain_names, .. }) = (self.stale_at(), self);
-        Outgoing { fingerprint, object, added: annotations, has_plain_names, stale_at }
+        Outgoing { fingerprint, object, added: annotations, is_reduced: false, has_plain_names, stale_at }
     }
 
     /// From when on delivering it is no use.
@@ -129,9 +131,11 @@ impl Alert {
 // === impl Outgoing ===
 
 impl Outgoing {
-    /// The alert without what was added to it; none where nothing was.
-    pub fn bare(&self) -> Option<Self> {
-        (!self.added.is_empty()).then(|| Self { added: Arc::default(), ..self.clone() })
+    /// The alert without what was added to it, but with `reason`, as an annotation, why that is so; one that has only such a reason, as it was
+    /// posted; none where nothing was added.
+    pub fn reduced(&self, (name, reason): (&str, &str)) -> Option<Self> {
+        let reasons = if self.is_reduced { Texts::default() } else { [(name, reason)].into_iter().collect() };
+        (!self.added.is_empty()).then(|| Self { added: Arc::new(reasons), is_reduced: true, ..self.clone() })
     }
 
     /// Bytes of its JSON, roughly.
@@ -153,7 +157,7 @@ pub(crate) mod tests {
     pub(crate) fn outgoing(name: &str, json: &str, stale_at: Timestamp) -> Outgoing {
         let fingerprint = Fingerprint::of(&[("alertname", name)].into_iter().collect());
         let object = Object::new(json, None);
-        Outgoing { fingerprint, object, added: Arc::default(), has_plain_names: true, stale_at }
+        Outgoing { fingerprint, object, added: Arc::default(), is_reduced: false, has_plain_names: true, stale_at }
     }
 
     pub(crate) fn json(alert: &Outgoing) -> String {
@@ -180,8 +184,11 @@ pub(crate) mod tests {
             json(&out),
             r#"{"x":{"b":1.50,"a":[]},"labels":{"z":"","alertname":"T"},"annotations":{"output":"rule's","client":"web-1"}}"#
         );
-        assert_eq!(json(&out.bare().unwrap()), posted);
-        assert!(out.bare().unwrap().bare().is_none());
+        let reduced = out.reduced(("why", "too long")).unwrap();
+        assert_eq!(json(&reduced), posted.replace("rule's\"", "rule's\",\"why\":\"too long\""));
+        let bare = reduced.reduced(("why", "not even that")).unwrap();
+        assert_eq!(json(&bare), posted);
+        assert!(bare.reduced(("why", "not at all")).is_none());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::peer::Peer;
 use super::post::{PostError, post};
 use super::waits::Waits;
 use crate::alert::{Fingerprint, Outgoing};
+use crate::annotate;
 use crate::events::{Events, Loss};
 use crate::setup::Shared;
 
@@ -155,8 +156,8 @@ impl Sender {
     }
 
     /// Delivers `batch`. Alertmanager has kept the good alerts of a batch that it refuses with 400, but of one that it refuses
-    /// with 422 none, so both halves are posted again. What is refused alone is posted as it came: what the proxy added
-    /// shall not cost the alert.
+    /// with 422 none, so both halves are posted again. What is refused alone is posted with the reason in the place of
+    /// what the proxy added, and at last as it came: what was added shall not cost the alert.
     async fn deliver(&self, batch: Batch) -> Round {
         let halving = self.halves();
         let (mut known, others): (Batch, Batch) =
@@ -190,7 +191,7 @@ impl Sender {
                 round.taken = true;
                 work.extend(self.refused(first, &error));
             } else if may_be_the_alert {
-                if self.takes_bare(first, &error).await {
+                if self.takes_reduced(first, &error).await {
                     round.taken = true;
                     continue;
                 }
@@ -237,27 +238,31 @@ impl Sender {
     /// What is still to be posted of an alert that was refused alone.
     fn refused(&self, alert: &Outgoing, error: &PostError) -> Option<Batch> {
         let (events, name) = (&self.parts.events, self.peer.name());
-        // What is added has names that every Alertmanager takes.
-        let is_own = error.is_of_names() && !alert.has_plain_names;
-        let Some(bare) = alert.bare().filter(|_| !is_own) else {
+        let Some(reduced) = reduced(alert, error) else {
             events.dropped(Loss::Rejected, name, 1, &error.to_string());
             return None;
         };
         events.stripped(name, &error.to_string());
-        Some(vec![Arc::new(bare)])
+        Some(vec![Arc::new(reduced)])
     }
 
     /// Posts a suspect without what was added to it, if anything was.
-    async fn takes_bare(&self, alert: &Outgoing, error: &PostError) -> bool {
-        // What is added has names that every Alertmanager takes.
-        let is_own = error.is_of_names() && !alert.has_plain_names;
-        let Some(bare) = alert.bare().filter(|_| !is_own) else { return false };
-        let taken = self.post(&[Arc::new(bare)]).await.is_ok();
+    async fn takes_reduced(&self, alert: &Outgoing, error: &PostError) -> bool {
+        let Some(reduced) = reduced(alert, error) else { return false };
+        let taken = self.post(&[Arc::new(reduced)]).await.is_ok();
         if taken {
             self.parts.events.stripped(self.peer.name(), &error.to_string());
         }
         taken
     }
+}
+
+/// The alert without what was added to it, which says why; none where that cannot be what was refused.
+fn reduced(alert: &Outgoing, error: &PostError) -> Option<Outgoing> {
+    // What is added has names that every Alertmanager takes.
+    let is_own = error.is_of_names() && !alert.has_plain_names;
+    let reason = annotate::explain(&format!("Alertmanager did not take the alert with it: {error}"));
+    alert.reduced((annotate::ERROR, &reason)).filter(|_| !is_own)
 }
 
 /// The parts of a batch that are posted in its place, the last one first. Where Alertmanager refuses a name, those with names

@@ -130,7 +130,12 @@ async fn an_alert_that_is_refused_with_its_detail_goes_without() {
     let mut picky = alert("disk", node.address);
     picky["labels"]["only_bare"] = json!("yes");
     proxy.post(&json!([picky])).await;
-    assert_eq!(alertmanager.next().await, picky);
+    let mut taken = alertmanager.next().await;
+    let annotations = taken["annotations"].as_object_mut().unwrap();
+    let why = annotations.remove("detail_error").unwrap();
+    let refused = "Alertmanager did not take the alert with it: answered 422 Unprocessable Entity: ";
+    assert!(why.as_str().unwrap().starts_with(refused), "{why}");
+    assert_eq!(taken, picky);
     let name = format!("http://{}", alertmanager.address);
     let stripped = format!("alertmanager_proxy_alerts_stripped_total{{alertmanager=\"{name}\"}}");
     let dropped = format!("alertmanager_proxy_alerts_dropped_total{{reason=\"rejected\",alertmanager=\"{name}\"}}");
