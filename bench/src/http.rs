@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use service::http::{ClientOptions, read_limited, upstream_client};
 use tokio::runtime::Runtime;
 
@@ -42,10 +42,13 @@ impl Fetcher {
     }
 
     pub(crate) fn get(&self, url: &str) -> anyhow::Result<Fetched> {
+        self.fetch(self.client.get(url), url)
+    }
+
+    fn fetch(&self, request: RequestBuilder, url: &str) -> anyhow::Result<Fetched> {
         self.runtime.block_on(async {
             let started = Instant::now();
-            let answer = self.client.get(url).send().await.with_context(|| format!("cannot ask {url}"))?;
-            let answer = answer.error_for_status()?;
+            let answer = request.send().await.with_context(|| format!("cannot ask {url}"))?.error_for_status()?;
             let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
             Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
         })
@@ -64,13 +67,7 @@ impl Fetcher {
 
     /// Posts nothing; what is answered.
     pub(crate) fn post_for(&self, url: &str) -> anyhow::Result<Fetched> {
-        self.runtime.block_on(async {
-            let started = Instant::now();
-            let answer = self.client.post(url).send().await.with_context(|| format!("cannot post to {url}"))?;
-            let answer = answer.error_for_status()?;
-            let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
-            Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
-        })
+        self.fetch(self.client.post(url), url)
     }
 
     /// Posts JSON; the time until the answer was there.
