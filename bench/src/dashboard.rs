@@ -18,7 +18,7 @@ use crate::log_lines::{Log, LogLines};
 use crate::program::{Program, beside, pass};
 use crate::proxy::Alertmanager;
 use crate::recorded::Recorded;
-use crate::scraper::Prometheus;
+use crate::scraper::{Prometheus, Tuning};
 use crate::server::{free_address, ready, sum};
 
 /// Checks of a node.
@@ -92,7 +92,7 @@ impl Clusters {
         let fleet = Fleet::start(&fetcher.get(live.metrics())?.body)?;
         let (folder, scraping) = (tempfile::tempdir()?, tempfile::tempdir()?);
         write(scraping.path(), &fleet, &live)?;
-        let prometheus = Prometheus::start(settings, "web-ui-prometheus", scraping, (fetcher, &[]))?;
+        let prometheus = Prometheus::start(settings, "web-ui-prometheus", scraping, (fetcher, &Tuning::default()))?;
         let alertmanager = Alertmanager::start(settings, fetcher)?;
         for alerts in fleet.alerts().chunks(100) {
             fetcher.post(&format!("{}/api/v2/alerts", alertmanager.base), Value::from(alerts).to_string())?;

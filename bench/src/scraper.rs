@@ -21,21 +21,30 @@ pub(crate) struct Prometheus {
     _folder: TempDir,
 }
 
+/// How it is started, beside its configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Tuning {
+    pub(crate) arguments: Vec<String>,
+    /// MiB that it tries to stay below (`GOMEMLIMIT`), as a Prometheus from 3.0 on does by itself with nine tenths of a machine.
+    pub(crate) memory: Option<u64>,
+}
+
 // === impl Prometheus ===
 
 impl Prometheus {
-    /// Starts one with the `prometheus.yml` in `folder` and further arguments; its log is `NAME.log`.
+    /// Starts one with the `prometheus.yml` in `folder`; its log is `NAME.log`.
     pub(crate) fn start(
         settings: &Settings,
         name: &str,
         folder: TempDir,
-        (fetcher, arguments): (&Fetcher, &[String]),
+        (fetcher, tuning): (&Fetcher, &Tuning),
     ) -> anyhow::Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(existing(&settings.tools.join("bin/prometheus"))?);
         command.arg("--config.file").arg(folder.path().join("prometheus.yml"));
         command.arg("--storage.tsdb.path").arg(folder.path().join("data"));
-        command.arg(format!("--web.listen-address={address}")).args(arguments).stdout(Stdio::null());
+        command.arg(format!("--web.listen-address={address}")).args(&tuning.arguments).stdout(Stdio::null());
+        command.envs(tuning.memory.map(|memory| ("GOMEMLIMIT", format!("{memory}MiB"))));
         let log = File::create(settings.out.join(format!("{name}.log")))?;
         let program = Program::start(command.stderr(log))?;
         Ok(Self { base: ready(&address, fetcher)?, program, _folder: folder })

@@ -37,7 +37,7 @@ pub(crate) struct FleetSettings {
     shards: usize,
 
     /// How long each stage of the fleet is watched
-    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     watched: u64,
 }
 

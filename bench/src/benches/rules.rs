@@ -16,7 +16,7 @@ use crate::fleet::{Fleet, configure};
 use crate::http::Fetcher;
 use crate::log_lines::LogLines;
 use crate::report::{Figure, Report};
-use crate::scraper::Prometheus;
+use crate::scraper::{Prometheus, Tuning};
 use crate::stats::{Samples, ratio};
 
 const NODES: usize = 4_000;
@@ -82,7 +82,7 @@ impl Evaluated {
     fn start(settings: &Settings, fleet: &Fleet, fetcher: Fetcher) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         write(folder.path(), fleet)?;
-        let prometheus = Prometheus::start(settings, "rules-prometheus", folder, (&fetcher, &[]))?;
+        let prometheus = Prometheus::start(settings, "rules-prometheus", folder, (&fetcher, &Tuning::default()))?;
         Ok(Self { prometheus, fetcher })
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
+use procfs::{Current as _, Meminfo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -17,7 +18,7 @@ use crate::Settings;
 use crate::http::Fetcher;
 use crate::program::{Program, Usage, beside};
 use crate::proxy::{Alertmanager, Proxy};
-use crate::scraper::Prometheus;
+use crate::scraper::{Prometheus, Tuning};
 use crate::server::{free_address, ready};
 
 /// How often every node is scraped and every rule evaluated, as shipped.
@@ -45,6 +46,9 @@ const SPARE: u64 = 1_000;
 
 /// Bytes that the proxy has for each alert: what docs/alertmanager-proxy.md says of 2 kB of output.
 const BYTES_AN_ALERT: u64 = 4_096;
+
+/// Of the machine's memory, what all Prometheus servers try to stay below: in percent. The nodes that are played need as much as a third of that.
+const PROMETHEUS_MEMORY: u64 = 45;
 
 /// Everything that runs.
 pub(super) struct Stack {
@@ -79,14 +83,15 @@ impl Stack {
         let web_ui_address = free_address()?;
         let addresses =
             [&proxy.base, &proxy.alertmanager.base].map(|base| base.trim_start_matches("http://").to_owned());
+        let queue = format!("--alertmanager.notification-queue-capacity={}", (2 * alerts).max(10_000));
+        let tuning = Tuning { arguments: vec![queue], memory: Some(prometheus_memory(fleet.shards)?) };
         let (mut shards, mut targets) = (Vec::new(), Vec::new());
         for shard in 0..fleet.shards {
             let (folder, discovered) = (tempfile::tempdir()?, tempfile::tempdir()?);
             let others = if shard == 0 { &[&*addresses[0], &*addresses[1], &*web_ui_address][..] } else { &[] };
             configure(folder.path(), discovered.path(), &addresses[0], others)?;
-            let queue = format!("--alertmanager.notification-queue-capacity={}", (2 * alerts).max(10_000));
             let name = format!("fleet-prometheus-{}", shard + 1);
-            shards.push(Prometheus::start(settings, &name, folder, (&fetcher, &[queue]))?);
+            shards.push(Prometheus::start(settings, &name, folder, (&fetcher, &tuning))?);
             targets.push(discovered);
         }
         let (web_ui, web_ui_base) = start_web_ui(settings, &fetcher, &web_ui_address, (&shards, &proxy))?;
@@ -176,6 +181,11 @@ fn alertmanager_config(told: &str) -> String {
         "receivers": [{"name": "nobody"}, {"name": "told", "webhook_configs": [{"url": told, "send_resolved": true}]}]
     })
     .to_string()
+}
+
+/// MiB for each of so many.
+fn prometheus_memory(shards: usize) -> anyhow::Result<u64> {
+    Ok(Meminfo::current()?.mem_total / 100 * PROMETHEUS_MEMORY / (shards as u64) >> 20)
 }
 
 /// A shard's configuration, and its rules; `others` are the proxy, Alertmanager and web-ui, where this shard scrapes them.

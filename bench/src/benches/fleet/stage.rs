@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use procfs::{Current as _, Meminfo};
+
 use super::parts::{Moment, Parts};
 use super::stack::{INTERVAL, Stack};
 use crate::dashboard::until_all;
@@ -11,6 +14,12 @@ use crate::stats::Samples;
 
 /// Loads of web-ui's pages.
 const LOADS: usize = 20;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// MiB of memory that has to be left, for what the kernel keeps of files.
+const SPARE: u64 = 512;
 
 /// The sum of what all groups of rules took when they were evaluated last.
 const RULES: &str = "prometheus_rule_group_last_duration_seconds";
@@ -52,8 +61,7 @@ impl Stage {
         let (missed, appended) = (missed(stack)?, appended(stack)?);
         let (before, mut rules) = (parts.look()?, Vec::new());
         while before.at.elapsed() < watched {
-            pass(Duration::from_secs(5).min(watched));
-            rules.push(evaluation(stack)?);
+            rules.push(watch(stack)?);
         }
         let after = parts.look()?;
         let window = format!("[{}s]", watched.as_secs());
@@ -100,8 +108,13 @@ fn resident(moment: &Moment) -> Vec<f64> {
     moment.used.iter().map(|used| used.resident).collect()
 }
 
-/// Seconds that the last evaluation of all rules took, of the slowest shard.
-pub(super) fn evaluation(stack: &Stack) -> anyhow::Result<f64> {
+/// Lets some seconds pass, in which there has to be memory: without, all stands still for minutes instead of ending. Seconds that the last
+/// evaluation of all rules took then, of the slowest shard.
+pub(super) fn watch(stack: &Stack) -> anyhow::Result<f64> {
+    pass(EVERY);
+    let memory = Meminfo::current()?;
+    let free = memory.mem_available.context("this kernel does not say what memory is available")? >> 20;
+    anyhow::ensure!(free >= SPARE, "{free} MiB of memory are left on this machine: take fewer nodes or checks");
     let took = stack.shards.iter().map(|shard| shard.metric(&stack.fetcher, RULES, ""));
     took.collect::<anyhow::Result<Samples>>().map(|took| took.highest())
 }

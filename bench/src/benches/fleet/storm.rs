@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::ONE_OF;
 use super::parts::{Moment, Parts};
 use super::stack::Stack;
-use super::stage::{evaluation, load, sum_of};
+use super::stage::{load, sum_of, watch};
 use super::told::{Failed, Verdict};
-use crate::program::pass;
 use crate::report::{Figure, Report};
 use crate::stats::Samples;
 
@@ -77,8 +76,7 @@ fn peak(moment: &Moment) -> Vec<f64> {
 fn linger(stack: &Stack) -> anyhow::Result<Vec<f64>> {
     let (since, mut rules) = (Instant::now(), Vec::new());
     while since.elapsed() < AFTERWARDS {
-        pass(Duration::from_secs(5));
-        rules.push(evaluation(stack)?);
+        rules.push(watch(stack)?);
     }
     Ok(rules)
 }
@@ -102,8 +100,7 @@ impl Turn {
     fn wait(&self, stack: &Stack, first: usize) -> anyhow::Result<Vec<f64>> {
         let (since, mut rules) = (Instant::now(), Vec::new());
         while since.elapsed() < PATIENCE {
-            pass(Duration::from_secs(5));
-            rules.push(evaluation(stack)?);
+            rules.push(watch(stack)?);
             // Looking at all of them takes time from those that are measured.
             if stack.told.count() - first < self.checks.len() {
                 continue;
