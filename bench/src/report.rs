@@ -38,6 +38,7 @@ pub(crate) struct Report {
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) processors: usize,
+    /// Its version, without what a distribution adds.
     pub(crate) kernel: String,
     /// Processes that were ready to run, mean of the minute before: above 0 somebody else was at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,11 +50,12 @@ pub(crate) struct Machine {
 impl Machine {
     fn here() -> anyhow::Result<Self> {
         let info = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("cannot read the kernel's version")?;
         let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         Ok(Self {
             processor: name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
             processors: std::thread::available_parallelism()?.get(),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+            kernel: kernel.trim().split('-').next().unwrap_or_default().to_owned(),
             load: Some(procfs::LoadAverage::current()?.one),
         })
     }

@@ -86,20 +86,23 @@ fn notifications(course: &Course) -> (Words, Vec<Line>) {
         let point = |percent: u32| (seconds.quantile(f64::from(percent) / 100.0), f64::from(percent));
         (name.to_owned(), (0..=100).map(point).collect())
     };
-    let failures = &course.storm.failures;
-    let lines = vec![
-        line("alert in Prometheus", &failures.to_alert),
-        line("ALERT told, with its output", &failures.after_result),
-        line("RESOLVED told", &course.storm.recoveries.after_result),
-    ];
-    let (title, across) = ("A tenth of all checks fails at once, and recovers", "seconds after the result");
+    let of_storm = |storm: &super::Storm| {
+        let (name, failures) = (storm.name(), &storm.failures);
+        [
+            line(&format!("{name}: alert in Prometheus"), &failures.to_alert),
+            line(&format!("{name}: ALERT told"), &failures.after_result),
+            line(&format!("{name}: RESOLVED told"), &storm.recoveries.after_result),
+        ]
+    };
+    let lines = course.storms.iter().flat_map(of_storm).collect();
+    let (title, across) = ("Checks fail at once, and recover at once", "seconds after the result");
     (Words { title, across, up: "% of the checks", marks: Vec::new() }, lines)
 }
 
 /// When each stage was watched from, and when checks failed.
 fn marks(course: &Course) -> Vec<(f64, String)> {
     let stages = course.stages.iter().map(|stage| (minutes(course, stage.watched), format!("{} nodes", stage.nodes)));
-    stages.chain([(minutes(course, course.storm.began), "checks fail".to_owned())]).collect()
+    stages.chain(course.storms.iter().map(|storm| (minutes(course, storm.began), storm.name()))).collect()
 }
 
 fn by_part(course: &Course, points: impl Fn(usize, &[super::Moment]) -> Vec<(f64, f64)>) -> Vec<Line> {

@@ -1,4 +1,4 @@
-//! A tenth of all checks fails at once, and recovers when all of it was told.
+//! Some of all checks fail at once, and recover when all of it was told.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::ONE_OF;
 use super::parts::{Moment, Parts};
 use super::stack::Stack;
 use super::stage::{load, sum_of, watch};
@@ -22,6 +21,7 @@ const AFTERWARDS: Duration = Duration::from_secs(90);
 
 /// What was seen of it.
 pub(super) struct Storm {
+    pub(super) one_of: usize,
     pub(super) checks: usize,
     pub(super) began: Instant,
     pub(super) failures: Verdict,
@@ -39,33 +39,6 @@ struct Turn {
     checks: BTreeSet<Failed>,
     at: f64,
     incident: u64,
-}
-
-pub(super) fn run(stack: &Stack, parts: &Parts) -> anyhow::Result<Storm> {
-    let (began, before) = (Instant::now(), parts.look()?);
-    let first = stack.told.count();
-    let failed = Turn::make(stack, &format!("fail?one_of={ONE_OF}"))?;
-    let mut rules = failed.wait(stack, first)?;
-    let after = parts.look()?;
-    let first_page = load(stack, "/")?;
-    rules.extend(linger(stack)?);
-    let failures = Verdict::of_failures(&failed.checks, &stack.told.since(first), (failed.at, failed.incident));
-    let first = stack.told.count();
-    let recovered = Turn::make(stack, "recover")?;
-    rules.extend(recovered.wait(stack, first)?);
-    rules.extend(linger(stack)?);
-    let recoveries = Verdict::of_recoveries(&recovered.checks, &stack.told.since(first), recovered.at);
-    Ok(Storm {
-        checks: failed.checks.len(),
-        began,
-        failures,
-        recoveries,
-        processors: after.processors_since(&before),
-        peak: peak(&parts.look()?),
-        rules: rules.into_iter().collect(),
-        first_page,
-        dropped: sum_of(stack, "prometheus_notifications_dropped_total")?,
-    })
 }
 
 fn peak(moment: &Moment) -> Vec<f64> {
@@ -117,34 +90,75 @@ impl Turn {
 // === impl Storm ===
 
 impl Storm {
+    /// One of so many checks of each node fails.
+    pub(super) fn run(stack: &Stack, parts: &Parts, one_of: usize) -> anyhow::Result<Self> {
+        let (began, before) = (Instant::now(), parts.look()?);
+        let first = stack.told.count();
+        let failed = Turn::make(stack, &format!("fail?one_of={one_of}"))?;
+        let mut rules = failed.wait(stack, first)?;
+        let after = parts.look()?;
+        let first_page = load(stack, "/")?;
+        rules.extend(linger(stack)?);
+        let failures = Verdict::of_failures(&failed.checks, &stack.told.since(first), (failed.at, failed.incident));
+        let first = stack.told.count();
+        let recovered = Turn::make(stack, "recover")?;
+        rules.extend(recovered.wait(stack, first)?);
+        rules.extend(linger(stack)?);
+        let recoveries = Verdict::of_recoveries(&recovered.checks, &stack.told.since(first), recovered.at);
+        Ok(Self {
+            one_of,
+            checks: failed.checks.len(),
+            began,
+            failures,
+            recoveries,
+            processors: after.processors_since(&before),
+            peak: peak(&parts.look()?),
+            rules: rules.into_iter().collect(),
+            first_page,
+            dropped: sum_of(stack, "prometheus_notifications_dropped_total")?,
+        })
+    }
+
     /// Adds its figures.
-    pub(super) fn report(&self, parts: &[String], report: &mut Report) {
-        report.add(Figure::given("checks that fail at once", "", self.checks as f64));
-        verdict("failing", &self.failures, report);
+    pub(super) fn report(&self, parts: &[String], (nodes, closes): (usize, bool), report: &mut Report) {
+        let storm = self.name();
+        let name = |what: &str| format!("{storm}: {what}");
+        report.add(Figure::given(name("nodes"), "", nodes as f64));
+        report.add(Figure::given(name("checks that fail at once"), "", self.checks as f64));
+        report.add(Figure::given(name("each scrape over a connection of its own"), "", f64::from(u8::from(closes))));
+        verdict(&name("ALERT"), &self.failures, report);
+        let (to_alert, to_message) = (samples(&self.failures.to_alert), samples(&self.failures.to_message));
+        let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
+        one("result to alert in Prometheus, p50", "s", to_alert.median());
+        one("alert to ALERT, p50", "s", to_message.median());
+        one("alert to ALERT, p99", "s", to_message.quantile(0.99));
         let reasons = self.failures.reasons.values().sum::<usize>();
-        report.add(Figure::one("failing: notifications without output that say why", "", reasons as f64).lower());
-        verdict("recovering", &self.recoveries, report);
+        one("ALERT: without output, with the reason", "", reasons as f64);
+        verdict(&name("RESOLVED"), &self.recoveries, report);
+        let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
         for (part, (processors, peak)) in parts.iter().zip(self.processors.iter().zip(&self.peak)) {
-            report.add(Figure::one(format!("failing: {part}, processors until all is told"), "", *processors).lower());
-            report.add(Figure::one(format!("failing: {part}, resident at most"), "MiB", *peak).lower());
+            one(&format!("{part}, processors until all is told"), "", *processors);
+            one(&format!("{part}, resident at most"), "MiB", *peak);
         }
-        report.add(Figure::one("failing: an evaluation of all rules, the slowest", "s", self.rules.highest()).lower());
-        report.add(Figure::one("failing: web-ui's first page, p50", "ms", self.first_page).lower());
-        report.add(Figure::one("alerts that Prometheus dropped", "", self.dropped).at_most(0.0).or_not());
+        one("an evaluation of all rules, the slowest", "s", self.rules.highest());
+        one("web-ui's first page, p50", "ms", self.first_page);
+        report.add(Figure::one(name("alerts that Prometheus dropped"), "", self.dropped).at_most(0.0).or_not());
+    }
+
+    /// How much of all fails.
+    pub(super) fn name(&self) -> String {
+        format!("{} % fail", 100 / self.one_of)
     }
 }
 
+fn samples(values: &[f64]) -> Samples {
+    values.iter().copied().collect()
+}
+
 fn verdict(name: &str, verdict: &Verdict, report: &mut Report) {
-    let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
     let whole = samples(&verdict.after_result);
     for (what, value) in [("p50", whole.median()), ("p99", whole.quantile(0.99)), ("slowest", whole.highest())] {
-        report.add(Figure::one(format!("{name}: result to notification, {what}"), "s", value).lower());
-    }
-    let (to_alert, to_message) = (samples(&verdict.to_alert), samples(&verdict.to_message));
-    if name == "failing" {
-        report.add(Figure::one(format!("{name}: result to alert in Prometheus, p50"), "s", to_alert.median()).lower());
-        report.add(Figure::one(format!("{name}: alert to notification, p50"), "s", to_message.median()).lower());
-        report.add(Figure::one(format!("{name}: alert to notification, p99"), "s", to_message.quantile(0.99)).lower());
+        report.add(Figure::one(format!("{name}: after the result, {what}"), "s", value).lower());
     }
     let others = verdict.others.values().sum::<usize>();
     let counts = [
@@ -154,7 +168,7 @@ fn verdict(name: &str, verdict: &Verdict, report: &mut Report) {
         ("of something else", others),
     ];
     for (what, count) in counts {
-        report.add(Figure::one(format!("{name}: notifications {what}"), "", count as f64).at_most(0.0).or_not());
+        report.add(Figure::one(format!("{name}: {what}"), "", count as f64).at_most(0.0).or_not());
     }
     for (what, count) in verdict.others.iter().chain(&verdict.reasons) {
         eprintln!("fleet: {name}: {count} notifications: {what}");

@@ -7,8 +7,10 @@
 mod checks;
 mod node;
 
+use std::future::IntoFuture as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{io, iter};
 
 use anyhow::Context as _;
 use axum::extract::connect_info::Connected;
@@ -31,14 +33,19 @@ use prometheus_client::registry::Registry;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::checks::Incident;
 use crate::node::Node;
 
-/// Connections that may wait to be taken.
+/// Connections that may wait to be taken by a listener.
 const BACKLOG: u32 = 4096;
+
+/// Listeners at the one port, among which the kernel deals out connections. Each of so many nodes would have a queue of its own: in a
+/// single one, thousands of requests that come at once would wait for each other, and be turned away.
+const LISTENERS: usize = 16;
 
 /// What an agent with short histories is started with: memory is for many nodes.
 const FLAGS: [&str; 3] = ["checkscript-agent", "--history.results=3", "--history.changes=3"];
@@ -103,13 +110,27 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     if options.close {
         router = router.layer(from_fn(close));
     }
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
-    let listener = socket.listen(BACKLOG)?;
-    println!("{}", listener.local_addr()?.port());
-    #[expect(clippy::disallowed_methods, reason = "it serves one bench alone")]
-    axum::serve(listener, router.into_make_service_with_connect_info::<Asked>()).await?;
+    let first = listen(0)?;
+    let port = first.local_addr()?.port();
+    let mut serving = JoinSet::new();
+    for listener in iter::once(Ok(first)).chain((1..LISTENERS).map(|_| listen(port))) {
+        #[expect(clippy::disallowed_methods, reason = "it serves one bench alone")]
+        let served = axum::serve(listener?, router.clone().into_make_service_with_connect_info::<Asked>());
+        serving.spawn(served.into_future());
+    }
+    println!("{port}");
+    while let Some(ended) = serving.join_next().await {
+        ended??;
+    }
     Ok(())
+}
+
+/// One of the listeners at that port; at any free one with 0.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
+    socket.listen(BACKLOG)
 }
 
 async fn scrape(
