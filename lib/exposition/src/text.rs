@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use crate::{Family, Format, Kind, Sample};
 
+/// Below this a float is every whole number: 2^53.
+const WHOLE: u64 = 1 << f64::MANTISSA_DIGITS;
+
 /// Appends `families`; those without samples are left out.
 pub fn write(families: &[Family], format: Format, out: &mut String) {
     for family in families.iter().filter(|family| !family.samples.is_empty()) {
@@ -38,7 +41,8 @@ fn write_family(family: &Family, format: Format, out: &mut String) {
     escape(&family.help, format == Format::OpenMetrics, out);
     let _ = writeln!(out, "\n# TYPE {name}{suffix} {kind}");
     for sample in &family.samples {
-        let _ = write!(out, "{name}{sample_suffix}");
+        out.push_str(name);
+        out.push_str(sample_suffix);
         write_sample(sample, out);
     }
 }
@@ -46,20 +50,30 @@ fn write_family(family: &Family, format: Format, out: &mut String) {
 fn write_sample(sample: &Sample, out: &mut String) {
     for (index, (name, value)) in sample.labels.iter().enumerate() {
         out.push(if index == 0 { '{' } else { ',' });
-        let _ = write!(out, "{name}=\"");
+        out.push_str(name);
+        out.push_str("=\"");
         escape(value, true, out);
         out.push('"');
     }
     if !sample.labels.is_empty() {
         out.push('}');
     }
-    let value = sample.value;
+    out.push(' ');
+    write_value(sample.value, out);
+    out.push('\n');
+}
+
+fn write_value(value: f64, out: &mut String) {
+    let whole = value as i64;
     let _ = if value.is_nan() {
-        writeln!(out, " NaN")
+        write!(out, "NaN")
     } else if value.is_infinite() {
-        writeln!(out, " {}Inf", if value > 0.0 { '+' } else { '-' })
+        write!(out, "{}Inf", if value > 0.0 { '+' } else { '-' })
+    } else if whole.unsigned_abs() < WHOLE && (whole as f64).to_bits() == value.to_bits() {
+        // Most values are whole, and those are written in a fraction of the time that a float takes.
+        write!(out, "{whole}")
     } else {
-        writeln!(out, " {value}")
+        write!(out, "{value}")
     };
 }
 
@@ -115,6 +129,18 @@ mod tests {
             "# HELP m h\n# TYPE m gauge\nm{path=\"C:\\\\日本\\n\\\"x\\\"\",b=\"\"} NaN\nm{path=\"inf\"} +Inf\n\
              m{path=\"big\"} 1795228432.5\n"
         );
+    }
+
+    #[test]
+    fn values_are_written_as_floats_are() {
+        let edge = WHOLE as f64;
+        let values =
+            [0.0, -0.0, 1.0, -17.0, 0.1, -2.5, 1e15, edge, edge - 1.0, -edge, 1e22, 1e300, f64::MAX, f64::MIN_POSITIVE];
+        for value in values {
+            let mut out = String::new();
+            write_value(value, &mut out);
+            assert_eq!(out, value.to_string());
+        }
     }
 
     #[test]

@@ -83,7 +83,8 @@ fn is_heard(state: &CheckState, read: Read) -> bool {
     let Read::Now(now) = read else { return false };
     let is_recent = |at: i64| now.saturating_sub(at) < HEARD;
     let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
-    let others = state.history().filter(|entry| entry.status != state.latest().exit_code());
+    let status = state.latest().exit_code();
+    let others = state.history().filter(|entry| entry.status != status);
     is_recent(state.status_changed())
         || others.filter_map(|entry| entry.executed).any(is_recent)
         || state.latest().ttl().is_some_and(has_run_again)
