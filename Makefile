@@ -5,7 +5,7 @@
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
 # make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
 # make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
-# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; half an hour
+# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; 40 minutes and 24 GiB
 # make profile         flame graphs of the programs while benches load them, in target/profiles
 # make fuzz            each fuzz target for FUZZ_SECONDS (60), by the nightly toolchain where there is one. make test replays what it found
 # make deny            the dependencies: licences, duplicates, sources (cargo-deny)

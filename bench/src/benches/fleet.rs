@@ -1,5 +1,5 @@
 //! A whole cluster at its size: a real Prometheus with the shipped rules scrapes up to 20,000 nodes, each played with what an agent is made
-//! of; proxy, Alertmanager and web-ui behind. Then a fiftieth of all checks fails at once, and when it is over a tenth.
+//! of; proxy, Alertmanager and web-ui behind. Then a fiftieth of all checks fails at once; and when all of those are well again, a tenth.
 //!
 //! Nodes come in stages. At each the parts are left alone until every node is scraped, and watched for some scrapes. When checks have
 //! failed, each notification is held against the check that it tells of: whether it came, once, with the output of this failure, and
