@@ -40,10 +40,10 @@ test: lint deny rules templates pages checks unit docs transparency pushgateway 
 lint: tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --all-features --locked --quiet
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --exclude fuzz --no-deps --document-private-items --all-features --locked --quiet
 
 unit: tools
-	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e
+	$(CARGO) $(RUN_TESTS) --workspace --all-features --locked --exclude e2e --exclude fuzz
 
 e2e: browser build
 	$(CARGO) $(RUN_TESTS) --package e2e --locked $(AT_A_TIME)
@@ -94,7 +94,7 @@ browser:
 	@scripts/tools.sh browser
 
 build:
-	$(CARGO) build --workspace --bins --locked
+	$(CARGO) build --workspace --bins --locked --exclude fuzz
 
 bench: tools bench-build
 	@scripts/bench-tools.sh

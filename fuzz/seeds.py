@@ -226,6 +226,18 @@ def web_ui():
     whole, odd = [[alert, alert | {"fingerprint": "a2"}], silences[:2], up], [[alert], silences[2:], up[:1]]
     for name, parts in (("whole", whole), ("odd", odd), ("none", [[], [], []])):
         write("answers", name, "\n".join(json.dumps(part) for part in parts))
+    def samples(*series):
+        return [{"metric": labels, "value": [1787000000.1, value]} for labels, value in series]
+
+    known = [{"instance": f"web-{node}", "job": "j"} for node in range(1, 4)]
+    failing = [known[0] | {"__name__": "check:checkscript_status:failing", "check": "disk"}, known[1] | {"check": "ping", "source": "router-a"}]
+    by_name = samples(({"check": "disk"}, "3"), ({"check": "ping"}, "4294967296"))
+    metrics = [
+        samples((known[0], "1787000000"), (known[2], "1.5e9")), samples((known[1], "NaN")),
+        samples((failing[0], "2"), (failing[1], "127"), (failing[0], "1.5"), (failing[1], "0"), ({}, "-Inf")),
+        samples((known[0], "50"), (known[1], "-1"), ({}, "+Inf")), by_name, by_name,
+    ]
+    write("answers", "metrics", "\n".join(json.dumps(part) for part in [*whole, *metrics]))
     for index, one in enumerate(silences):
         write("answers", f"silence-{index}", "\n".join(json.dumps(part) for part in ([alert], [one], up)))
 

@@ -1,6 +1,5 @@
 //! What Prometheus posts to the proxy: an alert that is passed on is read as the one that was posted.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../alertmanager-proxy/tests/it/properties.rs"]
 mod properties;

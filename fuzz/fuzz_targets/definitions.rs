@@ -1,6 +1,5 @@
 //! Definition files, cron expressions and windows of time: what is merged is read the same.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../checkscript-runner/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! What nodes answer about checks: texts made of it are fit for people, and within bounds.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../alertmanager-proxy/tests/it/properties.rs"]
 mod properties;

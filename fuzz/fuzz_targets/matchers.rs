@@ -1,6 +1,5 @@
 //! Matchers and regular expressions: what is read is written so that it is read the same.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../web-ui/tests/it/properties.rs"]
 mod properties;

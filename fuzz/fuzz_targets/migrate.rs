@@ -1,6 +1,5 @@
 //! Sensu installations: what they become is whole.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../checkscript-runner/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! Pushed check results: within bounds, readable by Prometheus, the same after a restart.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../pushgateway-ex/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! Records of the store: what is taken is a group that Prometheus can read.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../pushgateway-ex/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! Paths of requests to the gateway: nobody is led to another host or round in circles.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../pushgateway-ex/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! What applications push to the runner's sockets: it is the same whichever way it comes.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../checkscript-runner/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! Addresses and the form of a silence: what comes of it keeps every rule.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../web-ui/tests/it/properties.rs"]
 mod properties;

@@ -1,6 +1,5 @@
 //! web-ui's configuration: a mistake is told with its line.
 #![no_main]
-#![expect(dead_code, reason = "each target asserts one of the properties")]
 
 #[path = "../../web-ui/tests/it/properties.rs"]
 mod properties;
