@@ -235,11 +235,12 @@ impl Checks {
 
     /// Adds those of another cluster.
     pub fn add(&mut self, other: &Self) {
-        self.total += other.total;
-        self.warning += other.warning;
-        self.critical += other.critical;
-        self.unknown += other.unknown;
-        self.stale += other.stale;
+        let add = |own: &mut u32, more: u32| *own = own.saturating_add(more);
+        add(&mut self.total, other.total);
+        add(&mut self.warning, other.warning);
+        add(&mut self.critical, other.critical);
+        add(&mut self.unknown, other.unknown);
+        add(&mut self.stale, other.stale);
     }
 
     fn count(&mut self, status: Status) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use check_result::Status;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
@@ -15,7 +16,7 @@ use web_ui::silencing::preview::Preview;
 use web_ui::silencing::sentence::{Now, what};
 use web_ui::silencing::{Draft, Plan, mark, proposal};
 use web_ui::texts::Texts;
-use web_ui::view::{Answers, Fired, Metrics, Node, Part, Silenced, Sums, View};
+use web_ui::view::{Answers, Checks, Failing, Fired, Metrics, Node, Part, Silenced, Sums, View};
 
 const CLUSTERS: [&str; 2] = ["tokyo", "osaka"];
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
@@ -127,12 +128,15 @@ fn keeps_the_rules(form: &Form, plan: &Plan, now: Timestamp) {
     assert_eq!(said.len(), plan.drafts.len());
 }
 
-/// What Alertmanager (its alerts in the first line, its silences in the second) and Prometheus (samples of `up` in the third) answer:
-/// whatever they say, lists and previews are what looking at each thing alone gives.
+/// What Alertmanager (its alerts in the first line, its silences in the second) and Prometheus (what is up in the third; then scrapes, targets
+/// that are down, failing checks, and the sums by node, by name and of what is stale, a line each) answer: whatever they say, lists,
+/// sums and previews are what looking at each thing alone gives.
 pub(crate) fn answers(body: &[u8]) {
-    let mut parts = body.splitn(3, |byte| *byte == b'\n');
-    let (alerts, silences) = (read::<Alert>(parts.next()), read::<Silence>(parts.next()));
-    let up = read::<Sample<Labels>>(parts.next());
+    let mut lines = body.splitn(9, |byte| *byte == b'\n');
+    let (alerts, silences) = (read::<Alert>(lines.next()), read::<Silence>(lines.next()));
+    let (up, scraped) = (read::<Sample<Labels>>(lines.next()), read(lines.next()));
+    let answers = Answers { up, scraped, down: read(lines.next()), failing: read(lines.next()) };
+    let sums = Sums { nodes: read(lines.next()), names: read(lines.next()), stale: read(lines.next()) };
     let silences = Silenced::all(silences, &[]);
     let again = Silenced::all(silences.iter().map(|one| one.silence.clone()).collect(), &silences);
     assert!(
@@ -141,9 +145,9 @@ pub(crate) fn answers(body: &[u8]) {
             .zip(&again)
             .all(|(one, other)| one.matchers == other.matchers || one.silence.id != other.silence.id)
     );
-    let metrics = Metrics::new(Answers { up, ..Answers::default() }, &Sums::default());
+    let metrics = metrics(answers, &sums);
     let fired: Vec<Fired> = alerts.into_iter().map(Fired::from).collect();
-    let view = View::new(fresh(metrics), fresh(Sums::default()), fresh(fired), fresh(silences));
+    let view = View::new(fresh(metrics), fresh(sums), fresh(fired), fresh(silences));
     for node in &view.metrics.said.nodes {
         muted_as_each_alone(&view, node);
     }
@@ -162,6 +166,21 @@ pub(crate) fn answers(body: &[u8]) {
         assert!(preview.covered <= preview.alerts && preview.nodes <= preview.alerts);
         assert!(!what(&draft.raw(), Texts::in_language("en")).is_empty());
     }
+}
+
+/// What the answers say: each failing check is counted once by its name, and is at one node.
+fn metrics(answers: Answers, sums: &Sums) -> Metrics {
+    let failing = answers.failing.len();
+    let metrics = Metrics::new(answers, sums);
+    assert_eq!(metrics.nodes.iter().map(|node| node.failing.len()).sum::<usize>(), failing);
+    let mut all = Checks::default();
+    metrics.checks.values().for_each(|checks| all.add(checks));
+    let is_counted = |failing: &&Failing| failing.status != Status::Ok;
+    let counted = metrics.nodes.iter().flat_map(|node| &node.failing).filter(is_counted).count();
+    assert_eq!((all.warning + all.critical + all.unknown) as usize, counted);
+    assert!(metrics.checks.values().all(|checks| checks.ok() <= checks.total));
+    assert!(metrics.nodes.iter().all(|node| metrics.node(&node.id).is_some_and(|found| found.id == node.id)));
+    metrics
 }
 
 fn read<T: DeserializeOwned>(line: Option<&[u8]>) -> Vec<T> {
