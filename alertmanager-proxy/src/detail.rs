@@ -254,8 +254,12 @@ impl Details {
 impl Target {
     /// Where the detail of an alert with `labels` is; none where no source matches it.
     pub fn find(config: &Config, labels: &Texts) -> Option<Result<Self, RenderError>> {
-        let (index, source) = config.source_for(labels)?;
-        Some(source.url.render(labels).map(|url| Self { source: index, url }))
+        Some(Self::at(config.source_for(labels)?, labels))
+    }
+
+    /// Where it is at the source that matches it, which has that place in the configuration.
+    pub fn at((place, source): (usize, &Source), labels: &Texts) -> Result<Self, RenderError> {
+        source.url.render(labels).map(|url| Self { source: place, url })
     }
 
     /// The source, in the configuration that it was found in.

@@ -134,39 +134,36 @@ impl Hold {
     /// Lets an alert go on or holds it. When it was posted is the same for all of a batch: one answer serves them.
     fn accept(self: &Arc<Self>, alert: Alert, now: Instant) {
         let setup = self.setup.load_full();
-        let target = Target::find(&setup.config, alert.labels());
+        let source = setup.config.source_for(alert.labels());
         let (fingerprint, mut alerts) = (alert.fingerprint(), self.lock());
         if let Some(waiting) = alerts.held.get_mut(&fingerprint) {
             return waiting.replace(alert, now);
         }
         let late = alerts.late.remove(&fingerprint);
-        match target {
-            None => self.send(alert, Arc::default(), Enrichment::None),
-            Some(Err(error)) => {
-                let known = Known::failure(&alert.incident(), &Failure::from(error), None, Timestamp::now());
+        let Some(source) = source else { return self.send(alert, Arc::default(), Enrichment::None) };
+        let incident = alert.incident();
+        if let Some(known) = self.memory.known_of(&incident).filter(|known| !known.is_vain(&setup.config.fetch)) {
+            if let Some(late) = late.filter(|_| !known.is_answer()) {
+                alerts.late.insert(fingerprint, late.again(&alert));
+            }
+            self.refresh(fingerprint, &known, &setup);
+            return self.send(alert, known.annotations(), Enrichment::Remembered);
+        }
+        // Not before: most of what is posted is posted again, and a URL is a good part of what that takes.
+        match Target::at(source, alert.labels()) {
+            Err(error) => {
+                let known = Known::failure(&incident, &Failure::from(error), None, Timestamp::now());
                 self.pass(alert, known, Enrichment::Failed);
             }
-            Some(Ok(target)) => {
-                let incident = alert.incident();
-                match self.memory.known_of(&incident).filter(|known| !known.is_vain(&setup.config.fetch)) {
-                    Some(known) => {
-                        if let Some(late) = late.filter(|_| !known.is_answer()) {
-                            alerts.late.insert(fingerprint, late.again(&alert));
-                        }
-                        self.refresh(fingerprint, &known, &setup);
-                        self.send(alert, known.annotations(), Enrichment::Remembered);
-                    }
-                    None if alerts.held.len() >= setup.config.limits.held_alerts => {
-                        let known = self.learn(&incident, &target, Err(Failure::crowded()), &setup);
-                        self.send(alert, known.annotations(), Enrichment::Crowded);
-                    }
-                    None => {
-                        let deadline = now + setup.config.hold;
-                        alerts.held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
-                        self.holding.store(alerts.held.len(), Ordering::Relaxed);
-                        self.spawn(Arc::clone(self).wait(Wanted { fingerprint, target, setup, deadline }));
-                    }
-                }
+            Ok(target) if alerts.held.len() >= setup.config.limits.held_alerts => {
+                let known = self.learn(&incident, &target, Err(Failure::crowded()), &setup);
+                self.send(alert, known.annotations(), Enrichment::Crowded);
+            }
+            Ok(target) => {
+                let deadline = now + setup.config.hold;
+                alerts.held.insert(fingerprint, Held::new(alert, target.url().authority(), now));
+                self.holding.store(alerts.held.len(), Ordering::Relaxed);
+                self.spawn(Arc::clone(self).wait(Wanted { fingerprint, target, setup, deadline }));
             }
         }
     }
