@@ -26,6 +26,16 @@ if ! command -v inferno-flamegraph >/dev/null; then
 fi
 mkdir -p target/profiles
 
+# hottest: of folded stacks each function's share of all time, with what it calls and by itself.
+hottest() {
+    awk '{
+        count = $NF; sub(/ [0-9]+$/, ""); all += count; split("", seen)
+        frames = split($0, frame, ";"); own[frame[frames]] += count
+        for (i = 1; i <= frames; i++) if (!(frame[i] in seen)) { seen[frame[i]]; with[frame[i]] += count }
+    } END { for (name in with) if (with[name] >= all / 200) printf "%5.1f %5.1f %s\n", 100 * with[name] / all, 100 * own[name] / all, name }' |
+        sort -rn | { printf ' with   own, percent of the program\n'; cat; }
+}
+
 # profile PROGRAM BENCH: perf follows the bench and all that it starts; of that, the processes that run the program are looked at.
 profile() {
     local name=$1-$2 data pids
@@ -38,8 +48,7 @@ profile() {
     [[ -n $pids ]] || { say "the bench $2 did not start $1"; exit 1; }
     perf script -i "$data" --no-inline --pid "$pids" 2>/dev/null | inferno-collapse-perf --all >"target/profiles/$name.folded"
     inferno-flamegraph --title "$1, bench $2" "target/profiles/$name.folded" >"target/profiles/$name.svg"
-    perf report -i "$data" --no-inline --pid "$pids" --no-children --call-graph none --sort symbol --stdio --percent-limit 0.5 2>/dev/null |
-        grep -v '^$' >"target/profiles/$name.txt"
+    hottest <"target/profiles/$name.folded" >"target/profiles/$name.txt"
     rm -f "$data"
 }
 
