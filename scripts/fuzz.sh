@@ -47,6 +47,6 @@ for target in "${targets[@]}"; do
     rmdir --ignore-fail-on-non-empty "fuzz/regressions/$target"
 done
 if [[ ${#failed[@]} -gt 0 ]]; then
-    say "${failed[*]}: failed; the inputs are in fuzz/regressions, and cargo nextest run --workspace --exclude fuzz what_fuzzingshows them without the fuzzer"
+    say "${failed[*]}: failed; the inputs are in fuzz/regressions, and cargo nextest run --workspace --exclude fuzz what_fuzzing shows them without the fuzzer"
     exit 1
 fi
