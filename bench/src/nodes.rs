@@ -154,6 +154,10 @@ fn answer() -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{ErrorKind, Read as _, Write as _};
+    use std::net::Shutdown;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -162,5 +166,22 @@ mod tests {
             assert_eq!(number(IpAddr::V4(address(node))), node);
         }
         assert_eq!(Nodes::answering(), 17_000);
+    }
+
+    #[test]
+    fn a_node_answers_refuses_or_hangs_until_one_gives_up() {
+        let nodes = Nodes::start().expect("they start");
+        let ask = |node| -> std::io::Result<String> {
+            let mut stream = std::net::TcpStream::connect(nodes.instance(node))?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+            stream.shutdown(Shutdown::Write)?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer)
+        };
+        assert!(ask(3).expect("it answers").starts_with("HTTP/1.1 200 OK\r\n"));
+        assert_eq!(ask(2).expect_err("nobody listens").kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(ask(0).expect("it lets go"), "");
+        assert!(nodes.check().is_ok());
     }
 }

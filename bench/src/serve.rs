@@ -91,3 +91,27 @@ impl AsyncWrite for Slotted {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_waits_for_a_slot() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut bounded = Bounded { listener, slots: Arc::new(Semaphore::new(1)) };
+            let _clients = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+            let (first, _) = bounded.accept().await;
+            tokio::select! {
+                biased;
+                _ = bounded.accept() => panic!("there is no slot"),
+                () = tokio::task::yield_now() => {}
+            }
+            drop(first);
+            bounded.accept().await;
+        });
+    }
+}
