@@ -45,7 +45,7 @@ pub(super) fn check(fleet: &FleetSettings, memory: Memory) -> anyhow::Result<()>
 fn fitting(fleet: &FleetSettings, memory: Memory) -> u64 {
     let checks = fleet.checks as u64;
     // The law of docs/operations/sizing.md; else a status for each check and what the rules read of the agent.
-    let series = if fleet.whole { 9 * checks + 64 } else { checks + 10 };
+    let series = if fleet.whole { 9 * checks + 64 } else { checks + 15 };
     let alerts = (fleet.failing() as u64).div_ceil(fleet.nodes as u64);
     let node = checks * PLAYED + series * SERIES + alerts * ALERT;
     let all = memory.available.saturating_sub(SPARE) / node;
