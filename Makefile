@@ -3,9 +3,10 @@
 # make lint | deny | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs | chaos    the parts of it
 # make book            the documentation as a book, target/book/index.html. make docs checks its links, and that its reference is the code's
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
-# make bench           figures beside those of other programs; ten minutes on a machine that does nothing else
+# make bench           figures beside those of other programs; three quarters of an hour on a machine that does nothing else
 # make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
-# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; 40 minutes and 24 GiB
+# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; 40 minutes and 24 GiB.
+#                      WHOLE=1: Prometheus keeps every series, for 5000 nodes. Fails if a target is missed
 # make profile         flame graphs of the programs while benches load them, in target/profiles
 # make fuzz            each fuzz target for FUZZ_SECONDS (60), by the nightly toolchain where there is one. make test replays what it found
 # make deny            the dependencies: licences, duplicates, sources (cargo-deny)
@@ -101,7 +102,7 @@ bench: tools bench-build
 	@target/release/bench
 
 fleet: tools bench-build
-	@target/release/bench fleet --nodes $(or $(NODES),20000) --checks $(or $(CHECKS),50) --shards $(or $(SHARDS),1)
+	@target/release/bench fleet --nodes $(or $(NODES),20000) --checks $(or $(CHECKS),50) --shards $(or $(SHARDS),1) $(if $(WHOLE),--whole)
 
 profile: tools bench-build
 	@scripts/bench-tools.sh
@@ -127,6 +128,9 @@ deny:
 
 advisories:
 	@scripts/deny.sh --advisories
+
+# Which sources were measured: each report says it.
+bench-build bench-compare: export OGI_REVISION = $(shell git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
 
 bench-build:
 	$(CARGO) build --release --locked -p checkscript-runner -p checkscript-agent -p alertmanager-proxy -p pushgateway-ex -p web-ui -p bench --bins

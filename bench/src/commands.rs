@@ -26,7 +26,7 @@ pub(crate) enum Command {
         #[arg(default_value = RUN)]
         run: PathBuf,
     },
-    /// Say what became worse and what better since the baseline was saved, worst first; exit status 1 if something became worse
+    /// Say what became worse and what better since the baseline was saved, worst first; exit status 1 if something became worse, 2 if nothing could be judged
     ///
     /// A figure has changed if the repeats of the two runs lie apart, lowest to highest, and the medians differ by more than a threshold, or by three times
     /// as much if there were too few repeats to say something. Between machines only ratios are judged.
@@ -72,6 +72,10 @@ impl Command {
                 let comparison = Comparison::of(&before, &after, f64::from(threshold) / 100.0);
                 let form = if markdown { Form::Markdown } else { Form::Terminal };
                 print!("{}", tell(&comparison, form));
+                anyhow::ensure!(
+                    comparison.has_judged(),
+                    "nothing could be judged: no figure of the two can be held against each other"
+                );
                 if comparison.count(Verdict::Worse) > 0 && !only_tell {
                     return Ok(ExitCode::FAILURE);
                 }

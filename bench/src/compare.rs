@@ -123,6 +123,12 @@ impl<'a> Comparison<'a> {
         Self { both, not_run: alone(before, after), not_saved: alone(after, before), changes }
     }
 
+    /// Whether anything could be said of any figure.
+    pub(crate) fn has_judged(&self) -> bool {
+        let judged = [Verdict::Worse, Verdict::Better, Verdict::Same];
+        self.changes.iter().any(|change| judged.contains(&change.verdict))
+    }
+
     pub(crate) fn count(&self, verdict: Verdict) -> usize {
         self.changes.iter().filter(|change| change.verdict == verdict).count()
     }
@@ -156,7 +162,7 @@ fn judge(before: &Figure, after: &Figure, ground: Ground, threshold: f64) -> Ver
         _ if before.median.is_nan() => Verdict::New,
         _ if after.median.is_nan() => Verdict::Gone,
         Some(better) if ground.carries(after) => match better {
-            Better::Met => by_target(after.would_meet(before.median), after.met),
+            Better::Met => by_target(after.would_meet(before.decisive()), after.met),
             Better::Lower | Better::Higher if !has_changed(before, after, threshold) => Verdict::Same,
             Better::Lower if after.median < before.median => Verdict::Better,
             Better::Higher if after.median > before.median => Verdict::Better,

@@ -12,14 +12,14 @@ use tempfile::TempDir;
 
 use crate::Settings;
 use crate::agent::Agent;
-use crate::fleet::{Fleet, NODES, configure};
 use crate::http::Fetcher;
 use crate::log_lines::{Log, LogLines};
 use crate::program::{Program, beside, pass};
 use crate::proxy::Alertmanager;
 use crate::recorded::Recorded;
-use crate::scraper::{Prometheus, Tuning};
+use crate::scraper::{self, Prometheus, Tuning};
 use crate::server::{free_address, ready, sum};
+use crate::text_nodes::{NODES, TextNodes, configure};
 
 /// Checks of a node.
 pub(crate) const CHECKS: u64 = 50;
@@ -46,7 +46,7 @@ pub(crate) struct Clusters {
     pub(crate) asked: [Recorded; 2],
     alertmanager: Alertmanager,
     told: Recorded,
-    fleet: Fleet,
+    nodes: TextNodes,
     live: Agent,
     _log: Log,
     folder: TempDir,
@@ -89,17 +89,17 @@ impl Clusters {
             .write(settings.out.join("web-ui-node.log"), CHECKS * 20 * 600)?;
         let live = Agent::start(&log.path)?;
         live.wait_for_lines(fetcher, log.lines)?;
-        let fleet = Fleet::start(&fetcher.get(live.metrics())?.body)?;
-        let (folder, scraping) = (tempfile::tempdir()?, tempfile::tempdir()?);
-        write(scraping.path(), &fleet, &live)?;
+        let nodes = TextNodes::start(&fetcher.get(live.metrics())?.body)?;
+        let (folder, scraping) = (tempfile::tempdir()?, scraper::folder(settings)?);
+        write(scraping.path(), &nodes, &live)?;
         let prometheus = Prometheus::start(settings, "web-ui-prometheus", scraping, (fetcher, &Tuning::default()))?;
         let alertmanager = Alertmanager::start(settings, fetcher)?;
-        for alerts in fleet.alerts().chunks(100) {
+        for alerts in nodes.alerts().chunks(100) {
             fetcher.post(&format!("{}/api/v2/alerts", alertmanager.base), Value::from(alerts).to_string())?;
         }
         let told = Recorded::playing(&alertmanager.base)?;
         let asked = [Recorded::passing(&prometheus.base)?, Recorded::playing(&prometheus.base)?];
-        let clusters = Self { prometheus, asked, alertmanager, told, fleet, live, _log: log, folder };
+        let clusters = Self { prometheus, asked, alertmanager, told, nodes, live, _log: log, folder };
         clusters.wait(fetcher)?;
         Ok(clusters)
     }
@@ -111,7 +111,7 @@ impl Clusters {
 
     /// The alerts of all four clusters.
     pub(crate) fn alerts(&self) -> usize {
-        4 * self.fleet.alerts().len()
+        4 * self.nodes.alerts().len()
     }
 
     /// The name of a check of the live node.
@@ -123,7 +123,7 @@ impl Clusters {
     }
 
     fn wait(&self, fetcher: &Fetcher) -> anyhow::Result<()> {
-        let wanted = self.fleet.alerts().len() as f64;
+        let wanted = self.nodes.alerts().len() as f64;
         until_all("Prometheus knows all that fails", || {
             Ok(self.prometheus.value(fetcher, "checkscript_status:failing:count")? >= wanted)
         })
@@ -165,9 +165,9 @@ pub(crate) fn until_all(what: &str, mut done: impl FnMut() -> anyhow::Result<boo
 }
 
 /// Prometheus's configuration and its targets.
-fn write(folder: &Path, fleet: &Fleet, live: &Agent) -> anyhow::Result<()> {
+fn write(folder: &Path, nodes: &TextNodes, live: &Agent) -> anyhow::Result<()> {
     let address = live.metrics().trim_start_matches("http://").trim_end_matches("/metrics");
-    let mut targets = fleet.targets(NODES);
+    let mut targets = nodes.targets(NODES);
     targets.push(json!({"targets": [address], "labels": {"instance": LIVE, "env": "production"}}));
     std::fs::write(folder.join("targets.json"), Value::from(targets).to_string())?;
     std::fs::write(folder.join("rules.yml"), RULES)?;

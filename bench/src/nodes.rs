@@ -4,14 +4,18 @@
 //! every other answers any request with the detail of a failed check, its output 2 kB long.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub(crate) const NODES: u32 = 20_000;
+
+/// The first node's address, of all nodes that are played by their addresses.
+pub(crate) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
 
 /// The thread that plays them all.
 pub(crate) const THREAD: &str = "nodes";
@@ -27,6 +31,8 @@ const BACKLOG: u32 = 4096;
 pub(crate) struct Nodes {
     port: u16,
     closed_port: u16,
+    /// Why they have ended before.
+    failed: Arc<OnceLock<String>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +47,8 @@ enum Kind {
 impl Nodes {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let (sender, port) = std::sync::mpsc::channel();
-        let serve = move || {
+        let failed = Arc::<OnceLock<String>>::default();
+        let play = move || -> anyhow::Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let socket = TcpSocket::new_v4()?;
@@ -51,9 +58,19 @@ impl Nodes {
                 serve(listener).await
             })
         };
-        thread::Builder::new().name(THREAD.to_owned()).spawn(serve)?;
+        let fails = Arc::clone(&failed);
+        let play = move || {
+            let ended = play().err().map_or_else(|| "without a word".to_owned(), |error| format!("{error:#}"));
+            fails.get_or_init(|| ended);
+        };
+        thread::Builder::new().name(THREAD.to_owned()).spawn(play)?;
         let closed_port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { port: port.recv().context("the nodes do not start")?, closed_port })
+        Ok(Self { port: port.recv().context("the nodes do not start")?, closed_port, failed })
+    }
+
+    /// Fails where they do not answer any more: what was measured then is worth nothing.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.failed.get().map_or(Ok(()), |why| bail!("the played nodes have ended: {why}"))
     }
 
     /// The `instance` of a node.
@@ -76,32 +93,33 @@ fn kind(node: u32) -> Kind {
     }
 }
 
-/// 127.1.0.1 and up.
 fn address(node: u32) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 1, 0, 1)) + node)
+    Ipv4Addr::from(u32::from(FIRST) + node)
 }
 
 fn number(address: IpAddr) -> u32 {
     match address {
-        IpAddr::V4(address) => u32::from(address) - u32::from(Ipv4Addr::new(127, 1, 0, 1)),
+        IpAddr::V4(address) => u32::from(address).saturating_sub(u32::from(FIRST)),
         IpAddr::V6(_) => 0,
     }
 }
 
 async fn serve(listener: TcpListener) -> anyhow::Result<()> {
     let answer = answer();
-    let mut hanging = Vec::new();
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = listener.accept().await.context("cannot take a connection")?;
         match kind(number(stream.local_addr()?.ip())) {
             Kind::Answers => drop(tokio::spawn(talk(stream, answer))),
-            _ => hanging.push(stream),
-        }
-        // Those that the proxy has given up.
-        if hanging.len() > NODES as usize {
-            hanging.clear();
+            _ => drop(tokio::spawn(hang(stream))),
         }
     }
+}
+
+/// Says nothing until the proxy gives up. So there are as many of these as it has connections.
+async fn hang(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut request = [0; 4096];
+    while stream.read(&mut request).await? > 0 {}
+    Ok(())
 }
 
 /// One request, one answer: the proxy keeps no connection.
@@ -136,6 +154,10 @@ fn answer() -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{ErrorKind, Read as _, Write as _};
+    use std::net::Shutdown;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -144,5 +166,22 @@ mod tests {
             assert_eq!(number(IpAddr::V4(address(node))), node);
         }
         assert_eq!(Nodes::answering(), 17_000);
+    }
+
+    #[test]
+    fn a_node_answers_refuses_or_hangs_until_one_gives_up() {
+        let nodes = Nodes::start().expect("they start");
+        let ask = |node| -> std::io::Result<String> {
+            let mut stream = std::net::TcpStream::connect(nodes.instance(node))?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+            stream.shutdown(Shutdown::Write)?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer)
+        };
+        assert!(ask(3).expect("it answers").starts_with("HTTP/1.1 200 OK\r\n"));
+        assert_eq!(ask(2).expect_err("nobody listens").kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(ask(0).expect("it lets go"), "");
+        assert!(nodes.check().is_ok());
     }
 }

@@ -139,7 +139,7 @@ mod tests {
         let spawn = report();
         let rendered = render(page, std::slice::from_ref(&spawn)).expect("it is written");
         let begin = "# A\n\n<!-- bench:spawn -->\n\n| figure | median | lowest to highest | wanted | |\n| --- | --- | --- | --- | --- |\n\
-                     | a | 1.5 s | | at most 1 | **missed** |\n\n";
+                     | a | 1.5 s | 1 run | at most 1 | **missed** |\n\n";
         assert!(rendered.starts_with(begin), "{rendered}");
         let end = format!("\n\n{}.\n\n<!-- /bench -->\n\nwords\n", spawn.circumstances());
         assert!(rendered.ends_with(&end), "{rendered}");

@@ -57,24 +57,24 @@ impl Alertmanager {
 // === impl Proxy ===
 
 impl Proxy {
-    /// With the default configuration and `more`, before an Alertmanager that tells nobody.
-    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher, more: &str) -> anyhow::Result<Self> {
-        Self::before(Alertmanager::start(settings, fetcher)?, settings, fetcher, more)
+    /// With the default configuration and `more`, before an Alertmanager that tells nobody; its log is `BENCH-proxy.log`.
+    pub(crate) fn start(settings: &Settings, fetcher: &Fetcher, (bench, more): (&str, &str)) -> anyhow::Result<Self> {
+        Self::before(Alertmanager::start(settings, fetcher)?, settings, fetcher, (bench, more))
     }
 
-    /// With the default configuration and `more`.
+    /// With the default configuration and `more`; its log is `BENCH-proxy.log`.
     pub(crate) fn before(
         alertmanager: Alertmanager,
         settings: &Settings,
         fetcher: &Fetcher,
-        more: &str,
+        (bench, more): (&str, &str),
     ) -> anyhow::Result<Self> {
         let address = free_address()?;
         let file = alertmanager.folder.path().join("proxy.yml");
         std::fs::write(&file, config(&alertmanager.address, more))?;
         let mut command = Command::new(beside("alertmanager-proxy")?);
         command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
-        command.stderr(File::create(settings.out.join("storm-proxy.log"))?);
+        command.stderr(File::create(settings.out.join(format!("{bench}-proxy.log")))?);
         let program = Program::start(&mut command)?;
         Ok(Self { program, base: ready(&address, fetcher)?, alertmanager })
     }

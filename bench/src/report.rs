@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use procfs::Current as _;
+use procfs::{Current as _, Meminfo};
 use serde::{Deserialize, Serialize};
 
 use crate::table::plain;
@@ -22,6 +22,9 @@ pub(crate) struct Report {
     /// Begins with the date.
     pub(crate) started: String,
     pub(crate) machine: Machine,
+    /// Of the sources that it was built from, the programs of this workspace too; with `-dirty` where they had been changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
     /// Not built as programs are that are installed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) debug: bool,
@@ -40,6 +43,9 @@ pub(crate) struct Machine {
     pub(crate) processors: usize,
     /// Its version, without what a distribution adds.
     pub(crate) kernel: String,
+    /// MiB in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<u64>,
     /// Processes that were ready to run, mean of the minute before: above 0 somebody else was at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) load: Option<f32>,
@@ -56,6 +62,7 @@ impl Machine {
             processor: name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
             processors: std::thread::available_parallelism()?.get(),
             kernel: kernel.trim().split('-').next().unwrap_or_default().to_owned(),
+            memory: Some(Meminfo::current()?.mem_total >> 20),
             load: Some(procfs::LoadAverage::current()?.one),
         })
     }
@@ -80,6 +87,7 @@ impl Report {
             bench: bench.to_owned(),
             started: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%z").to_string(),
             machine: Machine::here()?,
+            commit: Some(service::build_info!().revision.to_owned()).filter(|commit| !commit.is_empty()),
             debug: cfg!(debug_assertions),
             versions: BTreeMap::new(),
             figures: Vec::new(),
@@ -103,14 +111,30 @@ impl Report {
         self.figures.push(figure);
     }
 
-    /// Whether every figure with a target meets it.
-    pub(crate) fn is_met(&self) -> bool {
-        self.figures.iter().all(|figure| figure.met != Some(false))
+    /// The same figures of several runs, each with one value of a run.
+    pub(crate) fn add_runs(&mut self, runs: &[Vec<Figure>]) {
+        let figures = runs.iter().map(Vec::len).min().unwrap_or_default();
+        let of_runs = |at: usize| Figure::of_runs(&runs.iter().map(|run| &run[at]).collect::<Vec<_>>());
+        self.figures.extend((0..figures).filter_map(of_runs));
+    }
+
+    /// The figures that miss their targets, in words.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = String> {
+        let missed = self.figures.iter().filter(|figure| figure.met == Some(false));
+        missed.map(|figure| {
+            let [name, value, spread, wanted] = figure.row();
+            format!("{}: {name}: {value} ({spread}), wanted {wanted}", self.bench)
+        })
     }
 
     /// Prints the table and writes `FOLDER/BENCH.json`.
     pub(crate) fn publish(&self, folder: &Path) -> anyhow::Result<()> {
         println!("{}", self.table());
+        self.write(folder)
+    }
+
+    /// Writes `FOLDER/BENCH.json`.
+    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let file = folder.join(format!("{}.json", self.bench));
         let json = serde_json::to_string_pretty(self).context("a report is JSON")?;
         fs::write(&file, json + "\n").with_context(|| format!("cannot write {}", file.display()))
@@ -118,9 +142,13 @@ impl Report {
 
     /// When and on what it was measured.
     pub(crate) fn circumstances(&self) -> String {
-        let load = self.machine.load.map_or_else(String::new, |load| format!(", load {load:.1} at the start"));
+        let Machine { memory, load, .. } = self.machine;
+        let memory = memory.map_or_else(String::new, |memory| format!(", {:.1} GiB", memory as f64 / 1024.0));
+        let load = load.map_or_else(String::new, |load| format!(", load {load:.1} at the start"));
+        let commit = self.commit.as_ref().map_or_else(String::new, |commit| format!(", commit {commit}"));
         let build = if self.debug { ", debug build" } else { "" };
-        format!("{}, {}{load}{build}", self.started.split('T').next().unwrap_or_default(), self.machine.class())
+        let date = self.started.split('T').next().unwrap_or_default();
+        format!("{date}, {}{memory}{load}{commit}{build}", self.machine.class())
     }
 
     fn table(&self) -> String {
@@ -135,5 +163,36 @@ impl Report {
         };
         let rows: Vec<_> = self.figures.iter().map(row).collect();
         format!("\n## {} ({})\n{}", self.bench, self.circumstances(), plain(&rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(count: f64) -> Figure {
+        Figure::one("lost", "", count).at_most(0.0).or_not()
+    }
+
+    #[test]
+    fn the_circumstances_are_those_that_are_known() {
+        let json = r#"{"bench": "a", "started": "2026-11-21T10:00:00+0000", "versions": {}, "figures": [],
+            "machine": {"processor": "P", "processors": 2, "kernel": "6.18"}}"#;
+        let old: Report = serde_json::from_str(json).expect("an older report can be read");
+        assert_eq!(old.circumstances(), "2026-11-21, 2 × P, Linux 6.18");
+        let machine = Machine { memory: Some(23_910), load: Some(0.26), ..old.machine.clone() };
+        let new = Report { machine, commit: Some("0a1b2c-dirty".to_owned()), ..old };
+        let said = "2026-11-21, 2 × P, Linux 6.18, 23.3 GiB, load 0.3 at the start, commit 0a1b2c-dirty";
+        assert_eq!(new.circumstances(), said);
+    }
+
+    #[test]
+    fn runs_are_repeats_of_their_figures_and_what_is_missed_has_words() {
+        let mut report = Report::new("b").expect("this machine is known");
+        let run = |count, took| vec![lost(count), Figure::one("took", "s", took).lower()];
+        report.add_runs(&[run(0.0, 1.0), run(2.0, 3.0)]);
+        let figures: Vec<_> = report.figures.iter().map(|figure| (figure.median, figure.repeats)).collect();
+        assert_eq!(figures, [(1.0, 2), (2.0, 2)]);
+        assert_eq!(report.missed().collect::<Vec<_>>(), ["b: lost: 1 (0 to 2 of 2), wanted at most 0"]);
     }
 }

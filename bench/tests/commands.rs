@@ -100,9 +100,26 @@ fn what_cannot_be_compared_has_another_exit_status() {
     let slower = Slower::new();
     let (status, told) = compare(&slower.path("none.json"), &slower.run(), &[]);
     assert!(status == Some(2) && told.contains("none.json is not there"), "{told}");
+    let mut other: Value = serde_json::from_str(&read(&slower.path("run/spawn.json"))).expect("a report is JSON");
+    other["debug"] = json!(true);
+    fs::write(slower.path("run/spawn.json"), other.to_string()).expect("it is written");
+    let (status, told) = compare(&slower.baseline(), &slower.run(), &[]);
+    assert!(status == Some(2) && told.contains("of another size or build"), "{told}");
+    assert!(told.ends_with("nothing could be judged: no figure of the two can be held against each other\n"), "{told}");
     fs::write(slower.path("run/notes.json"), "{}").expect("it is written");
     let (status, told) = compare(Path::new(BASELINE), &slower.run(), &[]);
     assert!(status == Some(2) && told.contains("notes.json has no reports"), "{told}");
+}
+
+#[test]
+fn figures_that_are_gone_are_named() {
+    let slower = Slower::new();
+    let mut fewer: Value = serde_json::from_str(&read(&slower.path("run/spawn.json"))).expect("a report is JSON");
+    let gone = fewer["figures"].as_array_mut().and_then(Vec::pop).expect("it has figures");
+    fs::write(slower.path("run/spawn.json"), fewer.to_string()).expect("it is written");
+    let (status, told) = compare(&slower.baseline(), &slower.run(), &["--only-tell"]);
+    let named = format!("1 gone\nGone, so not compared: spawn: {}\n", gone["name"].as_str().expect("it has a name"));
+    assert!(status == Some(0) && told.ends_with(&named), "{told}");
 }
 
 #[test]

@@ -3,10 +3,15 @@
 //!
 //! Nodes come in stages. At each the parts are left alone until every node is scraped, and watched for some scrapes. When checks have
 //! failed, each notification is held against the check that it tells of: whether it came, once, with the output of this failure, and
-//! when. All parts share this machine, the played nodes and who keeps the notifications too.
+//! when. All parts share this machine, the played nodes and who keeps the notifications too. There is one of each: that nothing is told
+//! twice says nothing of pairs, whose twins tell the same (`make chaos` has those).
+//!
+//! Of what nodes say Prometheus keeps what the rules read and the statuses, so that a million checks fit; web-ui's sums over all checks find
+//! nothing then. With `--whole` it keeps everything, and the reports have names of their own.
 
 mod parts;
 mod plot;
+mod size;
 mod stack;
 mod stage;
 mod storm;
@@ -15,6 +20,7 @@ mod told;
 use std::time::Duration;
 
 use self::parts::{Moment, Parts, Recorder};
+use self::size::Memory;
 use self::stack::Stack;
 use self::stage::Stage;
 use self::storm::Storm;
@@ -40,10 +46,17 @@ pub(crate) struct FleetSettings {
     /// How long each stage of the fleet is watched
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     watched: u64,
+
+    /// Let the fleet's Prometheus keep every series, and not only those that the rules read and the statuses: for a fleet of a quarter of the nodes. The
+    /// reports are fleet-whole and fleet-whole-stages
+    #[arg(long)]
+    whole: bool,
 }
 
 /// Of so many checks one fails, in each storm.
 const STORMS: [usize; 2] = [50, 10];
+
+const PROGRAMS: [&str; 5] = ["alertmanager", "alertmanager-proxy", "checkscript-agent", "prometheus", "web-ui"];
 
 /// What was seen in the course of it all.
 struct Course {
@@ -53,37 +66,59 @@ struct Course {
     storms: Vec<Storm>,
 }
 
-pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
+/// What was found of a number of nodes that are well, and of storms.
+struct Reports {
+    stages: Report,
+    storms: Report,
+}
+
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
     let fleet = &settings.fleet;
     anyhow::ensure!(
         fleet.nodes >= 20 && fleet.checks >= 1 && fleet.shards >= 1,
         "a fleet has 20 nodes or more, with checks"
     );
-    let programs = &["alertmanager", "alertmanager-proxy", "checkscript-agent", "prometheus", "web-ui"];
-    let (mut report, mut stages) = (Report::new("fleet")?.of(programs), Report::new("fleet-stages")?.of(programs));
+    size::check(fleet, Memory::here()?)?;
+    let versions = versions::ask(&settings.tools);
+    let report = |of| anyhow::Ok(Report::new(&fleet.report(of))?.of(&PROGRAMS).with_versions(&versions));
+    let mut reports = Reports { stages: report("-stages")?, storms: report("")? };
     let stack = Stack::start(settings, fleet)?;
-    let parts = Parts::new(stack.parts()?);
-    let recorder = Recorder::start(parts.clone());
-    let mut seen = Vec::new();
+    let recorder = Recorder::start(Parts::new(stack.parts()?));
+    let names = recorder.parts.names();
+    let mut course = Course { names, moments: Vec::new(), stages: Vec::new(), storms: Vec::new() };
+    let played = play(settings, (&stack, &recorder), &mut course, &mut reports);
+    let recorded;
+    (course.moments, recorded) = recorder.stop();
+    // Also of one that ended early.
+    plot::write(&settings.out, &fleet.report(""), &course)?;
+    played.map_err(|error| error.context(format!("what was found before is in {}", settings.out.display())))?;
+    recorded?;
+    Ok(vec![reports.stages, reports.storms])
+}
+
+/// Plays all of it. What is found is written when it is: it took long.
+fn play(
+    settings: &Settings,
+    (stack, recorder): (&Stack, &Recorder),
+    course: &mut Course,
+    reports: &mut Reports,
+) -> anyhow::Result<()> {
+    let fleet = &settings.fleet;
     for nodes in fleet.stages() {
         eprintln!("fleet: {nodes} nodes …");
-        seen.push(Stage::run(&stack, &parts, nodes, Duration::from_secs(fleet.watched))?);
+        let stage = Stage::run(stack, &recorder.parts, nodes, Duration::from_secs(fleet.watched))?;
+        stage.report(stack, fleet.checks, &mut reports.stages)?;
+        reports.stages.write(&settings.out)?;
+        course.stages.push(stage);
     }
-    let mut storms = Vec::new();
     for one_of in STORMS {
         eprintln!("fleet: one of {one_of} checks fails …");
-        storms.push(Storm::run(&stack, &parts, one_of)?);
+        let storm = Storm::run(stack, recorder, one_of)?;
+        storm.report(stack, fleet.nodes, &mut reports.storms)?;
+        reports.storms.write(&settings.out)?;
+        course.storms.push(storm);
     }
-    let course = Course { names: parts.names(), moments: recorder.stop()?, stages: seen, storms };
-    for stage in &course.stages {
-        stage.report(&course.names, fleet.checks, &mut stages);
-    }
-    for storm in &course.storms {
-        storm.report(&course.names, (fleet.nodes, stack.nodes.closes), &mut report);
-    }
-    plot::write(&settings.out, &course)?;
-    stages.with_versions(&versions::ask(&settings.tools)).publish(&settings.out)?;
-    Ok(report)
+    Ok(())
 }
 
 // === impl FleetSettings ===
@@ -96,5 +131,10 @@ impl FleetSettings {
     /// Checks that fail at once, in the worst storm.
     fn failing(&self) -> usize {
         self.nodes * self.checks / STORMS.into_iter().min().unwrap_or(1)
+    }
+
+    /// What a report is called. What keeps more is another thing, whose figures are not held against each other.
+    fn report(&self, of: &str) -> String {
+        format!("fleet{}{of}", if self.whole { "-whole" } else { "" })
     }
 }

@@ -30,7 +30,7 @@ const GROWTH: f64 = 1.05;
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("resends")?.of(&["alertmanager", "alertmanager-proxy"]);
     let (fetcher, nodes) = (Fetcher::new()?, Nodes::start()?);
-    let proxy = Proxy::start(settings, &fetcher, "")?;
+    let proxy = Proxy::start(settings, &fetcher, ("resends", ""))?;
     let minutes = settings.minutes.max(3);
     let length = Duration::from_secs(60) * u32::try_from(minutes)?;
     let resident = thread::scope(|scope| {
@@ -44,8 +44,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         anyhow::Ok(resident)
     })?;
     proxy.until_quiet(&fetcher)?;
+    nodes.check()?;
     let minute = |number: usize| resident[(number - 1) * MINUTE..number * MINUTE].iter().copied().collect::<Samples>();
-    report.add(Figure::one("minutes", "", minutes as f64));
+    report.add(Figure::given("minutes", "", minutes as f64));
     for (which, number) in [("second", 2), ("middle", minutes.div_ceil(2)), ("last", minutes)] {
         report.add(Figure::new(format!("resident in the {which} minute"), "MiB", &minute(number)).at_most(150.0));
     }

@@ -41,8 +41,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     checks.values_mut().step_by(STAMPED).for_each(|check| check["command"] = stamp.as_str().into());
     let runner = Runner::start(checks)?;
     let mut watched = Watched::default();
-    let samples = (settings.minutes * MINUTE).max(3 * MINUTE);
-    for _ in 0..samples {
+    let minutes = settings.minutes.max(3);
+    report.add(Figure::given("minutes", "", minutes as f64));
+    for _ in 0..minutes * MINUTE {
         pass(EVERY);
         watched.sample(&runner)?;
         if let (Some(resident), Some(late)) = (watched.resident.last(), watched.lateness.last()) {

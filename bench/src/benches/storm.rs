@@ -28,6 +28,8 @@ use crate::stats::Samples;
 
 /// The default hold.
 const HOLD: f64 = 3.0;
+/// Repeats of a storm that takes a quarter of a minute.
+const MOST: usize = 3;
 /// Resends of all alerts by one replica; a minute apart they would be half an hour.
 const RESENDS: usize = 30;
 /// Resends until memory has settled.
@@ -36,24 +38,35 @@ const SETTLED: usize = 5;
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let mut report = Report::new("storm")?.of(&["alertmanager", "alertmanager-proxy"]);
     let (fetcher, nodes) = (Fetcher::new()?, Nodes::start()?);
+    let mut last = None;
     for size in [64, 256] {
-        let batches = batches(&nodes, size, Timestamp::now());
-        let bare = Alertmanager::start(settings, &fetcher)?;
-        let alone = replicas(&bare.base, &batches)?;
-        drop(bare);
-        let proxy = Proxy::start(settings, &fetcher, "fetch: {cache: 30m, failure_cache: 30m}")?;
-        burst(&mut report, &proxy, &fetcher, &batches)?;
-        let name = format!("batches of {size}: an Alertmanager without a proxy, alone: answered p99");
-        report.add(Figure::one(name, "ms", alone.quantile(0.99)));
-        if size == 256 {
-            resends(&mut report, &proxy, &fetcher, &batches)?;
+        let mut runs = Vec::new();
+        for _ in 0..settings.repeats.min(MOST) {
+            // The ones before do not share the machine any more.
+            drop(last.take());
+            let batches = batches(&nodes, size, Timestamp::now());
+            let bare = Alertmanager::start(settings, &fetcher)?;
+            let alone = replicas(&bare.base, &batches)?;
+            drop(bare);
+            let proxy = Proxy::start(settings, &fetcher, ("storm", "fetch: {cache: 30m, failure_cache: 30m}"))?;
+            let mut figures = burst(&proxy, &fetcher, &batches)?;
+            let name = format!("batches of {size}: an Alertmanager without a proxy, alone: answered p99");
+            figures.push(Figure::one(name, "ms", alone.quantile(0.99)));
+            runs.push(figures);
+            nodes.check()?;
+            last = Some((proxy, batches));
         }
+        report.add_runs(&runs);
+    }
+    if let Some((proxy, batches)) = last {
+        resends(&mut report, &proxy, &fetcher, &batches)?;
+        nodes.check()?;
     }
     Ok(report)
 }
 
 /// Both replicas send every alert for the first time.
-fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<()> {
+fn burst(proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<Vec<Figure>> {
     let name = |what: &str| format!("batches of {}: {what}", if batches.len() > 100 { 64 } else { 256 });
     let (idle, sent_all) = (Idle::start()?, AtomicBool::new(false));
     let (work, started) = (Work::of(proxy)?, Instant::now());
@@ -72,7 +85,7 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
     let add = |what: &str, unit, value| Figure::one(name(what), unit, value);
     let answering = f64::from(Nodes::answering());
     let without = answering - f64::from(detailed);
-    let figures = [
+    Ok(vec![
         add("sent by two replicas in", "s", sent.as_secs_f64()).lower(),
         add("answered p50", "ms", took.median()).lower(),
         add("answered p99", "ms", took.quantile(0.99)).at_most(20.0),
@@ -88,9 +101,7 @@ fn burst(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Strin
         add("processor time of the proxy, to Alertmanager's", "x", work.proxy / work.alertmanager).ratio().lower(),
         add("processor time of the nodes", "s", work.nodes),
         add("processor time of the senders and of the server that does nothing", "s", work.senders),
-    ];
-    figures.into_iter().for_each(|figure| report.add(figure));
-    Ok(())
+    ])
 }
 
 /// Processor time, in seconds, of all that share this machine.

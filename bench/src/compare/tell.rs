@@ -44,11 +44,13 @@ fn notes(before: &Report, after: &Report) -> Vec<String> {
         }
         Ground::Nothing => Some(format!("{bench}: of another size or build, so nothing is judged")),
     };
+    let commits = before.commit.iter().zip(&after.commit).filter(|(was, now)| was != now);
+    let commits = commits.map(|(was, now)| format!("{bench}: of commit {now}, was {was}"));
     let versions = after.versions.iter().filter_map(|(name, now)| {
         let was = before.versions.get(name).filter(|was| *was != now)?;
         Some(format!("{bench}: {name} is {now}, was {was}"))
     });
-    ground.into_iter().chain(versions).collect()
+    ground.into_iter().chain(commits).chain(versions).collect()
 }
 
 fn loads(before: &Report, after: &Report) -> String {
@@ -90,8 +92,11 @@ fn shown(figure: Option<&Figure>) -> String {
 
 fn summary(comparison: &Comparison<'_>) -> String {
     let count = |verdict| comparison.count(verdict);
+    let gone = comparison.changes.iter().filter(|change| change.verdict == Verdict::Gone);
+    let gone: Vec<_> = gone.filter_map(|change| Some(format!("{}: {}", change.bench, change.before?.name))).collect();
+    let gone = if gone.is_empty() { String::new() } else { format!("Gone, so not compared: {}\n", gone.join("; ")) };
     format!(
-        "{} worse, {} better, {} the same but for noise, {} not judged, {} new, {} gone\n",
+        "{} worse, {} better, {} the same but for noise, {} not judged, {} new, {} gone\n{gone}",
         count(Verdict::Worse),
         count(Verdict::Better),
         count(Verdict::Same),

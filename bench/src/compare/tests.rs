@@ -59,6 +59,9 @@ fn differences_and_counts_are_judged_by_their_target() {
     assert_eq!(verdict(lost(3.0), lost(-1.0)), Verdict::Better);
     let stricter = Figure::one("lost", "", 0.9).at_most(0.5).or_not();
     assert_eq!(verdict(lost(0.9), stricter), Verdict::Same, "both miss what is wanted now");
+    let runs = |repeats: &[f64]| Figure::new("lost", "", &repeats.iter().copied().collect()).at_most(1.0).or_not();
+    assert_eq!(verdict(runs(&[0.0; 3]), runs(&[0.0, 0.0, 5.0])), Verdict::Worse, "what was lost once was lost");
+    assert_eq!(verdict(runs(&[0.0, 0.0, 5.0]), runs(&[0.0; 3])), Verdict::Better);
 }
 
 #[test]
@@ -119,8 +122,10 @@ fn it_is_told_worst_first_with_what_is_missing() {
     assert!(told.contains(
         "so only ratios are judged\n- b: mtail is 3.1, was 3.0\n- not run this time: c\n- not in the baseline: d\n"
     ));
+    assert!(!Comparison::of(&before, &after, THRESHOLD).has_judged(), "another machine, and no ratio");
     before[0].machine = after[0].machine.clone();
     let comparison = Comparison::of(&before[..1], &after[..1], THRESHOLD);
+    assert!(comparison.has_judged());
     let told = tell(&comparison, Form::Terminal);
     let table = "\n\
         WORSE  +300 %  b  worst  1 s  4 s\n\
@@ -128,7 +133,8 @@ fn it_is_told_worst_first_with_what_is_missing() {
         GONE           b  gone   1 s\n\
         new            b  new         2 s (1 to 3 of 2)\n\
         same   +5 %    b  same   1 s  1.05 s\n\
-        \n2 worse, 0 better, 1 the same but for noise, 0 not judged, 1 new, 1 gone\n";
+        \n2 worse, 0 better, 1 the same but for noise, 0 not judged, 1 new, 1 gone\n\
+        Gone, so not compared: b: gone\n";
     assert_eq!(told, format!("- b: mtail is 3.1, was 3.0\n{table}"));
     assert!(
         tell(&comparison, Form::Markdown)
@@ -147,7 +153,7 @@ fn better() -> impl Strategy<Value = Option<Better>> {
 
 fn towards(better: Option<Better>, mut figure: Figure) -> Figure {
     figure.better = better;
-    figure
+    if better == Some(Better::Met) { figure.or_not() } else { figure }
 }
 
 fn figures() -> impl Strategy<Value = Vec<Figure>> {

@@ -88,6 +88,14 @@ impl Figure {
         Self::new(name, unit, &Samples::from_iter([value]))
     }
 
+    /// One figure of several runs of which each found one value for it; they are of the first one's kind, and held against its target.
+    pub(super) fn of_runs(runs: &[&Self]) -> Option<Self> {
+        let first = (*runs.first()?).clone();
+        let repeats: Samples = runs.iter().map(|figure| figure.median).collect();
+        let Self { median, lowest, highest, repeats, .. } = Self::new("", "", &repeats);
+        Some(Self { median, lowest, highest, repeats, ..first }.held())
+    }
+
     /// What was put in, and not found.
     pub(crate) fn given(name: impl Into<String>, unit: impl Into<String>, value: f64) -> Self {
         Self { kind: Kind::Given, ..Self::one(name, unit, value) }
@@ -108,7 +116,7 @@ impl Figure {
 
     /// Only whether the target is met says something.
     pub(crate) fn or_not(self) -> Self {
-        Self { better: Some(Better::Met), ..self }
+        Self { better: Some(Better::Met), ..self }.held()
     }
 
     pub(crate) fn at_most(self, bound: f64) -> Self {
@@ -120,7 +128,16 @@ impl Figure {
     }
 
     fn held(self) -> Self {
-        Self { met: self.would_meet(self.median), ..self }
+        Self { met: self.would_meet(self.decisive()), ..self }
+    }
+
+    /// The repeat that the target is held against: the median, or, of what must not be, the worst. What was lost once was lost.
+    pub(crate) fn decisive(&self) -> f64 {
+        match (self.better, self.target) {
+            (Some(Better::Met), Some(Target::AtMost(_))) => self.highest,
+            (Some(Better::Met), Some(Target::AtLeast(_))) => self.lowest,
+            _ => self.median,
+        }
     }
 
     /// Whether that value would meet the target, if there is one.
@@ -144,14 +161,24 @@ impl Figure {
         }
     }
 
-    /// Name, median, spread, and what was wanted.
+    /// Name, median, spread or that there is none, and what was wanted.
     pub(crate) fn row(&self) -> [String; 4] {
-        let target = match self.target {
+        let spread = match self.repeats {
+            _ if self.kind == Kind::Given => "given".to_owned(),
+            0 => "not measured".to_owned(),
+            1 => "1 run".to_owned(),
+            _ => self.spread(),
+        };
+        [self.name.clone(), self.value(), spread, self.wanted()]
+    }
+
+    /// Its target in words; none where there is none.
+    pub(crate) fn wanted(&self) -> String {
+        match self.target {
             None => String::new(),
             Some(Target::AtMost(bound)) => format!("at most {}", number(bound)),
             Some(Target::AtLeast(bound)) => format!("at least {}", number(bound)),
-        };
-        [self.name.clone(), self.value(), self.spread(), target]
+        }
     }
 }
 
@@ -175,6 +202,27 @@ mod tests {
         assert_eq!(Figure::new("a", "s", &repeats).at_least(2.1).met, Some(false));
         let row = Figure::new("a", "s", &repeats).at_most(1.5).row();
         assert_eq!(row, ["a", "2 s", "1 to 9 of 3", "at most 1.5"]);
+    }
+
+    #[test]
+    fn of_what_must_not_be_the_worst_repeat_counts() {
+        let lost = |count| Figure::one("lost", "", count).at_most(0.0).or_not();
+        let runs = [lost(0.0), lost(3.0), lost(0.0)];
+        let figure = Figure::of_runs(&runs.each_ref()).expect("there are runs");
+        assert_eq!((figure.median, figure.repeats, figure.met), (0.0, 3, Some(false)));
+        assert_eq!(figure.row(), ["lost", "0", "0 to 3 of 3", "at most 0"]);
+        let took = [1.0, 3.0, 2.0].map(|seconds| Figure::one("a", "s", seconds).at_most(2.0));
+        let figure = Figure::of_runs(&took.each_ref()).expect("there are runs");
+        assert_eq!(figure, Figure::new("a", "s", &Samples::from_iter([1.0, 2.0, 3.0])).at_most(2.0));
+        assert_eq!(Figure::of_runs(&[]), None);
+    }
+
+    #[test]
+    fn a_row_says_where_there_is_no_spread() {
+        let spread = |figure: Figure| figure.row()[2].clone();
+        assert_eq!(spread(Figure::one("a", "s", 1.0)), "1 run");
+        assert_eq!(spread(Figure::given("a", "s", 1.0)), "given");
+        assert_eq!(spread(Figure::new("a", "s", &Samples::default())), "not measured");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What each part uses: at a moment, over a window, and all the time for the plots.
 
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::program::Usage;
 
@@ -23,8 +23,6 @@ pub(super) struct Used {
     pub(super) cpu: f64,
     /// MiB resident.
     pub(super) resident: f64,
-    /// MiB resident at most so far.
-    pub(super) peak: f64,
 }
 
 /// What all parts had used at a moment.
@@ -38,8 +36,10 @@ pub(super) struct Moment {
 
 /// Looks at the parts again and again, until it is stopped.
 pub(super) struct Recorder {
+    pub(super) parts: Parts,
+    moments: Arc<Mutex<Vec<Moment>>>,
     stop: Sender<()>,
-    thread: JoinHandle<anyhow::Result<Vec<Moment>>>,
+    thread: JoinHandle<anyhow::Result<()>>,
 }
 
 // === impl Parts ===
@@ -56,7 +56,7 @@ impl Parts {
     pub(super) fn look(&self) -> anyhow::Result<Moment> {
         let used = self.0.iter().map(|(name, usage)| {
             let memory = usage.memory().with_context(|| format!("{name} has ended"))?;
-            Ok(Used { cpu: usage.cpu()?.own, resident: memory.resident, peak: memory.peak })
+            Ok(Used { cpu: usage.cpu()?.own, resident: memory.resident })
         });
         Ok(Moment { at: Instant::now(), used: used.collect::<anyhow::Result<_>>()? })
     }
@@ -77,19 +77,37 @@ impl Moment {
 impl Recorder {
     pub(super) fn start(parts: Parts) -> Self {
         let (stop, stopped) = channel();
+        let moments = Arc::<Mutex<Vec<Moment>>>::default();
+        let (looked, seen) = (parts.clone(), Arc::clone(&moments));
         let record = move || {
-            let mut moments = vec![parts.look()?];
-            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                moments.push(parts.look()?);
+            loop {
+                let moment = looked.look()?;
+                seen.lock().unwrap_or_else(PoisonError::into_inner).push(moment);
+                if stopped.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+                    return Ok(());
+                }
             }
-            Ok(moments)
         };
-        Self { stop, thread: thread::spawn(record) }
+        Self { parts, moments, stop, thread: thread::spawn(record) }
     }
 
-    /// All that was seen.
-    pub(super) fn stop(self) -> anyhow::Result<Vec<Moment>> {
+    /// MiB that each part had resident at most since then, as far as it was looked.
+    pub(super) fn most_since(&self, began: Instant) -> anyhow::Result<Vec<f64>> {
+        let mut most: Vec<f64> = self.parts.look()?.used.iter().map(|used| used.resident).collect();
+        let moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        for moment in moments.iter().filter(|moment| moment.at >= began) {
+            for (most, used) in most.iter_mut().zip(&moment.used) {
+                *most = most.max(used.resident);
+            }
+        }
+        Ok(most)
+    }
+
+    /// All that was seen, and why it was not until the end.
+    pub(super) fn stop(self) -> (Vec<Moment>, anyhow::Result<()>) {
         drop(self.stop);
-        self.thread.join().ok().context("the recorder panicked")?
+        let ended = self.thread.join().unwrap_or_else(|_| bail!("the recorder panicked"));
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut *moments), ended)
     }
 }

@@ -34,16 +34,17 @@ struct Words {
     marks: Vec<(f64, String)>,
 }
 
-/// Writes `fleet-*.svg` into `folder`.
-pub(super) fn write(folder: &Path, course: &Course) -> anyhow::Result<()> {
+/// Writes `NAME-*.svg` into `folder`, of what there is.
+pub(super) fn write(folder: &Path, name: &str, course: &Course) -> anyhow::Result<()> {
     let pictures = [
-        ("fleet-processors.svg", processors(course)),
-        ("fleet-memory.svg", memory(course)),
-        ("fleet-growth.svg", growth(course)),
-        ("fleet-notifications.svg", notifications(course)),
+        ("processors", processors(course)),
+        ("memory", memory(course)),
+        ("growth", growth(course)),
+        ("notifications", notifications(course)),
     ];
-    for (file, (words, lines)) in pictures {
-        let path = folder.join(file);
+    let drawn = pictures.into_iter().filter(|(_, (_, lines))| lines.iter().any(|(_, points)| !points.is_empty()));
+    for (picture, (words, lines)) in drawn {
+        let path = folder.join(format!("{name}-{picture}.svg"));
         let area = SVGBackend::new(&path, SIZE).into_drawing_area();
         draw(&area, &words, &lines).map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))?;
     }

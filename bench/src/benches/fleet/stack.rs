@@ -8,28 +8,28 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use procfs::{Current as _, Meminfo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::FleetSettings;
+use super::size::Memory;
 use super::told::Told;
 use crate::Settings;
 use crate::http::Fetcher;
+use crate::nodes::FIRST;
 use crate::program::{Program, Usage, beside};
 use crate::proxy::{Alertmanager, Proxy};
-use crate::scraper::{Prometheus, Tuning};
+use crate::scraper::{self, Prometheus, Tuning};
 use crate::server::{free_address, ready};
 
 /// How often every node is scraped and every rule evaluated, as shipped.
 pub(super) const INTERVAL: u64 = 60;
 
-/// The first node's address.
-const FIRST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
-
 /// Of what a node says: what the rules read and the status of each check. Memory is for a million of those.
 const KEPT: &str = "checkscript_(status|problem_.*|stale_.*|agent_(log_readable|log_behind_bytes|last_look_timestamp_seconds|results_dropped_total|\
                     log_gaps_total|log_lines_total|state_write_failures_total|last_result_timestamp_seconds|shortest_interval_seconds))";
+
+const EXAMPLE: &str = include_str!("../../../../examples/alertmanager/alertmanager.yml");
 
 /// All rules of a cluster.
 const RULES: [(&str, &str); 6] = [
@@ -47,13 +47,12 @@ const SPARE: u64 = 1_000;
 /// Bytes that the proxy has for each alert: what docs/alertmanager-proxy.md says of 2 kB of output.
 const BYTES_AN_ALERT: u64 = 4_096;
 
-/// Of the machine's memory, what all Prometheus servers try to stay below: in percent. The nodes that are played need as much as a third of that.
-const PROMETHEUS_MEMORY: u64 = 45;
-
 /// Everything that runs.
 pub(super) struct Stack {
-    pub(super) nodes: Nodes,
+    pub(super) nodes: PlayedNodes,
     pub(super) shards: Vec<Prometheus>,
+    /// MiB that each of them tries to stay below.
+    memory: u64,
     targets: Vec<TempDir>,
     pub(super) proxy: Proxy,
     pub(super) web_ui: Program,
@@ -63,7 +62,7 @@ pub(super) struct Stack {
 }
 
 /// The process that plays the nodes.
-pub(super) struct Nodes {
+pub(super) struct PlayedNodes {
     program: Program,
     port: u16,
     /// Whether each scrape comes over a connection of its own.
@@ -75,27 +74,29 @@ pub(super) struct Nodes {
 impl Stack {
     pub(super) fn start(settings: &Settings, fleet: &FleetSettings) -> anyhow::Result<Self> {
         let (fetcher, told) = (Fetcher::new()?, Told::start()?);
-        let nodes = Nodes::start(settings, fleet)?;
+        let nodes = PlayedNodes::start(settings, fleet)?;
         let alertmanager = Alertmanager::with(settings, &fetcher, &alertmanager_config(told.url()))?;
         let alerts = fleet.failing() as u64;
         let limits = json!({"held_alerts": 2 * alerts, "pending_alerts": 2 * alerts, "memory_bytes": (128 << 20).max(alerts * BYTES_AN_ALERT)});
-        let proxy = Proxy::before(alertmanager, settings, &fetcher, &format!("limits: {limits}"))?;
+        let proxy = Proxy::before(alertmanager, settings, &fetcher, ("fleet", &format!("limits: {limits}")))?;
         let web_ui_address = free_address()?;
         let addresses =
             [&proxy.base, &proxy.alertmanager.base].map(|base| base.trim_start_matches("http://").to_owned());
         let queue = format!("--alertmanager.notification-queue-capacity={}", (2 * alerts).max(10_000));
-        let tuning = Tuning { arguments: vec![queue], memory: Some(prometheus_memory(fleet.shards)?) };
+        let memory = (Memory::here()?.prometheus() >> 20) / fleet.shards as u64;
+        let tuning = Tuning { arguments: vec![queue], memory: Some(memory) };
         let (mut shards, mut targets) = (Vec::new(), Vec::new());
         for shard in 0..fleet.shards {
-            let (folder, discovered) = (tempfile::tempdir()?, tempfile::tempdir()?);
+            let (folder, discovered) = (scraper::folder(settings)?, tempfile::tempdir()?);
             let others = if shard == 0 { &[&*addresses[0], &*addresses[1], &*web_ui_address][..] } else { &[] };
-            configure(folder.path(), discovered.path(), &addresses[0], others)?;
+            let scraped = Scraped { others, nodes: discovered.path(), whole: fleet.whole };
+            configure(folder.path(), &addresses[0], &scraped)?;
             let name = format!("fleet-prometheus-{}", shard + 1);
             shards.push(Prometheus::start(settings, &name, folder, (&fetcher, &tuning))?);
             targets.push(discovered);
         }
         let (web_ui, web_ui_base) = start_web_ui(settings, &fetcher, &web_ui_address, (&shards, &proxy))?;
-        Ok(Self { nodes, shards, targets, proxy, web_ui, web_ui_base, told, fetcher })
+        Ok(Self { nodes, shards, memory, targets, proxy, web_ui, web_ui_base, told, fetcher })
     }
 
     /// Has the first `nodes` nodes scraped, dealt out to the shards.
@@ -122,6 +123,11 @@ impl Stack {
         values.try_fold(0.0, |greatest, value| Ok(value?.max(greatest)))
     }
 
+    /// GiB that each Prometheus tries to stay below.
+    pub(super) fn memory_limit(&self) -> f64 {
+        self.memory as f64 / 1024.0
+    }
+
     /// The parts that are measured, each by its name.
     pub(super) fn parts(&self) -> anyhow::Result<Vec<(String, Usage)>> {
         let shards = self.shards.iter().enumerate().map(|(at, shard)| match self.shards.len() {
@@ -139,16 +145,23 @@ impl Stack {
     }
 }
 
-// === impl Nodes ===
+// === impl PlayedNodes ===
 
-impl Nodes {
+impl PlayedNodes {
     fn start(settings: &Settings, fleet: &FleetSettings) -> anyhow::Result<Self> {
-        let (open, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
-        let closes = open < fleet.nodes as u64 + SPARE;
+        let (open, needed) = (service::raise_open_files()?, fleet.nodes as u64 + SPARE);
+        let closes = open < needed;
+        if closes {
+            eprintln!(
+                "fleet: only {open} files may be open (ulimit -Hn), and connections that are kept need {needed}: each scrape comes over a \
+                 connection of its own, which takes longer"
+            );
+        }
         // Nodes have processors of their own: these do not wait for those whom they are looked at by, where that is allowed.
         let mut command = Command::new("nice");
         command.args(["-n", "-10"]).arg(beside("played-nodes")?);
         command.args(["--nodes", &fleet.nodes.to_string(), "--checks", &fleet.checks.to_string()]);
+        command.args(["--first", &FIRST.to_string()]);
         command.args(closes.then_some("--close")).stdout(Stdio::piped());
         command.stderr(File::create(settings.out.join("fleet-nodes.log"))?);
         let mut program = Program::start(&mut command)?;
@@ -169,41 +182,39 @@ impl Nodes {
     }
 }
 
-/// The shipped routes (examples/alertmanager), which tell of one check of one node at a time; told is a webhook.
+/// The shipped routes, which tell of one check of one node at a time; told is a webhook.
 fn alertmanager_config(told: &str) -> String {
-    json!({
-        "route": {
-            "receiver": "told", "group_by": ["job", "instance", "check", "source"], "group_wait": "10s", "group_interval": "1m",
-            "repeat_interval": "30m", "routes": [{"matchers": ["alertname = Watchdog"], "receiver": "nobody"}]
-        },
-        "inhibit_rules": [{
-            "source_matchers": ["alertname = CheckFlapping"], "target_matchers": ["alertname =~ \"Check(Warning|Critical|Unknown)\""],
-            "equal": ["job", "instance", "check", "source"]
-        }],
-        "receivers": [{"name": "nobody"}, {"name": "told", "webhook_configs": [{"url": told, "send_resolved": true}]}]
-    })
-    .to_string()
+    let shipped = EXAMPLE.split_once("\nroute:\n").and_then(|(_, rest)| rest.split_once("\nreceivers:\n"));
+    let (routes, _) = shipped.expect("the example has routes, and then receivers");
+    let receivers =
+        json!([{"name": "nobody"}, {"name": "sensu", "webhook_configs": [{"url": told, "send_resolved": true}]}]);
+    format!("route:\n{routes}\nreceivers: {receivers}\n")
 }
 
-/// MiB for each of so many.
-fn prometheus_memory(shards: usize) -> anyhow::Result<u64> {
-    let mebibytes = Meminfo::current()?.mem_total >> 20;
-    Ok(mebibytes * PROMETHEUS_MEMORY / 100 / shards as u64)
+/// What a shard scrapes.
+struct Scraped<'a> {
+    /// The proxy, Alertmanager and web-ui, where it scrapes them.
+    others: &'a [&'a str],
+    /// The folder that says which nodes.
+    nodes: &'a Path,
+    /// Whether all that nodes say is kept.
+    whole: bool,
 }
 
-/// A shard's configuration, and its rules; `others` are the proxy, Alertmanager and web-ui, where this shard scrapes them.
-fn configure(folder: &Path, discovered: &Path, proxy: &str, others: &[&str]) -> anyhow::Result<()> {
+/// A shard's configuration, and its rules.
+fn configure(folder: &Path, proxy: &str, scraped: &Scraped<'_>) -> anyhow::Result<()> {
     fs::create_dir(folder.join("rules"))?;
     for (name, rules) in RULES {
         fs::write(folder.join("rules").join(name), rules)?;
     }
-    fs::write(discovered.join("nodes.json"), "[]")?;
-    let jobs = ["alertmanager-proxy", "alertmanager", "web-ui"].iter().zip(others);
+    fs::write(scraped.nodes.join("nodes.json"), "[]")?;
+    let jobs = ["alertmanager-proxy", "alertmanager", "web-ui"].iter().zip(scraped.others);
     let jobs = jobs.map(|(job, address)| json!({"job_name": job, "static_configs": [{"targets": [address]}]}));
+    let kept = json!([{"source_labels": ["__name__"], "regex": KEPT, "action": "keep"}]);
     let nodes = json!({
         "job_name": "checkscript",
-        "file_sd_configs": [{"files": [discovered.join("*.json")]}],
-        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": KEPT, "action": "keep"}]
+        "file_sd_configs": [{"files": [scraped.nodes.join("*.json")]}],
+        "metric_relabel_configs": if scraped.whole { json!([]) } else { kept }
     });
     let interval = format!("{INTERVAL}s");
     let config = json!({
@@ -233,4 +244,23 @@ fn start_web_ui(
     command.stderr(File::create(settings.out.join("fleet-web-ui.log"))?);
     let program = Program::start(&mut command)?;
     Ok((program, ready(address, fetcher)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_routes_are_the_shipped_ones_and_tell_the_webhook() {
+        let config = alertmanager_config("http://127.0.0.1:1/told");
+        assert!(
+            config.starts_with("route:\n  receiver: sensu\n") && config.contains("\n  group_wait: 10s\n"),
+            "{config}"
+        );
+        assert!(
+            config.contains("\ninhibit_rules:\n") && config.contains("\"url\":\"http://127.0.0.1:1/told\""),
+            "{config}"
+        );
+        assert!(!config.contains("email_configs") && config.matches("\nreceivers: ").count() == 1, "{config}");
+    }
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::parts::{Moment, Parts};
+use super::parts::Recorder;
 use super::stack::Stack;
-use super::stage::{load, sum_of, watch};
+use super::stage::{Followed, load, sum_of};
 use super::told::{Failed, Verdict};
 use crate::report::{Figure, Report};
 use crate::stats::Samples;
@@ -28,7 +28,8 @@ pub(super) struct Storm {
     pub(super) recoveries: Verdict,
     /// By part, until all was told.
     processors: Vec<f64>,
-    peak: Vec<f64>,
+    /// By part, MiB until the end, as far as it was looked.
+    most: Vec<f64>,
     rules: Samples,
     first_page: f64,
     dropped: f64,
@@ -41,17 +42,13 @@ struct Turn {
     incident: u64,
 }
 
-fn peak(moment: &Moment) -> Vec<f64> {
-    moment.used.iter().map(|used| used.peak).collect()
-}
-
-/// Waits for what should not come any more; what evaluations of the rules took meanwhile.
-fn linger(stack: &Stack) -> anyhow::Result<Vec<f64>> {
-    let (since, mut rules) = (Instant::now(), Vec::new());
+/// Waits for what should not come any more.
+fn linger(stack: &Stack, rules: &mut Followed) -> anyhow::Result<()> {
+    let since = Instant::now();
     while since.elapsed() < AFTERWARDS {
-        rules.push(watch(stack)?);
+        rules.watch(stack)?;
     }
-    Ok(rules)
+    Ok(())
 }
 
 // === impl Turn ===
@@ -69,11 +66,11 @@ impl Turn {
         })
     }
 
-    /// Waits until there is a message of each check, or for as long as one may be missing; what evaluations of the rules took meanwhile.
-    fn wait(&self, stack: &Stack, first: usize) -> anyhow::Result<Vec<f64>> {
-        let (since, mut rules) = (Instant::now(), Vec::new());
+    /// Waits until there is a message of each check, or for as long as one may be missing.
+    fn wait(&self, stack: &Stack, first: usize, rules: &mut Followed) -> anyhow::Result<()> {
+        let since = Instant::now();
         while since.elapsed() < PATIENCE {
-            rules.push(watch(stack)?);
+            rules.watch(stack)?;
             // Looking at all of them takes time from those that are measured.
             if stack.told.count() - first < self.checks.len() {
                 continue;
@@ -83,7 +80,7 @@ impl Turn {
                 break;
             }
         }
-        Ok(rules)
+        Ok(())
     }
 }
 
@@ -91,19 +88,19 @@ impl Turn {
 
 impl Storm {
     /// One of so many checks of each node fails.
-    pub(super) fn run(stack: &Stack, parts: &Parts, one_of: usize) -> anyhow::Result<Self> {
-        let (began, before) = (Instant::now(), parts.look()?);
-        let first = stack.told.count();
+    pub(super) fn run(stack: &Stack, recorder: &Recorder, one_of: usize) -> anyhow::Result<Self> {
+        let (began, before, dropped) = (Instant::now(), recorder.parts.look()?, dropped(stack)?);
+        let (first, mut rules) = (stack.told.count(), Followed::from_now(stack)?);
         let failed = Turn::make(stack, &format!("fail?one_of={one_of}"))?;
-        let mut rules = failed.wait(stack, first)?;
-        let after = parts.look()?;
+        failed.wait(stack, first, &mut rules)?;
+        let after = recorder.parts.look()?;
         let first_page = load(stack, "/")?;
-        rules.extend(linger(stack)?);
+        linger(stack, &mut rules)?;
         let failures = Verdict::of_failures(&failed.checks, &stack.told.since(first), (failed.at, failed.incident));
         let first = stack.told.count();
         let recovered = Turn::make(stack, "recover")?;
-        rules.extend(recovered.wait(stack, first)?);
-        rules.extend(linger(stack)?);
+        recovered.wait(stack, first, &mut rules)?;
+        linger(stack, &mut rules)?;
         let recoveries = Verdict::of_recoveries(&recovered.checks, &stack.told.since(first), recovered.at);
         Ok(Self {
             one_of,
@@ -112,43 +109,49 @@ impl Storm {
             failures,
             recoveries,
             processors: after.processors_since(&before),
-            peak: peak(&parts.look()?),
-            rules: rules.into_iter().collect(),
+            most: recorder.most_since(began)?,
+            rules: rules.took.into_iter().collect(),
             first_page,
-            dropped: sum_of(stack, "prometheus_notifications_dropped_total")?,
+            dropped: self::dropped(stack)? - dropped,
         })
     }
 
     /// Adds its figures.
-    pub(super) fn report(&self, parts: &[String], (nodes, closes): (usize, bool), report: &mut Report) {
+    pub(super) fn report(&self, stack: &Stack, nodes: usize, report: &mut Report) -> anyhow::Result<()> {
         let storm = self.name();
         let name = |what: &str| format!("{storm}: {what}");
         report.add(Figure::given(name("nodes"), "", nodes as f64));
         report.add(Figure::given(name("checks that fail at once"), "", self.checks as f64));
-        report.add(Figure::given(name("each scrape over a connection of its own"), "", f64::from(u8::from(closes))));
+        let closes = f64::from(u8::from(stack.nodes.closes));
+        report.add(Figure::given(name("each scrape over a connection of its own"), "", closes));
+        report.add(Figure::given(name("GOMEMLIMIT of a Prometheus"), "GiB", stack.memory_limit()));
         verdict(&name("ALERT"), &self.failures, report);
         let (to_alert, to_message) = (samples(&self.failures.to_alert), samples(&self.failures.to_message));
         let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
         one("result to alert in Prometheus, p50", "s", to_alert.median());
         one("alert to ALERT, p50", "s", to_message.median());
         one("alert to ALERT, p99", "s", to_message.quantile(0.99));
-        let reasons = self.failures.reasons.values().sum::<usize>();
-        one("ALERT: without output, with the reason", "", reasons as f64);
         verdict(&name("RESOLVED"), &self.recoveries, report);
         let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
-        for (part, (processors, peak)) in parts.iter().zip(self.processors.iter().zip(&self.peak)) {
+        for ((part, _), (processors, most)) in stack.parts()?.iter().zip(self.processors.iter().zip(&self.most)) {
             one(&format!("{part}, processors until all is told"), "", *processors);
-            one(&format!("{part}, resident at most"), "MiB", *peak);
+            one(&format!("{part}, resident at most"), "MiB", *most);
         }
         one("an evaluation of all rules, the slowest", "s", self.rules.highest());
         one("web-ui's first page, p50", "ms", self.first_page);
         report.add(Figure::one(name("alerts that Prometheus dropped"), "", self.dropped).at_most(0.0).or_not());
+        Ok(())
     }
 
     /// How much of all fails.
     pub(super) fn name(&self) -> String {
         format!("{} % fail", 100 / self.one_of)
     }
+}
+
+/// Alerts, so far.
+fn dropped(stack: &Stack) -> anyhow::Result<f64> {
+    sum_of(stack, "prometheus_notifications_dropped_total")
 }
 
 fn samples(values: &[f64]) -> Samples {
@@ -170,6 +173,8 @@ fn verdict(name: &str, verdict: &Verdict, report: &mut Report) {
     for (what, count) in counts {
         report.add(Figure::one(format!("{name}: {what}"), "", count as f64).at_most(0.0).or_not());
     }
+    let reasons = verdict.reasons.values().sum::<usize>();
+    report.add(Figure::one(format!("{name}: without output, with the reason"), "", reasons as f64).lower());
     for (what, count) in verdict.others.iter().chain(&verdict.reasons) {
         eprintln!("fleet: {name}: {count} notifications: {what}");
     }

@@ -46,9 +46,9 @@ pub(super) struct Verdict {
     pub(super) to_message: Vec<f64>,
     /// Checks of which nothing was told.
     pub(super) lost: usize,
-    /// Messages beyond a check's first.
+    /// Messages beyond a check's first. With one Prometheus, one proxy and one Alertmanager: twins of a pair are not tried.
     pub(super) doubled: usize,
-    /// Checks whose first message has not the output of this incident, but says why: by the reason.
+    /// Checks whose first message has not the output that it is about, but says why: by the reason.
     pub(super) reasons: BTreeMap<String, usize>,
     /// Those that have neither.
     pub(super) without_detail: usize,
@@ -133,9 +133,12 @@ impl Verdict {
         })
     }
 
-    /// Holds `messages` against the checks that recovered at `at`.
+    /// Holds `messages` against the checks that recovered at `at`: each has to say with which output it did.
     pub(super) fn of_recoveries(recovered: &BTreeSet<Failed>, messages: &[Message], at: f64) -> Self {
-        Self::of(recovered, messages, at, |message| message.is_resolved)
+        Self::of(recovered, messages, at, |message| {
+            let head = format!("OK: {} on {},", message.check.1, message.check.0);
+            message.is_resolved && message.output.as_deref().is_some_and(|output| output.starts_with(&head))
+        })
     }
 
     fn of(expected: &BTreeSet<Failed>, messages: &[Message], at: f64, is_whole: impl Fn(&Message) -> bool) -> Self {
@@ -203,8 +206,22 @@ mod tests {
 
     #[test]
     fn an_end_that_is_told_as_an_alert_is_none() {
-        let resolved = Message { is_resolved: true, ..message("a", 12.0, None) };
+        let well = |check: &str| format!("OK: {check} on 127.1.0.1, 17% used");
+        let resolved = Message { is_resolved: true, ..message("a", 12.0, Some(&well("a"))) };
         let verdict = Verdict::of_recoveries(&failed(&["a", "b"]), &[resolved, message("b", 12.0, None)], 10.0);
         assert_eq!((verdict.lost, verdict.without_detail), (0, 1));
+    }
+
+    #[test]
+    fn an_end_has_the_output_of_the_recovery_or_the_reason() {
+        let resolved = |check: &str, output| Message { is_resolved: true, ..message(check, 12.0, output) };
+        let messages = [
+            resolved("a", Some("CRITICAL: incident 1, a on 127.1.0.1, 95% used")),
+            resolved("b", Some("OK: a on 127.1.0.1, 17% used")),
+            resolved("c", None),
+            Message { detail_error: Some("127.1.0.1 timed out".to_owned()), ..resolved("d", None) },
+        ];
+        let verdict = Verdict::of_recoveries(&failed(&["a", "b", "c", "d"]), &messages, 10.0);
+        assert_eq!((verdict.without_detail, verdict.reasons["NODE timed out"]), (3, 1));
     }
 }

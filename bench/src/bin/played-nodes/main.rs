@@ -53,9 +53,13 @@ const FLAGS: [&str; 3] = ["checkscript-agent", "--history.results=3", "--history
 /// Plays nodes for `bench fleet`, which starts it.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Nodes, from 127.1.0.1 on
+    /// How many
     #[arg(long)]
     nodes: u32,
+
+    /// The first one's address; the others follow it
+    #[arg(long)]
+    first: Ipv4Addr,
 
     /// Checks of each node
     #[arg(long)]
@@ -67,8 +71,9 @@ struct Options {
 }
 
 /// All nodes. Each begins when it is asked for the first time.
-struct Fleet {
+struct Nodes {
     nodes: Vec<OnceLock<Node>>,
+    first: Ipv4Addr,
     checks: usize,
     agent: Agent,
     /// What the agents count, the same for all.
@@ -99,14 +104,14 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
-    let fleet = Arc::new(Fleet::new(options)?);
+    let nodes = Arc::new(Nodes::new(options)?);
     let scraped = CompressionLayer::new().quality(CompressionLevel::Fastest);
     let mut router = Router::new()
         .route("/metrics", get(scrape).layer(scraped))
         .route("/fail", post(fail))
         .route("/recover", post(recover))
         .fallback(detail)
-        .with_state(fleet);
+        .with_state(nodes);
     if options.close {
         router = router.layer(from_fn(close));
     }
@@ -134,35 +139,35 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 }
 
 async fn scrape(
-    State(fleet): State<Arc<Fleet>>,
+    State(nodes): State<Arc<Nodes>>,
     ConnectInfo(asked): ConnectInfo<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(node) = fleet.node(asked) else { return nobody() };
+    let Some(node) = nodes.node(asked) else { return nobody() };
     let format = Format::negotiate(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
     let now = Timestamp::now();
-    node.run(&fleet.agent, now, &fleet.incident(), |_| true);
-    fleet.looked.note();
+    node.run(&nodes.agent, now, &nodes.incident(), |_| true);
+    nodes.looked.note();
     let mut page = String::new();
-    exposition::write_registry(&fleet.registry, format, &mut page);
-    exposition::write(&node.families(&fleet.agent, now), format, &mut page);
+    exposition::write_registry(&nodes.registry, format, &mut page);
+    exposition::write(&node.families(&nodes.agent, now), format, &mut page);
     exposition::finish(format, &mut page);
     ([(CONTENT_TYPE, format.content_type())], page).into_response()
 }
 
-async fn detail(State(fleet): State<Arc<Fleet>>, ConnectInfo(asked): ConnectInfo<Asked>, request: Request) -> Response {
-    match fleet.node(asked) {
+async fn detail(State(nodes): State<Arc<Nodes>>, ConnectInfo(asked): ConnectInfo<Asked>, request: Request) -> Response {
+    match nodes.node(asked) {
         Some(node) => api::router(node.store()).oneshot(request).await.into_response(),
         None => nobody(),
     }
 }
 
-async fn fail(State(fleet): State<Arc<Fleet>>, Query(Fail { one_of }): Query<Fail>) -> Json<Value> {
-    Json(fleet.turn(Some(one_of)))
+async fn fail(State(nodes): State<Arc<Nodes>>, Query(Fail { one_of }): Query<Fail>) -> Json<Value> {
+    Json(nodes.turn(Some(one_of)))
 }
 
-async fn recover(State(fleet): State<Arc<Fleet>>) -> Json<Value> {
-    Json(fleet.turn(None))
+async fn recover(State(nodes): State<Arc<Nodes>>) -> Json<Value> {
+    Json(nodes.turn(None))
 }
 
 async fn close(request: Request, next: Next) -> Response {
@@ -175,9 +180,9 @@ fn nobody() -> Response {
     (StatusCode::NOT_FOUND, "no node has this address\n").into_response()
 }
 
-// === impl Fleet ===
+// === impl Nodes ===
 
-impl Fleet {
+impl Nodes {
     fn new(options: &Options) -> anyhow::Result<Self> {
         let flags = Flags::try_parse_from(FLAGS).context("the agent's flags")?;
         let mut registry = Registry::default();
@@ -185,6 +190,7 @@ impl Fleet {
         events.log_read(node::LOG.as_ref(), true);
         Ok(Self {
             nodes: (0..options.nodes).map(|_| OnceLock::new()).collect(),
+            first: options.first,
             checks: options.checks,
             agent: Agent { flags, events },
             registry,
@@ -195,9 +201,10 @@ impl Fleet {
 
     /// The node at this address, if there is one.
     fn node(&self, Asked(address): Asked) -> Option<&Node> {
-        let number = u32::from(address?).checked_sub(u32::from(node::FIRST))?;
+        let address = address?;
+        let number = u32::from(address).checked_sub(u32::from(self.first))?;
         let node = self.nodes.get(number as usize)?;
-        Some(node.get_or_init(|| Node::new(number, self.checks, &self.agent)))
+        Some(node.get_or_init(|| Node::new((number, address), self.checks, &self.agent)))
     }
 
     fn incident(&self) -> Incident {

@@ -14,9 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Agent;
 use crate::checks::{Incident, definition};
 
-/// The first node's address.
-pub(crate) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
-
 /// The log that results seem to come from.
 pub(crate) const LOG: &str = "/var/log/sensu/checkscript-runner.log";
 
@@ -26,6 +23,7 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(2);
 /// A node that is played.
 pub(crate) struct Node {
     number: u32,
+    address: Ipv4Addr,
     store: Arc<Store>,
 }
 
@@ -33,9 +31,9 @@ pub(crate) struct Node {
 
 impl Node {
     /// One whose checks are well and have been for long.
-    pub(crate) fn new(number: u32, checks: usize, agent: &Agent) -> Self {
+    pub(crate) fn new((number, address): (u32, Ipv4Addr), checks: usize, agent: &Agent) -> Self {
         let limits = agent.flags.limits();
-        let node = Self { number, store: Arc::new(Store::new(limits, agent.events.clone())) };
+        let node = Self { number, address, store: Arc::new(Store::new(limits, agent.events.clone())) };
         let (log, alive) = (Arc::<Path>::from(Path::new(LOG)), Timestamp::now() - KNOWN_FOR);
         let first = |check| {
             let logged = node.result(definition(check), check, (alive, &Incident::default()))?;
@@ -52,7 +50,7 @@ impl Node {
 
     /// Where it is.
     pub(crate) fn address(&self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(FIRST) + self.number)
+        self.address
     }
 
     pub(crate) fn store(&self) -> Arc<Store> {
@@ -100,7 +98,7 @@ impl Node {
 
     /// What a run at that time logs.
     fn result(&self, definition: Object, check: usize, (at, incident): (Timestamp, &Incident)) -> Option<LoggedResult> {
-        let (output, status) = incident.run((self.number, self.address()), check);
+        let (output, status) = incident.run((self.number, self.address), check);
         let mut logged = definition;
         logged.insert("issued".to_owned(), at.as_second().into());
         logged.insert("executed".to_owned(), at.as_second().into());

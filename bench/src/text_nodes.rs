@@ -26,7 +26,7 @@ const AHEAD: f64 = 86_400.0;
 
 /// The nodes, until the bench ends.
 #[derive(Debug)]
-pub(crate) struct Fleet {
+pub(crate) struct TextNodes {
     address: SocketAddr,
     played: Arc<Played>,
 }
@@ -46,9 +46,9 @@ struct Text {
     statuses: Vec<usize>,
 }
 
-// === impl Fleet ===
+// === impl TextNodes ===
 
-impl Fleet {
+impl TextNodes {
     /// Starts nodes that all say what the agent said in `metrics`, all checks OK but for one now and then.
     pub(crate) fn start(metrics: &str) -> anyhow::Result<Self> {
         let text = Text::of(metrics);
