@@ -1,0 +1,163 @@
+//! What may be told although it need not: each exemption has a cause, and holds only shortly after that.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use e2e::Member;
+
+use super::{Broken, Message, Past};
+use crate::plan::{Fault, HOSTS, PUSHER};
+
+/// How long after a fault has ended it may still show: Alertmanager's wait for the word of the other (8 s), what two groups are told apart
+/// by (3 s), the next post of Prometheus (5 s), and a busy machine.
+const AFTERMATH: Duration = Duration::from_secs(20);
+
+/// How long after the first word of a change the second Alertmanager may still tell what was before: its wait for the word of the first
+/// (8 s), from a moment at which what it knew was as late as scrape, evaluation (1 s each), the proxy's hold (2 s) and the
+/// interval of groups (3 s) make it.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// What is odd about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// An ALERT of what was told as an ALERT.
+    Twice,
+    /// An ALERT of an incident while another of its check had not been told as over.
+    Unended,
+    /// A RESOLVED where the last word was one.
+    EndTwice,
+    /// A RESOLVED of an incident that goes on: a false all-clear.
+    Early,
+    /// An ALERT of an incident that was told as over, and is.
+    Late,
+    /// The only ALERT of a brief incident, long after it.
+    Delayed,
+    /// An ALERT of a check that has had no incident.
+    Unplanned,
+}
+
+/// Why a message is let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exemption {
+    /// The second Alertmanager told what it had seen before it waited for the word of the first, and the state changed in between.
+    Waited,
+    /// One Prometheus had seen the end, the other one not yet (ADR 0013).
+    Apart,
+    /// An Alertmanager was broken: it did not hear what the other one told, or what Prometheus said.
+    Alertmanager,
+    /// A Prometheus was broken: it said what had been before.
+    Prometheus,
+    /// The store of the gateways lost everything: until the next push nothing is known.
+    Emptied,
+    /// What ended soon could be told only when something was whole again.
+    Delayed,
+    /// The machine held the check up, so that its runner said that it did not end in time.
+    HeldUp,
+}
+
+// === impl Odd ===
+
+impl Odd {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Twice => "told twice",
+            Self::Unended => "told before the end of what was before it",
+            Self::EndTwice => "its end was told again",
+            Self::Early => "told as over while it went on",
+            Self::Late => "told again after its end",
+            Self::Delayed => "told long after its end",
+            Self::Unplanned => "told of a check that has had no incident",
+        }
+    }
+
+    /// What lets it pass, if something that was broken or held up then explains it.
+    pub(super) fn exempt(self, message: &Message, past: &Past) -> Option<Exemption> {
+        let held_up = matches!(self, Self::Twice | Self::Unended | Self::Late | Self::Unplanned);
+        if held_up && past.is_held_up(message) {
+            return Some(Exemption::HeldUp);
+        }
+        past.near(message.at).find_map(|broken| self.by(broken.fault, message.node))
+    }
+
+    /// What lets it pass, if the fault explains it.
+    fn by(self, fault: Fault, node: usize) -> Option<Exemption> {
+        let is_of_state = matches!(self, Self::Early | Self::Late);
+        match fault {
+            _ if self == Self::Delayed => Some(Exemption::Delayed),
+            Fault::Emptied => (self == Self::Early && HOSTS[node] == PUSHER).then_some(Exemption::Emptied),
+            Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
+                Member::Alertmanager(_) => (self != Self::Unplanned).then_some(Exemption::Alertmanager),
+                Member::Prometheus(_) => is_of_state.then_some(Exemption::Prometheus),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+// === impl Exemption ===
+
+impl Exemption {
+    /// What lets pass that a message says what was before the first word of a change: which, and by whom it was told when.
+    pub(super) fn of_change(message: &Message, (at, from): (Instant, &str)) -> Option<Self> {
+        let is_near = message.at.saturating_duration_since(at) < WAIT;
+        is_near.then_some(if message.from == from { Self::Apart } else { Self::Waited })
+    }
+}
+
+impl fmt::Display for Exemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waited => "an Alertmanager told what it had seen before it waited for the other",
+            Self::Apart => "one Prometheus had not seen yet what the other had",
+            Self::Alertmanager => "an Alertmanager was broken",
+            Self::Prometheus => "a Prometheus was broken",
+            Self::Emptied => "the gateways' store was emptied",
+            Self::Delayed => "something was broken until then",
+            Self::HeldUp => "the machine held the check up",
+        })
+    }
+}
+
+// === impl Past ===
+
+impl Past {
+    /// What was broken at the time or shortly before.
+    fn near(&self, at: Instant) -> impl Iterator<Item = &Broken> {
+        self.broken.iter().filter(move |broken| is_near(at, broken.begun, broken.ended))
+    }
+
+    /// Whether the machine held its check up at the time or shortly before.
+    pub(super) fn is_held_up(&self, message: &Message) -> bool {
+        let ours = self.held_up.iter().filter(|run| run.node == message.node && run.check == message.check);
+        ours.into_iter().any(|run| is_near(message.at, run.from, run.to))
+    }
+
+    /// Why a message may have a reason instead of an output, if something explains that.
+    pub(super) fn explains(&self, message: &Message) -> Option<&'static str> {
+        self.near(message.at).find_map(|broken| hides(broken.fault, message.node))
+    }
+}
+
+fn is_near(at: Instant, begun: Instant, ended: Instant) -> bool {
+    at >= begun && at.saturating_duration_since(ended) < AFTERMATH
+}
+
+/// What keeps the outputs of a node's checks from a proxy, or makes them old, if the fault does.
+fn hides(fault: Fault, node: usize) -> Option<&'static str> {
+    let pushes = HOSTS[node] == PUSHER;
+    match fault {
+        Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
+            Member::Agent(of) | Member::Runner(of) => (of == node).then_some("its node was broken"),
+            Member::Gateway(_) | Member::Redis => pushes.then_some("its gateways were broken"),
+            Member::Proxy(_) => Some("a proxy was broken"),
+            Member::Alertmanager(_) => Some("an Alertmanager did not take the alert with it"),
+            Member::Prometheus(_) => None,
+        },
+        Fault::NoNames => (!pushes).then_some("no name server answered"),
+        Fault::Emptied => pushes.then_some("its gateways were broken"),
+        Fault::Corrupt(of) | Fault::DiskFull(of) => (of == node).then_some("its node was broken"),
+        Fault::Clock(of, _) => (of == node).then_some("its node's clock was wrong"),
+        Fault::Rotated(..) => None,
+    }
+}
