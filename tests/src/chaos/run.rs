@@ -71,7 +71,18 @@ impl Run {
         let plan = Plan::of(seed, rounds);
         let times = vec![None; plan.incidents.len()];
         let (began, ended, started, started_at) = (times.clone(), times, Instant::now(), Timestamp::now());
-        Ok(Self { seed, pair, plan, started, started_at, began, ended, broken: Vec::new(), mended: Vec::new(), verbose })
+        Ok(Self {
+            seed,
+            pair,
+            plan,
+            started,
+            started_at,
+            began,
+            ended,
+            broken: Vec::new(),
+            mended: Vec::new(),
+            verbose,
+        })
     }
 
     /// Every phase; what was done and what is to be said of it. Whatever was told is written to `told.txt` in `data`.

@@ -155,7 +155,8 @@ impl<'a> Course<'a> {
                 None => "a reason, and nothing was broken that explains it",
             },
             (None, _) if self.past.is_held_up(message) => {
-                *verdict.excused.entry(Exemption::HeldUp).or_default() += 1;
+                // What is odd was counted.
+                *verdict.excused.entry(Exemption::HeldUp).or_default() += usize::from(odd.is_none());
                 return;
             }
             (None, _) => "neither an output nor a reason",

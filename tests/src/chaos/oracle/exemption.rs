@@ -17,6 +17,9 @@ const AFTERMATH: Duration = Duration::from_secs(20);
 /// interval of groups (3 s) make it.
 const WAIT: Duration = Duration::from_secs(15);
 
+/// What the proxy says where an Alertmanager took an alert only without its detail.
+const NOT_TAKEN: &str = "Alertmanager did not take the alert";
+
 /// What is odd about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Odd {
@@ -135,7 +138,7 @@ impl Past {
 
     /// Why a message may have a reason instead of an output, if something explains that.
     pub(super) fn explains(&self, message: &Message) -> Option<&'static str> {
-        self.near(message.at).find_map(|broken| hides(broken.fault, message.node))
+        self.near(message.at).find_map(|broken| hides(broken.fault, message))
     }
 }
 
@@ -144,20 +147,23 @@ fn is_near(at: Instant, begun: Instant, ended: Instant) -> bool {
 }
 
 /// What keeps the outputs of a node's checks from a proxy, or makes them old, if the fault does.
-fn hides(fault: Fault, node: usize) -> Option<&'static str> {
-    let pushes = HOSTS[node] == PUSHER;
+fn hides(fault: Fault, Message { node, text, .. }: &Message) -> Option<&'static str> {
+    let pushes = HOSTS[*node] == PUSHER;
     match fault {
+        // One that was stopped finds that the time for asking is over.
+        Fault::Stopped(Member::Proxy(_)) => Some("a proxy was stopped"),
         Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
-            Member::Agent(of) | Member::Runner(of) => (of == node).then_some("its node was broken"),
+            Member::Agent(of) | Member::Runner(of) => (of == *node).then_some("its node was broken"),
             Member::Gateway(_) | Member::Redis => pushes.then_some("its gateways were broken"),
-            Member::Proxy(_) => Some("a proxy was broken"),
-            Member::Alertmanager(_) => Some("an Alertmanager did not take the alert with it"),
-            Member::Prometheus(_) => None,
+            Member::Alertmanager(_) => {
+                text.contains(NOT_TAKEN).then_some("an Alertmanager did not take the alert with it")
+            }
+            Member::Proxy(_) | Member::Prometheus(_) => None,
         },
         Fault::NoNames => (!pushes).then_some("no name server answered"),
         Fault::Emptied => pushes.then_some("its gateways were broken"),
-        Fault::Corrupt(of) | Fault::DiskFull(of) => (of == node).then_some("its node was broken"),
-        Fault::Clock(of, _) => (of == node).then_some("its node's clock was wrong"),
+        Fault::Corrupt(of) | Fault::DiskFull(of) => (of == *node).then_some("its node was broken"),
+        Fault::Clock(of, _) => (of == *node).then_some("its node's clock was wrong"),
         Fault::Rotated(..) => None,
     }
 }
