@@ -36,6 +36,8 @@ struct Told<'a> {
     alert: Option<&'a Message>,
     /// The first RESOLVED since it ended.
     end: Option<&'a Message>,
+    /// How often it was told as over, ended or not.
+    ends: usize,
     /// When it was last told as over while it went on, if it has not been told anew since.
     early: Option<Instant>,
     /// Which Alertmanagers have told once what was before its ALERT or its end.
@@ -51,7 +53,7 @@ pub(super) fn follow<'a>(
     verdict: &mut Verdict,
 ) {
     let episodes = past.episodes.iter().filter(|episode| (episode.node, episode.check) == (node, check));
-    let told = |episode| Told { episode, alert: None, end: None, early: None, outdated: BTreeSet::new() };
+    let told = |episode| Told { episode, alert: None, end: None, ends: 0, early: None, outdated: BTreeSet::new() };
     let mut course = Course { past, episodes: episodes.map(told).collect(), firing: false, about: None };
     let mut last = None;
     for message in messages {
@@ -85,15 +87,15 @@ impl<'a> Course<'a> {
         let before = std::mem::replace(&mut self.about, meant);
         let Some(about) = self.about else { return Some(Odd::Unplanned) };
         let told = &mut self.episodes[about];
-        told.early = None;
+        // Told anew: that it was told as over was odd, and this is what has to follow, soon after its end too.
+        let is_anew = told.early.take().is_some() && message.at <= told.episode.ended + SOON;
         let is_first = told.alert.is_none();
         told.alert.get_or_insert(message);
         match (fired, is_first) {
             (true, _) if before != self.about => Some(Odd::Unended),
             (true, _) => Some(Odd::Twice),
             (false, true) => (message.at > told.episode.ended + SOON).then_some(Odd::Delayed),
-            // Told anew: that it was told as over was odd, and this is what has to follow.
-            (false, false) => (message.at > told.episode.ended).then_some(Odd::Late),
+            (false, false) => (message.at > told.episode.ended && !is_anew).then_some(Odd::Late),
         }
     }
 
@@ -104,6 +106,7 @@ impl<'a> Course<'a> {
         }
         // Where there was no incident it was the ALERT that was odd.
         let told = told?;
+        told.ends += 1;
         if message.at < told.episode.ended {
             told.early = Some(message.at);
             return Some(Odd::Early);
@@ -145,7 +148,7 @@ impl<'a> Course<'a> {
 
     /// Looks at what a message says: the output of its incident, or a reason that something explains.
     fn read(&self, message: &Message, odd: Option<Odd>, verdict: &mut Verdict) {
-        let about = self.about.map(|about| self.episodes[about].episode);
+        let about = self.about.map(|about| &self.episodes[about]);
         let fails = match (read(&message.text), about) {
             _ if message.reason => match self.past.explains(message) {
                 Some(why) => {
@@ -161,9 +164,13 @@ impl<'a> Course<'a> {
             }
             (None, _) => "neither an output nor a reason",
             // It may be about one that came later: the output is of now.
-            (Some((number, goes_on)), Some(about)) => {
-                let is_later = number > about.number && self.has_begun(number, message.at);
-                if number != about.number && !is_later {
+            (Some((number, goes_on)), Some(Told { episode: about, ends, .. })) => {
+                let has_begun = number != about.number && self.has_begun(number, message.at);
+                let is_later = has_begun && number > about.number;
+                // What is told as over while it goes on is that which was over before. Once Alertmanager has told of an end it leaves it out,
+                // and if it has to tell once more that nothing fires, what it still has of the check is an end of before.
+                let is_before = !message.firing && !goes_on && has_begun && (odd == Some(Odd::Early) || *ends > 1);
+                if number != about.number && !is_later && !is_before {
                     "the output of another incident"
                 } else if !message.firing && goes_on && !is_later && odd.is_none() {
                     "told as over, with the output of before"

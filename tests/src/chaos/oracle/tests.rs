@@ -139,6 +139,13 @@ fn a_false_all_clear_is_found_and_one_that_a_fault_explains_is_counted() {
     case().broken(cut, 120.0, 148.0).passes_by(Exemption::Alertmanager);
     case().broken(Fault::Stopped(Member::Prometheus(1)), 140.0, 149.0).passes_by(Exemption::Prometheus);
     case().broken(cut, 110.0, 120.0).fails("told as over");
+    // It is told anew when it has just ended.
+    let anew = |at: f64| {
+        let case = Case::new().broken(cut, 170.0, 190.0).alert(108.0).resolved(195.0);
+        case.told(at, true, &over(3)).resolved(at + 3.0)
+    };
+    anew(205.0).passes_by(Exemption::Alertmanager);
+    anew(225.0).fails("told again after its end");
     // One that is not taken back is none that a fault explains.
     let left = Case::new().alert(108.0).resolved(120.0).broken(cut, 110.0, 119.0);
     left.fails("was told as over while it went on, and not anew");
@@ -175,14 +182,15 @@ fn an_alarm_after_the_end_is_that_of_a_pair_only_shortly_after_it() {
 #[test]
 fn an_end_of_before_is_told_by_a_pair_only_where_there_was_one_and_shortly_after_the_alert() {
     let early = |case: Case, at: f64| {
-        let case = case.told(308.0, true, &failing(4)).told_by("1", at, false, &failing(4));
+        let case = case.told(308.0, true, &failing(4)).told_by("1", at, false, &over(3));
         case.told(at + 3.0, true, &failing(4)).told(408.0, false, &over(4))
     };
     let second = || Case::new().incident(4, false, 300.0, 400.0).alert(108.0).resolved(208.0);
     early(second(), 314.0).passes_by(Exemption::Waited);
     early(second(), 340.0).fails("told as over while it went on");
-    let first = || Case { past: Past::default(), ..Case::new() }.incident(4, false, 300.0, 400.0);
-    early(first(), 314.0).fails("told as over while it went on");
+    let first = Case { past: Past::default(), ..Case::new() }.incident(4, false, 300.0, 400.0);
+    let first = first.told(308.0, true, &failing(4)).told_by("1", 314.0, false, &failing(4));
+    first.told(317.0, true, &failing(4)).told(408.0, false, &over(4)).fails("told as over while it went on");
 }
 
 #[test]
@@ -232,4 +240,17 @@ fn a_text_says_its_own_incident_or_a_reason_that_a_fault_explains() {
         case("reason").broken(fault, 100.0, 105.0).fails("a reason, and nothing was broken that explains it");
     }
     Case::new().alert(108.0).told(208.0, false, &failing(3)).fails("told as over, with the output of before");
+}
+
+#[test]
+fn the_output_of_an_incident_before_is_that_of_an_end_only_where_this_ones_was_told() {
+    let second =
+        || Case::new().incident(4, false, 300.0, 400.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
+    second().told(408.0, false, &over(3)).fails("the output of another incident");
+    second().told(408.0, false, &over(4)).passes();
+    let ended = || second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(4));
+    ended().told(412.0, false, &over(3)).passes_by(Exemption::Waited);
+    ended().told(412.0, false, &failing(3)).fails("the output of another incident");
+    ended().told(412.0, false, &over(7)).fails("the output of another incident");
+    second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(3)).fails("told again after its end");
 }
