@@ -49,6 +49,8 @@ pub(crate) struct Episode {
     pub(crate) number: usize,
     pub(crate) node: usize,
     pub(crate) check: &'static str,
+    /// As which its check exits: each is an alert of its own.
+    pub(crate) status: u8,
     /// Whether it ended before anybody had to be told.
     pub(crate) brief: bool,
     pub(crate) began: Instant,

@@ -40,6 +40,8 @@ struct Told<'a> {
     ends: usize,
     /// When it was last told as over while it went on, if it has not been told anew since.
     early: Option<Instant>,
+    /// When it was last told as an ALERT, and how often more since.
+    told: Option<(Instant, usize)>,
     /// Which Alertmanagers have told once what was before its ALERT or its end.
     outdated: BTreeSet<(bool, &'a str)>,
 }
@@ -53,7 +55,8 @@ pub(super) fn follow<'a>(
     verdict: &mut Verdict,
 ) {
     let episodes = past.episodes.iter().filter(|episode| (episode.node, episode.check) == (node, check));
-    let told = |episode| Told { episode, alert: None, end: None, ends: 0, early: None, outdated: BTreeSet::new() };
+    let told =
+        |episode| Told { episode, alert: None, end: None, ends: 0, early: None, told: None, outdated: BTreeSet::new() };
     let mut course = Course { past, episodes: episodes.map(told).collect(), firing: false, about: None };
     let mut last = None;
     for message in messages {
@@ -91,9 +94,12 @@ impl<'a> Course<'a> {
         let is_anew = told.early.take().is_some() && message.at <= told.episode.ended + SOON;
         let is_first = told.alert.is_none();
         told.alert.get_or_insert(message);
+        if fired && before == Some(about) {
+            return Some(Odd::Twice);
+        }
+        told.told = Some((message.at, 0));
         match (fired, is_first) {
-            (true, _) if before != self.about => Some(Odd::Unended),
-            (true, _) => Some(Odd::Twice),
+            (true, _) => Some(Odd::Unended),
             (false, true) => (message.at > told.episode.ended + SOON).then_some(Odd::Delayed),
             (false, false) => (message.at > told.episode.ended && !is_anew).then_some(Odd::Late),
         }
@@ -125,7 +131,8 @@ impl<'a> Course<'a> {
 
     /// Why what is odd is let pass.
     fn exempt(&mut self, odd: Odd, message: &'a Message) -> Option<Exemption> {
-        self.outdated(odd, message).or_else(|| odd.exempt(message, self.past))
+        let by_pair = self.outdated(odd, message).or_else(|| self.resent(odd, message));
+        by_pair.or_else(|| odd.exempt(message, self.past))
     }
 
     /// Whether it says what was before the check's state changed, as one of a pair may, each once for a change.
@@ -139,6 +146,19 @@ impl<'a> Course<'a> {
         }?;
         let exemption = Exemption::of_change(message, (changed.at, &changed.from))?;
         self.episodes[about].outdated.insert((message.firing, &message.from)).then_some(exemption)
+    }
+
+    /// Whether it is told again because an end of before stands beside it, as once for each other alert that the check had.
+    fn resent(&mut self, odd: Odd, message: &Message) -> Option<Exemption> {
+        let about = self.about.filter(|_| odd == Odd::Twice)?;
+        let (before, rest) = self.episodes.split_at_mut(about);
+        let told = rest.first_mut()?;
+        let is_resent = |of: &Told<'_>| message.at.saturating_duration_since(of.episode.ended) < RESENT;
+        let others = before.iter().filter(|of| is_resent(of)).map(|of| of.episode.status);
+        let others: BTreeSet<_> = others.filter(|status| *status != told.episode.status).collect();
+        let (alert, more) = told.told.as_mut()?;
+        *more += 1;
+        Exemption::of_ends(message, *alert).filter(|_| *more <= others.len())
     }
 
     fn has_ended_before(&self, about: usize) -> bool {
@@ -169,10 +189,12 @@ impl<'a> Course<'a> {
                 let is_later = has_begun && number > about.number;
                 // What is told as over while it goes on is that which was over before. Once Alertmanager has told of an end it leaves it out,
                 // and if it has to tell once more that nothing fires, what it still has of the check is an end of before.
-                let is_before = !message.firing && !goes_on && has_begun && (odd == Some(Odd::Early) || *ends > 1);
+                // That has the output of then or, as it is sent again, of now.
+                let is_of_before = !message.firing && (odd == Some(Odd::Early) || *ends > 1);
+                let is_before = is_of_before && has_begun;
                 if number != about.number && !is_later && !is_before {
                     "the output of another incident"
-                } else if !message.firing && goes_on && !is_later && odd.is_none() {
+                } else if !message.firing && goes_on && !is_later && !is_of_before {
                     "told as over, with the output of before"
                 } else {
                     verdict.detailed += 1;

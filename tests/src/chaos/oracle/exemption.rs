@@ -14,7 +14,7 @@ const AFTERMATH: Duration = Duration::from_secs(20);
 
 /// How long after the first word of a change the second Alertmanager may still tell what was before: its wait for the word of the first
 /// (8 s), from a moment at which what it knew was as late as scrape, evaluation (1 s each), the proxy's hold (2 s) and the
-/// interval of groups (3 s) make it.
+/// interval of groups (3 s) make it. An end that Prometheus sends again comes within 5 s, and is told by the same way.
 const WAIT: Duration = Duration::from_secs(15);
 
 /// What the proxy says where an Alertmanager took an alert only without its detail.
@@ -46,6 +46,9 @@ pub(crate) enum Exemption {
     Waited,
     /// One Prometheus had seen the end, the other one not yet (ADR 0013).
     Apart,
+    /// The check had failed otherwise before, whose end Prometheus sends again; Alertmanager tells again what fires when it has not told
+    /// an end with it.
+    Resent,
     /// An Alertmanager was broken: it did not hear what the other one told, or what Prometheus said.
     Alertmanager,
     /// A Prometheus was broken: it said what had been before.
@@ -106,6 +109,11 @@ impl Exemption {
         let is_near = message.at.saturating_duration_since(at) < WAIT;
         is_near.then_some(if message.from == from { Self::Apart } else { Self::Waited })
     }
+
+    /// What lets pass that an ALERT comes once more after one at that time, where ends of other alerts are sent again.
+    pub(super) fn of_ends(message: &Message, alert: Instant) -> Option<Self> {
+        (message.at.saturating_duration_since(alert) < WAIT).then_some(Self::Resent)
+    }
 }
 
 impl fmt::Display for Exemption {
@@ -113,6 +121,7 @@ impl fmt::Display for Exemption {
         f.write_str(match self {
             Self::Waited => "an Alertmanager told what it had seen before it waited for the other",
             Self::Apart => "one Prometheus had not seen yet what the other had",
+            Self::Resent => "Prometheus sent the end of another alert of the check again",
             Self::Alertmanager => "an Alertmanager was broken",
             Self::Prometheus => "a Prometheus was broken",
             Self::Emptied => "the gateways' store was emptied",

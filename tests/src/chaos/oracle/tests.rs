@@ -38,9 +38,14 @@ impl Case {
         self.start + Duration::from_secs_f64(seconds)
     }
 
-    fn incident(mut self, number: usize, brief: bool, began: f64, ended: f64) -> Self {
+    /// Another incident, as WARNING.
+    fn incident(self, number: usize, brief: bool, began: f64, ended: f64) -> Self {
+        self.incident_of(1, number, brief, (began, ended))
+    }
+
+    fn incident_of(mut self, status: u8, number: usize, brief: bool, (began, ended): (f64, f64)) -> Self {
         let (began, ended) = (self.at(began), self.at(ended));
-        self.past.episodes.push(Episode { number, node: self.node, check: "disk", brief, began, ended });
+        self.past.episodes.push(Episode { number, node: self.node, check: "disk", status, brief, began, ended });
         self
     }
 
@@ -250,7 +255,20 @@ fn the_output_of_an_incident_before_is_that_of_an_end_only_where_this_ones_was_t
     second().told(408.0, false, &over(4)).passes();
     let ended = || second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(4));
     ended().told(412.0, false, &over(3)).passes_by(Exemption::Waited);
-    ended().told(412.0, false, &failing(3)).fails("the output of another incident");
     ended().told(412.0, false, &over(7)).fails("the output of another incident");
     second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(3)).fails("told again after its end");
+}
+
+#[test]
+fn an_alert_comes_once_more_where_the_end_of_another_one_of_its_check_is_sent_again() {
+    let case = |status: u8, again: &[f64]| {
+        let case = Case::new().incident_of(status, 4, false, (300.0, 400.0)).alert(108.0).resolved(208.0);
+        let alerts = [&[308.0], again].concat().into_iter();
+        let case = alerts.fold(case, |case, at| case.told(at, true, &failing(4)));
+        case.told(408.0, false, &over(4))
+    };
+    case(2, &[311.0]).passes_by(Exemption::Resent);
+    case(1, &[311.0]).fails("told twice");
+    case(2, &[330.0]).fails("told twice");
+    case(2, &[311.0, 314.0]).fails("told twice");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Run;
 use crate::oracle::{Broken, Episode, HeldUp, Message, Past, Sink, is_held_up};
-use crate::plan::{Fault, HOSTS};
+use crate::plan::{Fault, HOSTS, Incident};
 
 /// How far a time in a log, which has whole seconds, may be off.
 const ROUNDED: Duration = Duration::from_secs(1);
@@ -19,8 +19,8 @@ impl Run {
         let incidents = self.plan.incidents.iter().enumerate().zip(times);
         let mut episodes: Vec<_> = incidents
             .filter_map(|((number, incident), (began, ended))| {
-                let (node, check, brief) = (incident.node, incident.check, incident.brief);
-                Some(Episode { number, node, check, brief, began: (*began)?, ended: (*ended)? })
+                let Incident { node, check, status, brief } = *incident;
+                Some(Episode { number, node, check, status, brief, began: (*began)?, ended: (*ended)? })
             })
             .collect();
         episodes.sort_by_key(|episode| episode.began);
