@@ -168,42 +168,44 @@ impl<'a> Course<'a> {
 
     /// Looks at what a message says: the output of its incident, or a reason that something explains.
     fn read(&self, message: &Message, odd: Option<Odd>, verdict: &mut Verdict) {
-        let about = self.about.map(|about| &self.episodes[about]);
-        let fails = match (read(&message.text), about) {
-            _ if message.reason => match self.past.explains(message) {
-                Some(why) => {
-                    *verdict.reasoned.entry(why).or_default() += 1;
-                    return;
-                }
+        let fails = if message.reason {
+            match self.past.explains(message) {
+                Some(why) => return *verdict.reasoned.entry(why).or_default() += 1,
                 None => "a reason, and nothing was broken that explains it",
-            },
-            (None, _) if self.past.is_held_up(message) => {
+            }
+        } else {
+            match (read(&message.text), self.about) {
+                (Some(said), Some(about)) => match self.fails(said, (message, odd), &self.episodes[about]) {
+                    Some(fails) => fails,
+                    None => return verdict.detailed += 1,
+                },
+                (Some(_), None) => "the output of an incident, and there was none",
                 // What is odd was counted.
-                *verdict.excused.entry(Exemption::HeldUp).or_default() += usize::from(odd.is_none());
-                return;
-            }
-            (None, _) => "neither an output nor a reason",
-            // It may be about one that came later: the output is of now.
-            (Some((number, goes_on)), Some(Told { episode: about, ends, .. })) => {
-                let has_begun = number != about.number && self.has_begun(number, message.at);
-                let is_later = has_begun && number > about.number;
-                // What is told as over while it goes on is that which was over before. Once Alertmanager has told of an end it leaves it out,
-                // and if it has to tell once more that nothing fires, what it still has of the check is an end of before.
-                // That has the output of then or, as it is sent again, of now.
-                let is_of_before = !message.firing && (odd == Some(Odd::Early) || *ends > 1);
-                let is_before = is_of_before && has_begun;
-                if number != about.number && !is_later && !is_before {
-                    "the output of another incident"
-                } else if !message.firing && goes_on && !is_later && !is_of_before {
-                    "told as over, with the output of before"
-                } else {
-                    verdict.detailed += 1;
-                    return;
+                (None, _) if self.past.is_held_up(message) && odd.is_some() => return,
+                (None, _) if self.past.is_held_up(message) => {
+                    return *verdict.excused.entry(Exemption::HeldUp).or_default() += 1;
                 }
+                (None, _) => "neither an output nor a reason",
             }
-            (Some(_), None) => "the output of an incident, and there was none",
         };
         verdict.failures.push(format!("{fails}: {message}"));
+    }
+
+    /// What is wrong about the output of an incident in a message about this one.
+    fn fails(&self, said: (usize, bool), of: (&Message, Option<Odd>), about: &Told<'_>) -> Option<&'static str> {
+        let ((number, goes_on), (message, odd)) = (said, of);
+        let own = about.episode.number;
+        // It may be of one that came later: the output is of now.
+        let is_later = number > own && self.has_begun(number, message.at);
+        // What is told as over while it goes on is that which was over before. And Alertmanager leaves an end out once it has told of it: where
+        // it has to tell once more that nothing fires, what it still has of the check is an end of before, with the output of then or,
+        // as that is sent again, of now.
+        let is_of_before = !message.firing && (odd == Some(Odd::Early) || about.ends > 1);
+        let is_before = is_of_before && number < own && self.has_begun(number, message.at);
+        if number != own && !is_later && !is_before {
+            return Some("the output of another incident");
+        }
+        (!message.firing && goes_on && !is_later && !is_of_before).then_some("told as over, with the output of before")
     }
 
     fn has_begun(&self, number: usize, at: Instant) -> bool {
