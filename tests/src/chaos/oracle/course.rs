@@ -26,6 +26,9 @@ struct Course<'a> {
     firing: bool,
     /// Which of the incidents the last ALERT was of; none where there was none.
     about: Option<usize>,
+    /// The last message, and when one was last let pass.
+    last: Option<&'a Message>,
+    excused: Option<Instant>,
 }
 
 /// An incident, and what was told of it.
@@ -57,19 +60,22 @@ pub(super) fn follow<'a>(
     let episodes = past.episodes.iter().filter(|episode| (episode.node, episode.check) == (node, check));
     let told =
         |episode| Told { episode, alert: None, end: None, ends: 0, early: None, told: None, outdated: BTreeSet::new() };
-    let mut course = Course { past, episodes: episodes.map(told).collect(), firing: false, about: None };
-    let mut last = None;
+    let episodes = episodes.map(told).collect();
+    let mut course = Course { past, episodes, firing: false, about: None, last: None, excused: None };
     for message in messages {
         let odd = course.take(message);
         match odd.map(|odd| (odd, course.exempt(odd, message))) {
             None => {}
-            Some((_, Some(exemption))) => *verdict.excused.entry(exemption).or_default() += 1,
+            Some((_, Some(exemption))) => {
+                course.excused = Some(message.at);
+                *verdict.excused.entry(exemption).or_default() += 1;
+            }
             Some((odd, None)) => verdict.failures.push(format!("{}: {message}", odd.text())),
         }
         course.read(message, odd, verdict);
-        last = Some(message);
+        course.last = Some(message);
     }
-    if let Some(last) = last.filter(|last| last.firing) {
+    if let Some(last) = course.last.filter(|last| last.firing) {
         verdict.failures.push(format!("its end was never told: {last}"));
     }
     let lost = course.lost().map(|(number, what)| format!("{sink:?}: [{number}] of {check} on node {node} {what}"));
@@ -132,7 +138,11 @@ impl<'a> Course<'a> {
     /// Why what is odd is let pass.
     fn exempt(&mut self, odd: Odd, message: &'a Message) -> Option<Exemption> {
         let by_pair = self.outdated(odd, message).or_else(|| self.resent(odd, message));
-        by_pair.or_else(|| odd.exempt(message, self.past))
+        let by_both = || Exemption::of_both(message, self.last?, self.excused?);
+        let ended = self.about.map(|about| self.episodes[about].episode.ended);
+        let is_unheard = ended.is_some_and(|ended| odd == Odd::Late && self.past.is_unheard(message, ended));
+        let unheard = is_unheard.then_some(Exemption::Unheard);
+        by_pair.or_else(by_both).or(unheard).or_else(|| odd.exempt(message, self.past))
     }
 
     /// Whether it says what was before the check's state changed, as one of a pair may, each once for a change.

@@ -17,6 +17,13 @@ const AFTERMATH: Duration = Duration::from_secs(20);
 /// interval of groups (3 s) make it. An end that Prometheus sends again comes within 5 s, and is told by the same way.
 const WAIT: Duration = Duration::from_secs(15);
 
+/// How long what one Alertmanager tells may take to the other: gossip is sent each 200 ms, on a busy machine.
+const GOSSIP: Duration = Duration::from_secs(2);
+
+/// How long before a node falls silent its check may have ended, so that one Prometheus had heard of it and the other not: a run of the
+/// check, a scrape (1 s each), and a busy machine.
+const UNHEARD: Duration = Duration::from_secs(10);
+
 /// What the proxy says where an Alertmanager took an alert only without its detail.
 const NOT_TAKEN: &str = "Alertmanager did not take the alert";
 
@@ -49,6 +56,10 @@ pub(crate) enum Exemption {
     /// The check had failed otherwise before, whose end Prometheus sends again; Alertmanager tells again what fires when it has not told
     /// an end with it.
     Resent,
+    /// Both Alertmanagers put something right at the same moment.
+    AtOnce,
+    /// The node fell silent when one Prometheus had heard of the end and the other had not; that one goes on until it hears.
+    Unheard,
     /// An Alertmanager was broken: it did not hear what the other one told, or what Prometheus said.
     Alertmanager,
     /// A Prometheus was broken: it said what had been before.
@@ -110,6 +121,13 @@ impl Exemption {
         is_near.then_some(if message.from == from { Self::Apart } else { Self::Waited })
     }
 
+    /// What lets pass that a message is like the last one, after something was let pass at that time.
+    pub(super) fn of_both(message: &Message, last: &Message, excused: Instant) -> Option<Self> {
+        let is_other = last.firing == message.firing && last.from != message.from;
+        let is_near = |at: Instant, within| message.at.saturating_duration_since(at) < within;
+        (is_other && is_near(last.at, GOSSIP) && is_near(excused, WAIT)).then_some(Self::AtOnce)
+    }
+
     /// What lets pass that an ALERT comes once more after one at that time, where ends of other alerts are sent again.
     pub(super) fn of_ends(message: &Message, alert: Instant) -> Option<Self> {
         (message.at.saturating_duration_since(alert) < WAIT).then_some(Self::Resent)
@@ -122,6 +140,8 @@ impl fmt::Display for Exemption {
             Self::Waited => "an Alertmanager told what it had seen before it waited for the other",
             Self::Apart => "one Prometheus had not seen yet what the other had",
             Self::Resent => "Prometheus sent the end of another alert of the check again",
+            Self::AtOnce => "both Alertmanagers put something right at once",
+            Self::Unheard => "the node fell silent when one Prometheus had not heard of the end",
             Self::Alertmanager => "an Alertmanager was broken",
             Self::Prometheus => "a Prometheus was broken",
             Self::Emptied => "the gateways' store was emptied",
@@ -145,6 +165,12 @@ impl Past {
         ours.into_iter().any(|run| is_near(message.at, run.from, run.to))
     }
 
+    /// Whether what the message is about fell silent when its check had just ended at `ended`, at the time or shortly before.
+    pub(super) fn is_unheard(&self, message: &Message, ended: Instant) -> bool {
+        let had_ended = |broken: &&Broken| ended <= broken.begun && broken.begun < ended + UNHEARD;
+        self.near(message.at).filter(had_ended).any(|broken| silences(broken.fault, message.node))
+    }
+
     /// Why a message may have a reason instead of an output, if something explains that.
     pub(super) fn explains(&self, message: &Message) -> Option<&'static str> {
         self.near(message.at).find_map(|broken| hides(broken.fault, message))
@@ -153,6 +179,21 @@ impl Past {
 
 fn is_near(at: Instant, begun: Instant, ended: Instant) -> bool {
     at >= begun && at.saturating_duration_since(ended) < AFTERMATH
+}
+
+/// Whether Prometheus hears nothing of a node's checks for the fault.
+fn silences(fault: Fault, node: usize) -> bool {
+    let pushes = HOSTS[node] == PUSHER;
+    match fault {
+        Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
+            Member::Agent(of) => of == node,
+            Member::Gateway(_) | Member::Redis => pushes,
+            _ => false,
+        },
+        Fault::Corrupt(of) => of == node && !pushes,
+        Fault::Emptied => pushes,
+        _ => false,
+    }
 }
 
 /// What keeps the outputs of a node's checks from a proxy, or makes them old, if the fault does.

@@ -272,3 +272,30 @@ fn an_alert_comes_once_more_where_the_end_of_another_one_of_its_check_is_sent_ag
     case(2, &[330.0]).fails("told twice");
     case(2, &[311.0, 314.0]).fails("told twice");
 }
+
+#[test]
+fn both_alertmanagers_may_put_something_right_at_once_and_tell_nothing_else_together() {
+    let ends = |again: f64| {
+        let case = Case::new().alert(108.0).resolved(208.0).told_by("1", 214.0, true, &failing(3));
+        case.resolved(222.0).told_by("1", again, false, &over(3)).judge()
+    };
+    let verdict = ends(222.1);
+    let excused = [(Exemption::Waited, 3), (Exemption::AtOnce, 3)].into();
+    assert!(verdict.failures.is_empty() && verdict.excused == excused, "{verdict:#?}");
+    assert_eq!(ends(226.0).failures.len(), 3);
+    let together = Case::new().alert(108.0).resolved(208.0).told_by("1", 208.1, false, &over(3));
+    together.fails("its end was told again");
+}
+
+#[test]
+fn what_one_prometheus_had_not_heard_when_the_node_fell_silent_is_told_until_it_hears() {
+    let case = |fault, begun: f64| {
+        let case = Case::new().broken(fault, begun, 240.0).alert(108.0).resolved(208.0);
+        case.alert(245.0).resolved(248.0)
+    };
+    case(killed(Member::Agent(NODE)), 203.0).passes_by(Exemption::Unheard);
+    case(killed(Member::Agent(NODE)), 215.0).fails("told again after its end");
+    case(killed(Member::Agent(1)), 203.0).fails("told again after its end");
+    case(killed(Member::Redis), 203.0).fails("told again after its end");
+    case(killed(Member::Runner(NODE)), 203.0).fails("told again after its end");
+}
