@@ -13,6 +13,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// How long an incident that was told as over while it went on may go on before it has to be told anew.
 const CORRECTED: Duration = Duration::from_secs(60);
 
+/// What is wrong about an end that says that it goes on.
+const OF_BEFORE: &str = "told as over, with the output of before";
+
 /// For how long Prometheus sends the end of an alert again.
 const RESENT: Duration = Duration::from_secs(15 * 60);
 
@@ -185,10 +188,13 @@ impl<'a> Course<'a> {
             }
         } else {
             match (read(&message.text), self.about) {
-                (Some(said), Some(about)) => match self.fails(said, (message, odd), &self.episodes[about]) {
-                    Some(fails) => fails,
-                    None => return verdict.detailed += 1,
-                },
+                (Some(said), Some(about)) => {
+                    match (self.fails(said, (message, odd), &self.episodes[about]), self.past.outdates(message)) {
+                        (None, _) => return verdict.detailed += 1,
+                        (Some(OF_BEFORE), Some(why)) => return *verdict.excused.entry(why).or_default() += 1,
+                        (Some(fails), _) => fails,
+                    }
+                }
                 (Some(_), None) => "the output of an incident, and there was none",
                 // What is odd was counted.
                 (None, _) if self.past.is_held_up(message) && odd.is_some() => return,
@@ -215,7 +221,7 @@ impl<'a> Course<'a> {
         if number != own && !is_later && !is_before {
             return Some("the output of another incident");
         }
-        (!message.firing && goes_on && !is_later && !is_of_before).then_some("told as over, with the output of before")
+        (!message.firing && goes_on && !is_later && !is_of_before).then_some(OF_BEFORE)
     }
 
     fn has_begun(&self, number: usize, at: Instant) -> bool {

@@ -171,6 +171,17 @@ impl Past {
         self.near(message.at).filter(had_ended).any(|broken| silences(broken.fault, message.node))
     }
 
+    /// Why the end of an incident may be told with the output of before it: an Alertmanager that hears nothing takes an alert for over by
+    /// itself when Prometheus has not repeated it for long enough, and has what came last.
+    pub(super) fn outdates(&self, message: &Message) -> Option<Exemption> {
+        self.near(message.at).find_map(|broken| match broken.fault {
+            Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => {
+                matches!(member, Member::Alertmanager(_)).then_some(Exemption::Alertmanager)
+            }
+            _ => None,
+        })
+    }
+
     /// Why a message may have a reason instead of an output, if something explains that.
     pub(super) fn explains(&self, message: &Message) -> Option<&'static str> {
         self.near(message.at).find_map(|broken| hides(broken.fault, message))

@@ -244,7 +244,12 @@ fn a_text_says_its_own_incident_or_a_reason_that_a_fault_explains() {
     for fault in [killed(Member::Alertmanager(1)), killed(Member::Proxy(0)), Fault::Rotated(NODE, 3), Fault::Emptied] {
         case("reason").broken(fault, 100.0, 105.0).fails("a reason, and nothing was broken that explains it");
     }
-    Case::new().alert(108.0).told(208.0, false, &failing(3)).fails("told as over, with the output of before");
+    let of_before = || Case::new().alert(108.0).told(208.0, false, &failing(3));
+    of_before().fails("told as over, with the output of before");
+    of_before().broken(killed(Member::Agent(NODE)), 190.0, 199.0).fails("told as over, with the output of before");
+    let frozen = Fault::Network(Member::Alertmanager(0), Network::Frozen);
+    of_before().broken(frozen, 180.0, 210.0).passes_by(Exemption::Alertmanager);
+    of_before().broken(frozen, 110.0, 130.0).fails("told as over, with the output of before");
 }
 
 #[test]
