@@ -154,7 +154,7 @@ impl<'a> Course<'a> {
         let changed = match odd {
             Odd::Late => self.episodes[about].end,
             // An end of before has to be known, which Prometheus repeats.
-            Odd::Early if self.has_ended_before(about) => self.episodes[about].alert,
+            Odd::Early if self.has_ended_before(about, message) => self.episodes[about].alert,
             _ => None,
         }?;
         let exemption = Exemption::of_change(message, (changed.at, &changed.from))?;
@@ -171,12 +171,16 @@ impl<'a> Course<'a> {
         let others: BTreeSet<_> = others.filter(|status| *status != told.episode.status).collect();
         let (alert, more) = told.told.as_mut()?;
         *more += 1;
-        Exemption::of_ends(message, *alert).filter(|_| *more <= others.len())
+        // What the machine held up was an alert too, told or not.
+        let others = others.len() + usize::from(self.past.was_held_up(message, RESENT));
+        Exemption::of_ends(message, *alert).filter(|_| *more <= others)
     }
 
-    fn has_ended_before(&self, about: usize) -> bool {
+    fn has_ended_before(&self, about: usize, message: &Message) -> bool {
         let began = self.episodes[about].episode.began;
-        self.episodes[..about].iter().any(|told| began.saturating_duration_since(told.episode.ended) < RESENT)
+        // What the machine held up was an alert too, told or not.
+        self.past.was_held_up(message, RESENT)
+            || self.episodes[..about].iter().any(|told| began.saturating_duration_since(told.episode.ended) < RESENT)
     }
 
     /// Looks at what a message says: the output of its incident, or a reason that something explains.
@@ -198,6 +202,8 @@ impl<'a> Course<'a> {
                 (Some(_), None) => "the output of an incident, and there was none",
                 // What is odd was counted.
                 (None, _) if self.past.is_held_up(message) && odd.is_some() => return,
+                // The end of what was held up, which has no incident's output.
+                (None, _) if odd == Some(Odd::Early) && self.past.was_held_up(message, RESENT) => return,
                 (None, _) if self.past.is_held_up(message) => {
                     return *verdict.excused.entry(Exemption::HeldUp).or_default() += 1;
                 }

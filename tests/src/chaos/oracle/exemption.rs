@@ -161,8 +161,13 @@ impl Past {
 
     /// Whether the machine held its check up at the time or shortly before.
     pub(super) fn is_held_up(&self, message: &Message) -> bool {
-        let ours = self.held_up.iter().filter(|run| run.node == message.node && run.check == message.check);
-        ours.into_iter().any(|run| is_near(message.at, run.from, run.to))
+        self.was_held_up(message, AFTERMATH)
+    }
+
+    /// Whether the machine held its check up at the time or so long before.
+    pub(super) fn was_held_up(&self, message: &Message, within: Duration) -> bool {
+        let mut ours = self.held_up.iter().filter(|run| run.node == message.node && run.check == message.check);
+        ours.any(|run| message.at >= run.from && message.at.saturating_duration_since(run.to) < within)
     }
 
     /// Whether what the message is about fell silent when its check had just ended at `ended`, at the time or shortly before.

@@ -304,3 +304,16 @@ fn what_one_prometheus_had_not_heard_when_the_node_fell_silent_is_told_until_it_
     case(killed(Member::Redis), 203.0).fails("told again after its end");
     case(killed(Member::Runner(NODE)), 203.0).fails("told again after its end");
 }
+
+#[test]
+fn the_end_of_what_the_machine_held_up_is_sent_again_too() {
+    let twice = || Case::new().alert(108.0).alert(111.0).resolved(208.0);
+    twice().held_up(10.0, 40.0).passes_by(Exemption::Resent);
+    let early = |at: f64| {
+        let case = Case::new().alert(108.0).told_by("1", at, false, "disk OK: fine");
+        case.alert(at + 3.0).resolved(208.0)
+    };
+    early(111.0).held_up(10.0, 40.0).passes_by(Exemption::Waited);
+    early(140.0).held_up(10.0, 40.0).fails("told as over while it went on");
+    early(111.0).fails("told as over while it went on");
+}
