@@ -219,11 +219,14 @@ impl<'a> Course<'a> {
         let own = about.episode.number;
         // It may be of one that came later: the output is of now.
         let is_later = number > own && self.has_begun(number, message.at);
-        // What is told as over while it goes on is that which was over before. And Alertmanager leaves an end out once it has told of it: where
+        // What is told as over while it goes on, or by who has not heard yet that it went on, is that which was over before. And Alertmanager leaves an end out once it has told of it: where
         // it has to tell once more that nothing fires, what it still has of the check is an end of before, with the output of then or,
         // as that is sent again, of now.
+        let is_outdated =
+            about.alert.is_some_and(|alert| Exemption::of_change(message, (alert.at, &alert.from)).is_some());
         let is_of_before = !message.firing && (odd == Some(Odd::Early) || about.ends > 1);
-        let is_before = is_of_before && number < own && self.has_begun(number, message.at);
+        let is_before =
+            (is_of_before || (!message.firing && is_outdated)) && number < own && self.has_begun(number, message.at);
         if number != own && !is_later && !is_before {
             return Some("the output of another incident");
         }

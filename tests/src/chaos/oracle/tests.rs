@@ -258,6 +258,8 @@ fn the_output_of_an_incident_before_is_that_of_an_end_only_where_this_ones_was_t
         || Case::new().incident(4, false, 300.0, 400.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
     second().told(408.0, false, &over(3)).fails("the output of another incident");
     second().told(408.0, false, &over(4)).passes();
+    let brief = Case::new().incident(4, true, 300.0, 302.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
+    brief.told_by("1", 311.0, false, &over(3)).passes();
     let ended = || second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(4));
     ended().told(412.0, false, &over(3)).passes_by(Exemption::Waited);
     ended().told(412.0, false, &over(7)).fails("the output of another incident");
