@@ -1,4 +1,10 @@
-//! What had to be told, held against what was told.
+//! What had to be told, held against what was told: a function of the messages and of what happened, which says of each message whether it
+//! had to come, may have come, or must not have come.
+
+mod course;
+mod exemption;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,9 +12,7 @@ use std::time::Instant;
 
 use crate::plan::{Fault, Incident};
 
-/// How long after a fault has ended a message may still come twice because of it, in seconds: Alertmanager's wait for the word of the
-/// other, and a resend of Prometheus.
-const AFTERMATH: f64 = 20.0;
+pub(crate) use exemption::Exemption;
 
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +43,20 @@ pub(crate) struct Message {
     pub(crate) reason: bool,
 }
 
+/// An incident as it went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Episode {
+    pub(crate) number: usize,
+    pub(crate) node: usize,
+    pub(crate) check: &'static str,
+    /// As which its check exits: each is an alert of its own.
+    pub(crate) status: u8,
+    /// Whether it ended before anybody had to be told.
+    pub(crate) brief: bool,
+    pub(crate) began: Instant,
+    pub(crate) ended: Instant,
+}
+
 /// What was broken, and from when until when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Broken {
@@ -47,17 +65,34 @@ pub(crate) struct Broken {
     pub(crate) ended: Instant,
 }
 
+/// A run of a check that did not end in time, on a machine with too much to do.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldUp {
+    pub(crate) node: usize,
+    pub(crate) check: String,
+    /// When it began, and when its runner said so.
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
+}
+
+/// Everything that happened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    /// In the order in which they began.
+    pub(crate) episodes: Vec<Episode>,
+    pub(crate) broken: Vec<Broken>,
+    pub(crate) held_up: Vec<HeldUp>,
+}
+
 /// How a run went.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verdict {
     /// Messages with the output of their incident.
     pub(crate) detailed: usize,
-    /// Messages with a reason instead.
-    pub(crate) reasoned: usize,
-    /// Messages on a check that the machine held up, which nobody planned.
-    pub(crate) held_up: usize,
-    /// Messages that came once more, and why.
-    pub(crate) doubled: BTreeMap<&'static str, usize>,
+    /// Messages with a reason instead, by what explains that.
+    pub(crate) reasoned: BTreeMap<&'static str, usize>,
+    /// Messages that nobody would have got if nothing was broken and the machine had been quick, by why they were let pass.
+    pub(crate) excused: BTreeMap<Exemption, usize>,
     /// What must not be.
     pub(crate) failures: Vec<String>,
 }
@@ -100,62 +135,32 @@ pub(crate) fn is_held_up(output: &str) -> bool {
     output.starts_with("Check execution hangs") || output.starts_with("Execution timed out")
 }
 
-/// Judges the messages, which are in the order in which each sink got them. That each lasting incident was told was waited for before.
-/// `held_up` are the checks, each with its node, that a runner once said this of.
-pub(crate) fn judge(messages: &[Message], broken: &[Broken], held_up: &BTreeSet<(usize, String)>) -> Verdict {
+/// Judges the messages, which are in the order in which each sink got them, by what happened.
+pub(crate) fn judge(messages: &[Message], past: &Past) -> Verdict {
     let mut verdict = Verdict::default();
-    let mut courses: BTreeMap<_, Vec<&Message>> = BTreeMap::new();
-    for message in messages {
-        verdict.count(message, held_up);
-        courses.entry((message.sink, message.node, &message.check)).or_default().push(message);
-    }
-    for course in courses.values() {
-        verdict.follow(course, broken);
+    let checks = past.episodes.iter().map(|episode| (episode.node, episode.check));
+    let checks: BTreeSet<_> =
+        checks.chain(messages.iter().map(|message| (message.node, message.check.as_str()))).collect();
+    for (sink, (node, check)) in Sink::ALL.into_iter().flat_map(|sink| checks.iter().map(move |check| (sink, *check))) {
+        let ours = |message: &&Message| (message.sink, message.node, &*message.check) == (sink, node, check);
+        course::follow(sink, (node, check), messages.iter().filter(ours), past, &mut verdict);
     }
     verdict
 }
 
 impl Verdict {
-    fn count(&mut self, message: &Message, held_up: &BTreeSet<(usize, String)>) {
-        match read(&message.text) {
-            _ if message.reason => self.reasoned += 1,
-            // It may say that the incident is over, where that ended since the alert began: the output is of now.
-            Some(_) => self.detailed += 1,
-            None if held_up.contains(&(message.node, message.check.clone())) => self.held_up += 1,
-            None => self.failures.push(format!("neither an output nor a reason: {message}")),
-        }
+    /// Adds what another run was judged.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.detailed += other.detailed;
+        other.reasoned.into_iter().for_each(|(why, count)| *self.reasoned.entry(why).or_default() += count);
+        other.excused.into_iter().for_each(|(why, count)| *self.excused.entry(why).or_default() += count);
+        self.failures.extend(other.failures);
     }
 
-    /// One check of one node at one sink: each incident is told once, and its end once.
-    fn follow(&mut self, course: &[&Message], broken: &[Broken]) {
-        let mut last: Option<&Message> = None;
-        for message in course {
-            if message.firing == last.is_some_and(|last| last.firing) {
-                match excuse(message, last, broken) {
-                    Some(why) => *self.doubled.entry(why).or_default() += 1,
-                    None => self.failures.push(format!("told twice: {message}")),
-                }
-            }
-            last = Some(message);
-        }
-        if let Some(last) = course.last().filter(|last| last.firing) {
-            self.failures.push(format!("its end was never told: {last}"));
-        }
+    /// How many messages have a reason instead of an output.
+    pub(crate) fn reasons(&self) -> usize {
+        self.reasoned.values().sum()
     }
-}
-
-/// Why the message may be like the last one: who tells it had waited for the word of the other, or something was broken.
-fn excuse(message: &Message, last: Option<&Message>, broken: &[Broken]) -> Option<&'static str> {
-    if last.is_some_and(|last| last.from != message.from && seconds(last.at, message.at) < AFTERMATH) {
-        return Some("an Alertmanager told what it had seen before it waited for the other");
-    }
-    let near =
-        broken.iter().filter(|broken| message.at >= broken.begun && seconds(broken.ended, message.at) < AFTERMATH);
-    near.filter_map(|broken| broken.fault.doubles()).next()
-}
-
-fn seconds(from: Instant, to: Instant) -> f64 {
-    to.saturating_duration_since(from).as_secs_f64()
 }
 
 impl fmt::Display for Message {
@@ -163,50 +168,5 @@ impl fmt::Display for Message {
         let Self { sink, from, node, check, firing, text, .. } = self;
         let word = if *firing { "ALERT" } else { "RESOLVED" };
         write!(f, "{sink:?} by {from}: {word} of {check} on node {node}: {}", text.lines().next().unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use e2e::Member;
-
-    use super::*;
-
-    fn message(at: Instant, firing: bool, text: &str) -> Message {
-        let (sink, from, check) = (Sink::Mail, "0".to_owned(), "disk".to_owned());
-        Message { at, sink, from, node: 0, check, firing, text: text.to_owned(), reason: false }
-    }
-
-    #[test]
-    fn what_is_lost_doubled_or_empty_is_found_and_what_a_fault_explains_is_counted() {
-        let now = Instant::now();
-        let (alert, resolved) = (message(now, true, &failing(3)), message(now, false, &over(3)));
-        let none = BTreeSet::new();
-        assert!(judge(&[alert.clone(), resolved.clone()], &[], &none).failures.is_empty());
-        let judged = |messages: &[&Message], broken: &[Broken]| {
-            judge(&messages.iter().map(|message| (*message).clone()).collect::<Vec<_>>(), broken, &none)
-        };
-        assert!(judged(&[&alert, &alert, &resolved], &[]).failures[0].starts_with("told twice"));
-        assert!(judged(&[&alert], &[]).failures[0].starts_with("its end was never told"));
-        assert!(judged(&[&resolved], &[]).failures[0].starts_with("told twice"));
-        let empty = message(now, true, "fails");
-        assert!(judged(&[&empty, &resolved], &[]).failures[0].starts_with("neither an output"));
-        let held_up = BTreeSet::from([(0, "disk".to_owned())]);
-        let verdict = judge(&[empty.clone(), resolved.clone()], &[], &held_up);
-        assert!(verdict.failures.is_empty() && verdict.held_up == 1, "{verdict:?}");
-        assert!(is_held_up("Check execution hangs: running since then") && !is_held_up("disk OK: fine"));
-
-        let of = |fault, begun, ended| Broken { fault, begun, ended };
-        let killed = of(Fault::Killed(Member::Alertmanager(1)), now, now);
-        let verdict = judged(&[&alert, &alert, &resolved], &[killed]);
-        assert!(verdict.failures.is_empty() && verdict.doubled.values().sum::<usize>() == 1, "{verdict:?}");
-        let agent = of(Fault::Killed(Member::Agent(1)), now, now);
-        assert_eq!(judged(&[&alert, &alert, &resolved], &[agent]).failures.len(), 1);
-        let other = Message { from: "1".to_owned(), ..alert.clone() };
-        assert!(judged(&[&alert, &other, &resolved], &[]).failures.is_empty());
-        let late = message(now + Duration::from_secs(60), true, &failing(3));
-        assert_eq!(judged(&[&alert, &late, &resolved], &[killed]).failures.len(), 1);
     }
 }

@@ -1,25 +1,43 @@
 //! Carries a plan out on a pair.
 
-use std::collections::BTreeSet;
+mod told;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use e2e::sinks::{Attachment, Mail, Told};
 use e2e::{Member, Network, Pair, Signal, get_json, repository, until};
+use jiff::Timestamp;
 
-use crate::oracle::{Broken, Message, Sink, Verdict, failing, is_held_up, judge, over, tells};
+use crate::oracle::{Broken, Message, Sink, Verdict, failing, judge, over, tells};
 use crate::plan::{CHECKS, Fault, HOSTS, NODES, PUSHER, Plan, Step};
 
 /// How long a message may take when everything is whole again, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long nothing must have come at the end: the second Alertmanager waits 8 s for the word of the first before it tells what it must not.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Set where nothing may be left out.
+const TEST_ALL: &str = "OGI_TEST_ALL";
+
+/// What a run did, and how it went.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) incidents: usize,
+    /// What was broken, and mended again.
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) verdict: Verdict,
+}
+
 /// One run of one seed.
 #[derive(Debug)]
 pub(crate) struct Run {
+    seed: u64,
     pair: Pair,
     plan: Plan,
     started: Instant,
+    started_at: Timestamp,
     /// When each incident began and ended.
     began: Vec<Option<Instant>>,
     ended: Vec<Option<Instant>>,
@@ -48,14 +66,27 @@ impl Run {
         for node in 0..HOSTS.len() {
             pair.run_checks(node, &CHECKS).await?;
         }
-        let plan = Plan::of(seed, rounds, pair.has_disks());
+        let demands_all = std::env::var_os(TEST_ALL).is_some_and(|value| value == "1");
+        ensure!(pair.has_disks() || !demands_all, "{TEST_ALL}=1, and a node's disk cannot be mounted, which root can");
+        let plan = Plan::of(seed, rounds);
         let times = vec![None; plan.incidents.len()];
-        let (began, ended, started) = (times.clone(), times, Instant::now());
-        Ok(Self { pair, plan, started, began, ended, broken: Vec::new(), mended: Vec::new(), verbose })
+        let (began, ended, started, started_at) = (times.clone(), times, Instant::now(), Timestamp::now());
+        Ok(Self {
+            seed,
+            pair,
+            plan,
+            started,
+            started_at,
+            began,
+            ended,
+            broken: Vec::new(),
+            mended: Vec::new(),
+            verbose,
+        })
     }
 
-    /// Every phase; what was planned and what is to be said of it. Whatever was told is written to `told.txt` in `data`.
-    pub(crate) async fn carry_out(mut self, data: &Path) -> anyhow::Result<(Plan, Verdict)> {
+    /// Every phase; what was done and what is to be said of it. Whatever was told is written to `told.txt` in `data`.
+    pub(crate) async fn carry_out(mut self, data: &Path) -> anyhow::Result<Outcome> {
         let done = self.every_phase().await;
         let mut messages = self.messages();
         messages.sort_by_key(|message| message.at);
@@ -65,8 +96,13 @@ impl Run {
         });
         std::fs::write(data.join("told.txt"), told.collect::<String>())?;
         done?;
-        let verdict = judge(&self.messages(), &self.mended, &self.held_up()?);
-        Ok((self.plan, verdict))
+        let past = self.past()?;
+        let verdict = judge(&self.messages(), &past);
+        Ok(Outcome {
+            incidents: past.episodes.len(),
+            faults: past.broken.iter().map(|broken| broken.fault).collect(),
+            verdict,
+        })
     }
 
     async fn every_phase(&mut self) -> anyhow::Result<()> {
@@ -85,6 +121,10 @@ impl Run {
             self.say(&format!("{step:?}"));
         }
         match step {
+            Step::Begin(fault @ Fault::DiskFull(_)) if !self.pair.has_disks() => {
+                eprintln!("seed {}: {fault}: left out, as only root can mount such disks", self.seed);
+            }
+            Step::End(Fault::DiskFull(_)) if !self.pair.has_disks() => {}
             Step::Begin(fault) => {
                 self.broken.push((fault, Instant::now()));
                 self.begin(fault).await?;
@@ -97,13 +137,13 @@ impl Run {
             }
             Step::Fail(number) => {
                 let incident = self.plan.incidents[number];
-                self.pair.set_check(incident.node, incident.check, incident.status, &failing(number))?;
                 self.began[number] = Some(Instant::now());
+                self.pair.set_check(incident.node, incident.check, incident.status, &failing(number))?;
             }
             Step::Recover(number) => {
                 let incident = self.plan.incidents[number];
-                self.pair.set_check(incident.node, incident.check, 0, &over(number))?;
                 self.ended[number] = Some(Instant::now());
+                self.pair.set_check(incident.node, incident.check, 0, &over(number))?;
             }
             Step::Pause(pause) => tokio::time::sleep(pause).await,
         }
@@ -180,7 +220,8 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until every sink was told of each lasting incident that has begun, and of the end of each that has ended.
+    /// Waits until every sink was told of each lasting incident that has begun, and of the end of each that has ended; the last word
+    /// is of how it is now.
     async fn every_lasting_incident_is_told(&self) -> anyhow::Result<()> {
         until("every incident to be told", PATIENCE, || async {
             let messages = self.messages();
@@ -190,14 +231,16 @@ impl Run {
                 // Another of the check's, of which then the last word is.
                 let another = self.plan.incidents.iter().zip(&self.began).skip(number + 1);
                 let again = another.filter(|(later, _)| later.is_of_check_of(incident)).find_map(|(_, began)| *began);
-                let is_over = self.ended[number].is_some() && again.is_none();
+                let is_over = self.ended[number].is_some();
                 for sink in Sink::ALL {
                     let of =
                         |message: &&Message| message.sink == sink && message.at >= began && incident.is_of(message);
+                    let last = messages.iter().rfind(of);
                     if !messages.iter().filter(of).any(|message| tells(message, number)) {
                         missing.push(format!("{sink:?}: that [{number}] fails: {incident:?}"));
-                    } else if is_over && messages.iter().rfind(of).is_some_and(|last| last.firing) {
-                        missing.push(format!("{sink:?}: that [{number}] is over: {incident:?}"));
+                    } else if again.is_none() && last.is_some_and(|last| last.firing == is_over) {
+                        let what = if is_over { "is over" } else { "fails still" };
+                        missing.push(format!("{sink:?}: that [{number}] {what}: {incident:?}"));
                     }
                 }
             }
@@ -207,7 +250,7 @@ impl Run {
         .await
     }
 
-    /// Waits until neither an Alertmanager has an alert nor a sink was told last that a check fails.
+    /// Waits until neither an Alertmanager has an alert nor a sink was told last that a check fails, and nothing comes any more.
     async fn every_end_is_told(&self) -> anyhow::Result<()> {
         for number in [0, 1] {
             let url = format!("{}/api/v2/alerts", self.pair.url(Member::Alertmanager(number)));
@@ -229,69 +272,16 @@ impl Run {
                     }
                 }
             }
+            let last = messages.iter().map(|message| message.at).max();
+            ensure!(last.is_none_or(|last| last.elapsed() >= QUIET), "messages still come");
             Ok(())
         })
         .await
     }
 
-    /// The checks, each with its node, that did not end in time, as far as the logs have room for what the runners say.
-    fn held_up(&self) -> anyhow::Result<BTreeSet<(usize, String)>> {
-        let mut held_up = BTreeSet::new();
-        for node in 0..HOSTS.len() {
-            let results = self.pair.logged(node)?.into_iter();
-            let late = results.filter(|check| check["output"].as_str().is_some_and(is_held_up));
-            held_up.extend(late.filter_map(|check| Some((node, check["name"].as_str()?.to_owned()))));
-        }
-        Ok(held_up)
-    }
-
-    /// What each sink was told until now.
-    fn messages(&self) -> Vec<Message> {
-        let hook = self.pair.told.timed().into_iter().filter_map(|(at, told)| self.of_webhook(at, &told));
-        let mails = self.pair.mails.timed().into_iter().filter_map(|(at, mail)| self.of_mail(at, &mail));
-        let slack = self.pair.slack.timed().into_iter().filter_map(|(at, message)| self.of_slack(at, &message));
-        hook.chain(mails).chain(slack).collect()
-    }
-
-    fn of_webhook(&self, at: Instant, told: &Told) -> Option<Message> {
-        // A notification is of one check; alerts of it that do not fire any more may stand beside the one that does.
-        if !told.leads {
-            return None;
-        }
-        let node = (0..HOSTS.len()).find(|node| told.labels["instance"] == self.pair.instance(*node))?;
-        let annotation = |name: &str| told.annotations.get(name).cloned();
-        let reason = ["detail_error", "detail_age"].iter().any(|name| told.annotations.contains_key(*name));
-        let text = annotation("output_detail").or_else(|| annotation("detail_error")).unwrap_or_default();
-        let (sink, from, check) = (Sink::Webhook, told.to.clone(), told.labels["check"].clone());
-        Some(Message { at, sink, from, node, check, firing: told.firing, text, reason })
-    }
-
-    fn of_mail(&self, at: Instant, mail: &Mail) -> Option<Message> {
-        let (action, rest) = mail.subject.split_once(" - ")?;
-        let (node, check) = self.about(rest)?;
-        let from = mail.headers.get("From").cloned().unwrap_or_default();
-        let (text, reason) = (mail.body.clone(), has_reason(&mail.body));
-        Some(Message { at, sink: Sink::Mail, from, node, check, firing: action == "ALERT", text, reason })
-    }
-
-    fn of_slack(&self, at: Instant, message: &Attachment) -> Option<Message> {
-        let (node, check) = self.about(&message.text)?;
-        let (text, from, firing) = (message.text.clone(), message.to.clone(), !message.title.ends_with(" - OK"));
-        let reason = has_reason(&text);
-        Some(Message { at, sink: Sink::Slack, from, node, check, firing, text, reason })
-    }
-
-    /// Which check of which node a text is about that begins with `NODE/CHECK: `. Without a detail the node's address stands there.
-    fn about(&self, text: &str) -> Option<(usize, String)> {
-        let (node, rest) = text.split_once('/')?;
-        let (check, _) = rest.split_once(": ")?;
-        let number = (0..HOSTS.len()).find(|number| node == HOSTS[*number] || node == self.pair.instance(*number))?;
-        Some((number, check.to_owned()))
-    }
-
     fn say(&self, what: &str) {
         if self.verbose {
-            eprintln!("[{:6.1} s] {what}", self.started.elapsed().as_secs_f64());
+            eprintln!("seed {} [{:6.1} s] {what}", self.seed, self.started.elapsed().as_secs_f64());
         }
     }
 }
@@ -299,11 +289,4 @@ impl Run {
 /// What of a node keeps a file.
 fn keeper(node: usize) -> Member {
     if HOSTS[node] == PUSHER { Member::Runner(node) } else { Member::Agent(node) }
-}
-
-/// Whether a text says why it has no output, or how old the one is that it has.
-fn has_reason(text: &str) -> bool {
-    ["could not be fetched: ", "could not be refreshed: ", " old)", "This output is "]
-        .iter()
-        .any(|words| text.contains(words))
 }

@@ -62,7 +62,7 @@ impl Pair {
 
     /// Whether the disks of the nodes' logs can be filled: they are file systems of their own, which only root can mount.
     pub fn has_disks(&self) -> bool {
-        !self.disks.is_empty()
+        self.disks.len() == self.plan.hosts()
     }
 
     /// Fills the disk of a node's log to the last byte.

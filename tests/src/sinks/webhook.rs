@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
 use axum::{Json, Router};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -18,7 +19,8 @@ pub struct Told {
     pub to: String,
     /// Whether it fires; else it is resolved.
     pub firing: bool,
-    /// Whether it is the one that speaks for its notification: the first that fires, or the first where none does.
+    /// Whether it is the one that speaks for its notification, as in mail and Slack: the first that fires, or the one that ended last where
+    /// none does.
     pub leads: bool,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
@@ -38,7 +40,8 @@ pub fn start(listener: TcpListener) -> Received<Told> {
 
 async fn take(State(received): State<Received<Told>>, uri: Uri, Json(notification): Json<Value>) -> &'static str {
     let alerts = notification["alerts"].as_array().map_or(&[][..], Vec::as_slice);
-    let leader = alerts.iter().position(|alert| alert["status"] == notification["status"]);
+    let firing = alerts.iter().position(|alert| alert["status"] == "firing");
+    let leader = firing.or_else(|| (0..alerts.len()).rev().max_by_key(|index| ended(&alerts[*index])));
     for (index, alert) in alerts.iter().enumerate() {
         let texts = |name: &str| {
             let texts = alert[name].as_object().into_iter().flatten();
@@ -50,4 +53,8 @@ async fn take(State(received): State<Received<Told>>, uri: Uri, Json(notificatio
         received.add(Told { to, firing, leads, labels: texts("labels"), annotations: texts("annotations") });
     }
     "ok"
+}
+
+fn ended(alert: &Value) -> Option<Timestamp> {
+    alert["endsAt"].as_str()?.parse().ok()
 }

@@ -4,7 +4,8 @@
 //! there is, a check that is well has none of these. Each has the label `handlers`, so that an alert needs no other series.
 //!
 //! Absence of a series is no OK: the node may have come back without knowing the check yet. A check that has become well therefore says
-//! so for a while ([`HEARD`]); rules hold what they told of a silent node until then.
+//! so for a while ([`HEARD`]); rules hold what they told of a silent node until then. So does a pushed one: nobody tells a Prometheus that was
+//! away of a series that went meanwhile, so that it goes on with the last value for five minutes.
 
 use exposition::{Family, Kind, Label, Labels};
 
@@ -76,19 +77,29 @@ fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
 }
 
 /// Whether a check that is well says so, because it may not have been a while ago: its status has changed, it has run again after
-/// its ttl, or it has flapped. Of what is pushed nothing is held that would have to be ended.
+/// its ttl, or it has flapped. What is read later is as of the last result: the next one takes it away.
 ///
 /// A result of another status may be later than the change: the clock was set back in between, and then it was set right.
 fn is_heard(state: &CheckState, read: Read) -> bool {
-    let Read::Now(now) = read else { return false };
+    let now = match read {
+        Read::Now(now) => now,
+        Read::Later => state.last_run(),
+    };
     let is_recent = |at: i64| now.saturating_sub(at) < HEARD;
-    let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
     let status = state.latest().exit_code();
-    let others = state.history().filter(|entry| entry.status != status);
-    is_recent(state.status_changed())
-        || others.filter_map(|entry| entry.executed).any(is_recent)
-        || state.latest().ttl().is_some_and(has_run_again)
-        || (state.flapping().is_some() && state.flap_percent() > 0)
+    let mut others = state.history().filter(|entry| entry.status != status).peekable();
+    let has_changed = others.peek().is_some();
+    let was_other = is_recent(state.status_changed()) || others.filter_map(|entry| entry.executed).any(is_recent);
+    match read {
+        // A Prometheus that was away takes what had been for what is, until it hears otherwise. Nothing else is held of what is pushed.
+        Read::Later => has_changed && was_other,
+        Read::Now(_) => {
+            let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
+            was_other
+                || state.latest().ttl().is_some_and(has_run_again)
+                || (state.flapping().is_some() && state.flap_percent() > 0)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +148,17 @@ mod tests {
         let recovered = state(&json!({}), [(0, 0), (60, 2), (120, 0)]);
         assert_eq!(said(&recovered, Read::Now(120 + HEARD - 1)), [is("problem_status", 0)]);
         assert_eq!(said(&recovered, Read::Now(120 + HEARD)), []);
-        assert_eq!(said(&recovered, Read::Later), []);
+    }
+
+    #[test]
+    fn a_pushed_check_that_has_become_well_says_so_until_a_result_an_hour_later() {
+        let runs = [(0, 0), (60, 2), (120, 0)];
+        assert_eq!(said(&state(&json!({}), runs), Read::Later), [is("problem_status", 0)]);
+        let and_on = state(&json!({}), runs.into_iter().chain([(120 + HEARD - 1, 0)]));
+        assert_eq!(said(&and_on, Read::Later), [is("problem_status", 0)]);
+        let later = state(&json!({}), runs.into_iter().chain([(120 + HEARD, 0)]));
+        assert_eq!(said(&later, Read::Later), []);
+        assert_eq!(said(&state(&json!({}), [(0, 0), (60, 0)]), Read::Later), [], "it has always been well");
     }
 
     #[test]

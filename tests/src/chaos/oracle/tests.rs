@@ -1,0 +1,321 @@
+//! Each kind of fault that the oracle has to find, and each exemption, near its cause and far from it.
+
+use std::time::Duration;
+
+use e2e::{Member, Network};
+
+use super::*;
+
+/// The node that is told of, and the host that pushes.
+const NODE: usize = 0;
+const PUSHING: usize = 3;
+
+/// Messages at one sink about one check, and what happened; times are seconds from the beginning.
+struct Case {
+    start: Instant,
+    node: usize,
+    past: Past,
+    messages: Vec<Message>,
+}
+
+impl Case {
+    /// An incident from second 100 until second 200.
+    fn new() -> Self {
+        Self::of(NODE, false, 200.0)
+    }
+
+    fn brief() -> Self {
+        Self::of(NODE, true, 102.0)
+    }
+
+    fn of(node: usize, brief: bool, ended: f64) -> Self {
+        let start = Instant::now();
+        let case = Self { start, node, past: Past::default(), messages: Vec::new() };
+        case.incident(3, brief, 100.0, ended)
+    }
+
+    fn at(&self, seconds: f64) -> Instant {
+        self.start + Duration::from_secs_f64(seconds)
+    }
+
+    /// Another incident, as WARNING.
+    fn incident(self, number: usize, brief: bool, began: f64, ended: f64) -> Self {
+        self.incident_of(1, number, brief, (began, ended))
+    }
+
+    fn incident_of(mut self, status: u8, number: usize, brief: bool, (began, ended): (f64, f64)) -> Self {
+        let (began, ended) = (self.at(began), self.at(ended));
+        self.past.episodes.push(Episode { number, node: self.node, check: "disk", status, brief, began, ended });
+        self
+    }
+
+    fn broken(mut self, fault: Fault, begun: f64, ended: f64) -> Self {
+        let (begun, ended) = (self.at(begun), self.at(ended));
+        self.past.broken.push(Broken { fault, begun, ended });
+        self
+    }
+
+    fn held_up(mut self, from: f64, to: f64) -> Self {
+        let (from, to) = (self.at(from), self.at(to));
+        self.past.held_up.push(HeldUp { node: self.node, check: "disk".to_owned(), from, to });
+        self
+    }
+
+    /// A message by the first Alertmanager.
+    fn told(self, at: f64, firing: bool, text: &str) -> Self {
+        self.told_by("0", at, firing, text)
+    }
+
+    fn told_by(mut self, from: &str, at: f64, firing: bool, text: &str) -> Self {
+        let (at, from, check) = (self.at(at), from.to_owned(), "disk".to_owned());
+        let (sink, reason, text) = (Sink::Mail, text.starts_with("reason"), text.to_owned());
+        self.messages.push(Message { at, sink, from, node: self.node, check, firing, text, reason });
+        self
+    }
+
+    fn alert(self, at: f64) -> Self {
+        self.told(at, true, &failing(3))
+    }
+
+    fn resolved(self, at: f64) -> Self {
+        self.told(at, false, &over(3))
+    }
+
+    fn judge(self) -> Verdict {
+        let others = [Sink::Webhook, Sink::Slack].into_iter();
+        let others =
+            others.flat_map(|sink| self.messages.iter().map(move |message| Message { sink, ..message.clone() }));
+        let messages: Vec<_> = self.messages.iter().cloned().chain(others).collect();
+        judge(&messages, &self.past)
+    }
+
+    /// It fails for each of the three, first by this.
+    fn fails(self, with: &str) {
+        let verdict = self.judge();
+        let found = verdict.failures.iter().filter(|failure| failure.contains(with)).count();
+        assert!(found == 3 && verdict.failures[0].contains(with), "{with}: {verdict:#?}");
+    }
+
+    /// It passes, with this let pass once for each of the three.
+    fn passes_by(self, exemption: Exemption) {
+        let verdict = self.judge();
+        assert!(verdict.failures.is_empty() && verdict.excused == [(exemption, 3)].into(), "{exemption}: {verdict:#?}");
+    }
+
+    fn passes(self) -> Verdict {
+        let verdict = self.judge();
+        assert!(verdict.failures.is_empty() && verdict.excused.is_empty(), "{verdict:#?}");
+        verdict
+    }
+}
+
+fn killed(member: Member) -> Fault {
+    Fault::Killed(member)
+}
+
+#[test]
+fn an_incident_is_told_once_and_its_end_once() {
+    assert_eq!(Case::new().alert(108.0).resolved(208.0).passes().detailed, 6);
+    Case::new().fails("was never told");
+    Case::new().alert(108.0).fails("its end was never told");
+    Case::new().alert(108.0).alert(116.0).resolved(208.0).fails("told twice");
+    Case::new().alert(108.0).resolved(208.0).resolved(216.0).fails("its end was told again");
+    // Were gossip dead, each of the pair would tell everything.
+    let deaf = Case::new().alert(108.0).told_by("1", 116.0, true, &failing(3));
+    deaf.resolved(208.0).told_by("1", 216.0, false, &over(3)).fails("told twice");
+}
+
+#[test]
+fn a_brief_incident_is_told_with_its_end_or_not_at_all() {
+    Case::brief().passes();
+    Case::brief().told(110.0, true, &over(3)).resolved(115.0).passes();
+    Case::brief().told(110.0, true, &over(3)).fails("its end was never told");
+    let late = || Case::brief().told(150.0, true, &over(3)).resolved(155.0);
+    late().fails("told long after its end");
+    late().broken(killed(Member::Prometheus(0)), 100.0, 140.0).passes_by(Exemption::Delayed);
+}
+
+#[test]
+fn a_false_all_clear_is_found_and_one_that_a_fault_explains_is_counted() {
+    let case = || Case::new().alert(108.0).resolved(150.0).alert(155.0).resolved(208.0);
+    case().fails("told as over while it went on");
+    case().broken(killed(Member::Runner(NODE)), 145.0, 148.0).fails("told as over");
+    let cut = Fault::Network(Member::Alertmanager(0), Network::Cut);
+    case().broken(cut, 120.0, 148.0).passes_by(Exemption::Alertmanager);
+    case().broken(Fault::Stopped(Member::Prometheus(1)), 140.0, 149.0).passes_by(Exemption::Prometheus);
+    case().broken(cut, 110.0, 120.0).fails("told as over");
+    // It is told anew when it has just ended.
+    let anew = |at: f64| {
+        let case = Case::new().broken(cut, 170.0, 190.0).alert(108.0).resolved(195.0);
+        case.told(at, true, &over(3)).resolved(at + 3.0)
+    };
+    anew(205.0).passes_by(Exemption::Alertmanager);
+    anew(225.0).fails("told again after its end");
+    // One that is not taken back is none that a fault explains.
+    let left = Case::new().alert(108.0).resolved(120.0).broken(cut, 110.0, 119.0);
+    left.fails("was told as over while it went on, and not anew");
+}
+
+#[test]
+fn an_emptied_store_lets_what_is_pushed_be_told_as_over() {
+    let case = |node| {
+        let case = Case::of(node, false, 200.0).broken(Fault::Emptied, 140.0, 145.0);
+        case.alert(108.0).resolved(150.0).alert(155.0).resolved(208.0)
+    };
+    case(PUSHING).passes_by(Exemption::Emptied);
+    case(NODE).fails("told as over while it went on");
+    let twice = Case::of(PUSHING, false, 200.0).broken(Fault::Emptied, 140.0, 145.0);
+    twice.alert(108.0).alert(150.0).resolved(208.0).fails("told twice");
+}
+
+#[test]
+fn an_alarm_after_the_end_is_that_of_a_pair_only_shortly_after_it() {
+    let again = |from: &str, at: f64| {
+        let case = Case::new().alert(108.0).resolved(208.0).told_by(from, at, true, &failing(3));
+        case.told_by(from, at + 3.0, false, &over(3))
+    };
+    again("1", 214.0).passes_by(Exemption::Waited);
+    again("0", 211.0).passes_by(Exemption::Apart);
+    again("1", 230.0).fails("told again after its end");
+    again("0", 230.0).fails("told again after its end");
+    let once_more = again("1", 214.0).told_by("1", 219.0, true, &failing(3)).resolved(221.0);
+    once_more.fails("told again after its end");
+    again("1", 230.0).broken(killed(Member::Alertmanager(1)), 215.0, 220.0).passes_by(Exemption::Alertmanager);
+    again("1", 230.0).broken(killed(Member::Proxy(1)), 215.0, 220.0).fails("told again after its end");
+}
+
+#[test]
+fn an_end_of_before_is_told_by_a_pair_only_where_there_was_one_and_shortly_after_the_alert() {
+    let early = |case: Case, at: f64| {
+        let case = case.told(308.0, true, &failing(4)).told_by("1", at, false, &over(3));
+        case.told(at + 3.0, true, &failing(4)).told(408.0, false, &over(4))
+    };
+    let second = || Case::new().incident(4, false, 300.0, 400.0).alert(108.0).resolved(208.0);
+    early(second(), 314.0).passes_by(Exemption::Waited);
+    early(second(), 340.0).fails("told as over while it went on");
+    let first = Case { past: Past::default(), ..Case::new() }.incident(4, false, 300.0, 400.0);
+    let first = first.told(308.0, true, &failing(4)).told_by("1", 314.0, false, &failing(4));
+    first.told(317.0, true, &failing(4)).told(408.0, false, &over(4)).fails("told as over while it went on");
+}
+
+#[test]
+fn what_broken_alertmanagers_tell_twice_is_counted() {
+    let case = || Case::new().alert(108.0).told_by("1", 116.0, true, &failing(3)).resolved(208.0);
+    case().broken(killed(Member::Alertmanager(0)), 109.0, 112.0).passes_by(Exemption::Alertmanager);
+    case().broken(killed(Member::Alertmanager(0)), 60.0, 90.0).fails("told twice");
+    case().broken(killed(Member::Prometheus(0)), 109.0, 112.0).fails("told twice");
+    case().broken(killed(Member::Agent(NODE)), 109.0, 112.0).fails("told twice");
+}
+
+#[test]
+fn what_nobody_planned_is_found_unless_the_machine_held_the_check_up_at_the_time() {
+    let hangs = "Check execution hangs: running since then";
+    assert!(is_held_up(hangs) && !is_held_up("disk OK: fine"));
+    let case = |text: &str| Case::new().told(20.0, true, text).told(24.0, false, text).alert(108.0).resolved(208.0);
+    case("reason").fails("told of a check that has had no incident");
+    case("disk OK: fine").fails("told of a check that has had no incident");
+    case(hangs).held_up(150.0, 180.0).fails("told of a check that has had no incident");
+    let held_up = case(hangs).held_up(5.0, 12.0).judge();
+    assert!(held_up.failures.is_empty() && held_up.excused == [(Exemption::HeldUp, 6)].into(), "{held_up:#?}");
+    let other = Case { past: Past::default(), ..Case::new() };
+    other.told(20.0, true, "reason").told(24.0, false, "reason").fails("told of a check that has had no incident");
+}
+
+#[test]
+fn a_text_says_its_own_incident_or_a_reason_that_a_fault_explains() {
+    let case = |text: &str| Case::new().told(108.0, true, text).resolved(208.0);
+    case("fails").fails("neither an output nor a reason");
+    case(&failing(7)).fails("the output of another incident");
+    case("reason").fails("a reason, and nothing was broken that explains it");
+    case("reason").broken(killed(Member::Agent(1)), 100.0, 105.0).fails("a reason, and nothing");
+    case("reason").broken(killed(Member::Agent(NODE)), 30.0, 40.0).fails("a reason, and nothing");
+    let hidden = [
+        killed(Member::Agent(NODE)),
+        Fault::Stopped(Member::Proxy(0)),
+        Fault::NoNames,
+        Fault::DiskFull(NODE),
+        Fault::Clock(NODE, -3_600),
+    ];
+    for fault in hidden {
+        assert_eq!(case("reason").broken(fault, 100.0, 105.0).passes().reasons(), 3, "{fault}");
+    }
+    let refused = "reason: Alertmanager did not take the alert with it: it hung up";
+    assert_eq!(case(refused).broken(killed(Member::Alertmanager(1)), 100.0, 105.0).passes().reasons(), 3);
+    for fault in [killed(Member::Alertmanager(1)), killed(Member::Proxy(0)), Fault::Rotated(NODE, 3), Fault::Emptied] {
+        case("reason").broken(fault, 100.0, 105.0).fails("a reason, and nothing was broken that explains it");
+    }
+    let of_before = || Case::new().alert(108.0).told(208.0, false, &failing(3));
+    of_before().fails("told as over, with the output of before");
+    of_before().broken(killed(Member::Agent(NODE)), 190.0, 199.0).fails("told as over, with the output of before");
+    let frozen = Fault::Network(Member::Alertmanager(0), Network::Frozen);
+    of_before().broken(frozen, 180.0, 210.0).passes_by(Exemption::Alertmanager);
+    of_before().broken(frozen, 110.0, 130.0).fails("told as over, with the output of before");
+}
+
+#[test]
+fn the_output_of_an_incident_before_is_that_of_an_end_only_where_this_ones_was_told() {
+    let second =
+        || Case::new().incident(4, false, 300.0, 400.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
+    second().told(408.0, false, &over(3)).fails("the output of another incident");
+    second().told(408.0, false, &over(4)).passes();
+    let brief = Case::new().incident(4, true, 300.0, 302.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
+    brief.told_by("1", 311.0, false, &over(3)).passes();
+    let ended = || second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(4));
+    ended().told(412.0, false, &over(3)).passes_by(Exemption::Waited);
+    ended().told(412.0, false, &over(7)).fails("the output of another incident");
+    second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(3)).fails("told again after its end");
+}
+
+#[test]
+fn an_alert_comes_once_more_where_the_end_of_another_one_of_its_check_is_sent_again() {
+    let case = |status: u8, again: &[f64]| {
+        let case = Case::new().incident_of(status, 4, false, (300.0, 400.0)).alert(108.0).resolved(208.0);
+        let alerts = [&[308.0], again].concat().into_iter();
+        let case = alerts.fold(case, |case, at| case.told(at, true, &failing(4)));
+        case.told(408.0, false, &over(4))
+    };
+    case(2, &[311.0]).passes_by(Exemption::Resent);
+    case(1, &[311.0]).fails("told twice");
+    case(2, &[330.0]).fails("told twice");
+    case(2, &[311.0, 314.0]).fails("told twice");
+}
+
+#[test]
+fn both_alertmanagers_may_put_something_right_at_once_and_tell_nothing_else_together() {
+    let ends = |again: f64| {
+        let case = Case::new().alert(108.0).resolved(208.0).told_by("1", 214.0, true, &failing(3));
+        case.resolved(222.0).told_by("1", again, false, &over(3)).judge()
+    };
+    let verdict = ends(222.1);
+    let excused = [(Exemption::Waited, 3), (Exemption::AtOnce, 3)].into();
+    assert!(verdict.failures.is_empty() && verdict.excused == excused, "{verdict:#?}");
+    assert_eq!(ends(226.0).failures.len(), 3);
+    let together = Case::new().alert(108.0).resolved(208.0).told_by("1", 208.1, false, &over(3));
+    together.fails("its end was told again");
+}
+
+#[test]
+fn what_one_prometheus_had_not_heard_when_the_node_fell_silent_is_told_until_it_hears() {
+    let case = |fault, begun: f64| {
+        let case = Case::new().broken(fault, begun, 240.0).alert(108.0).resolved(208.0);
+        case.alert(245.0).resolved(248.0)
+    };
+    case(killed(Member::Agent(NODE)), 203.0).passes_by(Exemption::Unheard);
+    case(killed(Member::Agent(NODE)), 215.0).fails("told again after its end");
+    case(killed(Member::Agent(1)), 203.0).fails("told again after its end");
+    case(killed(Member::Redis), 203.0).fails("told again after its end");
+    case(killed(Member::Runner(NODE)), 203.0).fails("told again after its end");
+}
+
+#[test]
+fn the_end_of_what_the_machine_held_up_is_sent_again_too() {
+    let twice = || Case::new().alert(108.0).alert(111.0).resolved(208.0);
+    twice().held_up(10.0, 40.0).passes_by(Exemption::Resent);
+    let early = |at: f64| {
+        let case = Case::new().alert(108.0).told_by("1", at, false, "disk OK: fine");
+        case.alert(at + 3.0).resolved(208.0)
+    };
+    early(111.0).held_up(10.0, 40.0).passes_by(Exemption::Waited);
+    early(140.0).held_up(10.0, 40.0).fails("told as over while it went on");
+    early(111.0).fails("told as over while it went on");
+}
