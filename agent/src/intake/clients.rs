@@ -1,6 +1,7 @@
 //! What the logs say of the clients that write them, by the logs' own clock; and so, which checks they have no more.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use check_result::Object;
@@ -21,9 +22,11 @@ pub(super) const MAX: usize = 100;
 #[derive(Debug)]
 pub(super) struct Clients(HashMap<String, Times, RandomState>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Times {
     started: Option<Timestamp>,
+    /// The log that said so; not known of one that was saved.
+    log: Option<Arc<Path>>,
     /// The newest result.
     newest: Option<Timestamp>,
 }
@@ -32,7 +35,7 @@ struct Times {
 
 impl Clients {
     pub(super) fn from_saved(clients: Vec<SavedClient>) -> Self {
-        let times = |SavedClient { name, started, newest, .. }| (name, Times { started, newest });
+        let times = |SavedClient { name, started, newest, .. }| (name, Times { started, log: None, newest });
         Self(clients.into_iter().map(times).collect())
     }
 
@@ -46,31 +49,34 @@ impl Clients {
         })
     }
 
-    /// Notes a client's (re)start. Where there would be too many, the one that was silent longest is dropped: its name.
-    pub(super) fn start(&mut self, name: &str, started: Option<Timestamp>) -> Option<String> {
+    /// Notes a client's (re)start, of which `log` tells. Where there would be too many, the one that was silent longest is dropped: its name.
+    pub(super) fn start(&mut self, name: &str, log: &Arc<Path>, started: Option<Timestamp>) -> Option<String> {
         let full = self.0.len() >= MAX && !self.0.contains_key(name);
         let heard = |(_, times): &(&String, &Times)| times.started.max(times.newest);
         let silent = self.0.iter().filter(|_| full).min_by_key(heard).map(|(name, _)| name.clone());
         if let Some(silent) = &silent {
             self.0.remove(silent);
         }
-        self.0.insert(name.to_owned(), Times { started, newest: None });
+        self.0.insert(name.to_owned(), Times { started, log: Some(Arc::clone(log)), newest: None });
         silent
     }
 
-    /// Notes that a client has logged a result.
-    pub(super) fn note_result(&mut self, name: &str, logged: Timestamp) {
-        if let Some(times) = self.0.get_mut(name) {
-            times.newest = times.newest.max(Some(logged));
+    /// Notes that a client has logged a result. One from before the start that stands behind it in the same log tells that the clock was set
+    /// back: the start was when that clock says.
+    pub(super) fn note_result(&mut self, name: &str, log: &Arc<Path>, logged: Timestamp) {
+        let Some(times) = self.0.get_mut(name) else { return };
+        times.newest = times.newest.max(Some(logged));
+        if times.started.is_some_and(|started| logged < started) && times.log.as_ref() == Some(log) {
+            times.started = Some(logged);
         }
     }
 
     /// Whether the check's definition must be gone: it is a standalone check, and since its client's (re)start at T neither a
     /// result of it nor a line that says why it did not run was logged until T + 2 intervals + [`GRACE`], while the client
-    /// went on to log results of others. A writer that is away, or silent, removes nothing; nor does a clock that is ahead.
+    /// went on to log results of others. A writer that is away, or silent, removes nothing; nor does a clock that is ahead or set back.
     pub(super) fn have_dropped(&self, tracked: &Tracked, now: Timestamp) -> bool {
         let check = tracked.state.latest();
-        let Some(Times { started: Some(started), newest: Some(newest) }) = self.0.get(check.client()) else {
+        let Some(Times { started: Some(started), newest: Some(newest), .. }) = self.0.get(check.client()) else {
             return false;
         };
         let standalone = check.check().get("standalone").is_some_and(|value| value == true);

@@ -90,7 +90,7 @@ impl Fold {
             run.status = self.select.status(&run.name, run.exit_map.as_ref(), run.status);
         }
         let limits = self.store.limits();
-        self.clients.note_result(&run.client, run.logged);
+        self.clients.note_result(&run.client, log, run.logged);
         self.logs.note(log, run.logged, &limits);
         let Some(pending) = self.batch.pending(&key, &self.store) else {
             return self.take_new(key.owned(), log, &run, line);
@@ -131,7 +131,7 @@ impl Fold {
         self.events.line_client();
         let Some(name) = client.get("name").and_then(|name| name.as_str()).map(str::to_owned) else { return };
         self.logs.start(log, &name);
-        if let Some(silent) = self.clients.start(&name, logged) {
+        if let Some(silent) = self.clients.start(&name, log, logged) {
             self.store.drop_client(&silent);
             self.events.client_dropped(&silent, clients::MAX);
         }

@@ -121,6 +121,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_removes_nothing_that_goes_on() {
+        let mut node = node(LIMITS);
+        let minutely = r#""standalone":true,"interval":60,"#;
+        node.take("log", &[started(10_000), line("a", 10_001, minutely, 2), line("a", 10_600, minutely, 2)]);
+        node.take("log", &[line("a", 6_000, minutely, 2)]);
+        assert_eq!(names(&node.store), ["a"]);
+        node.take("log", &[started(6_010), line("b", 6_011, minutely, 0), line("b", 6_300, minutely, 0)]);
+        assert_eq!(names(&node.store), ["b"], "it has not run since the restart");
+    }
+
+    #[test]
     fn what_the_clients_next_log_does_not_have_is_forgotten() {
         let mut node = node(LIMITS);
         node.take("old", &[started(0), line("a", 1, "", 0), of("web-2", &line("b", 1, "", 0))]);
