@@ -9,7 +9,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 declare -A benches=(
-    [checkscript-runner]='spawn' [checkscript-agent]='catch-up scrape' [alertmanager-proxy]='storm' [pushgateway-ex]='pushgateway'
+    [checkscript-runner]='throughput' [checkscript-agent]='catch-up scrape' [alertmanager-proxy]='storm' [pushgateway-ex]='pushgateway'
     [web-ui]='web-ui'
 )
 programs=("$@")
