@@ -12,6 +12,8 @@ use super::Received;
 /// A mail as its reader sees it.
 #[derive(Clone, Debug)]
 pub struct Mail {
+    /// The sender's address.
+    pub from: String,
     /// Decoded.
     pub subject: String,
     /// Every header, decoded where it is text.
@@ -87,5 +89,7 @@ fn parse(message: &[u8]) -> anyhow::Result<Mail> {
         (header.name().to_owned(), text)
     });
     let body = mail.body_text(0).context("a mail without text")?.replace("\r\n", "\n");
-    Ok(Mail { subject: mail.subject().unwrap_or_default().to_owned(), headers: headers.collect(), body })
+    let from = mail.from().and_then(|from| from.first()?.address()).unwrap_or_default();
+    let subject = mail.subject().unwrap_or_default();
+    Ok(Mail { from: from.to_owned(), subject: subject.to_owned(), headers: headers.collect(), body })
 }

@@ -89,8 +89,7 @@ impl Run {
     fn of_mail(&self, at: Instant, mail: &Mail) -> Option<Message> {
         let (action, rest) = mail.subject.split_once(" - ")?;
         let (node, check) = self.about(rest)?;
-        let from = mail.headers.get("From").cloned().unwrap_or_default();
-        let (text, reason) = (mail.body.clone(), has_reason(&mail.body));
+        let (from, text, reason) = (mail.from.clone(), mail.body.clone(), has_reason(&mail.body));
         Some(Message { at, sink: Sink::Mail, from, node, check, firing: action == "ALERT", text, reason })
     }
 
