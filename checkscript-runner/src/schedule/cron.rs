@@ -5,17 +5,22 @@ use std::str::FromStr;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
+use super::moment::instant;
+
 /// sensu-client tolerates one more than it knows.
 const MOST_FIELDS: usize = 6;
 
 /// Five fields, or one of `@yearly @annually @monthly @weekly @daily @midnight @hourly`.
 ///
 /// As Vixie cron: where both day fields are restricted either is enough, a time that daylight saving skips runs at the
-/// end of the gap, a time that it repeats runs once. As in sensu-client, a sixth field is ignored, and there is none of
-/// the `L`, `W`, `#` and `?` that other crons know.
+/// end of the gap, a time that it repeats runs once; with a `*` in minute or hour it is no time but a pattern, which goes on by
+/// what the clock shows. As in sensu-client, a sixth field is ignored, and there is none of the `L`, `W`, `#` and `?` that
+/// other crons know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cron {
     expression: Box<croner::Cron>,
+    /// Whether minute and hour are times, not patterns.
+    is_timed: bool,
     /// None is the machine's.
     zone: Option<TimeZone>,
 }
@@ -48,9 +53,27 @@ impl Cron {
         // Rounded up to the second: the expression's resolution, so that a fraction past a match is past it.
         let second = from.div_euclid(1000) + i64::from(from.rem_euclid(1000) > 0);
         // What comes after the second before, for the end of a gap that a match falls into is found only from before it.
-        let before = Timestamp::from_second(second.checked_sub(1)?).ok()?;
-        let next: Zoned = self.expression.find_next_occurrence(&before.to_zoned(zone), false).ok()?;
-        Some(next.timestamp().as_millisecond())
+        let before = Timestamp::from_second(second.checked_sub(1)?).ok()?.to_zoned(zone);
+        let next = if self.is_timed { self.time_after(&before)? } else { self.match_after(&before)? };
+        Some(next.as_millisecond())
+    }
+
+    fn match_after(&self, before: &Zoned) -> Option<Timestamp> {
+        let next = self.expression.find_next_occurrence(before, false).ok()?;
+        Some(next.timestamp())
+    }
+
+    /// Looked for on a clock without daylight saving, for croner does as Vixie cron with a single time only, and not with `0 2,14 * * *`.
+    fn time_after(&self, before: &Zoned) -> Option<Timestamp> {
+        let mut wall = before.datetime();
+        loop {
+            wall = self.expression.find_next_occurrence(&wall, false).ok()?;
+            let next = instant(before.time_zone(), wall)?;
+            // In the second of two equal hours the times of the first one are over.
+            if next > before.timestamp() {
+                return Some(next);
+            }
+        }
     }
 }
 
@@ -69,9 +92,10 @@ impl FromStr for Cron {
             // croner has no such name.
             fields = vec!["@daily"];
         }
+        let is_timed = is_timed(&fields);
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let parsed = parser.parse(&fields.join(" ")).map_err(|_| invalid())?;
-        let cron = Self { expression: Box::new(parsed), zone: None };
+        let cron = Self { expression: Box::new(parsed), is_timed, zone: None };
         let now = Timestamp::now().as_millisecond();
         cron.at_or_after(now).map(|_| cron).ok_or_else(|| InvalidCron::Never(expression.to_owned()))
     }
@@ -86,8 +110,17 @@ fn is_field(field: &str) -> bool {
     })
 }
 
+/// Whether an expression says at what times, and not how often.
+fn is_timed(fields: &[&str]) -> bool {
+    match fields {
+        [name] => !name.eq_ignore_ascii_case("@hourly"),
+        _ => fields.iter().take(2).all(|field| !field.contains('*')),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan as _;
     use jiff::civil::DateTime;
     use proptest::prelude::*;
 
@@ -147,6 +180,34 @@ mod tests {
         );
     }
 
+    /// 8 March 2026 has no time from 02:00 to 03:00, 1 November has those from 01:00 to 02:00 twice.
+    #[test]
+    fn a_list_of_times_is_one_of_times() {
+        let zone = "America/New_York";
+        for (expression, from, want) in [
+            ("30 2,14 * * *", "2026-03-08T00:00:00", "2026-03-08T03:00:00"),
+            ("0,30 2 * * *", "2026-03-08T03:00:01", "2026-03-09T02:00:00"),
+            ("*/20 2 * * *", "2026-03-08T00:00:00", "2026-03-09T02:00:00"),
+            ("0 */2 * * *", "2026-03-08T01:00:00", "2026-03-08T04:00:00"),
+        ] {
+            assert_eq!(next(expression, from, zone), want, "{expression}");
+        }
+        let zone = TimeZone::get(zone).unwrap();
+        let slots = |expression: &str| {
+            let (cron, mut from) =
+                (expression.parse::<Cron>().unwrap(), "2026-11-01T05:00:00Z".parse::<Timestamp>().unwrap());
+            let slots = std::iter::from_fn(|| {
+                let slot = Timestamp::from_millisecond(cron.next_in(from.as_millisecond(), zone.clone())?).unwrap();
+                from = slot + 1.second();
+                Some(slot.to_string())
+            });
+            slots.take(3).collect::<Vec<_>>()
+        };
+        assert_eq!(slots("0,30 1 * * *"), ["2026-11-01T05:00:00Z", "2026-11-01T05:30:00Z", "2026-11-02T06:00:00Z"]);
+        assert_eq!(slots("0 * * * *"), ["2026-11-01T05:00:00Z", "2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z"]);
+        assert_eq!(slots("@hourly"), slots("0 * * * *"));
+    }
+
     proptest! {
         #[test]
         fn the_next_match_is_never_early_and_the_one_after_it_is_later(from in 0..4_000_000_000_000i64) {
@@ -179,8 +240,8 @@ mod tests {
                 walls.push(Timestamp::from_millisecond(slot).unwrap().to_zoned(zone.clone()).datetime());
                 from = slot + 1;
             }
-            // Where hours are a pattern the repeated hour counts twice, as for Vixie cron; a given time does not.
-            if hour.parse::<u8>().is_ok() && !minute.contains(['*', ',']) {
+            // Where either is a pattern the repeated hour counts twice, as for Vixie cron; given times do not.
+            if !hour.contains('*') && !minute.contains('*') {
                 prop_assert!(walls.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", walls);
             }
         }

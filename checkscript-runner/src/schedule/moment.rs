@@ -83,7 +83,7 @@ impl Moment {
 /// A time that daylight saving skips is the end of the gap, as for cron, and one that it repeats the first of the two: so
 /// times of one day keep their order. In Ruby 02:30 becomes 03:30, and a window from there to 03:15 covers the day but for 15
 /// minutes.
-fn instant(zone: &TimeZone, at: DateTime) -> Option<Timestamp> {
+pub(super) fn instant(zone: &TimeZone, at: DateTime) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(at);
     match ambiguous.offset() {
         AmbiguousOffset::Gap { after, .. } => {
