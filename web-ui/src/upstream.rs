@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::texts::{Say, Texts, fill};
 
-/// The longest answer that is read, in bytes.
-const ANSWER: usize = 64 << 20;
+/// The longest answer that is read, in bytes: Alertmanager's, where 100,000 alerts with outputs fire, has more than 64 MiB.
+const ANSWER: usize = 256 << 20;
 
 /// From so many bytes on, an answer is parsed where it keeps no request waiting.
 const LARGE: usize = 64 << 10;

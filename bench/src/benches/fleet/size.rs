@@ -18,8 +18,9 @@ const ALERT: u64 = 30_000;
 /// Bytes that have to be left.
 const SPARE: u64 = 512 << 20;
 
-/// Of the machine's memory, what all Prometheus servers try to stay below: in percent.
-const PROMETHEUS: u64 = 45;
+/// Of the machine's memory, what all Prometheus servers try to stay below: in percent. The closer that is to what they have in use, the more of
+/// their processor time goes to looking for garbage: 40 % of it with 45, when 100,000 checks of a million had failed.
+const PROMETHEUS: u64 = 52;
 
 /// The machine's, in bytes.
 #[derive(Clone, Copy, Debug)]

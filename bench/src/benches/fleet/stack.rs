@@ -61,6 +61,10 @@ pub(super) struct Stack {
     pub(super) fetcher: Fetcher,
 }
 
+/// An alert counts for four times as long after the evaluation that sent it: on a machine where everything shares two processors, an evaluation that finds
+/// 100,000 failing checks for the first time takes minutes, and with the default of one minute Alertmanager took alerts for over meanwhile.
+const RESEND_DELAY: &str = "--rules.alert.resend-delay=3m";
+
 /// The process that plays the nodes.
 pub(super) struct PlayedNodes {
     program: Program,
@@ -84,7 +88,7 @@ impl Stack {
             [&proxy.base, &proxy.alertmanager.base].map(|base| base.trim_start_matches("http://").to_owned());
         let queue = format!("--alertmanager.notification-queue-capacity={}", (2 * alerts).max(10_000));
         let memory = (Memory::here()?.prometheus() >> 20) / fleet.shards as u64;
-        let tuning = Tuning { arguments: vec![queue], memory: Some(memory) };
+        let tuning = Tuning { arguments: vec![queue, RESEND_DELAY.to_owned()], memory: Some(memory) };
         let (mut shards, mut targets) = (Vec::new(), Vec::new());
         for shard in 0..fleet.shards {
             let (folder, discovered) = (scraper::folder(settings)?, tempfile::tempdir()?);
