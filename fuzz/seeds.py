@@ -5,6 +5,7 @@ form that each target reads, and a few of each kind that those lack. What fuzzin
 usage: fuzz/seeds.py        exit 0: they are written; run it again after a change here or of what it reads
 """
 
+import base64
 import json
 import pathlib
 import re
@@ -111,6 +112,18 @@ def definitions():
     checks = {name: {"command": "x :::disk.warn|80:::", "standalone": True, **check} for name, check in checks.items()}
     client = {"name": "web-1", "address": "10.0.0.1", "subscriptions": ["base"], "password": "x", "socket": {"bind": "127.0.0.1"}}
     write("definitions", "schedules", json.dumps({"client": client, "checks": checks}))
+    zones = {
+        "list": {"cron": "30 2,14 * * *", "timezone": "America/New_York"}, "fixed": {"cron": "15 1 * * sun", "timezone": "Europe/London"},
+        "pattern": {"cron": "*/20 1-3 * * *", "timezone": "Europe/Berlin"}, "often": {"cron": "0 */2 1,15 * mon-fri", "timezone": "Asia/Tokyo"},
+        "half": {"cron": "45 1 * * *", "timezone": "Australia/Lord_Howe"}, "midnight": {"cron": "30 23 * * 6", "timezone": "America/Nuuk"},
+        "minutes": {"cron": "* * * * *", "timezone": "Antarctica/Troll"}, "hourly": {"cron": "@hourly", "timezone": "America/Havana"},
+        "days": {"cron": "0 12 13 * fri", "timezone": "Africa/Casablanca"}, "range": {"cron": "5-59/13 0-6/2 * * 5-7", "timezone": "Africa/Cairo"},
+    }
+    window = {"all": [{"begin": "1:30", "end": "02:30"}], "sunday": [{"begin": "02:15 AM", "end": "12:00 AM"}]}
+    for name, check in zones.items():
+        common = {"command": "x", "standalone": True, "subdue": {"days": window}}
+        both = {name: common | check, "interval": common | {"interval": 60 + len(name), "timezone": check["timezone"]}}
+        write("definitions", f"zone-{name}", json.dumps({"checks": both}))
     lenient = '{"command": "one\ntwo", "interval": 007, "x": NaN, "x": -010.50, "subscribers": ["a", "a"]}'
     write("definitions", "lenient", f'\ufeff// c\n{{"checks": {{"a": {lenient}}}}}')
     write("definitions", "urls", '{"redis": "redis://u:pw@h:1/0", "rabbitmq": ["amqp://a:b@c", {"password": 1}], "client": 5, "checks": []}')
@@ -258,9 +271,41 @@ def requests():
         "POST /api/v1/checks", "GET /nothing/here/%ff\nAccept: text/html", "GET /api/v1/checks/ping",
         "GET /checks/ping\nAccept: text/html,application/xhtml+xml", "GET /style.css",
         "GET /api/v1/checks/a%20b%2Fc?x=%3Cscript%3E", "HEAD /api/v1/checks/disk", "GET /?find=%3Cscript%3E&sorce=x",
+        "GET /checks/disk\nAccept: text/html\nAccept-Encoding: gzip", "GET /?find=%22%3E%3Cb%20onclick%3D%22x&refresh=5\nAccept-Encoding: gzip",
+        "GET /a/../b//c/%22onload=x\nAccept: text/html\nAccept-Encoding: gzip;q=1, *", "GET /?source=%22%20onfocus=%27x&status=critical",
     ]
     for index, head in enumerate(heads):
         write("requests", f"head-{index:02}", head)
+
+
+def headers():
+    """What requests say in their heads of who sends them, from where, what they bring and what they want."""
+
+    def basic(text, scheme="Basic"):
+        return f"Authorization: {scheme} {base64.b64encode(text.encode()).decode()}"
+
+    right = basic("ops:secret")
+    delimited = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+    prometheus = "application/openmetrics-text;version=1.0.0;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;q=0.3,*/*;q=0.2"
+    heads = [
+        right, basic("ops:secret", "bAsIc"), basic("ops:wrong"), basic("nobody:secret"), basic("ops:secret\0secret"), basic("ops"), basic(":"),
+        right + "=", right.replace("Basic ", "Basic  "), "Authorization: Bearer x", right + "\n" + basic("ops:wrong"), basic("ops:wrong") + "\n" + right,
+        *(f"{right}\nAccept: {accept}" for accept in (
+            prometheus, "*/*", "text/*;q=0.5", "application/openmetrics-text", "application/openmetrics-text;q=0", "text/plain\nAccept: */*;q=0.1",
+            "application/openmetrics-text;Q=0", "application/openmetrics-text;q=2,text/plain", "Text/Plain;version=0.0.4;q=NaN", "a;q=1;q=0,,;", delimited,
+        )),
+        "X-User: ann", "X-User: bob\nX-Groups: staff, ops", "X-User: bob\nX-Groups: staff\nX-Groups: ,ops2,", "X-User: ann\nX-User: bob", "X-User:",
+        "X-User: \u82b1\u5b50\nX-Forwarded-For: 192.0.2.1, 198.51.100.7", "X-User: ann\nX-Forwarded-For: unknown, [::1]:80\nX-Groups: ops",
+        "X-User: bob\nHost: evil.example.org", "Host: localhost:9796\nHost: evil.example.org", "Host: [::1]:9796", "Host: UI.example.org.", "Host: a@127.0.0.1",
+        "Host: ui.example.org:9796\nOrigin: http://ui.example.org:9796", "Host: ui.example.org\nOrigin: https://UI.example.org",
+        "Host: ui.example.org\nOrigin: http://ui.example.org.evil.example.org", "Host: ui.example.org\nOrigin: null", "Host: x\nOrigin: x", "Origin: http://",
+        "Host: ui.example.org\nOrigin: http://evil.example.org\nX-Forwarded-Host: evil.example.org", "Sec-Fetch-Site: cross-site\nHost: localhost",
+        "Sec-Fetch-Site: same-origin\nOrigin: http://evil.example.org", "Sec-Fetch-Site: none", "Host: ui.example.org\nOrigin: http://ui.example.org/x?y#z",
+        *(f"Pushgateway-TTL: {ttl}" for ttl in ("90s", "1h", "0s", "1d12h", "1w", "500ms", "1h 30m", "PT5M", "-5s", "5s ago", "1s1h", "999999w", "", "soon", "0.4ns", "1us")),
+        f"Content-Type: {delimited}", "Content-Type: text/plain; version=0.0.4\nContent-Encoding: gzip", "Content-Encoding: br", "Content-Type: application/json",
+    ]
+    for index, head in enumerate(heads):
+        write("headers", f"head-{index:02}", head)
 
 
 def number(value):
@@ -309,6 +354,7 @@ def main():
     alerts()
     web_ui()
     requests()
+    headers()
     records(golden)
 
 

@@ -3,17 +3,19 @@
 // Named by their files, for the fuzz targets as well.
 #[path = "properties/migrate.rs"]
 mod migrate;
+#[path = "properties/slots.rs"]
+mod slots;
 #[path = "properties/sockets.rs"]
 mod sockets;
+#[path = "properties/windows.rs"]
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use check_result::Object;
-use checkscript_runner::definitions::{Attribute, Check, Features, Host, Loaded, Sources, load};
-use checkscript_runner::schedule::Timetable;
-use jiff::{Timestamp, ToSpan as _};
+use checkscript_runner::definitions::{Attribute, Features, Host, Loaded, Sources, load};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,7 +23,7 @@ pub(crate) use self::migrate::migrate;
 pub(crate) use self::sockets::pushed;
 
 /// Definition files, divided by lines of `---`: what was merged is read the same when it is written into one file, plain JSON is read as by
-/// any other parser, and checks that are valid have slots.
+/// any other parser, and checks run at the slots and are subdued in the windows that another reading of their definitions gives.
 pub(crate) fn definitions(files: &[u8]) {
     let folder = folder(files);
     let loaded = loaded(folder.path());
@@ -34,7 +36,8 @@ pub(crate) fn definitions(files: &[u8]) {
     }
     if let Ok(definitions) = &loaded.definitions {
         assert!(definitions.keys().count() <= definitions.checks.len());
-        definitions.checks.iter().for_each(|check| has_slots(check));
+        slots::are_as_defined(definitions, &loaded.settings);
+        windows::are_kept(definitions.checks.iter().map(|check| &**check));
     }
 }
 
@@ -77,23 +80,4 @@ fn reread(text: &str) -> Object {
     let folder = tempfile::tempdir().expect("there is a place for files");
     fs::write(folder.path().join("all.json"), text).expect("a file can be written");
     loaded(folder.path()).settings
-}
-
-/// The next slot does not come before it is asked for, is a slot itself, and none is left out.
-fn has_slots(check: &Check) {
-    let start = Timestamp::from_second(1_792_000_000).expect("it is a time");
-    for from in [start, start + 1.millisecond(), start + 36.hours(), start + (24 * 200).hours()] {
-        let from = from.as_millisecond();
-        let Some(slot) = check.timetable.at_or_after(from) else { continue };
-        assert!(slot >= from, "{check:?}");
-        assert_eq!(check.timetable.at_or_after(slot), Some(slot), "{check:?}");
-        let between = from + (slot - from) / 2;
-        assert_eq!(check.timetable.at_or_after(between), Some(slot), "{check:?}");
-        if let Timetable::Interval { interval, phase } = check.timetable {
-            assert_eq!(i128::from(slot).rem_euclid(interval.into()), phase.into(), "{check:?}");
-        }
-        if let Some((subdue, slot)) = check.subdue.as_ref().zip(Timestamp::from_millisecond(slot).ok()) {
-            assert_eq!(subdue.covers(slot), subdue.covers(slot));
-        }
-    }
 }
