@@ -125,7 +125,7 @@ impl Clusters {
     fn wait(&self, fetcher: &Fetcher) -> anyhow::Result<()> {
         let wanted = self.nodes.alerts().len() as f64;
         until_all("Prometheus knows all that fails", || {
-            Ok(self.prometheus.value(fetcher, "checkscript_status:failing:count")? >= wanted)
+            Ok(self.prometheus.value(fetcher, "sum(checkscript_status:failing:count) or vector(0)")? >= wanted)
         })
     }
 

@@ -48,9 +48,12 @@ impl Fetcher {
     fn fetch(&self, request: RequestBuilder, url: &str) -> anyhow::Result<Fetched> {
         self.runtime.block_on(async {
             let started = Instant::now();
-            let answer = request.send().await.with_context(|| format!("cannot ask {url}"))?.error_for_status()?;
+            let answer = request.send().await.with_context(|| format!("cannot ask {url}"))?;
+            let status = answer.status();
             let body = read_limited(answer, LIMIT).await.with_context(|| format!("cannot read {url}"))?;
-            Ok(Fetched { took: started.elapsed(), body: String::from_utf8_lossy(&body).into_owned() })
+            let body = String::from_utf8_lossy(&body).into_owned();
+            anyhow::ensure!(status.is_success(), "{url} answered {status}: {}", body.trim());
+            Ok(Fetched { took: started.elapsed(), body })
         })
     }
 

@@ -76,6 +76,11 @@ impl Program {
         Ok(Usage(Process::new(self.process.pid)?))
     }
 
+    /// The higher, the sooner others go before it.
+    pub(crate) fn niceness(&self) -> anyhow::Result<i64> {
+        Ok(self.process.stat()?.nice)
+    }
+
     pub(crate) fn descriptors(&self) -> anyhow::Result<usize> {
         Ok(self.process.fd_count()?)
     }
@@ -124,6 +129,11 @@ impl Drop for Program {
 // === impl Usage ===
 
 impl Usage {
+    /// Of this process itself.
+    pub(crate) fn here() -> anyhow::Result<Self> {
+        Ok(Self(Process::myself()?))
+    }
+
     pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
         Cpu::of(&self.0)
     }

@@ -28,11 +28,14 @@ pub(crate) struct Report {
     /// Not built as programs are that are installed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) debug: bool,
+    /// Its bench has not come to its end, or had not when this was written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unfinished: bool,
     /// Of the programs that took part, by name, as each says itself.
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) figures: Vec<Figure>,
     #[serde(skip)]
-    programs: &'static [&'static str],
+    pub(crate) programs: &'static [&'static str],
 }
 
 /// Where it was measured: absolute figures of two machines are not comparable.
@@ -89,6 +92,7 @@ impl Report {
             machine: Machine::here()?,
             commit: Some(service::build_info!().revision.to_owned()).filter(|commit| !commit.is_empty()),
             debug: cfg!(debug_assertions),
+            unfinished: false,
             versions: BTreeMap::new(),
             figures: Vec::new(),
             programs: &[],
@@ -134,10 +138,15 @@ impl Report {
     }
 
     /// Writes `FOLDER/BENCH.json`.
-    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+    fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let file = folder.join(format!("{}.json", self.bench));
         let json = serde_json::to_string_pretty(self).context("a report is JSON")?;
         fs::write(&file, json + "\n").with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Writes what there is so far.
+    pub(crate) fn write_unfinished(&self, folder: &Path) -> anyhow::Result<()> {
+        Self { unfinished: true, ..self.clone() }.write(folder)
     }
 
     /// When and on what it was measured.
@@ -147,8 +156,9 @@ impl Report {
         let load = load.map_or_else(String::new, |load| format!(", load {load:.1} at the start"));
         let commit = self.commit.as_ref().map_or_else(String::new, |commit| format!(", commit {commit}"));
         let build = if self.debug { ", debug build" } else { "" };
+        let end = if self.unfinished { ", unfinished" } else { "" };
         let date = self.started.split('T').next().unwrap_or_default();
-        format!("{date}, {}{memory}{load}{commit}{build}", self.machine.class())
+        format!("{date}, {}{memory}{load}{commit}{build}{end}", self.machine.class())
     }
 
     fn table(&self) -> String {

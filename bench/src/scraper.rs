@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use reqwest::Url;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,8 +39,25 @@ pub(crate) struct Evaluations {
     counted: f64,
 }
 
-/// When a group's last evaluation began, and how many seconds it took. Prometheus says both when it has ended; that it has begun it counts before.
-type Evaluation = (f64, f64);
+/// The last evaluation of a group. Prometheus says this when it has ended; that it has begun it counts before.
+#[derive(Clone, Debug, PartialEq)]
+struct Evaluation {
+    /// The group's name.
+    group: String,
+    /// In seconds since the epoch.
+    began: f64,
+    /// In seconds.
+    took: f64,
+}
+
+/// One evaluation of each group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Evaluated {
+    /// Seconds of all groups together. It is no duration: Prometheus evaluates them at the same time.
+    pub(crate) together: f64,
+    /// The group that took longest, and how long it did.
+    pub(crate) largest: (String, f64),
+}
 
 /// A folder for a Prometheus, with its data: below that of the reports, since what is below `/tmp` may be memory.
 pub(crate) fn folder(settings: &Settings) -> anyhow::Result<TempDir> {
@@ -58,18 +75,28 @@ impl Evaluations {
         Ok(evaluations)
     }
 
-    /// How many seconds the groups took together, where each has been evaluated anew since this was said last.
-    pub(crate) fn next(&mut self, prometheus: &Prometheus, fetcher: &Fetcher) -> anyhow::Result<Option<f64>> {
+    /// How long the groups took, where each has been evaluated anew since this was said last.
+    pub(crate) fn next(&mut self, prometheus: &Prometheus, fetcher: &Fetcher) -> anyhow::Result<Option<Evaluated>> {
         let metrics = fetcher.get(&format!("{}/metrics", prometheus.base))?.body;
-        Ok(self.count(&evaluations(&metrics, &self.files)))
+        let groups = evaluations(&metrics, &self.files);
+        ensure!(
+            !groups.is_empty(),
+            "{} says nothing of groups of rules: have these metrics another name now?",
+            prometheus.base
+        );
+        Ok(self.count(groups))
     }
 
-    fn count(&mut self, groups: &[Evaluation]) -> Option<f64> {
-        let oldest = groups.iter().map(|(began, _)| *began).reduce(f64::min)?;
-        (oldest > self.counted).then(|| {
-            self.counted = groups.iter().map(|(began, _)| *began).fold(oldest, f64::max);
-            groups.iter().map(|(_, took)| took).sum()
-        })
+    fn count(&mut self, groups: Vec<Evaluation>) -> Option<Evaluated> {
+        let began = || groups.iter().map(|group| group.began);
+        let (oldest, newest) = (began().reduce(f64::min)?, began().reduce(f64::max)?);
+        if oldest <= self.counted {
+            return None;
+        }
+        self.counted = newest;
+        let together = groups.iter().map(|group| group.took).sum();
+        let largest = groups.into_iter().max_by(|a, b| a.took.total_cmp(&b.took))?;
+        Some(Evaluated { together, largest: (largest.group, largest.took) })
     }
 }
 
@@ -81,7 +108,16 @@ fn evaluations(metrics: &str, files: &str) -> Vec<Evaluation> {
     };
     let took: HashMap<_, _> = of("prometheus_rule_group_last_duration_seconds").collect();
     let began = of("prometheus_rule_group_last_evaluation_timestamp_seconds");
-    began.filter_map(|(group, began)| Some((began.parse().ok()?, took.get(group)?.parse().ok()?))).collect()
+    let evaluation = |(labels, began): (&str, &str)| {
+        let (began, took) = (began.parse().ok()?, took.get(labels)?.parse().ok()?);
+        Some(Evaluation { group: group(labels).to_owned(), began, took })
+    };
+    began.filter_map(evaluation).collect()
+}
+
+/// Its name alone, of the label `rule_group`: file, semicolon, name.
+fn group(labels: &str) -> &str {
+    labels.rsplit(';').next().and_then(|name| name.split('"').next()).unwrap_or(labels)
 }
 
 // === impl Prometheus ===
@@ -105,15 +141,17 @@ impl Prometheus {
         Ok(Self { base: ready(&address, fetcher)?, program, _folder: folder })
     }
 
-    /// The value of an expression that has one; 0 of one that has none.
+    /// The value of an expression that has one. Where it may have none, it says so itself: `… or vector(0)`.
     pub(crate) fn value(&self, fetcher: &Fetcher, expression: &str) -> anyhow::Result<f64> {
         let url = format!("{}/api/v1/query", self.base);
         let url = Url::parse_with_params(&url, [("query", expression), ("timeout", "60s")])?;
         let answer: Value = serde_json::from_str(&fetcher.get(url.as_str())?.body)?;
-        match answer["data"]["result"][0]["value"][1].as_str() {
-            Some(value) => value.parse().with_context(|| format!("{expression} is {value}")),
-            None => Ok(0.0),
-        }
+        let results = answer["data"]["result"].as_array().map_or(&[][..], Vec::as_slice);
+        let [result] = results else {
+            bail!("{expression} has {} results and not one: have its series another name now?", results.len())
+        };
+        let value = result["value"][1].as_str().unwrap_or_default();
+        value.parse().with_context(|| format!("{expression} is {value:?}"))
     }
 
     /// The sum of a family of its own metrics, of the series that have `label`.
@@ -129,12 +167,21 @@ mod tests {
     #[test]
     fn an_evaluation_counts_once_when_each_group_has_had_one() {
         let mut evaluations = Evaluations { files: String::new(), counted: f64::NEG_INFINITY };
-        assert_eq!(evaluations.count(&[]), None);
-        assert_eq!(evaluations.count(&[(100.0, 1.0), (130.0, 2.0)]), Some(3.0));
-        assert_eq!(evaluations.count(&[(100.0, 1.0), (130.0, 2.0)]), None, "it has been counted");
-        assert_eq!(evaluations.count(&[(160.0, 4.0), (130.0, 2.0)]), None, "the second has not been evaluated anew");
-        assert_eq!(evaluations.count(&[(160.0, 4.0), (190.0, 0.5)]), Some(4.5));
-        assert_eq!(evaluations.count(&[(220.0, 1.0), (190.0, 0.5)]), None);
+        let mut count = |groups: &[(f64, f64)]| {
+            let of = |(name, (began, took)): (&str, &(f64, f64))| Evaluation {
+                group: name.to_owned(),
+                began: *began,
+                took: *took,
+            };
+            let evaluated = evaluations.count(["a", "b"].into_iter().zip(groups).map(of).collect())?;
+            Some((evaluated.together, evaluated.largest.0))
+        };
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[(100.0, 1.0), (130.0, 2.0)]), Some((3.0, "b".to_owned())));
+        assert_eq!(count(&[(100.0, 1.0), (130.0, 2.0)]), None, "it has been counted");
+        assert_eq!(count(&[(160.0, 4.0), (130.0, 2.0)]), None, "the second has not been evaluated anew");
+        assert_eq!(count(&[(160.0, 4.0), (190.0, 0.5)]), Some((4.5, "a".to_owned())));
+        assert_eq!(count(&[(220.0, 1.0), (190.0, 0.5)]), None);
     }
 
     #[test]
@@ -144,7 +191,8 @@ mod tests {
             prometheus_rule_group_last_duration_seconds{rule_group=\"/a/nodes.yml;nodes\"} 0.5\n\
             prometheus_rule_group_last_evaluation_timestamp_seconds{rule_group=\"/a/checks.yml;checks\"} 1.7e+09\n\
             prometheus_rule_group_last_evaluation_timestamp_seconds{rule_group=\"/a/nodes.yml;nodes\"} 1.8e+09\n";
-        assert_eq!(evaluations(metrics, "/checks.yml;"), [(1.7e9, 0.25)]);
+        let checks = Evaluation { group: "checks".to_owned(), began: 1.7e9, took: 0.25 };
+        assert_eq!(evaluations(metrics, "/checks.yml;"), [checks]);
         assert_eq!(evaluations(metrics, "").len(), 2);
     }
 }

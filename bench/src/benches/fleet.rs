@@ -7,21 +7,22 @@
 //! twice says nothing of pairs, whose twins tell the same (`make chaos` has those).
 //!
 //! Of what nodes say Prometheus keeps what the rules read and the statuses, so that a million checks fit; web-ui's sums over all checks find
-//! nothing then. With `--whole` it keeps everything, and the reports have names of their own.
+//! nothing then. With `--whole` it keeps everything. The reports are `fleet[-N-shards][-whole]` and the same with `-stages`.
 
 mod parts;
-mod plot;
+pub(crate) mod plot;
 mod size;
 mod stack;
 mod stage;
 mod storm;
 mod told;
+mod watch;
 
 use std::time::Duration;
 
 use self::parts::{Moment, Parts, Recorder};
 use self::size::Memory;
-use self::stack::Stack;
+use self::stack::{INTERVAL, Stack};
 use self::stage::Stage;
 use self::storm::Storm;
 use crate::Settings;
@@ -43,12 +44,11 @@ pub(crate) struct FleetSettings {
     #[arg(long, value_name = "N", default_value_t = 1)]
     shards: usize,
 
-    /// How long each stage of the fleet is watched
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    /// How long each stage of the fleet is watched; each node is scraped and each rule evaluated once a minute
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     watched: u64,
 
-    /// Let the fleet's Prometheus keep every series, and not only those that the rules read and the statuses: for a fleet of a quarter of the nodes. The
-    /// reports are fleet-whole and fleet-whole-stages
+    /// Let the fleet's Prometheus keep every series, and not only those that the rules read and the statuses: for a fleet of a quarter of the nodes
     #[arg(long)]
     whole: bool,
 }
@@ -78,6 +78,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
         fleet.nodes >= 20 && fleet.checks >= 1 && fleet.shards >= 1,
         "a fleet has 20 nodes or more, with checks"
     );
+    anyhow::ensure!(fleet.watched >= INTERVAL, "a stage is watched for {INTERVAL} s or more (--watched)");
     size::check(fleet, Memory::here()?)?;
     let versions = versions::ask(&settings.tools);
     let report = |of| anyhow::Ok(Report::new(&fleet.report(of))?.of(&PROGRAMS).with_versions(&versions));
@@ -107,15 +108,15 @@ fn play(
     for nodes in fleet.stages() {
         eprintln!("fleet: {nodes} nodes …");
         let stage = Stage::run(stack, &recorder.parts, nodes, Duration::from_secs(fleet.watched))?;
-        stage.report(stack, fleet.checks, &mut reports.stages)?;
-        reports.stages.write(&settings.out)?;
+        stage.report(stack, fleet, &mut reports.stages)?;
+        reports.stages.write_unfinished(&settings.out)?;
         course.stages.push(stage);
     }
     for one_of in STORMS {
         eprintln!("fleet: one of {one_of} checks fails …");
-        let storm = Storm::run(stack, recorder, one_of)?;
-        storm.report(stack, fleet.nodes, &mut reports.storms)?;
-        reports.storms.write(&settings.out)?;
+        let storm = Storm::run(stack, recorder, (fleet, one_of))?;
+        storm.report(stack, fleet, &mut reports.storms)?;
+        reports.storms.write_unfinished(&settings.out)?;
         course.storms.push(storm);
     }
     Ok(())
@@ -128,13 +129,35 @@ impl FleetSettings {
         [self.nodes / 20, self.nodes / 4, self.nodes / 2, self.nodes]
     }
 
-    /// Checks that fail at once, in the worst storm.
-    fn failing(&self) -> usize {
-        self.nodes * self.checks / STORMS.into_iter().min().unwrap_or(1)
+    /// Checks that fail at once, where one of so many does.
+    fn failing(&self, one_of: usize) -> usize {
+        (self.nodes * self.checks).div_ceil(one_of)
     }
 
-    /// What a report is called. What keeps more is another thing, whose figures are not held against each other.
+    /// The same in the worst storm.
+    fn most_failing(&self) -> usize {
+        STORMS.into_iter().map(|one_of| self.failing(one_of)).max().unwrap_or_default()
+    }
+
+    /// What a report is called. More servers, and what keeps more, are other things, whose figures are not held against each other.
     fn report(&self, of: &str) -> String {
-        format!("fleet{}{of}", if self.whole { "-whole" } else { "" })
+        let shards = if self.shards > 1 { format!("-{}-shards", self.shards) } else { String::new() };
+        format!("fleet{shards}{}{of}", if self.whole { "-whole" } else { "" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_another_thing_has_a_report_of_its_own() {
+        let name =
+            |shards, whole| FleetSettings { nodes: 40, checks: 10, shards, watched: 60, whole }.report("-stages");
+        assert_eq!((name(1, false), name(2, false)), ("fleet-stages".to_owned(), "fleet-2-shards-stages".to_owned()));
+        assert_eq!(
+            (name(1, true), name(2, true)),
+            ("fleet-whole-stages".to_owned(), "fleet-2-shards-whole-stages".to_owned())
+        );
     }
 }

@@ -138,7 +138,7 @@ impl<'a> Evaluated<'a> {
     }
 
     fn count(&self, series: &str) -> anyhow::Result<f64> {
-        self.prometheus.value(self.fetcher, &format!("count({series})"))
+        self.prometheus.value(self.fetcher, &format!("count({series}) or vector(0)"))
     }
 
     /// How many seconds evaluations took, so many of each file.
@@ -150,7 +150,7 @@ impl<'a> Evaluated<'a> {
         let mut followed = self.rules.iter().map(follow).collect::<anyhow::Result<Vec<_>>>()?;
         until_all("Prometheus evaluates its rules", || {
             for (ended, took) in followed.iter_mut().filter(|(_, took)| took.len() < evaluations) {
-                took.extend(ended.next(&self.prometheus, self.fetcher)?);
+                took.extend(ended.next(&self.prometheus, self.fetcher)?.map(|evaluated| evaluated.together));
             }
             Ok(followed.iter().all(|(_, took)| took.len() >= evaluations))
         })?;

@@ -34,17 +34,17 @@ struct Words {
     marks: Vec<(f64, String)>,
 }
 
+/// The files with the pictures of a report, where it has them.
+pub(crate) fn pictures(report: &str) -> [String; 4] {
+    ["processors", "memory", "growth", "notifications"].map(|picture| format!("{report}-{picture}.svg"))
+}
+
 /// Writes `NAME-*.svg` into `folder`, of what there is.
 pub(super) fn write(folder: &Path, name: &str, course: &Course) -> anyhow::Result<()> {
-    let pictures = [
-        ("processors", processors(course)),
-        ("memory", memory(course)),
-        ("growth", growth(course)),
-        ("notifications", notifications(course)),
-    ];
-    let drawn = pictures.into_iter().filter(|(_, (_, lines))| lines.iter().any(|(_, points)| !points.is_empty()));
-    for (picture, (words, lines)) in drawn {
-        let path = folder.join(format!("{name}-{picture}.svg"));
+    let drawn = [processors(course), memory(course), growth(course), notifications(course)];
+    let drawn = pictures(name).into_iter().zip(drawn);
+    for (file, (words, lines)) in drawn.filter(|(_, (_, lines))| lines.iter().any(|(_, points)| !points.is_empty())) {
+        let path = folder.join(file);
         let area = SVGBackend::new(&path, SIZE).into_drawing_area();
         draw(&area, &words, &lines).map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))?;
     }
@@ -90,7 +90,7 @@ fn notifications(course: &Course) -> (Words, Vec<Line>) {
     let of_storm = |storm: &super::Storm| {
         let (name, failures) = (storm.name(), &storm.failures);
         [
-            line(&format!("{name}: alert in Prometheus"), &failures.to_alert),
+            line(&format!("{name}: evaluation that finds it"), &failures.to_evaluation),
             line(&format!("{name}: ALERT told"), &failures.after_result),
             line(&format!("{name}: RESOLVED told"), &storm.recoveries.after_result),
         ]

@@ -47,7 +47,7 @@ fn fitting(fleet: &FleetSettings, memory: Memory) -> u64 {
     let checks = fleet.checks as u64;
     // The law of docs/operations/sizing.md; else a status for each check and what the rules read of the agent.
     let series = if fleet.whole { 9 * checks + 64 } else { checks + 15 };
-    let alerts = (fleet.failing() as u64).div_ceil(fleet.nodes as u64);
+    let alerts = (fleet.most_failing() as u64).div_ceil(fleet.nodes as u64);
     let node = checks * PLAYED + series * SERIES + alerts * ALERT;
     let all = memory.available.saturating_sub(SPARE) / node;
     all.min(memory.prometheus() / (series * SERIES))
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn fleet(nodes: usize, whole: bool) -> FleetSettings {
-        FleetSettings { nodes, checks: 50, shards: 1, watched: 120, whole }
+        FleetSettings { nodes, checks: 50, shards: 1, watched: 180, whole }
     }
 
     #[test]

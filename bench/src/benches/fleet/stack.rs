@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::FleetSettings;
@@ -19,11 +19,15 @@ use crate::http::Fetcher;
 use crate::nodes::FIRST;
 use crate::program::{Program, Usage, beside};
 use crate::proxy::{Alertmanager, Proxy};
+use crate::report::{Figure, Report};
 use crate::scraper::{self, Prometheus, Tuning};
 use crate::server::{free_address, ready};
 
 /// How often every node is scraped and every rule evaluated, as shipped.
 pub(super) const INTERVAL: u64 = 60;
+
+/// Whether a node was scraped.
+pub(super) const UP: &str = "up{job=\"checkscript\"}";
 
 /// Of what a node says: what the rules read and the status of each check. Memory is for a million of those.
 const KEPT: &str = "checkscript_(status|problem_.*|stale_.*|agent_(log_readable|log_behind_bytes|last_look_timestamp_seconds|results_dropped_total|\
@@ -43,6 +47,10 @@ const RULES: [(&str, &str); 6] = [
 
 /// Files that Prometheus and the nodes need beside their connections.
 const SPARE: u64 = 1_000;
+
+/// With which the played nodes run, where that is allowed: nodes have processors of their own, and these do not wait for those whom they are
+/// looked at by.
+const NICENESS: i64 = -10;
 
 /// Bytes that the proxy has for each alert: what docs/alertmanager-proxy.md says of 2 kB of output.
 const BYTES_AN_ALERT: u64 = 4_096;
@@ -70,7 +78,9 @@ pub(super) struct PlayedNodes {
     program: Program,
     port: u16,
     /// Whether each scrape comes over a connection of its own.
-    pub(super) closes: bool,
+    closes: bool,
+    /// As the kernel says.
+    niceness: i64,
 }
 
 // === impl Stack ===
@@ -80,7 +90,7 @@ impl Stack {
         let (fetcher, told) = (Fetcher::new()?, Told::start()?);
         let nodes = PlayedNodes::start(settings, fleet)?;
         let alertmanager = Alertmanager::with(settings, &fetcher, &alertmanager_config(told.url()))?;
-        let alerts = fleet.failing() as u64;
+        let alerts = fleet.most_failing() as u64;
         let limits = json!({"held_alerts": 2 * alerts, "pending_alerts": 2 * alerts, "memory_bytes": (128 << 20).max(alerts * BYTES_AN_ALERT)});
         let proxy = Proxy::before(alertmanager, settings, &fetcher, ("fleet", &format!("limits: {limits}")))?;
         let web_ui_address = free_address()?;
@@ -127,9 +137,17 @@ impl Stack {
         values.try_fold(0.0, |greatest, value| Ok(value?.max(greatest)))
     }
 
-    /// GiB that each Prometheus tries to stay below.
-    pub(super) fn memory_limit(&self) -> f64 {
-        self.memory as f64 / 1024.0
+    /// The sum of a family of all shards' own metrics.
+    pub(super) fn sum_of(&self, family: &str) -> anyhow::Result<f64> {
+        self.shards.iter().map(|shard| shard.metric(&self.fetcher, family, "")).sum()
+    }
+
+    /// Adds under which conditions all of it runs.
+    pub(super) fn report(&self, name: impl Fn(&str) -> String, report: &mut Report) {
+        let closes = f64::from(u8::from(self.nodes.closes));
+        report.add(Figure::given(name("each scrape over a connection of its own"), "", closes));
+        report.add(Figure::one(name("niceness of the played nodes"), "", self.nodes.niceness as f64));
+        report.add(Figure::one(name("GOMEMLIMIT of a Prometheus"), "GiB", self.memory as f64 / 1024.0));
     }
 
     /// The parts that are measured, each by its name.
@@ -144,8 +162,10 @@ impl Stack {
             ("web-ui", &self.web_ui),
             ("played nodes", &self.nodes.program),
         ];
-        let parts = shards.chain(others.map(|(name, program)| (name.to_owned(), program)));
-        parts.map(|(name, program)| Ok((name, program.usage()?))).collect()
+        let programs = shards.chain(others.map(|(name, program)| (name.to_owned(), program)));
+        let parts = programs.map(|(name, program)| anyhow::Ok((name, program.usage()?)));
+        // It keeps the messages, and asks all of the others how they are.
+        parts.chain([Usage::here().map(|here| ("bench, who is told".to_owned(), here))]).collect()
     }
 }
 
@@ -161,9 +181,8 @@ impl PlayedNodes {
                  connection of its own, which takes longer"
             );
         }
-        // Nodes have processors of their own: these do not wait for those whom they are looked at by, where that is allowed.
         let mut command = Command::new("nice");
-        command.args(["-n", "-10"]).arg(beside("played-nodes")?);
+        command.args(["-n", &NICENESS.to_string()]).arg(beside("played-nodes")?);
         command.args(["--nodes", &fleet.nodes.to_string(), "--checks", &fleet.checks.to_string()]);
         command.args(["--first", &FIRST.to_string()]);
         command.args(closes.then_some("--close")).stdout(Stdio::piped());
@@ -171,7 +190,13 @@ impl PlayedNodes {
         let mut program = Program::start(&mut command)?;
         let mut port = String::new();
         BufReader::new(program.stdout()?).read_line(&mut port)?;
-        Ok(Self { program, port: port.trim().parse().context("the played nodes do not listen")?, closes })
+        let (port, niceness) = (port.trim().parse().context("the played nodes do not listen")?, program.niceness()?);
+        if niceness != NICENESS {
+            eprintln!(
+                "fleet: the played nodes may not run before the others (niceness {NICENESS}), and have {niceness}"
+            );
+        }
+        Ok(Self { program, port, closes, niceness })
     }
 
     fn instance(&self, node: usize) -> String {
@@ -179,10 +204,9 @@ impl PlayedNodes {
         format!("{address}:{}", self.port)
     }
 
-    /// Makes checks fail or recover: what the played nodes say of it.
-    pub(super) fn turn(&self, fetcher: &Fetcher, what: &str) -> anyhow::Result<Value> {
-        let answer = fetcher.post_for(&format!("http://127.0.0.1:{}/{what}", self.port))?;
-        Ok(serde_json::from_str(&answer.body)?)
+    /// Makes checks fail or recover: what the played nodes say of it, as JSON.
+    pub(super) fn turn(&self, fetcher: &Fetcher, what: &str) -> anyhow::Result<String> {
+        Ok(fetcher.post_for(&format!("http://127.0.0.1:{}/{what}", self.port))?.body)
     }
 }
 

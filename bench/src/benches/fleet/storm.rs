@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use serde_json::Value;
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
 
+use super::FleetSettings;
 use super::parts::Recorder;
 use super::stack::Stack;
-use super::stage::{Followed, load, sum_of};
+use super::stage::load;
 use super::told::{Failed, Verdict};
+use super::watch::{Watch, Watched};
 use crate::report::{Figure, Report};
 use crate::stats::Samples;
 
@@ -22,7 +24,6 @@ const AFTERWARDS: Duration = Duration::from_secs(90);
 /// What was seen of it.
 pub(super) struct Storm {
     pub(super) one_of: usize,
-    pub(super) checks: usize,
     pub(super) began: Instant,
     pub(super) failures: Verdict,
     pub(super) recoveries: Verdict,
@@ -30,23 +31,34 @@ pub(super) struct Storm {
     processors: Vec<f64>,
     /// By part, MiB until the end, as far as it was looked.
     most: Vec<f64>,
-    rules: Samples,
+    seen: Watched,
     first_page: f64,
     dropped: f64,
 }
 
-/// What changed, and what was told of it.
+/// What changed.
+#[derive(Debug)]
 struct Turn {
     checks: BTreeSet<Failed>,
+    /// In seconds since the epoch.
+    at: f64,
+    incident: u64,
+}
+
+/// The same as the played nodes say it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turned {
+    checks: Vec<Failed>,
     at: f64,
     incident: u64,
 }
 
 /// Waits for what should not come any more.
-fn linger(stack: &Stack, rules: &mut Followed) -> anyhow::Result<()> {
+fn linger(stack: &Stack, watch: &mut Watch) -> anyhow::Result<()> {
     let since = Instant::now();
     while since.elapsed() < AFTERWARDS {
-        rules.watch(stack)?;
+        watch.go_on(stack)?;
     }
     Ok(())
 }
@@ -54,23 +66,27 @@ fn linger(stack: &Stack, rules: &mut Followed) -> anyhow::Result<()> {
 // === impl Turn ===
 
 impl Turn {
-    /// Makes checks fail or recover.
-    fn make(stack: &Stack, what: &str) -> anyhow::Result<Self> {
-        let turned = stack.nodes.turn(&stack.fetcher, what)?;
-        let checks = turned["checks"].as_array().context("the nodes do not say what has changed")?;
-        let pair = |check: &Value| Some((check[0].as_str()?.to_owned(), check[1].as_str()?.to_owned()));
-        Ok(Self {
-            checks: checks.iter().filter_map(pair).collect(),
-            at: turned["at"].as_f64().context("the nodes do not say when")?,
-            incident: turned["incident"].as_u64().context("the nodes do not say which")?,
-        })
+    /// Makes checks fail or recover, as many as planned.
+    fn make(stack: &Stack, what: &str, planned: usize) -> anyhow::Result<Self> {
+        let said = stack.nodes.turn(&stack.fetcher, what)?;
+        Self::read(&said, planned).with_context(|| format!("the played nodes, asked for /{what}"))
+    }
+
+    /// Of fewer checks than planned it would be easy to tell.
+    fn read(said: &str, planned: usize) -> anyhow::Result<Self> {
+        let Turned { checks: named, at, incident } =
+            serde_json::from_str(said).context("what they answer is not what has changed")?;
+        let (count, checks) = (named.len(), named.into_iter().collect::<BTreeSet<_>>());
+        ensure!(checks.len() == count, "they name {} checks twice", count - checks.len());
+        ensure!(count == planned, "{count} checks have changed, and {planned} should have");
+        Ok(Self { checks, at, incident })
     }
 
     /// Waits until there is a message of each check, or for as long as one may be missing.
-    fn wait(&self, stack: &Stack, first: usize, rules: &mut Followed) -> anyhow::Result<()> {
+    fn wait(&self, stack: &Stack, first: usize, watch: &mut Watch) -> anyhow::Result<()> {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
-            rules.watch(stack)?;
+            watch.go_on(stack)?;
             // Looking at all of them takes time from those that are measured.
             if stack.told.count() - first < self.checks.len() {
                 continue;
@@ -88,57 +104,63 @@ impl Turn {
 
 impl Storm {
     /// One of so many checks of each node fails.
-    pub(super) fn run(stack: &Stack, recorder: &Recorder, one_of: usize) -> anyhow::Result<Self> {
-        let (began, before, dropped) = (Instant::now(), recorder.parts.look()?, dropped(stack)?);
-        let (first, mut rules) = (stack.told.count(), Followed::from_now(stack)?);
-        let failed = Turn::make(stack, &format!("fail?one_of={one_of}"))?;
-        failed.wait(stack, first, &mut rules)?;
+    pub(super) fn run(
+        stack: &Stack,
+        recorder: &Recorder,
+        (fleet, one_of): (&FleetSettings, usize),
+    ) -> anyhow::Result<Self> {
+        let (planned, dropped) = (fleet.failing(one_of), dropped(stack)?);
+        let (began, before) = (Instant::now(), recorder.parts.look()?);
+        let (first, mut watch) = (stack.told.count(), Watch::from_now(stack)?);
+        let failed = Turn::make(stack, &format!("fail?one_of={one_of}"), planned)?;
+        failed.wait(stack, first, &mut watch)?;
         let after = recorder.parts.look()?;
         let first_page = load(stack, "/")?;
-        linger(stack, &mut rules)?;
+        linger(stack, &mut watch)?;
         let failures = Verdict::of_failures(&failed.checks, &stack.told.since(first), (failed.at, failed.incident));
         let first = stack.told.count();
-        let recovered = Turn::make(stack, "recover")?;
-        recovered.wait(stack, first, &mut rules)?;
-        linger(stack, &mut rules)?;
+        let recovered = Turn::make(stack, "recover", planned)?;
+        recovered.wait(stack, first, &mut watch)?;
+        linger(stack, &mut watch)?;
         let recoveries = Verdict::of_recoveries(&recovered.checks, &stack.told.since(first), recovered.at);
         Ok(Self {
             one_of,
-            checks: failed.checks.len(),
             began,
             failures,
             recoveries,
             processors: after.processors_since(&before),
             most: recorder.most_since(began)?,
-            rules: rules.took.into_iter().collect(),
+            seen: watch.end(stack, fleet.nodes)?,
             first_page,
             dropped: self::dropped(stack)? - dropped,
         })
     }
 
     /// Adds its figures.
-    pub(super) fn report(&self, stack: &Stack, nodes: usize, report: &mut Report) -> anyhow::Result<()> {
+    pub(super) fn report(&self, stack: &Stack, fleet: &FleetSettings, report: &mut Report) -> anyhow::Result<()> {
         let storm = self.name();
         let name = |what: &str| format!("{storm}: {what}");
-        report.add(Figure::given(name("nodes"), "", nodes as f64));
-        report.add(Figure::given(name("checks that fail at once"), "", self.checks as f64));
-        let closes = f64::from(u8::from(stack.nodes.closes));
-        report.add(Figure::given(name("each scrape over a connection of its own"), "", closes));
-        report.add(Figure::given(name("GOMEMLIMIT of a Prometheus"), "GiB", stack.memory_limit()));
+        let given = |what: &str, count: usize| Figure::given(name(what), "", count as f64);
+        report.add(given("nodes", fleet.nodes));
+        report.add(given("checks of a node", fleet.checks));
+        report.add(given("Prometheus servers", fleet.shards));
+        report.add(given("of so many checks one fails", self.one_of));
+        report.add(given("checks that fail at once", fleet.failing(self.one_of)));
+        stack.report(name, report);
         verdict(&name("ALERT"), &self.failures, report);
-        let (to_alert, to_message) = (samples(&self.failures.to_alert), samples(&self.failures.to_message));
+        let to_message = samples(&self.failures.to_message);
         let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
-        one("result to alert in Prometheus, p50", "s", to_alert.median());
-        one("alert to ALERT, p50", "s", to_message.median());
-        one("alert to ALERT, p99", "s", to_message.quantile(0.99));
+        one("result to the evaluation that finds it, p50", "s", samples(&self.failures.to_evaluation).median());
+        one("from there to the message, p50", "s", to_message.median());
+        one("from there to the message, p99", "s", to_message.quantile(0.99));
         verdict(&name("RESOLVED"), &self.recoveries, report);
         let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
         for ((part, _), (processors, most)) in stack.parts()?.iter().zip(self.processors.iter().zip(&self.most)) {
             one(&format!("{part}, processors until all is told"), "", *processors);
             one(&format!("{part}, resident at most"), "MiB", *most);
         }
-        one("an evaluation of all rules, the slowest", "s", self.rules.highest());
         one("web-ui's first page, p50", "ms", self.first_page);
+        self.seen.report(name, report);
         report.add(Figure::one(name("alerts that Prometheus dropped"), "", self.dropped).at_most(0.0).or_not());
         Ok(())
     }
@@ -151,7 +173,7 @@ impl Storm {
 
 /// Alerts, so far.
 fn dropped(stack: &Stack) -> anyhow::Result<f64> {
-    sum_of(stack, "prometheus_notifications_dropped_total")
+    stack.sum_of("prometheus_notifications_dropped_total")
 }
 
 fn samples(values: &[f64]) -> Samples {
@@ -177,5 +199,25 @@ fn verdict(name: &str, verdict: &Verdict, report: &mut Report) {
     report.add(Figure::one(format!("{name}: without output, with the reason"), "", reasons as f64).lower());
     for (what, count) in verdict.others.iter().chain(&verdict.reasons) {
         eprintln!("fleet: {name}: {count} notifications: {what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_was_planned_has_to_have_changed() {
+        let said = |checks: &str| format!(r#"{{"at": 1.5, "incident": 2, "checks": {checks}}}"#);
+        let both = r#"[["127.1.0.1", "a"], ["127.1.0.2", "a"]]"#;
+        let turn = Turn::read(&said(both), 2).expect("it is as planned");
+        assert_eq!((turn.checks.len(), turn.at, turn.incident), (2, 1.5, 2));
+        let told =
+            |checks: &str, planned| format!("{:#}", Turn::read(&said(checks), planned).expect_err("it is wrong"));
+        assert_eq!(told(both, 4), "2 checks have changed, and 4 should have");
+        assert_eq!(told("[]", 4), "0 checks have changed, and 4 should have");
+        assert_eq!(told(r#"[["127.1.0.1", "a"], ["127.1.0.1", "a"]]"#, 2), "they name 1 checks twice");
+        let malformed = told(r#"[["127.1.0.1", 7]]"#, 1);
+        assert!(malformed.contains("invalid type: integer `7`, expected a string at line 1 column"), "{malformed}");
     }
 }

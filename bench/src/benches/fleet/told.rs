@@ -40,9 +40,9 @@ pub(super) type Failed = (String, String);
 pub(super) struct Verdict {
     /// Of each check that was told of, seconds from its result to the first message.
     pub(super) after_result: Vec<f64>,
-    /// The first part of that: to the alert in Prometheus.
-    pub(super) to_alert: Vec<f64>,
-    /// The second: from the alert to the message.
+    /// The first part of that: to the beginning of the evaluation that finds it, which is when an alert says that it began.
+    pub(super) to_evaluation: Vec<f64>,
+    /// The second: from there to the message.
     pub(super) to_message: Vec<f64>,
     /// Checks of which nothing was told.
     pub(super) lost: usize,
@@ -148,7 +148,7 @@ impl Verdict {
                 *verdict.others.entry(message.name.clone()).or_default() += 1;
             } else if told.insert(&message.check) {
                 verdict.after_result.push(message.received - at);
-                verdict.to_alert.push(message.began - at);
+                verdict.to_evaluation.push(message.began - at);
                 verdict.to_message.push(message.received - message.began);
                 match &message.detail_error {
                     _ if is_whole(message) => {}
@@ -201,7 +201,7 @@ mod tests {
         let found = (verdict.lost, verdict.doubled, verdict.without_detail, verdict.reasons["NODE timed out"]);
         assert_eq!((found, verdict.others["NodeDown"]), ((1, 1, 1, 1), 1));
         assert_eq!(verdict.after_result, [2.0, 3.0, 3.0]);
-        assert_eq!((verdict.to_alert[0], verdict.to_message[0]), (1.0, 1.0));
+        assert_eq!((verdict.to_evaluation[0], verdict.to_message[0]), (1.0, 1.0));
     }
 
     #[test]

@@ -9,17 +9,24 @@ use serde_json::json;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Incident {
     number: u64,
-    /// Of so many checks of a node one fails; none does with 0.
+    /// Of so many checks one fails; none does with 0.
     one_of: usize,
+    /// Checks of each node.
+    checks: usize,
 }
 
 // === impl Incident ===
 
 impl Incident {
+    /// None has been yet, of nodes with so many checks.
+    pub(crate) fn none(checks: usize) -> Self {
+        Self { checks, ..Self::default() }
+    }
+
     /// The one after this, or the end of it.
     pub(crate) fn next(self, one_of: Option<usize>) -> Self {
         match one_of {
-            Some(one_of) => Self { number: self.number + 1, one_of },
+            Some(one_of) => Self { number: self.number + 1, one_of, ..self },
             None => Self { one_of: 0, ..self },
         }
     }
@@ -29,9 +36,11 @@ impl Incident {
         self.number
     }
 
-    /// Whether a node's check fails: of each node others.
+    /// Whether a node's check fails: of each node others. All checks of all nodes stand in one row, and it goes by the place in it, so that it
+    /// is known how many fail.
     pub(crate) fn fails(self, node: u32, check: usize) -> bool {
-        self.one_of > 0 && (node as usize + check).is_multiple_of(self.one_of)
+        let node = node as usize;
+        self.one_of > 0 && (node * self.checks + (node + check) % self.checks).is_multiple_of(self.one_of)
     }
 
     /// What the check prints, and its exit status.
@@ -70,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_tenth_of_each_nodes_checks_fails_until_the_end() {
-        let failing = Incident::default().next(Some(10));
+        let failing = Incident::none(50).next(Some(10));
         for node in 0..20 {
             let fail: Vec<_> = (0..50).filter(|check| failing.fails(node, *check)).collect();
             assert_eq!(fail.len(), 5, "node {node}: {fail:?}");
@@ -83,8 +92,17 @@ mod tests {
     }
 
     #[test]
+    fn it_is_known_how_many_fail_of_nodes_with_few_checks_too() {
+        for (nodes, checks, one_of) in [(40, 10, 50), (20_u32, 1, 50), (21, 7, 10), (30, 50, 50)] {
+            let failing = Incident::none(checks).next(Some(one_of));
+            let fail = (0..nodes).flat_map(|node| (0..checks).filter(move |check| failing.fails(node, *check))).count();
+            assert_eq!(fail, (nodes as usize * checks).div_ceil(one_of), "{nodes} nodes, {checks} checks");
+        }
+    }
+
+    #[test]
     fn the_first_line_says_which_incident_check_and_node_it_is() {
-        let failing = Incident::default().next(Some(10));
+        let failing = Incident::none(50).next(Some(10));
         let (output, status) = failing.run((3, Ipv4Addr::new(127, 1, 0, 4)), 7);
         assert!(output.starts_with("CRITICAL: incident 1, check-007 on 127.1.0.4, "), "{output}");
         assert_eq!((status, failing.run((3, Ipv4Addr::LOCALHOST), 8).1), (2, 0));

@@ -2,7 +2,7 @@
 //! 127.0.0.0/8. The port is the same for all; it is printed once they listen.
 //!
 //! Who runs the bench asks 127.0.0.1, where no node is: `POST /fail?one_of=10` makes each tenth check of every node CRITICAL at once,
-//! `POST /recover` ends that. Whenever a node is scraped all its checks have run anew.
+//! `POST /recover` ends that; both answer with each check that has changed. Whenever a node is scraped all its checks have run anew.
 
 mod checks;
 mod node;
@@ -18,7 +18,7 @@ use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
@@ -97,6 +97,9 @@ struct Fail {
     one_of: usize,
 }
 
+/// Why there is no answer, as it is told who asks.
+struct Failure(anyhow::Error);
+
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -142,32 +145,36 @@ async fn scrape(
     State(nodes): State<Arc<Nodes>>,
     ConnectInfo(asked): ConnectInfo<Asked>,
     headers: HeaderMap,
-) -> Response {
-    let Some(node) = nodes.node(asked) else { return nobody() };
+) -> Result<Response, Failure> {
+    let Some(node) = nodes.asked(asked)? else { return Ok(nobody()) };
     let format = Format::negotiate(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
     let now = Timestamp::now();
-    node.run(&nodes.agent, now, &nodes.incident(), |_| true);
+    node.run(&nodes.agent, now, &nodes.incident(), |_| true)?;
     nodes.looked.note();
     let mut page = String::new();
     exposition::write_registry(&nodes.registry, format, &mut page);
     exposition::write(&node.families(&nodes.agent, now), format, &mut page);
     exposition::finish(format, &mut page);
-    ([(CONTENT_TYPE, format.content_type())], page).into_response()
+    Ok(([(CONTENT_TYPE, format.content_type())], page).into_response())
 }
 
-async fn detail(State(nodes): State<Arc<Nodes>>, ConnectInfo(asked): ConnectInfo<Asked>, request: Request) -> Response {
-    match nodes.node(asked) {
-        Some(node) => api::router(node.store()).oneshot(request).await.into_response(),
-        None => nobody(),
+async fn detail(
+    State(nodes): State<Arc<Nodes>>,
+    ConnectInfo(asked): ConnectInfo<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    match nodes.asked(asked)? {
+        Some(node) => Ok(api::router(node.store()).oneshot(request).await.into_response()),
+        None => Ok(nobody()),
     }
 }
 
-async fn fail(State(nodes): State<Arc<Nodes>>, Query(Fail { one_of }): Query<Fail>) -> Json<Value> {
-    Json(nodes.turn(Some(one_of)))
+async fn fail(State(nodes): State<Arc<Nodes>>, Query(Fail { one_of }): Query<Fail>) -> Result<Json<Value>, Failure> {
+    Ok(Json(nodes.turn(Some(one_of))?))
 }
 
-async fn recover(State(nodes): State<Arc<Nodes>>) -> Json<Value> {
-    Json(nodes.turn(None))
+async fn recover(State(nodes): State<Arc<Nodes>>) -> Result<Json<Value>, Failure> {
+    Ok(Json(nodes.turn(None)?))
 }
 
 async fn close(request: Request, next: Next) -> Response {
@@ -178,6 +185,20 @@ async fn close(request: Request, next: Next) -> Response {
 
 fn nobody() -> Response {
     (StatusCode::NOT_FOUND, "no node has this address\n").into_response()
+}
+
+// === impl Failure ===
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, format!("{:#}\n", self.0)).into_response()
+    }
 }
 
 // === impl Nodes ===
@@ -195,16 +216,24 @@ impl Nodes {
             agent: Agent { flags, events },
             registry,
             looked,
-            incident: Mutex::default(),
+            incident: Mutex::new(Incident::none(options.checks)),
         })
     }
 
     /// The node at this address, if there is one.
-    fn node(&self, Asked(address): Asked) -> Option<&Node> {
-        let address = address?;
-        let number = u32::from(address).checked_sub(u32::from(self.first))?;
-        let node = self.nodes.get(number as usize)?;
-        Some(node.get_or_init(|| Node::new((number, address), self.checks, &self.agent)))
+    fn asked(&self, Asked(address): Asked) -> anyhow::Result<Option<&Node>> {
+        let number = address.and_then(|address| u32::from(address).checked_sub(u32::from(self.first)));
+        number.filter(|number| (*number as usize) < self.nodes.len()).map(|number| self.node(number)).transpose()
+    }
+
+    fn node(&self, number: u32) -> anyhow::Result<&Node> {
+        let slot = self.nodes.get(number as usize).with_context(|| format!("there is no node {number}"))?;
+        if let Some(node) = slot.get() {
+            return Ok(node);
+        }
+        let address = Ipv4Addr::from(u32::from(self.first) + number);
+        let node = Node::new((number, address), self.checks, &self.agent)?;
+        Ok(slot.get_or_init(|| node))
     }
 
     fn incident(&self) -> Incident {
@@ -212,18 +241,19 @@ impl Nodes {
     }
 
     /// Makes checks fail, or all well again; when, which incident it is, and the address and name of each check that failed or
-    /// recovered.
-    fn turn(&self, one_of: Option<usize>) -> Value {
+    /// recovered: of all nodes, so that one that nobody scrapes is missed.
+    fn turn(&self, one_of: Option<usize>) -> anyhow::Result<Value> {
         let (before, now) = (self.incident(), Timestamp::now());
         let incident = before.next(one_of);
         *self.incident.lock().unwrap_or_else(PoisonError::into_inner) = incident;
         let mut turned = Vec::new();
-        for node in self.nodes.iter().filter_map(OnceLock::get) {
+        for number in 0..u32::try_from(self.nodes.len())? {
+            let node = self.node(number)?;
             let changes = |check| incident.fails(node.number(), check) != before.fails(node.number(), check);
-            let ran = node.run(&self.agent, now, &incident, changes);
+            let ran = node.run(&self.agent, now, &incident, changes)?;
             turned.extend(ran.into_iter().map(|check| json!([node.address(), check])));
         }
-        json!({"at": now.as_microsecond() as f64 / 1e6, "incident": incident.number(), "checks": turned})
+        Ok(json!({"at": now.as_microsecond() as f64 / 1e6, "incident": incident.number(), "checks": turned}))
     }
 }
 

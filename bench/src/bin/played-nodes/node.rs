@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use check_result::log::LoggedResult;
 use check_result::{CheckResult, CheckState, HistoryLimits, Object};
 use checkscript_agent::families;
@@ -12,7 +13,7 @@ use exposition::Family;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Agent;
-use crate::checks::{Incident, definition};
+use crate::checks::{Incident, definition, name};
 
 /// The log that results seem to come from.
 pub(crate) const LOG: &str = "/var/log/sensu/checkscript-runner.log";
@@ -31,17 +32,17 @@ pub(crate) struct Node {
 
 impl Node {
     /// One whose checks are well and have been for long.
-    pub(crate) fn new((number, address): (u32, Ipv4Addr), checks: usize, agent: &Agent) -> Self {
+    pub(crate) fn new((number, address): (u32, Ipv4Addr), checks: usize, agent: &Agent) -> anyhow::Result<Self> {
         let limits = agent.flags.limits();
         let node = Self { number, address, store: Arc::new(Store::new(limits, agent.events.clone())) };
         let (log, alive) = (Arc::<Path>::from(Path::new(LOG)), Timestamp::now() - KNOWN_FOR);
         let first = |check| {
             let logged = node.result(definition(check), check, (alive, &Incident::default()))?;
             let (key, state) = (logged.result.key(), CheckState::new(logged, &limits.history));
-            Some((key, Tracked { state: Arc::new(state), log: Arc::clone(&log), alive }))
+            anyhow::Ok((key, Tracked { state: Arc::new(state), log: Arc::clone(&log), alive }))
         };
-        node.store.publish((0..checks).filter_map(first).collect());
-        node
+        node.store.publish((0..checks).map(first).collect::<anyhow::Result<_>>()?);
+        Ok(node)
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -69,18 +70,16 @@ impl Node {
         now: Timestamp,
         incident: &Incident,
         which: impl Fn(usize) -> bool,
-    ) -> Vec<String> {
+    ) -> anyhow::Result<Vec<String>> {
         let (mut ran, mut names) = (Vec::new(), Vec::new());
         for (check, tracked) in self.store.all_tracked().into_iter().enumerate().filter(|(check, _)| which(*check)) {
-            let Some(next) = self.next(&tracked.state, check, (now, incident), &agent.flags.limits().history) else {
-                continue;
-            };
+            let next = self.next(&tracked.state, check, (now, incident), &agent.flags.limits().history)?;
             agent.events.line_result(now);
             names.push(next.latest().name().to_owned());
             ran.push((next.latest().key(), Tracked { state: Arc::new(next), alive: now, ..tracked }));
         }
         self.store.publish(ran);
-        names
+        Ok(names)
     }
 
     /// The state after one more run.
@@ -90,14 +89,19 @@ impl Node {
         check: usize,
         run: (Timestamp, &Incident),
         limits: &HistoryLimits,
-    ) -> Option<CheckState> {
+    ) -> anyhow::Result<CheckState> {
         let mut next = state.clone();
         next.apply(self.result(state.latest().check().clone(), check, run)?, limits);
-        Some(next)
+        Ok(next)
     }
 
     /// What a run at that time logs.
-    fn result(&self, definition: Object, check: usize, (at, incident): (Timestamp, &Incident)) -> Option<LoggedResult> {
+    fn result(
+        &self,
+        definition: Object,
+        check: usize,
+        (at, incident): (Timestamp, &Incident),
+    ) -> anyhow::Result<LoggedResult> {
         let (output, status) = incident.run((self.number, self.address), check);
         let mut logged = definition;
         logged.insert("issued".to_owned(), at.as_second().into());
@@ -105,7 +109,8 @@ impl Node {
         logged.insert("duration".to_owned(), (0.01 + 0.001 * (at.as_second() % 7) as f64).into());
         logged.insert("output".to_owned(), output.into());
         logged.insert("status".to_owned(), status.into());
-        let result = CheckResult::new(format!("node-{:05}", self.number), logged).ok()?;
-        Some(LoggedResult { logged: at, result })
+        let result = CheckResult::new(format!("node-{:05}", self.number), logged);
+        let result = result.with_context(|| format!("{} of {} cannot be run", name(check), self.address))?;
+        Ok(LoggedResult { logged: at, result })
     }
 }
