@@ -1,11 +1,15 @@
 //! What was measured, kept: reports of many benches in one file, each as it was written by its run.
+//!
+//! A folder has reports of many runs, since each bench leaves its own there until it is run anew: what is kept together is told by name, or is of one
+//! commit. What is published says of which.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use serde::de::DeserializeOwned;
 
 use crate::report::Report;
@@ -20,9 +24,20 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Vec<Report>> {
     Ok(reports)
 }
 
-/// Puts the reports of the run into the baseline, and leaves those of other benches as they are there. The names of those that it put there.
-pub(crate) fn save(run: &Path, baseline: &Path) -> anyhow::Result<Vec<String>> {
-    let measured = load(run)?;
+/// Which reports of a run are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Choice {
+    /// Those of these benches; all where none is named.
+    pub(crate) benches: Vec<String>,
+    /// Of several commits, too.
+    pub(crate) mixed: bool,
+    /// For everybody: each has to say of what it is.
+    pub(crate) published: bool,
+}
+
+/// Puts these reports of the run into the baseline, and leaves those of other benches as they are there. The names of those that it put there.
+pub(crate) fn save(run: &Path, baseline: &Path, choice: &Choice) -> anyhow::Result<Vec<String>> {
+    let measured = choice.of(load(run)?).with_context(|| format!("nothing of {} was saved", run.display()))?;
     let mut reports = match fs::exists(baseline).with_context(|| format!("cannot look for {}", baseline.display()))? {
         true => load(baseline)?,
         false => Vec::new(),
@@ -43,6 +58,60 @@ pub(crate) fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     fs::rename(&new, file).with_context(|| format!("cannot write {}", file.display()))
 }
 
+// === impl Choice ===
+
+impl Choice {
+    /// Those of them, or why they cannot be kept.
+    fn of(&self, mut reports: Vec<Report>) -> anyhow::Result<Vec<Report>> {
+        if let Some(none) = self.benches.iter().find(|name| !reports.iter().any(|report| report.bench == **name)) {
+            bail!("there is no report of {none}");
+        }
+        if !self.benches.is_empty() {
+            reports.retain(|report| self.benches.contains(&report.bench));
+        } else if !self.mixed {
+            of_one_commit(&reports)?;
+        }
+        for report in &reports {
+            let name = &report.bench;
+            ensure!(!report.unfinished, "{name} has not come to its end: run it again, or name the others (--bench)");
+            if self.published
+                && let Some(unknown) = unknown(report)
+            {
+                bail!(
+                    "{name} {unknown}: measure it anew after `make bench-build`, or save it for yourself in another file"
+                );
+            }
+        }
+        Ok(reports)
+    }
+}
+
+fn of_one_commit(reports: &[Report]) -> anyhow::Result<()> {
+    let mut commits = BTreeMap::<_, Vec<_>>::new();
+    for report in reports {
+        let commit = report.commit.as_deref().unwrap_or("an unknown commit");
+        commits.entry(commit).or_default().push(report.bench.as_str());
+    }
+    let commits: Vec<_> =
+        commits.iter().map(|(commit, benches)| format!("{} of {commit}", benches.join(", "))).collect();
+    ensure!(
+        commits.len() <= 1,
+        "the reports are of several commits ({}): name some (--bench), or take all (--mixed)",
+        commits.join("; ")
+    );
+    Ok(())
+}
+
+/// What a report does not say though others want to know it.
+fn unknown(report: &Report) -> Option<&'static str> {
+    match &report.commit {
+        None => Some("does not say of which commit it is"),
+        Some(commit) if commit.ends_with("-dirty") => Some("is of sources that no commit has"),
+        Some(_) if report.debug => Some("is of a debug build"),
+        Some(_) => report.machine.memory.is_none().then_some("does not say how much memory the machine has"),
+    }
+}
+
 fn of_run(folder: &Path) -> anyhow::Result<Vec<Report>> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<PathBuf>>>()?;
@@ -52,7 +121,7 @@ fn of_run(folder: &Path) -> anyhow::Result<Vec<Report>> {
     Ok(reports)
 }
 
-fn read<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> anyhow::Result<T> {
     let text = fs::read_to_string(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             anyhow::anyhow!("{} is not there: `bench save` makes a baseline of a run", file.display())
@@ -81,13 +150,63 @@ mod tests {
         for (bench, value) in [("spawn", 1.0), ("memory", 2.0)] {
             report(bench, value).publish(&run).expect("it is written");
         }
-        assert_eq!(save(&run, &baseline).expect("it is saved"), ["memory", "spawn"]);
+        let all = Choice::default();
+        assert_eq!(save(&run, &baseline, &all).expect("it is saved"), ["memory", "spawn"]);
         let (before, again) = (load(&run).expect("a run"), report("spawn", 3.0));
         assert_eq!(load(&baseline).expect("a baseline"), before);
         fs::remove_file(run.join("memory.json")).expect("it is there");
         again.publish(&run).expect("it is written");
-        assert_eq!(save(&run, &baseline).expect("it is saved"), ["spawn"]);
+        assert_eq!(save(&run, &baseline, &all).expect("it is saved"), ["spawn"]);
         assert_eq!(load(&baseline).expect("a baseline"), [before[0].clone(), again]);
+    }
+
+    fn of_commit(bench: &str, commit: Option<&str>) -> Report {
+        Report { commit: commit.map(str::to_owned), debug: false, ..report(bench, 1.0) }
+    }
+
+    fn named(benches: &[&str]) -> Choice {
+        Choice { benches: benches.iter().map(|bench| (*bench).to_owned()).collect(), ..Choice::default() }
+    }
+
+    fn chosen(choice: &Choice, reports: &[Report]) -> Result<Vec<String>, String> {
+        let chosen = choice.of(reports.to_vec()).map_err(|error| error.to_string())?;
+        Ok(chosen.into_iter().map(|report| report.bench).collect())
+    }
+
+    #[test]
+    fn what_is_of_several_commits_is_not_kept_together_by_chance() {
+        let reports = [of_commit("memory", Some("0a")), of_commit("spawn", Some("0b")), of_commit("storm", None)];
+        let told = chosen(&Choice::default(), &reports).expect_err("they are of several");
+        assert!(told.contains("(memory of 0a; spawn of 0b; storm of an unknown commit)"), "{told}");
+        assert_eq!(chosen(&Choice { mixed: true, ..Choice::default() }, &reports).map(|all| all.len()), Ok(3));
+        assert_eq!(chosen(&Choice::default(), &reports[..1]).map(|all| all.len()), Ok(1));
+        let two = Ok(vec!["memory".to_owned(), "storm".to_owned()]);
+        assert_eq!(chosen(&named(&["storm", "memory"]), &reports), two);
+        assert_eq!(chosen(&named(&["storm", "soak"]), &reports), Err("there is no report of soak".to_owned()));
+    }
+
+    #[test]
+    fn what_has_not_come_to_its_end_is_not_kept() {
+        let half = Report { unfinished: true, ..of_commit("fleet", None) };
+        let reports = [half, of_commit("spawn", None)];
+        let told = chosen(&Choice::default(), &reports).expect_err("it is unfinished");
+        assert!(told.starts_with("fleet has not come to its end: "), "{told}");
+        assert_eq!(chosen(&named(&["spawn"]), &reports).map(|all| all.len()), Ok(1));
+    }
+
+    #[test]
+    fn what_is_published_says_of_what_it_is() {
+        let published = Choice { published: true, ..Choice::default() };
+        let kept = |report: Report| chosen(&published, &[report]).map(drop);
+        let mut small = of_commit("spawn", Some("0a"));
+        small.machine.memory = None;
+        let debug = Report { debug: true, ..of_commit("spawn", Some("0a")) };
+        for report in [of_commit("spawn", None), of_commit("spawn", Some("0a-dirty")), debug, small] {
+            assert_eq!(chosen(&Choice::default(), std::slice::from_ref(&report)).map(drop), Ok(()));
+            let told = kept(report).expect_err("something is not known");
+            assert!(told.starts_with("spawn ") && told.contains(": measure it anew"), "{told}");
+        }
+        assert_eq!(kept(of_commit("spawn", Some("0a"))), Ok(()));
     }
 
     #[test]

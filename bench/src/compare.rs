@@ -134,6 +134,12 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// Those that were measured since, and not those that are the baseline's own: a folder still has what was not run again.
+pub(crate) fn measured_anew(before: &[Report], after: Vec<Report>) -> Vec<Report> {
+    let is_old = |new: &Report| before.iter().any(|old| old.bench == new.bench && old.started == new.started);
+    after.into_iter().filter(|new| !is_old(new)).collect()
+}
+
 fn largest_first(a: &Change<'_>, b: &Change<'_>) -> Ordering {
     b.size().total_cmp(&a.size())
 }

@@ -21,6 +21,7 @@ mod idle;
 mod log_lines;
 mod nodes;
 mod page;
+mod pictures;
 mod program;
 mod prometheus;
 mod proxy;

@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn the_pictures_that_the_page_names_are_there() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+        assert_eq!(crate::pictures::missing(page.as_ref(), PAGE), [""; 0]);
+    }
+
+    #[test]
     fn no_figure_of_the_baseline_is_there_twice() {
         for report in baseline::load(BASELINE.as_ref()).expect("the baseline can be read") {
             let names: BTreeSet<_> = report.figures.iter().map(|figure| (&figure.name, &figure.unit)).collect();

@@ -50,7 +50,8 @@ fn notes(before: &Report, after: &Report) -> Vec<String> {
         let was = before.versions.get(name).filter(|was| *was != now)?;
         Some(format!("{bench}: {name} is {now}, was {was}"))
     });
-    ground.into_iter().chain(commits).chain(versions).collect()
+    let end = after.unfinished.then(|| format!("{bench}: it has not come to its end"));
+    ground.into_iter().chain(end).chain(commits).chain(versions).collect()
 }
 
 fn loads(before: &Report, after: &Report) -> String {

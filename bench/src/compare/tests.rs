@@ -107,6 +107,18 @@ fn between_machines_ratios_alone_are_judged_and_between_sizes_nothing() {
 }
 
 #[test]
+fn what_was_not_run_again_is_only_named() {
+    let before = [report("b", [took(&[1.0])]), report("c", [took(&[1.0])])];
+    let again = Report { started: "later".to_owned(), ..before[1].clone() };
+    let after = measured_anew(&before, vec![before[0].clone(), again]);
+    let comparison = Comparison::of(&before, &after, THRESHOLD);
+    assert_eq!((&*comparison.not_run, comparison.changes.len()), (&["b"][..], 1));
+    let unfinished = [Report { unfinished: true, ..after[0].clone() }];
+    let told = tell(&Comparison::of(&before, &unfinished, THRESHOLD), Form::Terminal);
+    assert!(told.starts_with("- c: it has not come to its end\n- not run this time: b\n"), "{told}");
+}
+
+#[test]
 fn it_is_told_worst_first_with_what_is_missing() {
     let named = |name: &str, value| Figure::one(name, "s", value).lower();
     let before = [
