@@ -3,17 +3,17 @@
 # target/profiles. Needs perf (Debian: linux-perf) and the right to use it (root, or kernel.perf_event_paranoid at most 2); inferno is compiled into
 # target/tools. No release is built differently for it: stacks are unwound by DWARF.
 #
-# usage: scripts/profile.sh [PROGRAM...]       PROGRAM: checkscript-runner checkscript-agent alertmanager-proxy pushgateway-ex web-ui
+# usage: scripts/profile.sh [PROGRAM...]       PROGRAM: checkscript-runner checkscript-agent alertmanager-proxy pushgateway-ex pushgateway-agent web-ui
 #        exit 0: all are there; exit 1: the text on stderr says what to do
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 declare -A benches=(
     [checkscript-runner]='throughput' [checkscript-agent]='catch-up scrape' [alertmanager-proxy]='storm' [pushgateway-ex]='pushgateway'
-    [web-ui]='web-ui'
+    [pushgateway-agent]='push-agent' [web-ui]='web-ui'
 )
 programs=("$@")
-[[ ${#programs[@]} -gt 0 ]] || programs=(checkscript-runner checkscript-agent alertmanager-proxy pushgateway-ex web-ui)
+[[ ${#programs[@]} -gt 0 ]] || programs=(checkscript-runner checkscript-agent alertmanager-proxy pushgateway-ex pushgateway-agent web-ui)
 
 say() { printf 'profile.sh: %s\n' "$*" >&2; }
 

@@ -4,6 +4,7 @@ pub(crate) mod catch_up;
 pub(crate) mod fleet;
 pub(crate) mod lateness;
 pub(crate) mod memory;
+pub(crate) mod push_agent;
 pub(crate) mod pushgateway;
 pub(crate) mod resends;
 pub(crate) mod rules;

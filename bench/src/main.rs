@@ -1,4 +1,4 @@
-//! Measures the runner, the agent and the gateway, each beside what it is compared with, the proxy in a storm, web-ui before
+//! Measures the runner, the agents and the gateway, each beside what it is compared with, the proxy in a storm, web-ui before
 //! 20,000 nodes and the rules over 200,000 checks, in one run; and a whole cluster.
 //!
 //! A bench ([`benches`]) starts the release binaries that stand beside this one and looks at them from outside: through `/proc`, their
@@ -100,6 +100,7 @@ enum Bench {
     Scrape,
     Storm,
     Pushgateway,
+    PushAgent,
     WebUi,
     Rules,
     Soak,
@@ -110,7 +111,7 @@ enum Bench {
 // === impl Bench ===
 
 impl Bench {
-    const SHORT: [Self; 11] = [
+    const SHORT: [Self; 12] = [
         Self::Spawn,
         Self::Throughput,
         Self::Lateness,
@@ -120,6 +121,7 @@ impl Bench {
         Self::Scrape,
         Self::Storm,
         Self::Pushgateway,
+        Self::PushAgent,
         Self::WebUi,
         Self::Rules,
     ];
@@ -135,6 +137,7 @@ impl Bench {
             Self::Scrape => benches::scrape::run(settings),
             Self::Storm => benches::storm::run(settings),
             Self::Pushgateway => benches::pushgateway::run(settings),
+            Self::PushAgent => benches::push_agent::run(settings),
             Self::WebUi => benches::web_ui::run(settings),
             Self::Rules => benches::rules::run(settings),
             Self::Soak => benches::soak::run(settings),

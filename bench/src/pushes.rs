@@ -1,6 +1,5 @@
 //! pushgateway-ex and Debian's Pushgateway, and a client that pushes to them.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::Settings;
 use crate::program::{Program, beside, existing, pass};
+use crate::server::free_address;
 
 /// Connections that push at a time.
 const CONNECTIONS: usize = 16;
@@ -60,7 +60,17 @@ pub(crate) struct Pusher {
 impl Gateway {
     /// Ours, with these flags; its store, if it has one, in `store`.
     pub(crate) fn ours(store: Option<&Path>, flags: &[&str], pusher: &Pusher) -> anyhow::Result<Self> {
-        Self::start(Command::new(beside("pushgateway-ex")?), store, flags, pusher)
+        Self::ours_at(&free_address()?, store, flags, pusher)
+    }
+
+    /// Ours at that address, where one was before.
+    pub(crate) fn ours_at(
+        address: &str,
+        store: Option<&Path>,
+        flags: &[&str],
+        pusher: &Pusher,
+    ) -> anyhow::Result<Self> {
+        Self::start(Command::new(beside("pushgateway-ex")?), address, (store, flags), pusher)
     }
 
     /// Debian's.
@@ -70,11 +80,16 @@ impl Gateway {
         flags: &[&str],
         pusher: &Pusher,
     ) -> anyhow::Result<Self> {
-        Self::start(Command::new(existing(&settings.tools.join("bin/pushgateway"))?), store, flags, pusher)
+        let command = Command::new(existing(&settings.tools.join("bin/pushgateway"))?);
+        Self::start(command, &free_address()?, (store, flags), pusher)
     }
 
-    fn start(mut command: Command, store: Option<&Path>, flags: &[&str], pusher: &Pusher) -> anyhow::Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    fn start(
+        mut command: Command,
+        address: &str,
+        (store, flags): (Option<&Path>, &[&str]),
+        pusher: &Pusher,
+    ) -> anyhow::Result<Self> {
         command.arg(format!("--web.listen-address={address}")).args(flags);
         command.arg(format!("--persistence.file={}", store.map_or(String::new(), |file| file.display().to_string())));
         command.stdout(Stdio::null()).stderr(Stdio::null());

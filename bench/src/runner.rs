@@ -84,15 +84,20 @@ impl Runner {
 
     /// With more in its environment.
     pub(crate) fn start_with(checks: Map<String, Value>, environment: &[(&str, String)]) -> anyhow::Result<Self> {
+        let mut command = Command::new(beside("checkscript-runner")?);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_as(command, checks)
+    }
+
+    /// Another program that takes its command line.
+    pub(crate) fn start_as(mut command: Command, checks: Map<String, Value>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (config, log) = (folder.path().join("config.json"), folder.path().join("log"));
         let off = json!({"enabled": false});
         let client =
             json!({"name": CLIENT, "address": "127.0.0.1", "subscriptions": [], "socket": off, "http_socket": off});
         fs::write(&config, json!({"client": client, "checks": checks}).to_string())?;
-        let mut command = Command::new(beside("checkscript-runner")?);
         command.arg("-c").arg(&config).arg("-d").arg(folder.path().join("conf.d")).arg("-l").arg(&log);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
         fs::create_dir(folder.path().join("conf.d"))?;
         Ok(Self { program: Program::start(&mut command)?, log, _folder: folder })
     }

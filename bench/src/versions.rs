@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::program::beside;
 
-const OURS: [&str; 5] = ["alertmanager-proxy", "checkscript-agent", "checkscript-runner", "pushgateway-ex", "web-ui"];
+const OURS: [&str; 6] =
+    ["alertmanager-proxy", "checkscript-agent", "checkscript-runner", "pushgateway-agent", "pushgateway-ex", "web-ui"];
 
 /// What they are compared with or run before, and where scripts/tools.sh and scripts/bench-tools.sh have put it.
 const OTHERS: [(&str, &str); 5] = [
