@@ -3,9 +3,9 @@
 # make lint | deny | unit | e2e | rules | templates | pages | transparency | checks | pushgateway | migration | kubernetes | packages | docs | chaos    the parts of it
 # make book            the documentation as a book, target/book/index.html. make docs checks its links, and that its reference is the code's
 # make deb             Debian packages of everything, static, in target/deb (PROFILE=dev: quick to build)
-# make bench           figures beside those of other programs; three quarters of an hour on a machine that does nothing else
+# make bench           figures beside those of other programs; fifty minutes on a machine that does nothing else
 # make bench-compare   what became worse in them since BASELINE (bench/baseline/published.json), worst first; fails if anything did
-# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; 40 minutes and 24 GiB.
+# make fleet           a cluster of NODES (20000) nodes with CHECKS (50) checks each on this machine, by SHARDS (1) Prometheus servers; 45 minutes and 24 GiB.
 #                      WHOLE=1: Prometheus keeps every series, for 5000 nodes. Fails if a target is missed
 # make profile         flame graphs of the programs while benches load them, in target/profiles
 # make fuzz            each fuzz target for FUZZ_SECONDS (60), by the nightly toolchain where there is one. make test replays what it found
