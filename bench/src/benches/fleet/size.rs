@@ -82,7 +82,7 @@ mod tests {
         let fits = |nodes, whole, gib| check(&fleet(nodes, whole), memory(gib)).map_err(|error| error.to_string());
         assert_eq!((fits(20_000, false, 24), fits(5_000, true, 24)), (Ok(()), Ok(())));
         let told = fits(20_000, true, 24).expect_err("it does not fit");
-        assert!(told.starts_with("20000 nodes with 50 checks do not fit") && told.contains("some 5"), "{told}");
+        assert!(told.starts_with("20000 nodes with 50 checks do not fit") && told.contains("some 6"), "{told}");
         assert!(fits(20_000, false, 8).is_err() && fits(400, true, 4).is_ok());
     }
 }
