@@ -32,6 +32,9 @@ pub use plan::Plan;
 /// How long a part may take until it is ready.
 const START: Duration = Duration::from_secs(30);
 
+/// How long the second Alertmanager waits for the word of the first that it has told: also on a busy machine.
+pub const PEER_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// A check whose alerts wait ten seconds before they fire.
 pub const SLOW: &str = "slow";
 
@@ -108,7 +111,8 @@ impl Pair {
         let [told, mails, messages] = [&webhook, &smtp, &slack].map(TcpListener::local_addr);
         let (told, mails, messages) = (told?, mails?, messages?);
         for number in [0, 1] {
-            pair.write(&format!("alertmanager-{number}.yml"), &alertmanager(number, told, mails, messages)?)?;
+            let config = alertmanager(number, pair.plan.group_interval, (told, mails, messages))?;
+            pair.write(&format!("alertmanager-{number}.yml"), &config)?;
         }
         (pair.told, pair.mails, pair.slack) = (start_webhook(webhook), start_smtp(smtp), start_slack(slack));
         let members: Vec<_> = pair.listen.keys().copied().filter(|member| *member != Member::Proxy(1)).collect();
@@ -254,8 +258,7 @@ impl Pair {
                 .arg(format!("--storage.path={}", self.data.join(member.name()).display()))
                 .arg(format!("--cluster.listen-address=127.0.0.1:{}", self.gossip[number]))
                 .arg(format!("--cluster.peer=127.0.0.1:{}", self.gossip[1 - number]))
-                // How long the second waits for the word of the first that it has told: also on a busy machine.
-                .arg("--cluster.peer-timeout=8s"),
+                .arg(format!("--cluster.peer-timeout={}s", PEER_TIMEOUT.as_secs())),
             Member::Prometheus(number) => command
                 .arg(format!("--config.file=prometheus-{number}.yml"))
                 .arg(format!("--storage.tsdb.path={}", self.data.join(member.name()).display()))
@@ -266,7 +269,11 @@ impl Pair {
 }
 
 /// The quickstart's configuration, of which who is told learns who tells, its mail and Slack text with it, but with a webhook, other groups and other waits.
-fn alertmanager(number: usize, webhook: SocketAddr, smtp: SocketAddr, slack: SocketAddr) -> anyhow::Result<String> {
+fn alertmanager(
+    number: usize,
+    group_interval: Duration,
+    (webhook, smtp, slack): (SocketAddr, SocketAddr, SocketAddr),
+) -> anyhow::Result<String> {
     let path = repository().join("examples/quickstart/alertmanager.yml");
     let example = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let (global, rest) = example.split_once("\nroute:").context("the example has a route")?;
@@ -278,9 +285,10 @@ fn alertmanager(number: usize, webhook: SocketAddr, smtp: SocketAddr, slack: Soc
         .replace("alertmanager@", &format!("alertmanager-{number}@"))
         .replace("../alertmanager", &repository().join("examples/alertmanager").display().to_string());
     let route = format!(
-        "route:\n  receiver: sensu\n  group_by: [instance, check]\n  group_wait: 3s\n  group_interval: 3s\n  \
+        "route:\n  receiver: sensu\n  group_by: [instance, check]\n  group_wait: 3s\n  group_interval: {}s\n  \
          repeat_interval: 1h\n  routes:\n  - {{matchers: [check = {BRIEF}], group_wait: 15s}}\n  \
-         - {{matchers: [check = {LATER}], group_wait: 20s}}\n"
+         - {{matchers: [check = {LATER}], group_wait: 20s}}\n",
+        group_interval.as_secs()
     );
     let hook = format!("    webhook_configs: [{{url: 'http://{webhook}/{number}'}}]\n");
     Ok(format!("{global}\n{route}receivers:{receivers}{hook}"))

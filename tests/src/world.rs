@@ -101,10 +101,9 @@ fn plan(domain: &'static str, nodes: &[&'static str]) -> Plan {
     Plan {
         domain,
         nodes: nodes.to_vec(),
-        pusher: None,
         labels: ", env: production",
         rules: rules.to_vec(),
-        breakable: false,
+        ..Plan::default()
     }
 }
 

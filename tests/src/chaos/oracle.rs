@@ -8,11 +8,18 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::plan::{Fault, Incident};
 
 pub(crate) use exemption::Exemption;
+
+/// How often an Alertmanager tells of a group in which something changes: longer than the second waits for the first, as is advised.
+pub(crate) const GROUP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The longest that a change which anybody has to be told of may take otherwise where nothing is broken: a run of the check, scrape and evaluation
+/// (1 s each), the proxy's hold (2 s), and a busy machine.
+const SEEN: Duration = Duration::from_secs(10);
 
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

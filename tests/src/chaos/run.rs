@@ -6,17 +6,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use e2e::{Member, Network, Pair, Signal, get_json, repository, until};
+use e2e::{Member, Network, PEER_TIMEOUT, Pair, Signal, get_json, repository, until};
 use jiff::Timestamp;
 
-use crate::oracle::{Broken, Message, Sink, Verdict, failing, judge, over, tells};
+use crate::oracle::{Broken, GROUP_INTERVAL, Message, Sink, Verdict, failing, judge, over, tells};
 use crate::plan::{CHECKS, Fault, HOSTS, NODES, PUSHER, Plan, Step};
 
 /// How long a message may take when everything is whole again, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long nothing must have come at the end: the second Alertmanager waits 8 s for the word of the first before it tells what it must not.
-const QUIET: Duration = Duration::from_secs(10);
+/// How long nothing must have come at the end: an Alertmanager tells of a group once in an interval, the second when it has waited for the
+/// word of the first.
+const QUIET: Duration = GROUP_INTERVAL.saturating_add(PEER_TIMEOUT).saturating_add(Duration::from_secs(2));
 
 /// Set where nothing may be left out.
 const TEST_ALL: &str = "OGI_TEST_ALL";
@@ -58,6 +59,7 @@ impl Run {
             nodes: NODES.to_vec(),
             labels: "",
             rules,
+            group_interval: GROUP_INTERVAL,
             pusher: Some(PUSHER),
             breakable: true,
         };

@@ -1,6 +1,7 @@
 //! What is particular about a pair: its nodes, and which rules its Prometheus have.
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::time::Duration;
 
 /// Small rules, `rules.yml`: what failed last counts, also while a node does not answer.
 pub(super) const SMALL_RULES: &str = r#"
@@ -32,6 +33,9 @@ pub struct Plan {
     pub labels: &'static str,
     /// Rule files. `rules.yml` are small rules of the tests.
     pub rules: Vec<String>,
+    /// Alertmanager's `group_interval`, in whole seconds. Short is quick; but only what is longer than the second Alertmanager's
+    /// wait for the first, [`PEER_TIMEOUT`](super::PEER_TIMEOUT), lets the second hear of everything before it tells anything.
+    pub group_interval: Duration,
     /// Whether the network of each server can fail, and the disk and the clock of each node.
     pub breakable: bool,
 }
@@ -44,6 +48,7 @@ impl Default for Plan {
             pusher: None,
             labels: "",
             rules: vec!["rules.yml".to_owned()],
+            group_interval: Duration::from_secs(3),
             breakable: false,
         }
     }

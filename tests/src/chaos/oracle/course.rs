@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::exemption::{Exemption, Odd};
-use super::{Episode, Message, Past, Sink, Verdict, read};
+use e2e::PEER_TIMEOUT;
 
-/// How long after its end a brief incident may be told for the first time where nothing was broken: a run of the check, scrape and evaluation
-/// (1 s each), the proxy's hold (2 s), the wait for a group (3 s) and that for the other Alertmanager (8 s), on a busy machine.
-const SOON: Duration = Duration::from_secs(20);
+use super::exemption::{Exemption, Odd};
+use super::{Episode, GROUP_INTERVAL, Message, Past, SEEN, Sink, Verdict, read};
+
+/// How long after its end a brief incident may be told for the first time where nothing was broken: until it is seen, until its group is told
+/// of, and by the second Alertmanager.
+const SOON: Duration = SEEN.saturating_add(GROUP_INTERVAL).saturating_add(PEER_TIMEOUT);
 
 /// How long an incident that was told as over while it went on may go on before it has to be told anew.
 const CORRECTED: Duration = Duration::from_secs(60);

@@ -3,19 +3,24 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use e2e::Member;
+use e2e::{Member, PEER_TIMEOUT};
 
-use super::{Broken, Message, Past};
+use super::{Broken, GROUP_INTERVAL, Message, Past};
 use crate::plan::{Fault, HOSTS, PUSHER};
 
-/// How long after a fault has ended it may still show: Alertmanager's wait for the word of the other (8 s), what two groups are told apart
-/// by (3 s), the next post of Prometheus (5 s), and a busy machine.
-const AFTERMATH: Duration = Duration::from_secs(20);
+/// How long after a fault has ended it may still show: the next post of Prometheus (5 s), the interval of groups, the wait of the second
+/// Alertmanager for the first, and a busy machine.
+const AFTERMATH: Duration = TOLD_BY_BOTH.saturating_add(Duration::from_secs(10));
 
-/// How long after the first word of a change the second Alertmanager may still tell what was before: its wait for the word of the first
-/// (8 s), from a moment at which what it knew was as late as scrape, evaluation (1 s each), the proxy's hold (2 s) and the
-/// interval of groups (3 s) make it. An end that Prometheus sends again comes within 5 s, and is told by the same way.
-const WAIT: Duration = Duration::from_secs(15);
+/// How long it takes until both Alertmanagers have told what they know.
+const TOLD_BY_BOTH: Duration = GROUP_INTERVAL.saturating_add(PEER_TIMEOUT);
+
+/// How long after the first word of a change the second Alertmanager may still tell what was before: its wait for the word of the first,
+/// from a moment at which what it knew was as late as scrape, evaluation (1 s each), the proxy's hold (2 s) and a busy machine make it.
+const WAIT: Duration = PEER_TIMEOUT.saturating_add(Duration::from_secs(7));
+
+/// How long after an ALERT it may be told again with the end of another alert of its check: that is sent again within 5 s.
+const WITH_AN_END: Duration = TOLD_BY_BOTH.saturating_add(Duration::from_secs(7));
 
 /// How long what one Alertmanager tells may take to the other: gossip is sent each 200 ms, on a busy machine.
 const GOSSIP: Duration = Duration::from_secs(2);
@@ -130,7 +135,7 @@ impl Exemption {
 
     /// What lets pass that an ALERT comes once more after one at that time, where ends of other alerts are sent again.
     pub(super) fn of_ends(message: &Message, alert: Instant) -> Option<Self> {
-        (message.at.saturating_duration_since(alert) < WAIT).then_some(Self::Resent)
+        (message.at.saturating_duration_since(alert) < WITH_AN_END).then_some(Self::Resent)
     }
 }
 

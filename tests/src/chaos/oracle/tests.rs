@@ -150,7 +150,7 @@ fn a_false_all_clear_is_found_and_one_that_a_fault_explains_is_counted() {
         case.told(at, true, &over(3)).resolved(at + 3.0)
     };
     anew(205.0).passes_by(Exemption::Alertmanager);
-    anew(225.0).fails("told again after its end");
+    anew(235.0).fails("told again after its end");
     // One that is not taken back is none that a fault explains.
     let left = Case::new().alert(108.0).resolved(120.0).broken(cut, 110.0, 119.0);
     left.fails("was told as over while it went on, and not anew");
@@ -202,7 +202,7 @@ fn an_end_of_before_is_told_by_a_pair_only_where_there_was_one_and_shortly_after
 fn what_broken_alertmanagers_tell_twice_is_counted() {
     let case = || Case::new().alert(108.0).told_by("1", 116.0, true, &failing(3)).resolved(208.0);
     case().broken(killed(Member::Alertmanager(0)), 109.0, 112.0).passes_by(Exemption::Alertmanager);
-    case().broken(killed(Member::Alertmanager(0)), 60.0, 90.0).fails("told twice");
+    case().broken(killed(Member::Alertmanager(0)), 50.0, 80.0).fails("told twice");
     case().broken(killed(Member::Prometheus(0)), 109.0, 112.0).fails("told twice");
     case().broken(killed(Member::Agent(NODE)), 109.0, 112.0).fails("told twice");
 }
@@ -276,7 +276,7 @@ fn an_alert_comes_once_more_where_the_end_of_another_one_of_its_check_is_sent_ag
     };
     case(2, &[311.0]).passes_by(Exemption::Resent);
     case(1, &[311.0]).fails("told twice");
-    case(2, &[330.0]).fails("told twice");
+    case(2, &[340.0]).fails("told twice");
     case(2, &[311.0, 314.0]).fails("told twice");
 }
 
