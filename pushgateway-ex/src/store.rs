@@ -14,11 +14,13 @@ mod table;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageError};
+use service::panic_message;
 
 pub use self::table::Change;
 use self::table::{Content, write};
@@ -143,10 +145,7 @@ impl Store {
     /// # Errors
     /// When it cannot be opened, is in use, or is damaged; or cannot be written, where there is something to bring to that form.
     pub fn open(path: &Path, sync: Sync) -> Result<(Self, Vec<Group>), StoreError> {
-        let mut database = open(path, file::open(path)?)?;
-        let damaged = |reason: String| StoreError::damaged(path, reason);
-        database.check_integrity().map_err(|error| damaged(error.to_string()))?;
-        let Content { groups, whole } = Content::read(&database).map_err(damaged)?;
+        let (database, Content { groups, whole }) = read(path)?;
         let mut store = Self { path: path.to_owned(), database: Some(database), sync, due: None };
         if !whole.is_empty() {
             let whole: HashSet<_> = whole.into_iter().collect();
@@ -219,6 +218,18 @@ fn is_full(kind: ErrorKind) -> bool {
 /// Other bytes than there should be, or too few of them. Any other failure says nothing about what is in the file.
 fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+}
+
+/// Opens the file, and reads what is in it. Of some bytes that it has not written redb does not say so, but panics.
+fn read(path: &Path) -> Result<(Database, Content), StoreError> {
+    let damaged = |reason: String| StoreError::damaged(path, reason);
+    let read = catch_unwind(|| {
+        let mut database = open(path, file::open(path)?)?;
+        database.check_integrity().map_err(|error| damaged(error.to_string()))?;
+        let content = Content::read(&database).map_err(damaged)?;
+        Ok((database, content))
+    });
+    read.unwrap_or_else(|panic| Err(damaged(format!("redb panicked: {}", panic_message(&*panic)))))
 }
 
 fn open(path: &Path, file: File) -> Result<Database, StoreError> {

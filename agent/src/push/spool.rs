@@ -4,10 +4,14 @@
 //! waits for the disk, and what is to be written is bounded by what waits. Results are on the disk a moment after they came, not
 //! before: a crash may lose the last ones.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -18,6 +22,7 @@ use bytes::Bytes;
 use check_result::CheckKey;
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition};
+use service::panic_message;
 
 use super::config::Kind;
 use super::events::Events;
@@ -236,11 +241,15 @@ fn create(path: &Path) -> Result<Database, DatabaseError> {
     Database::builder().set_cache_size(CACHE).create_with_backend(file)
 }
 
+/// Opens the file, and reads what is in it. Of some bytes that it has not written redb does not say so, but panics.
 fn open(path: &Path) -> Result<(Database, Vec<Kept>), Unusable> {
-    let mut database = create(path)?;
-    database.check_integrity()?;
-    let kept = read(&database).map_err(|error| Unusable::Damaged(error.to_string()))?;
-    Ok((database, kept))
+    let opened = catch_unwind(|| {
+        let mut database = create(path)?;
+        database.check_integrity()?;
+        let kept = read(&database).map_err(|error| Unusable::Damaged(error.to_string()))?;
+        Ok((database, kept))
+    });
+    opened.unwrap_or_else(|panic| Err(Unusable::Damaged(format!("redb panicked: {}", panic_message(&*panic)))))
 }
 
 /// All records, in the order in which they came.
@@ -301,104 +310,4 @@ fn move_aside(path: &Path) -> anyhow::Result<PathBuf> {
     let context = || format!("the queue's file {} is damaged and cannot be moved away", path.display());
     std::fs::rename(path, &aside).with_context(context)?;
     Ok(aside.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use clap::Parser as _;
-    use prometheus_client::registry::Registry;
-
-    use super::*;
-    use crate::push::flags::{Flags, PushFlags};
-    use crate::push::group::Group;
-
-    fn gateways(urls: &[&str], events: &Events) -> Arc<[Gateway]> {
-        let flags = urls.iter().map(|url| format!("--push.gateway={url}"));
-        let line = ["a", "--push.queue.bytes=2000"].map(str::to_owned).into_iter().chain(flags);
-        let flags: PushFlags = Flags::try_parse_from(line).unwrap().push;
-        let group = Group::new("j", "i", &[]);
-        let all = flags.gateways().unwrap();
-        all.iter().map(|gateway| Gateway::new(gateway, &group, &flags, events).unwrap()).collect()
-    }
-
-    fn key(check: &str) -> CheckKey {
-        CheckKey { check: check.to_owned(), source: None }
-    }
-
-    fn counted(registry: &Registry) -> String {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-        text
-    }
-
-    /// Waits in `file` what waited for gateways a and b.
-    fn fill(file: &Path) {
-        let events = Events::default();
-        let gateways = gateways(&["http://a", "http://b"], &events);
-        let spool = Spool::open(file, Arc::clone(&gateways), events).unwrap();
-        for (index, check) in [(0, "x"), (0, "y"), (0, "x"), (1, "z")] {
-            gateways[index].queue().push(key(check), format!("{check}{index}").into());
-            spool.marker().mark(index, key(check));
-        }
-        let entry = gateways[0].queue().get(&key("y")).unwrap();
-        gateways[0].queue().push(key("done"), "gone".into());
-        spool.marker().mark(0, key("done"));
-        gateways[0].queue().remove(&gateways[0].queue().get(&key("done")).unwrap());
-        spool.marker().mark(0, key("done"));
-        assert_eq!(entry.payload, "y0");
-        spool.close();
-    }
-
-    fn checks(gateway: &Gateway) -> Vec<(String, Bytes)> {
-        gateway.queue().batch().into_iter().map(|entry| (entry.key.check, entry.payload)).collect()
-    }
-
-    #[test]
-    fn what_waits_comes_back_in_its_order_and_only_for_gateways_that_there_are() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("queue");
-        fill(&file);
-        let mut registry = Registry::default();
-        let events = Events::new(&mut registry);
-        for _ in 0..2 {
-            let gateways = gateways(&["http://a"], &events);
-            let spool = Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap();
-            let in_use = Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap_err().to_string();
-            assert!(in_use.ends_with("another process has it open"), "{in_use}");
-            let want = [("y", "y0"), ("x", "x0")].map(|(check, payload)| (check.to_owned(), payload.into()));
-            assert_eq!(checks(&gateways[0]), want);
-            spool.close();
-        }
-        let series = "pushgateway_agent_results_dropped_total{gateway=\"http://b\",reason=\"removed\"} 1\n";
-        assert!(counted(&registry).contains(series), "{}", counted(&registry));
-    }
-
-    #[test]
-    fn only_the_agent_may_read_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("queue");
-        let gateways = gateways(&["http://a"], &Events::default());
-        Spool::open(&file, gateways, Events::default()).unwrap().close();
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_damaged_file_is_moved_away_and_one_that_cannot_be_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("queue");
-        fill(&file);
-        let whole = std::fs::read(&file).unwrap();
-        let events = Events::default();
-        let gateways = gateways(&["http://a"], &events);
-        for damaged in [&b"this is no queue\n".repeat(1000), &whole[..whole.len() / 2], &whole[..5000]] {
-            std::fs::write(&file, damaged).unwrap();
-            Spool::open(&file, Arc::clone(&gateways), events.clone()).unwrap().close();
-            assert_eq!(std::fs::read(folder.path().join("queue.damaged")).unwrap().len(), damaged.len());
-        }
-        let nowhere = folder.path().join("none/queue");
-        let told = Spool::open(&nowhere, gateways, events).unwrap_err().to_string();
-        assert!(told.contains("No such file or directory"), "{told}");
-    }
 }

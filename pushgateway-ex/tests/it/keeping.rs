@@ -95,6 +95,26 @@ async fn a_store_that_has_lost_everything_is_refused_while_there_is_a_copy() {
 }
 
 #[tokio::test]
+async fn a_byte_that_was_changed_is_told_or_means_nothing() {
+    const PAGE: usize = 4096;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    made(&path).await;
+    let whole = std::fs::read(&path).unwrap();
+    let _ = std::fs::remove_file(copy_of(&path));
+    // What a page is stands in its first byte.
+    for at in (0..8).map(|page| page * PAGE) {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x10;
+        std::fs::write(&path, changed).unwrap();
+        match Store::open(&path, Sync::Always) {
+            Ok((_, groups)) => assert_eq!(groups.len(), 1, "byte {at}"),
+            Err(error) => assert!(error.to_string().contains("Nothing was changed"), "byte {at}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_called_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
