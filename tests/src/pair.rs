@@ -4,6 +4,7 @@
 
 mod breaking;
 mod checks;
+mod damage;
 mod member;
 mod plan;
 mod pushing;
@@ -26,6 +27,7 @@ use crate::ports::PortBlock;
 use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
 use crate::{NameServer, Ports, Process, own, path_with_checks, repository, until};
 
+pub use damage::Damage;
 pub use member::Member;
 pub use plan::Plan;
 
@@ -85,7 +87,7 @@ impl Pair {
         let servers = [Member::Alertmanager, Member::Proxy, Member::Prometheus].map(|of| [of(0), of(1)]);
         let pushing = [Member::Redis, Member::Gateway(0), Member::Gateway(1)];
         let pushing = pushing.into_iter().filter(|_| plan.pusher.is_some());
-        let servers = servers.into_iter().flatten().chain(pushing);
+        let servers = servers.into_iter().flatten().chain(pushing).chain(plan.web_ui.then_some(Member::WebUi));
         let servers = servers.map(|server| Ok((server, block.address()?))).collect::<std::io::Result<Vec<_>>>()?;
         let agents = nodes.iter().enumerate().map(|(node, address)| (Member::Agent(node), (*address).into()));
         let hosts: Vec<_> = nodes.iter().enumerate().map(|(node, address)| (plan.host(node), *address.ip())).collect();
@@ -195,6 +197,9 @@ impl Pair {
         );
         self.write("proxy.yml", &proxy)?;
         self.write("rules.yml", plan::SMALL_RULES)?;
+        if self.plan.web_ui {
+            self.write("web-ui.yml", &web_ui(&[("pair", self)]))?;
+        }
         for number in [0, 1] {
             self.write(&format!("prometheus-{number}.yml"), &self.prometheus(number))?;
         }
@@ -242,6 +247,7 @@ impl Pair {
             Member::Redis => command.args(self.store_flags()),
             Member::Gateway(_) => command.args(self.gateway_flags()),
             Member::Proxy(_) => command.arg("--config.file=proxy.yml"),
+            Member::WebUi => command.arg("--config.file=web-ui.yml"),
             Member::Agent(node) => {
                 let state = if self.plan.breakable { self.state_file(node) } else { PathBuf::new() };
                 let log = format!("--check.log={}", self.check_log(node).display());
@@ -266,6 +272,18 @@ impl Pair {
         };
         command
     }
+}
+
+/// The configuration of a web-ui over pairs, with their names.
+pub(crate) fn web_ui(pairs: &[(&str, &Pair)]) -> String {
+    let clusters = pairs.iter().map(|(name, pair)| {
+        let both =
+            |of: fn(usize) -> Member| [0, 1].map(|number| format!("{{url: '{}'}}", pair.url(of(number)))).join(", ");
+        let (prometheus, alertmanagers) = (both(Member::Prometheus), both(Member::Alertmanager));
+        format!("  - name: {name}\n    prometheus: [{prometheus}]\n    alertmanagers: [{alertmanagers}]\n")
+    });
+    // Short, because the checks run each second here.
+    format!("clusters:\n{}refresh: {{alerts: 1s, nodes: 1s}}\ntimeout: 5s\n", clusters.collect::<String>())
 }
 
 /// The quickstart's configuration, of which who is told learns who tells, its mail and Slack text with it, but with a webhook, other groups and other waits.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
-use crate::{Member, Pair, Part, Plan, Process, free_port, get_text, program, repository, until};
+use crate::pair::web_ui;
+use crate::{Pair, Part, Plan, Process, free_port, get_text, program, repository, until};
 
 /// How long web-ui may take until it is ready.
 const START: Duration = Duration::from_secs(30);
@@ -39,9 +40,7 @@ impl World {
             Pair::start_as(&folders[1], plan("osaka.example", osaka)),
         )?;
         let config = data.join("web-ui.yml");
-        let clusters = [("tokyo", &tokyo), ("osaka", &osaka)].map(|(name, pair)| cluster(name, pair));
-        // Short, because the checks run each second here.
-        let text = format!("clusters:\n{}refresh: {{alerts: 1s, nodes: 1s}}\ntimeout: 5s\n", clusters.concat());
+        let text = web_ui(&[("tokyo", &tokyo), ("osaka", &osaka)]);
         std::fs::write(&config, text).with_context(|| config.display().to_string())?;
         let port = free_port()?;
         let web_ui = start_web_ui(&config, port, None)?;
@@ -98,17 +97,5 @@ fn start_web_ui(config: &Path, port: u16, web_config: Option<&Path>) -> anyhow::
 
 fn plan(domain: &'static str, nodes: &[&'static str]) -> Plan {
     let rules = ["checks.yml", "nodes.yml"].map(|file| repository().join("rules").join(file).display().to_string());
-    Plan {
-        domain,
-        nodes: nodes.to_vec(),
-        labels: ", env: production",
-        rules: rules.to_vec(),
-        ..Plan::default()
-    }
-}
-
-fn cluster(name: &str, pair: &Pair) -> String {
-    let both = |of: fn(usize) -> Member| [0, 1].map(|number| format!("{{url: '{}'}}", pair.url(of(number)))).join(", ");
-    let (prometheus, alertmanagers) = (both(Member::Prometheus), both(Member::Alertmanager));
-    format!("  - name: {name}\n    prometheus: [{prometheus}]\n    alertmanagers: [{alertmanagers}]\n")
+    Plan { domain, nodes: nodes.to_vec(), labels: ", env: production", rules: rules.to_vec(), ..Plan::default() }
 }

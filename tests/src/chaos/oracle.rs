@@ -21,6 +21,9 @@ pub(crate) const GROUP_INTERVAL: Duration = Duration::from_secs(10);
 /// (1 s each), the proxy's hold (2 s), and a busy machine.
 const SEEN: Duration = Duration::from_secs(10);
 
+/// One message in so many may be let pass though nothing was broken.
+const SHARE: usize = 50;
+
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sink {
@@ -44,6 +47,8 @@ pub(crate) struct Message {
     pub(crate) node: usize,
     pub(crate) check: String,
     pub(crate) firing: bool,
+    /// Which exit status of the check its severity stands for; none where it says OK.
+    pub(crate) status: Option<u8>,
     /// The output, or why there is none.
     pub(crate) text: String,
     /// Whether it says why there is no fresh output.
@@ -94,6 +99,8 @@ pub(crate) struct Past {
 /// How a run went.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verdict {
+    /// All messages.
+    pub(crate) messages: usize,
     /// Messages with the output of their incident.
     pub(crate) detailed: usize,
     /// Messages with a reason instead, by what explains that.
@@ -144,7 +151,7 @@ pub(crate) fn is_held_up(output: &str) -> bool {
 
 /// Judges the messages, which are in the order in which each sink got them, by what happened.
 pub(crate) fn judge(messages: &[Message], past: &Past) -> Verdict {
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { messages: messages.len(), ..Verdict::default() };
     let checks = past.episodes.iter().map(|episode| (episode.node, episode.check));
     let checks: BTreeSet<_> =
         checks.chain(messages.iter().map(|message| (message.node, message.check.as_str()))).collect();
@@ -158,10 +165,18 @@ pub(crate) fn judge(messages: &[Message], past: &Past) -> Verdict {
 impl Verdict {
     /// Adds what another run was judged.
     pub(crate) fn add(&mut self, other: Self) {
+        self.messages += other.messages;
         self.detailed += other.detailed;
         other.reasoned.into_iter().for_each(|(why, count)| *self.reasoned.entry(why).or_default() += count);
         other.excused.into_iter().for_each(|(why, count)| *self.excused.entry(why).or_default() += count);
         self.failures.extend(other.failures);
+    }
+
+    /// How many messages were let pass though nothing was broken, and how many may be: those of one change, which an Alertmanager may
+    /// tell once more to each sink, and a small share of all.
+    pub(crate) fn of_pair(&self) -> (usize, usize) {
+        let passed = self.excused.iter().filter(|(exemption, _)| exemption.is_of_pair()).map(|(_, count)| count).sum();
+        (passed, Sink::ALL.len() + self.messages / SHARE)
     }
 
     /// How many messages have a reason instead of an output.

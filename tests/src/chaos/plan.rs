@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use e2e::{Member, Network};
+use e2e::{Damage, Member, Network};
 use fastrand::Rng;
 
 /// The nodes, each with an agent and a runner.
@@ -68,10 +68,10 @@ pub(crate) enum Fault {
     Network(Member, Network),
     /// No name server answers.
     NoNames,
-    /// The log of a node is renamed so many times at once.
+    /// The log of a node is rotated so many times, one after the other.
     Rotated(usize, usize),
-    /// The agent of a node is killed, and what it saved is nonsense; of the host that pushes, its queue.
-    Corrupt(usize),
+    /// The agent of a node is killed, and what it saved is spoilt; of the host that pushes, its queue.
+    Corrupt(usize, Damage),
     /// The store of the gateways is killed, and has nothing of what it had.
     Emptied,
     DiskFull(usize),
@@ -88,6 +88,7 @@ enum Site {
     Names,
     Gateways,
     Store,
+    WebUi,
     Node(usize),
 }
 
@@ -162,18 +163,18 @@ impl Fault {
         let number = rng.usize(0..2);
         // Of a host what is asked, and what runs its checks; between the one that pushes and its gateways there is a network as well.
         let asked = if host < NODES.len() { Member::Agent(host) } else { Member::Runner(host) };
-        let servers =
-            [Member::Alertmanager(number), Member::Proxy(number), Member::Gateway(number), Member::Redis, asked];
-        let others = [Member::Prometheus(number), Member::Runner(host)];
+        let of_pairs = [Member::Alertmanager, Member::Prometheus, Member::Proxy, Member::Gateway].map(|of| of(number));
+        let servers = [of_pairs.as_slice(), &[Member::Redis, asked]].concat();
+        let others = [Member::Runner(host), Member::WebUi];
         let server = servers[rng.usize(0..servers.len())];
-        let member = [servers.as_slice(), &others].concat()[rng.usize(0..servers.len() + others.len())];
+        let member = [&*servers, &others].concat()[rng.usize(0..servers.len() + others.len())];
         match rng.u8(0..11) {
             0..=2 => Self::Killed(member),
             3 => Self::Stopped(member),
             4 => Self::Network(server, any_network(rng)),
             5 => Self::NoNames,
             6 => Self::Rotated(host, rng.usize(1..=20)),
-            7 => Self::Corrupt(host),
+            7 => Self::Corrupt(host, any_damage(rng)),
             8 => Self::DiskFull(host),
             9 => Self::Emptied,
             _ => Self::Clock(host, any_clock(rng, host)),
@@ -188,11 +189,12 @@ impl Fault {
                 Member::Proxy(_) => Site::Proxies,
                 Member::Gateway(_) => Site::Gateways,
                 Member::Redis => Site::Store,
+                Member::WebUi => Site::WebUi,
                 Member::Agent(node) | Member::Runner(node) => Site::Node(node),
             },
             Self::NoNames => Site::Names,
             Self::Emptied => Site::Store,
-            Self::Rotated(node, _) | Self::Corrupt(node) | Self::DiskFull(node) | Self::Clock(node, _) => {
+            Self::Rotated(node, _) | Self::Corrupt(node, _) | Self::DiskFull(node) | Self::Clock(node, _) => {
                 Site::Node(node)
             }
         }
@@ -207,7 +209,7 @@ impl fmt::Display for Fault {
             Self::Network(member, network) => write!(f, "network before {member:?}: {network:?}"),
             Self::NoNames => f.write_str("no name server answers"),
             Self::Rotated(node, times) => write!(f, "log of node {node} rotated {times} times"),
-            Self::Corrupt(node) => write!(f, "nonsense in the state of the agent of node {node}"),
+            Self::Corrupt(node, damage) => write!(f, "state of the agent of node {node} spoilt: {damage:?}"),
             Self::Emptied => f.write_str("the gateways' store emptied"),
             Self::DiskFull(node) => write!(f, "disk of node {node} full"),
             Self::Clock(node, ahead) => write!(f, "clock of node {node} set by {ahead} s"),
@@ -218,6 +220,15 @@ impl fmt::Display for Fault {
 fn any_clock(rng: &mut Rng, host: usize) -> i64 {
     let ahead = rng.i64(-7_200..=7_200);
     if HOSTS[host] == PUSHER && (1..=AHEAD).contains(&ahead) { -ahead } else { ahead }
+}
+
+fn any_damage(rng: &mut Rng) -> Damage {
+    match rng.u8(0..4) {
+        0 => Damage::Nonsense,
+        1 => Damage::Emptied,
+        2 => Damage::Cut(rng.u32(..) as usize),
+        _ => Damage::Changed(rng.u32(..) as usize),
+    }
 }
 
 fn any_network(rng: &mut Rng) -> Network {

@@ -1,5 +1,8 @@
 //! Carries a plan out on a pair.
 
+mod followed;
+mod reader;
+mod shown;
 mod told;
 
 use std::path::Path;
@@ -61,6 +64,7 @@ impl Run {
             rules,
             group_interval: GROUP_INTERVAL,
             pusher: Some(PUSHER),
+            web_ui: true,
             breakable: true,
         };
         let mut pair = Pair::start_as(data, plan).await?;
@@ -90,16 +94,18 @@ impl Run {
     /// Every phase; what was done and what is to be said of it. Whatever was told is written to `told.txt` in `data`.
     pub(crate) async fn carry_out(mut self, data: &Path) -> anyhow::Result<Outcome> {
         let done = self.every_phase().await;
-        let mut messages = self.messages();
-        messages.sort_by_key(|message| message.at);
-        let told = messages.iter().map(|message| {
+        let messages = self.messages();
+        let mut told: Vec<_> = messages.iter().collect();
+        told.sort_by_key(|message| message.at);
+        let told = told.into_iter().map(|message| {
             let after = message.at.duration_since(self.started).as_secs_f64();
             format!("[{after:6.1} s] {}{message}\n", if message.reason { "(with a reason) " } else { "" })
         });
         std::fs::write(data.join("told.txt"), told.collect::<String>())?;
         done?;
         let past = self.past()?;
-        let verdict = judge(&self.messages(), &past);
+        let mut verdict = judge(&messages, &past);
+        verdict.failures.extend(self.unreadable());
         Ok(Outcome {
             incidents: past.episodes.len(),
             faults: past.broken.iter().map(|broken| broken.fault).collect(),
@@ -114,8 +120,11 @@ impl Run {
                 self.step(step).await?;
             }
             self.every_lasting_incident_is_told().await?;
+            self.every_alert_is_shown().await?;
         }
-        self.every_end_is_told().await
+        self.every_end_is_told().await?;
+        self.every_alert_is_shown().await?;
+        self.every_result_is_read().await
     }
 
     async fn step(&mut self, step: Step) -> anyhow::Result<()> {
@@ -159,10 +168,14 @@ impl Run {
             Fault::Stopped(member) => pair.signal(member, Signal::SIGSTOP),
             Fault::Network(member, network) => pair.set_network(member, network),
             Fault::NoNames => pair.names.signal(Signal::SIGSTOP),
-            Fault::Rotated(node, times) => pair.rotate(node, times),
-            Fault::Corrupt(node) => {
+            Fault::Rotated(node, times) => {
+                let done = pair.rotate(node, times).await?;
+                ensure!(done == times, "the log of node {node} was rotated {done} times, not {times}");
+                Ok(())
+            }
+            Fault::Corrupt(node, damage) => {
                 pair.kill(keeper(node)).await?;
-                pair.corrupt_state(node, b"\0nonsense{\"")
+                pair.corrupt_state(node, damage)
             }
             Fault::Emptied => pair.kill(Member::Redis).await,
             Fault::DiskFull(node) => pair.fill_disk(node),
@@ -182,7 +195,7 @@ impl Run {
             Fault::Network(member, _) => pair.set_network(member, Network::Up),
             Fault::NoNames => pair.names.signal(Signal::SIGCONT),
             Fault::Rotated(..) => Ok(()),
-            Fault::Corrupt(node) => pair.spawn(keeper(node)).await,
+            Fault::Corrupt(node, _) => pair.spawn(keeper(node)).await,
             Fault::Emptied => {
                 pair.empty_store()?;
                 pair.spawn(Member::Redis).await

@@ -1,7 +1,7 @@
 //! What can be broken of a pair besides its processes: networks, disks, clocks, files.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command as Sync;
@@ -10,9 +10,9 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-use super::{Member, Pair};
+use super::{Damage, Member, Pair, START};
 use crate::link::{Link, Network};
-use crate::repository;
+use crate::{repository, until};
 
 /// The last part of the first address behind a network.
 const BEHIND: u8 = 100;
@@ -25,6 +25,9 @@ const DISK: &str = "size=4m";
 
 /// What fills a disk.
 const FILLER: &str = "filler";
+
+/// The day in the names of rotated logs; a number that counts up follows.
+const ROTATED: &str = "20260101";
 
 /// A small file system of its own; it goes when this is dropped.
 #[derive(Debug)]
@@ -87,26 +90,32 @@ impl Pair {
         Ok(fs::rename(new, clock)?)
     }
 
-    /// Renames a node's log so many times, as logrotate does with `dateext`, and tells the runner each time.
-    pub fn rotate(&self, node: usize, times: usize) -> anyhow::Result<()> {
+    /// Rotates a node's log so many times, as logrotate does with `dateext`, and gives how often that was done. The next time comes when
+    /// the runner has made a new log: what it hears of at once would be one rotation.
+    pub async fn rotate(&self, node: usize, times: usize) -> anyhow::Result<usize> {
         let log = self.check_log(node);
-        let rotated = fs::read_dir(self.disk(node))?.count();
-        for number in rotated..rotated + times {
-            // The runner may not have made a new one yet.
-            if log.exists() {
-                fs::rename(&log, log.with_extension(format!("log-{number}")))?;
-            }
-            if self.processes.contains_key(&Member::Runner(node)) {
-                self.signal(Member::Runner(node), Signal::SIGUSR2)?;
-            }
+        let before = self.logs(node)?.len();
+        for number in before..before + times {
+            fs::rename(&log, log.with_extension(format!("log-{ROTATED}-{number:05}")))?;
+            self.signal(Member::Runner(node), Signal::SIGUSR2)?;
+            until("the runner to make a new log", START, || async {
+                anyhow::ensure!(log.exists(), "there is no {}", log.display());
+                Ok(())
+            })
+            .await?;
         }
-        Ok(())
+        Ok(self.logs(node)?.len() - before)
     }
 
-    /// Writes nonsense over what a node's agent has saved, or the queue of the host that pushes.
-    pub fn corrupt_state(&self, node: usize, nonsense: &[u8]) -> anyhow::Result<()> {
+    /// Spoils what a node's agent has saved, or the queue of the host that pushes; it must not run.
+    pub fn corrupt_state(&self, node: usize, damage: Damage) -> anyhow::Result<()> {
         let file = if self.plan.is_pusher(node) { self.queue(node) } else { self.state_file(node) };
-        Ok(fs::write(file, nonsense)?)
+        let saved = match fs::read(&file) {
+            // One that has just been started may have saved nothing yet.
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            saved => saved.with_context(|| file.display().to_string())?,
+        };
+        Ok(fs::write(file, damage.done_to(saved))?)
     }
 
     pub(super) fn state_file(&self, node: usize) -> PathBuf {

@@ -64,15 +64,23 @@ impl Pair {
         self.spawn(Member::Runner(node)).await
     }
 
-    /// The results in a node's log and in what it was renamed to.
+    /// The results in a node's log and in what it was renamed to, in the order in which they were written.
     pub fn logged(&self, node: usize) -> anyhow::Result<Vec<Value>> {
-        let files = fs::read_dir(self.disk(node))?.map(|file| Ok(file?.path())).collect::<std::io::Result<Vec<_>>>()?;
-        let logs = files.iter().filter(|path| path.file_stem().is_some_and(|stem| stem == "checks"));
-        let texts = logs.map(fs::read_to_string).collect::<std::io::Result<Vec<_>>>()?;
+        let texts = self.logs(node)?.iter().map(fs::read_to_string).collect::<std::io::Result<Vec<_>>>()?;
         let lines = texts.iter().flat_map(|text| text.lines());
         // A line may be torn where the disk was full.
         let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         Ok(lines.filter_map(|mut line| Some(line.pointer_mut("/payload/check")?.take())).collect())
+    }
+
+    /// A node's log and what it was renamed to, the oldest first.
+    pub(super) fn logs(&self, node: usize) -> anyhow::Result<Vec<PathBuf>> {
+        let files = fs::read_dir(self.disk(node))?.map(|file| Ok(file?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        let is_log = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem == "checks");
+        let mut logs: Vec<_> = files.into_iter().filter(is_log).collect();
+        let log = self.check_log(node);
+        logs.sort_by_key(|path| (*path == log, path.clone()));
+        Ok(logs)
     }
 
     pub(super) fn check_log(&self, node: usize) -> PathBuf {

@@ -21,6 +21,8 @@ pub enum Member {
     Runner(usize),
     /// One of the two Prometheus.
     Prometheus(usize),
+    /// web-ui over all of them, where there is one.
+    WebUi,
 }
 
 // === impl Member ===
@@ -35,6 +37,7 @@ impl Member {
             Self::Agent(number) => (Part::Agent.name(), number),
             Self::Runner(number) => (Part::Runner.name(), number),
             Self::Prometheus(number) => (Part::Prometheus.name(), number),
+            Self::WebUi => (Part::WebUi.name(), 0),
         };
         format!("{program}-{number}")
     }
@@ -49,6 +52,7 @@ impl Member {
             Self::Agent(_) => program(Part::Agent),
             Self::Runner(_) => program(Part::Runner),
             Self::Prometheus(_) => program(Part::Prometheus),
+            Self::WebUi => program(Part::WebUi),
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Plan {
     /// Alertmanager's `group_interval`, in whole seconds. Short is quick; but only what is longer than the second Alertmanager's
     /// wait for the first, [`PEER_TIMEOUT`](super::PEER_TIMEOUT), lets the second hear of everything before it tells anything.
     pub group_interval: Duration,
+    /// Whether there is a web-ui.
+    pub web_ui: bool,
     /// Whether the network of each server can fail, and the disk and the clock of each node.
     pub breakable: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Plan {
             labels: "",
             rules: vec!["rules.yml".to_owned()],
             group_interval: Duration::from_secs(3),
+            web_ui: false,
             breakable: false,
         }
     }

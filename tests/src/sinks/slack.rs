@@ -1,9 +1,10 @@
 //! A Slack incoming webhook that accepts every message.
 
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
-use axum::{Json, Router};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -32,11 +33,18 @@ pub fn start(listener: TcpListener) -> Received<Attachment> {
     received
 }
 
-async fn take(State(received): State<Received<Attachment>>, uri: Uri, Json(message): Json<Value>) -> &'static str {
-    for attachment in message["attachments"].as_array().into_iter().flatten() {
+async fn take(State(received): State<Received<Attachment>>, uri: Uri, body: Bytes) -> &'static str {
+    let message = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let attachments = message["attachments"].as_array().map_or(&[][..], Vec::as_slice);
+    let to = || uri.path().to_owned();
+    for attachment in attachments {
         let text = |name: &str| attachment[name].as_str().unwrap_or_default().to_owned();
-        let to = uri.path().to_owned();
-        received.add(Attachment { to, title: text("title"), text: text("text"), color: text("color") });
+        received.add(Attachment { to: to(), title: text("title"), text: text("text"), color: text("color") });
+    }
+    if attachments.is_empty() {
+        // It was told all the same.
+        let text = String::from_utf8_lossy(&body).into_owned();
+        received.add(Attachment { to: to(), title: String::new(), text, color: String::new() });
     }
     "ok"
 }

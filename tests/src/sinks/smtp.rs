@@ -51,7 +51,8 @@ async fn converse(connection: TcpStream, mails: &Received<Mail>) -> anyhow::Resu
             "EHLO" | "HELO" => "250 localhost",
             "DATA" => {
                 write.write_all(b"354 end with a dot\r\n").await?;
-                mails.add(parse(&data(&mut read).await?)?);
+                let data = data(&mut read).await?;
+                mails.add(parse(&data).unwrap_or_else(|_| whole(&data)));
                 "250 taken"
             }
             "QUIT" => "221 bye",
@@ -80,6 +81,12 @@ async fn data(read: &mut (impl AsyncBufRead + Unpin)) -> anyhow::Result<Vec<u8>>
             _ => {}
         }
     }
+}
+
+/// What is no mail is kept as the body of one: it was told all the same.
+fn whole(message: &[u8]) -> Mail {
+    let body = String::from_utf8_lossy(message).into_owned();
+    Mail { from: String::new(), subject: String::new(), headers: BTreeMap::new(), body }
 }
 
 fn parse(message: &[u8]) -> anyhow::Result<Mail> {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::post;
-use axum::{Json, Router};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -38,7 +39,8 @@ pub fn start(listener: TcpListener) -> Received<Told> {
     received
 }
 
-async fn take(State(received): State<Received<Told>>, uri: Uri, Json(notification): Json<Value>) -> &'static str {
+async fn take(State(received): State<Received<Told>>, uri: Uri, body: Bytes) -> &'static str {
+    let notification = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     let alerts = notification["alerts"].as_array().map_or(&[][..], Vec::as_slice);
     let firing = alerts.iter().position(|alert| alert["status"] == "firing");
     let leader = firing.or_else(|| (0..alerts.len()).rev().max_by_key(|index| ended(&alerts[*index])));
@@ -51,6 +53,12 @@ async fn take(State(received): State<Received<Told>>, uri: Uri, Json(notificatio
         let leads = leader == Some(index);
         let to = uri.path().to_owned();
         received.add(Told { to, firing, leads, labels: texts("labels"), annotations: texts("annotations") });
+    }
+    if alerts.is_empty() {
+        // It was told all the same.
+        let whole = String::from_utf8_lossy(&body).into_owned();
+        let (to, annotations) = (uri.path().to_owned(), BTreeMap::from([("notification".to_owned(), whole)]));
+        received.add(Told { to, firing: false, leads: true, labels: BTreeMap::new(), annotations });
     }
     "ok"
 }

@@ -31,9 +31,8 @@ struct Course<'a> {
     firing: bool,
     /// Which of the incidents the last ALERT was of; none where there was none.
     about: Option<usize>,
-    /// The last message, and when one was last let pass.
+    /// The last message.
     last: Option<&'a Message>,
-    excused: Option<Instant>,
 }
 
 /// An incident, and what was told of it.
@@ -66,16 +65,14 @@ pub(super) fn follow<'a>(
     let told =
         |episode| Told { episode, alert: None, end: None, ends: 0, early: None, told: None, outdated: BTreeSet::new() };
     let episodes = episodes.map(told).collect();
-    let mut course = Course { past, episodes, firing: false, about: None, last: None, excused: None };
+    let mut course = Course { past, episodes, firing: false, about: None, last: None };
     for message in messages {
         let odd = course.take(message);
-        match odd.map(|odd| (odd, course.exempt(odd, message))) {
-            None => {}
-            Some((_, Some(exemption))) => {
-                course.excused = Some(message.at);
-                *verdict.excused.entry(exemption).or_default() += 1;
+        for odd in odd.into_iter().chain(course.of_another_severity(message)) {
+            match course.exempt(odd, message) {
+                Some(exemption) => *verdict.excused.entry(exemption).or_default() += 1,
+                None => verdict.failures.push(format!("{}: {message}", odd.text())),
             }
-            Some((odd, None)) => verdict.failures.push(format!("{}: {message}", odd.text())),
         }
         course.read(message, odd, verdict);
         course.last = Some(message);
@@ -132,6 +129,21 @@ impl<'a> Course<'a> {
         None
     }
 
+    /// Whether it has a severity that its check did not have at the time. An alert that has just ended may stand beside the one that fires;
+    /// which one an end is of nobody is told.
+    fn of_another_severity(&self, message: &Message) -> Option<Odd> {
+        let (status, about) = (message.status?, self.about?);
+        // What the machine held up was an alert too, told or not.
+        if !message.firing && self.past.was_held_up(message, RESENT) {
+            return None;
+        }
+        let had = |(index, Told { episode, .. }): (usize, &Told<'_>)| {
+            let is_of_then = !message.firing || index == about || message.at < episode.ended + SOON;
+            episode.status == status && episode.began <= message.at && is_of_then
+        };
+        (!self.episodes.iter().enumerate().any(had)).then_some(Odd::Severity)
+    }
+
     /// Which incident an ALERT is of: that whose number it has, or else the last one that had begun.
     fn meant(&self, message: &Message) -> Option<usize> {
         let begun = |told: &Told<'_>| told.episode.began <= message.at;
@@ -143,11 +155,10 @@ impl<'a> Course<'a> {
     /// Why what is odd is let pass.
     fn exempt(&mut self, odd: Odd, message: &'a Message) -> Option<Exemption> {
         let by_pair = self.outdated(odd, message).or_else(|| self.resent(odd, message));
-        let by_both = || Exemption::of_both(message, self.last?, self.excused?);
         let ended = self.about.map(|about| self.episodes[about].episode.ended);
         let is_unheard = ended.is_some_and(|ended| odd == Odd::Late && self.past.is_unheard(message, ended));
         let unheard = is_unheard.then_some(Exemption::Unheard);
-        by_pair.or_else(by_both).or(unheard).or_else(|| odd.exempt(message, self.past))
+        by_pair.or(unheard).or_else(|| odd.exempt(message, self.past))
     }
 
     /// Whether it says what was before the check's state changed, as one of a pair may, each once for a change.
@@ -159,7 +170,7 @@ impl<'a> Course<'a> {
             Odd::Early if self.has_ended_before(about, message) => self.episodes[about].alert,
             _ => None,
         }?;
-        let exemption = Exemption::of_change(message, (changed.at, &changed.from))?;
+        let exemption = self.past.of_change(message, changed)?;
         self.episodes[about].outdated.insert((message.firing, &message.from)).then_some(exemption)
     }
 
@@ -221,14 +232,11 @@ impl<'a> Course<'a> {
         let own = about.episode.number;
         // It may be of one that came later: the output is of now.
         let is_later = number > own && self.has_begun(number, message.at);
-        // What is told as over while it goes on, or by who has not heard yet that it went on, is that which was over before. And Alertmanager leaves an end out once it has told of it: where
+        // What is told as over while it goes on is that which was over before. And Alertmanager leaves an end out once it has told of it: where
         // it has to tell once more that nothing fires, what it still has of the check is an end of before, with the output of then or,
         // as that is sent again, of now.
-        let is_outdated =
-            about.alert.is_some_and(|alert| Exemption::of_change(message, (alert.at, &alert.from)).is_some());
         let is_of_before = !message.firing && (odd == Some(Odd::Early) || about.ends > 1);
-        let is_before =
-            (is_of_before || (!message.firing && is_outdated)) && number < own && self.has_begun(number, message.at);
+        let is_before = is_of_before && number < own && self.has_begun(number, message.at);
         if number != own && !is_later && !is_before {
             return Some("the output of another incident");
         }

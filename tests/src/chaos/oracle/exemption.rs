@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use e2e::{Member, PEER_TIMEOUT};
+use e2e::{Member, Network, PEER_TIMEOUT};
 
 use super::{Broken, GROUP_INTERVAL, Message, Past};
 use crate::plan::{Fault, HOSTS, PUSHER};
@@ -21,9 +21,6 @@ const WAIT: Duration = PEER_TIMEOUT.saturating_add(Duration::from_secs(7));
 
 /// How long after an ALERT it may be told again with the end of another alert of its check: that is sent again within 5 s.
 const WITH_AN_END: Duration = TOLD_BY_BOTH.saturating_add(Duration::from_secs(7));
-
-/// How long what one Alertmanager tells may take to the other: gossip is sent each 200 ms, on a busy machine.
-const GOSSIP: Duration = Duration::from_secs(2);
 
 /// How long before a node falls silent its check may have ended, so that one Prometheus had heard of it and the other not: a run of the
 /// check, a scrape (1 s each), and a busy machine.
@@ -49,26 +46,29 @@ pub(super) enum Odd {
     Delayed,
     /// An ALERT of a check that has had no incident.
     Unplanned,
+    /// A severity that its check did not have at the time.
+    Severity,
 }
 
 /// Why a message is let pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exemption {
-    /// The second Alertmanager told what it had seen before it waited for the word of the first, and the state changed in between.
+    /// The second Alertmanager told what it had seen before it waited for the word of the first, and the state changed in between: of what
+    /// both see at the same moment hardly ever.
     Waited,
-    /// One Prometheus had seen the end, the other one not yet (ADR 0013).
-    Apart,
+    /// The same, since an Alertmanager was broken: the two tell of a group at different times since.
+    OutOfStep,
     /// The check had failed otherwise before, whose end Prometheus sends again; Alertmanager tells again what fires when it has not told
     /// an end with it.
     Resent,
-    /// Both Alertmanagers put something right at the same moment.
-    AtOnce,
     /// The node fell silent when one Prometheus had heard of the end and the other had not; that one goes on until it hears.
     Unheard,
     /// An Alertmanager was broken: it did not hear what the other one told, or what Prometheus said.
     Alertmanager,
     /// A Prometheus was broken: it said what had been before.
     Prometheus,
+    /// A proxy was stopped, or what was sent to it was: it handed on later what had been valid until a time that had passed then.
+    Proxy,
     /// The store of the gateways lost everything: until the next push nothing is known.
     Emptied,
     /// What ended soon could be told only when something was whole again.
@@ -89,12 +89,13 @@ impl Odd {
             Self::Late => "told again after its end",
             Self::Delayed => "told long after its end",
             Self::Unplanned => "told of a check that has had no incident",
+            Self::Severity => "told in a severity that its check did not have",
         }
     }
 
     /// What lets it pass, if something that was broken or held up then explains it.
     pub(super) fn exempt(self, message: &Message, past: &Past) -> Option<Exemption> {
-        let held_up = matches!(self, Self::Twice | Self::Unended | Self::Late | Self::Unplanned);
+        let held_up = !matches!(self, Self::EndTwice | Self::Early | Self::Delayed);
         if held_up && past.is_held_up(message) {
             return Some(Exemption::HeldUp);
         }
@@ -104,12 +105,18 @@ impl Odd {
     /// What lets it pass, if the fault explains it.
     fn by(self, fault: Fault, node: usize) -> Option<Exemption> {
         let is_of_state = matches!(self, Self::Early | Self::Late);
+        let is_of_course = !matches!(self, Self::Unplanned | Self::Severity);
+        // What Prometheus asks and sends goes by other ways.
+        let is_of_network = matches!(fault, Fault::Network(..));
         match fault {
-            _ if self == Self::Delayed => Some(Exemption::Delayed),
+            _ if self == Self::Delayed => holds_up(fault, node).then_some(Exemption::Delayed),
+            Fault::Stopped(Member::Proxy(_)) | Fault::Network(Member::Proxy(_), Network::Frozen) => {
+                (self == Self::Early).then_some(Exemption::Proxy)
+            }
             Fault::Emptied => (self == Self::Early && HOSTS[node] == PUSHER).then_some(Exemption::Emptied),
             Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
-                Member::Alertmanager(_) => (self != Self::Unplanned).then_some(Exemption::Alertmanager),
-                Member::Prometheus(_) => is_of_state.then_some(Exemption::Prometheus),
+                Member::Alertmanager(_) => is_of_course.then_some(Exemption::Alertmanager),
+                Member::Prometheus(_) => (is_of_state && !is_of_network).then_some(Exemption::Prometheus),
                 _ => None,
             },
             _ => None,
@@ -120,17 +127,9 @@ impl Odd {
 // === impl Exemption ===
 
 impl Exemption {
-    /// What lets pass that a message says what was before the first word of a change: which, and by whom it was told when.
-    pub(super) fn of_change(message: &Message, (at, from): (Instant, &str)) -> Option<Self> {
-        let is_near = message.at.saturating_duration_since(at) < WAIT;
-        is_near.then_some(if message.from == from { Self::Apart } else { Self::Waited })
-    }
-
-    /// What lets pass that a message is like the last one, after something was let pass at that time.
-    pub(super) fn of_both(message: &Message, last: &Message, excused: Instant) -> Option<Self> {
-        let is_other = last.firing == message.firing && last.from != message.from;
-        let is_near = |at: Instant, within| message.at.saturating_duration_since(at) < within;
-        (is_other && is_near(last.at, GOSSIP) && is_near(excused, WAIT)).then_some(Self::AtOnce)
+    /// Whether a pair does so while nothing was ever broken.
+    pub(super) fn is_of_pair(self) -> bool {
+        matches!(self, Self::Waited | Self::Resent)
     }
 
     /// What lets pass that an ALERT comes once more after one at that time, where ends of other alerts are sent again.
@@ -143,12 +142,12 @@ impl fmt::Display for Exemption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Waited => "an Alertmanager told what it had seen before it waited for the other",
-            Self::Apart => "one Prometheus had not seen yet what the other had",
+            Self::OutOfStep => "the same, out of step since one was broken",
             Self::Resent => "Prometheus sent the end of another alert of the check again",
-            Self::AtOnce => "both Alertmanagers put something right at once",
             Self::Unheard => "the node fell silent when one Prometheus had not heard of the end",
             Self::Alertmanager => "an Alertmanager was broken",
             Self::Prometheus => "a Prometheus was broken",
+            Self::Proxy => "a proxy handed on what had run out while it was stopped",
             Self::Emptied => "the gateways' store was emptied",
             Self::Delayed => "something was broken until then",
             Self::HeldUp => "the machine held the check up",
@@ -162,6 +161,15 @@ impl Past {
     /// What was broken at the time or shortly before.
     fn near(&self, at: Instant) -> impl Iterator<Item = &Broken> {
         self.broken.iter().filter(move |broken| is_near(at, broken.begun, broken.ended))
+    }
+
+    /// What lets pass that an Alertmanager says what was before the first word of a change, which the other one has told.
+    pub(super) fn of_change(&self, message: &Message, change: &Message) -> Option<Exemption> {
+        let is_near = message.at.saturating_duration_since(change.at) < WAIT;
+        let before = self.broken.iter().filter(|broken| broken.begun <= message.at);
+        let are_out_of_step = before.map(|broken| broken.fault).any(is_of_alertmanager);
+        let exemption = if are_out_of_step { Exemption::OutOfStep } else { Exemption::Waited };
+        (is_near && message.from != change.from).then_some(exemption)
     }
 
     /// Whether the machine held its check up at the time or shortly before.
@@ -184,17 +192,21 @@ impl Past {
     /// Why the end of an incident may be told with the output of before it: an Alertmanager that hears nothing takes an alert for over by
     /// itself when Prometheus has not repeated it for long enough, and has what came last.
     pub(super) fn outdates(&self, message: &Message) -> Option<Exemption> {
-        self.near(message.at).find_map(|broken| match broken.fault {
-            Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => {
-                matches!(member, Member::Alertmanager(_)).then_some(Exemption::Alertmanager)
-            }
-            _ => None,
-        })
+        self.near(message.at).any(|broken| is_of_alertmanager(broken.fault)).then_some(Exemption::Alertmanager)
     }
 
     /// Why a message may have a reason instead of an output, if something explains that.
     pub(super) fn explains(&self, message: &Message) -> Option<&'static str> {
         self.near(message.at).find_map(|broken| hides(broken.fault, message))
+    }
+}
+
+fn is_of_alertmanager(fault: Fault) -> bool {
+    match fault {
+        Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => {
+            matches!(member, Member::Alertmanager(_))
+        }
+        _ => false,
     }
 }
 
@@ -211,9 +223,23 @@ fn silences(fault: Fault, node: usize) -> bool {
             Member::Gateway(_) | Member::Redis => pushes,
             _ => false,
         },
-        Fault::Corrupt(of) => of == node && !pushes,
+        Fault::Corrupt(of, _) => of == node && !pushes,
         Fault::Emptied => pushes,
         _ => false,
+    }
+}
+
+/// Whether what a node's checks say is told late for the fault: the node's own, or that of something which tells of all nodes.
+fn holds_up(fault: Fault, node: usize) -> bool {
+    match fault {
+        Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
+            Member::Alertmanager(_) | Member::Proxy(_) => true,
+            Member::Prometheus(_) => !matches!(fault, Fault::Network(..)),
+            Member::Runner(of) => of == node,
+            _ => silences(fault, node),
+        },
+        Fault::Corrupt(of, _) | Fault::DiskFull(of) | Fault::Clock(of, _) => of == node,
+        _ => silences(fault, node),
     }
 }
 
@@ -229,11 +255,11 @@ fn hides(fault: Fault, Message { node, text, .. }: &Message) -> Option<&'static 
             Member::Alertmanager(_) => {
                 text.contains(NOT_TAKEN).then_some("an Alertmanager did not take the alert with it")
             }
-            Member::Proxy(_) | Member::Prometheus(_) => None,
+            Member::Proxy(_) | Member::Prometheus(_) | Member::WebUi => None,
         },
         Fault::NoNames => (!pushes).then_some("no name server answered"),
         Fault::Emptied => pushes.then_some("its gateways were broken"),
-        Fault::Corrupt(of) | Fault::DiskFull(of) => (of == *node).then_some("its node was broken"),
+        Fault::Corrupt(of, _) | Fault::DiskFull(of) => (of == *node).then_some("its node was broken"),
         Fault::Clock(of, _) => (of == *node).then_some("its node's clock was wrong"),
         Fault::Rotated(..) => None,
     }

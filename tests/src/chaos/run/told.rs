@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::sinks::{Attachment, Mail, Told};
 use serde_json::Value;
 
 use super::Run;
-use crate::oracle::{Broken, Episode, HeldUp, Message, Past, Sink, is_held_up};
+use super::reader::Reader;
+use crate::oracle::{Broken, Episode, HeldUp, Message, Past, is_held_up};
 use crate::plan::{Fault, HOSTS, Incident};
 
 /// How far a time in a log, which has whole seconds, may be off.
@@ -65,53 +65,24 @@ impl Run {
         if after < 0 { self.started.checked_sub(distance) } else { self.started.checked_add(distance) }
     }
 
-    /// What each sink was told until now.
+    /// What each sink was told until now, as far as it can be read.
     pub(super) fn messages(&self) -> Vec<Message> {
-        let hook = self.pair.told.timed().into_iter().filter_map(|(at, told)| self.of_webhook(at, &told));
-        let mails = self.pair.mails.timed().into_iter().filter_map(|(at, mail)| self.of_mail(at, &mail));
-        let slack = self.pair.slack.timed().into_iter().filter_map(|(at, message)| self.of_slack(at, &message));
-        hook.chain(mails).chain(slack).collect()
+        self.read().flatten().collect()
     }
 
-    fn of_webhook(&self, at: Instant, told: &Told) -> Option<Message> {
+    /// What each sink was told that cannot be read, and why not: nobody can act on it, whatever it was about.
+    pub(super) fn unreadable(&self) -> Vec<String> {
+        self.read().filter_map(Result::err).collect()
+    }
+
+    fn read(&self) -> impl Iterator<Item = Result<Message, String>> {
+        let reader = Reader::new((0..HOSTS.len()).map(|node| self.pair.instance(node)).collect());
         // A notification is of one check; alerts of it that do not fire any more may stand beside the one that does.
-        if !told.leads {
-            return None;
-        }
-        let node = (0..HOSTS.len()).find(|node| told.labels["instance"] == self.pair.instance(*node))?;
-        let annotation = |name: &str| told.annotations.get(name).cloned();
-        let reason = ["detail_error", "detail_age"].iter().any(|name| told.annotations.contains_key(*name));
-        let text = annotation("output_detail").or_else(|| annotation("detail_error")).unwrap_or_default();
-        let (sink, from, check) = (Sink::Webhook, told.to.clone(), told.labels["check"].clone());
-        Some(Message { at, sink, from, node, check, firing: told.firing, text, reason })
+        let told = self.pair.told.timed().into_iter().filter(|(_, told)| told.leads);
+        let hook: Vec<_> = told.map(|(at, told)| reader.webhook(at, &told)).collect();
+        let mails: Vec<_> = self.pair.mails.timed().into_iter().map(|(at, mail)| reader.mail(at, &mail)).collect();
+        let slack = self.pair.slack.timed().into_iter().map(|(at, message)| reader.slack(at, &message));
+        let slack: Vec<_> = slack.collect();
+        hook.into_iter().chain(mails).chain(slack)
     }
-
-    fn of_mail(&self, at: Instant, mail: &Mail) -> Option<Message> {
-        let (action, rest) = mail.subject.split_once(" - ")?;
-        let (node, check) = self.about(rest)?;
-        let (from, text, reason) = (mail.from.clone(), mail.body.clone(), has_reason(&mail.body));
-        Some(Message { at, sink: Sink::Mail, from, node, check, firing: action == "ALERT", text, reason })
-    }
-
-    fn of_slack(&self, at: Instant, message: &Attachment) -> Option<Message> {
-        let (node, check) = self.about(&message.text)?;
-        let (text, from, firing) = (message.text.clone(), message.to.clone(), !message.title.ends_with(" - OK"));
-        let reason = has_reason(&text);
-        Some(Message { at, sink: Sink::Slack, from, node, check, firing, text, reason })
-    }
-
-    /// Which check of which node a text is about that begins with `NODE/CHECK: `. Without a detail the node's address stands there.
-    fn about(&self, text: &str) -> Option<(usize, String)> {
-        let (node, rest) = text.split_once('/')?;
-        let (check, _) = rest.split_once(": ")?;
-        let number = (0..HOSTS.len()).find(|number| node == HOSTS[*number] || node == self.pair.instance(*number))?;
-        Some((number, check.to_owned()))
-    }
-}
-
-/// Whether a text says why it has no output, or how old the one is that it has.
-fn has_reason(text: &str) -> bool {
-    ["could not be fetched: ", "could not be refreshed: ", " old)", "This output is "]
-        .iter()
-        .any(|words| text.contains(words))
 }
