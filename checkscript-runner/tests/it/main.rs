@@ -16,6 +16,8 @@ mod files;
 mod fuzzing;
 mod golden;
 mod harness;
+#[path = "../../../fuzz/head.rs"]
+mod head;
 mod hooks;
 mod library;
 mod life;

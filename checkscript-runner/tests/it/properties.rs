@@ -20,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::migrate::migrate;
-pub(crate) use self::sockets::pushed;
+pub(crate) use self::sockets::{credentials, pushed};
 
 /// Definition files, divided by lines of `---`: what was merged is read the same when it is written into one file, plain JSON is read as by
 /// any other parser, and checks run at the slots and are subdued in the windows that another reading of their definitions gives.

@@ -33,15 +33,16 @@ impl Format {
     }
 }
 
-/// The format that one media range names, with its weight; `None` for a format that is not spoken here.
+/// The format that one media range names, with its weight; `None` for a format that is not spoken here, or a weight that is none.
 fn media_range(range: &str) -> Option<(Format, f64)> {
+    let range = range.to_ascii_lowercase();
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next()?;
     let (mut version, mut q) = (None, 1.0);
     for part in parts {
         match part.split_once('=') {
             Some(("version", value)) => version = Some(value),
-            Some(("q", value)) => q = value.parse().ok()?,
+            Some(("q", value)) => q = value.parse().ok().filter(|q| (0.0..=1.0).contains(q))?,
             _ => {}
         }
     }
@@ -77,6 +78,9 @@ mod tests {
             (Some("application/openmetrics-text;q=0"), Text),
             (Some("application/openmetrics-text; version=9.9.9"), Text),
             (Some("application/openmetrics-text;q=abc"), Text),
+            (Some("application/openmetrics-text;q=2, text/plain"), Text),
+            (Some("application/openmetrics-text;Q=0"), Text),
+            (Some("Application/OpenMetrics-Text;Version=1.0.0"), OpenMetrics),
         ] {
             assert_eq!(Format::negotiate(accept), want, "{accept:?}");
         }

@@ -125,13 +125,14 @@ pub(crate) fn refusal() -> Response {
     (StatusCode::UNAUTHORIZED, challenge, "Unauthorized\n").into_response()
 }
 
-/// User and password of a header `Basic base64(user:password)` (RFC 7617).
+/// User and password of a header `Basic base64(user:password)` (RFC 7617). One with a NUL is none: bcrypt reads a password round and round with
+/// a NUL at its end, so that `secret` and `secret\0secret` are the same to it.
 fn credentials(header: &HeaderValue) -> Option<(String, String)> {
     let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok().filter(|text| !text.contains('\0'))?;
     let (user, password) = decoded.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))
 }
@@ -197,6 +198,7 @@ mod tests {
             assert!(allows(&verifier, &users, &basic("prometheus:secret")).await);
             assert!(!allows(&verifier, &users, &basic("prometheus:wrong")).await);
             assert!(!allows(&verifier, &users, &basic("nobody:secret")).await);
+            assert!(!allows(&verifier, &users, &basic("prometheus:secret\0secret")).await);
             assert!(!allows(&verifier, &users, &HeaderMap::new()).await);
         }
     }

@@ -46,6 +46,7 @@ impl Format {
 
 /// What one element of the header names, with its weight.
 fn range(range: &str) -> Option<(Format, f64)> {
+    let range = range.to_ascii_lowercase();
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next()?;
     let (mut version, mut proto, mut encoding, mut quality) = (None, None, None, 1.0);
@@ -54,7 +55,7 @@ fn range(range: &str) -> Option<(Format, f64)> {
             "version" => version = Some(value),
             "proto" => proto = Some(value),
             "encoding" => encoding = Some(value),
-            "q" => quality = value.parse().ok()?,
+            "q" => quality = value.parse().ok().filter(|quality| (0.0..=1.0).contains(quality))?,
             _ => {}
         }
     }
@@ -62,7 +63,7 @@ fn range(range: &str) -> Option<(Format, f64)> {
         ("text/plain", None | Some("0.0.4")) => Format::Text,
         ("application/openmetrics-text", None | Some("1.0.0")) => Format::OpenMetrics,
         ("application/vnd.google.protobuf", _)
-            if proto == Some("io.prometheus.client.MetricFamily") && encoding == Some("delimited") =>
+            if proto == Some("io.prometheus.client.metricfamily") && encoding == Some("delimited") =>
         {
             Format::Protobuf
         }
@@ -88,6 +89,7 @@ mod tests {
             (both, Text),
             ("application/openmetrics-text;version=1.0.0;q=0.6,*/*;q=0.2", OpenMetrics),
             ("application/openmetrics-text;q=0,*/*", Text),
+            ("application/openmetrics-text;Q=0", Text),
             (DELIMITED, Protobuf),
             (&format!("{DELIMITED};q=0.6,{both}"), Protobuf),
             (&format!("{DELIMITED};q=0.1,{both}"), Text),

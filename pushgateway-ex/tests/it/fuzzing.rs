@@ -1,5 +1,6 @@
 //! What fuzzing began with and found is asserted on every run.
 
+use crate::head::headers;
 use crate::properties;
 use crate::replay::replay;
 
@@ -11,4 +12,5 @@ fn what_fuzzing_found_stays_mended() {
     replay("push_checks", properties::checks);
     replay("push_route", properties::routes);
     replay("push_record", properties::record);
+    replay("headers", |head| properties::pushed(&headers(head)));
 }

@@ -5,6 +5,8 @@ mod check_ttl;
 mod checks;
 mod expiry;
 mod fuzzing;
+#[path = "../../../fuzz/head.rs"]
+mod head;
 mod keeping;
 mod kept;
 mod limits;

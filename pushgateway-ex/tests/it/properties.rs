@@ -1,5 +1,9 @@
 //! What holds for any input. The fuzz targets assert it of what they come upon, the tests of what fuzzing began with and found.
 
+// Named by its file, for the fuzz target as well.
+#[path = "properties/pushes.rs"]
+mod pushes;
+
 use std::collections::BTreeMap;
 
 use axum::http::{Method, Uri};
@@ -17,6 +21,8 @@ use pushgateway_ex::path::grouping_key;
 use pushgateway_ex::results::{self, Bounds};
 use pushgateway_ex::store::record;
 use pushgateway_ex::web::route::{Paths, Route, Target, route};
+
+pub(crate) use self::pushes::pushed;
 
 /// The text format: what is taken is written as a text that says the same, and a group of it is one that Prometheus can read.
 pub(crate) fn text(bytes: &[u8]) {

@@ -1,5 +1,6 @@
 //! What fuzzing began with and found is asserted on every run.
 
+use crate::head::headers;
 use crate::properties;
 use crate::replay::replay;
 
@@ -9,4 +10,5 @@ fn what_fuzzing_found_stays_mended() {
     replay("silence_form", properties::silence_form);
     replay("answers", properties::answers);
     replay("web_ui_config", properties::config);
+    replay("headers", |head| properties::access(&headers(head)));
 }

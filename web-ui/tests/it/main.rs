@@ -9,6 +9,8 @@ mod faults;
 mod fuzzing;
 mod gossip;
 mod hands;
+#[path = "../../../fuzz/head.rs"]
+mod head;
 mod hostile;
 mod japanese;
 mod live;

@@ -1,5 +1,9 @@
 //! What holds for any input. The fuzz targets assert it of what they come upon, the tests of what fuzzing began with and found.
 
+// Named by its file, for the fuzz target as well.
+#[path = "properties/access.rs"]
+mod access;
+
 use std::time::Duration;
 
 use check_result::Status;
@@ -17,6 +21,8 @@ use web_ui::silencing::sentence::{Now, what};
 use web_ui::silencing::{Draft, Plan, mark, proposal};
 use web_ui::texts::Texts;
 use web_ui::view::{Answers, Checks, Failing, Fired, Metrics, Node, Part, Silenced, Sums, View};
+
+pub(crate) use self::access::access;
 
 const CLUSTERS: [&str; 2] = ["tokyo", "osaka"];
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);

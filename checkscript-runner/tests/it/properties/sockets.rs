@@ -11,6 +11,8 @@ use check_result::{CheckResult, Object};
 use checkscript_runner::definitions::{Client, Definitions};
 use checkscript_runner::notice::{Notice, Sink};
 use checkscript_runner::sockets::Sockets;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use jiff::Zoned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -18,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 const PLAIN: u16 = 3030;
 const HTTP: u16 = 3031;
+/// `ops:secret`, which base64 writes in this way and no other.
+const RIGHT: &[u8] = b"b3BzOnNlY3JldA==";
 
 /// Keeps what is published.
 #[derive(Default)]
@@ -41,7 +45,8 @@ static SOCKETS: LazyLock<Open> = LazyLock::new(|| {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, high.max(1), low, 250);
     let bind = json!({"bind": address.to_string()});
-    let attributes = Object::from_iter([("socket".to_owned(), bind.clone()), ("http_socket".to_owned(), bind)]);
+    let guarded = json!({"bind": bind["bind"], "user": "ops", "password": "secret"});
+    let attributes = Object::from_iter([("socket".to_owned(), bind), ("http_socket".to_owned(), guarded)]);
     let client = Arc::new(Client { name: "web-1".to_owned(), attributes });
     let definitions = Definitions { client, checks: Vec::new(), spawn_limit: 1, settings: None };
     let kept = Arc::new(Kept::default());
@@ -92,6 +97,21 @@ pub(crate) fn pushed(document: &[u8]) {
     }
     assert_eq!(told(&by_tcp), told(&by_http));
     by_tcp.iter().for_each(can_be_read);
+}
+
+/// The `Authorization` of a request for the settings: they are shown to who writes user and password as RFC 7617 has it, and to nobody else.
+pub(crate) fn credentials(headers: &HeaderMap) {
+    let mut request = b"GET /settings HTTP/1.1\r\nHost: x\r\n".to_vec();
+    for value in headers.get_all(AUTHORIZATION) {
+        request.extend([b"Authorization: ", value.as_bytes(), b"\r\n"].concat());
+    }
+    let (answer, _) = SOCKETS.exchange(HTTP, &[&request[..], b"\r\n"].concat());
+    let authorization = headers.get(AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+    let is_right = authorization
+        .split_at_checked(6)
+        .is_some_and(|(scheme, rest)| scheme.eq_ignore_ascii_case(b"basic ") && rest.trim_ascii_start() == RIGHT);
+    let (answer, wanted) = (String::from_utf8_lossy(&answer), if is_right { "HTTP/1.1 200" } else { "HTTP/1.1 401" });
+    assert!(answer.starts_with(wanted), "{headers:?}: {answer}");
 }
 
 /// The results without the times of this run.

@@ -5,10 +5,16 @@
 mod access;
 mod auth;
 mod endpoints;
+mod fuzzing;
+#[path = "../../../../fuzz/head.rs"]
+mod head;
 mod http_client;
 mod limits;
 mod process;
+mod properties;
 mod reload;
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
 mod running;
 mod stopping;
 mod tls;

@@ -1,0 +1,10 @@
+//! What fuzzing began with and found is asserted on every run.
+
+use crate::head::headers;
+use crate::properties;
+use crate::replay::replay;
+
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    replay("headers", |head| properties::negotiated(&headers(head)));
+}
