@@ -61,8 +61,7 @@ for target in "${targets[@]}"; do
     if cargo "${toolchain[@]}" fuzz build "${common[@]}"; then
         began=$SECONDS
         cargo "${toolchain[@]}" fuzz run "${common[@]}" "$grown" "fuzz/corpus/$target" "fuzz/regressions/$target" -- "${options[@]}" \
-            2> >(tee "$words" >&2) || found=failed
-        wait $!
+            2>&1 | tee "$words" >&2 || found=failed
     else
         found='could not be built'
     fi
