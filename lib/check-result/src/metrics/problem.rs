@@ -5,7 +5,8 @@
 //!
 //! Absence of a series is no OK: the node may have come back without knowing the check yet. A check that has become well therefore says
 //! so for a while ([`HEARD`]); rules hold what they told of a silent node until then. So does a pushed one: nobody tells a Prometheus that was
-//! away of a series that went meanwhile, so that it goes on with the last value for five minutes.
+//! away of a series that went meanwhile, so that it goes on with the last value for five minutes. Who has known a check for less than that does
+//! not know what it was before, as a gateway whose store was emptied, and says how it is too.
 
 use exposition::{Family, Kind, Label, Labels};
 
@@ -76,7 +77,7 @@ fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
     }
 }
 
-/// Whether a check that is well says so, because it may not have been a while ago: its status has changed, it has run again after
+/// Whether a check that is well says so, because it may not have been a while ago: its status has changed, it was not known, it has run again after
 /// its ttl, or it has flapped. What is read later is as of the last result: the next one takes it away.
 ///
 /// A result of another status may be later than the change: the clock was set back in between, and then it was set right.
@@ -87,12 +88,11 @@ fn is_heard(state: &CheckState, read: Read) -> bool {
     };
     let is_recent = |at: i64| now.saturating_sub(at) < HEARD;
     let status = state.latest().exit_code();
-    let mut others = state.history().filter(|entry| entry.status != status).peekable();
-    let has_changed = others.peek().is_some();
-    let was_other = is_recent(state.status_changed()) || others.filter_map(|entry| entry.executed).any(is_recent);
+    let mut others = state.history().filter(|entry| entry.status != status).filter_map(|entry| entry.executed);
+    let was_other = is_recent(state.status_changed()) || others.any(is_recent);
     match read {
-        // A Prometheus that was away takes what had been for what is, until it hears otherwise. Nothing else is held of what is pushed.
-        Read::Later => has_changed && was_other,
+        // Nothing else is held of what is pushed.
+        Read::Later => was_other,
         Read::Now(_) => {
             let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
             was_other
@@ -158,7 +158,9 @@ mod tests {
         assert_eq!(said(&and_on, Read::Later), [is("problem_status", 0)]);
         let later = state(&json!({}), runs.into_iter().chain([(120 + HEARD, 0)]));
         assert_eq!(said(&later, Read::Later), []);
-        assert_eq!(said(&state(&json!({}), [(0, 0), (60, 0)]), Read::Later), [], "it has always been well");
+        // Who has forgotten it does not know what it was before.
+        assert_eq!(said(&state(&json!({}), [(0, 0), (60, 0)]), Read::Later), [is("problem_status", 0)]);
+        assert_eq!(said(&state(&json!({}), [(0, 0), (HEARD, 0)]), Read::Later), []);
     }
 
     #[test]
@@ -203,7 +205,11 @@ mod tests {
         let result = CheckResult::new("web-1", silent.as_object().unwrap().clone()).unwrap();
         let logged = jiff::Timestamp::from_second(5000).unwrap();
         let silent = CheckState::new(LoggedResult { logged, result }, &HistoryLimits::default());
-        let told = [is("stale_timestamp_seconds", 5100), is("stale_last_execution_timestamp_seconds", 5000)];
+        let told = [
+            is("problem_status", 0),
+            is("stale_timestamp_seconds", 5100),
+            is("stale_last_execution_timestamp_seconds", 5000),
+        ];
         assert_eq!(said(&silent, Read::Later), told);
     }
 
