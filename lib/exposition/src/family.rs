@@ -1,13 +1,24 @@
 //! The model: families of samples.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::text;
 
 /// One label: name and value. Values may hold any text; they are escaped when written.
 pub type Label = (Cow<'static, str>, String);
 
-/// The labels of a sample, shared so that the families of one check need not copy them.
-pub type Labels = Arc<[Label]>;
+/// The labels of a sample, shared so that the families of one check need neither copy them nor write them anew.
+#[derive(Clone, Debug)]
+pub struct Labels(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    labels: Box<[Label]>,
+    /// As either format has them, when they have been written once.
+    text: OnceLock<String>,
+}
 
 /// What a family's values mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +43,41 @@ pub struct Family {
 pub struct Sample {
     pub(crate) labels: Labels,
     pub(crate) value: f64,
+}
+
+// === impl Labels ===
+
+impl Labels {
+    /// In braces; nothing where there are none.
+    pub(crate) fn text(&self) -> &str {
+        self.0.text.get_or_init(|| text::labels(self))
+    }
+}
+
+impl Deref for Labels {
+    type Target = [Label];
+
+    fn deref(&self) -> &[Label] {
+        &self.0.labels
+    }
+}
+
+impl From<Vec<Label>> for Labels {
+    fn from(labels: Vec<Label>) -> Self {
+        Self(Arc::new(Shared { labels: labels.into(), text: OnceLock::new() }))
+    }
+}
+
+impl<const N: usize> From<[Label; N]> for Labels {
+    fn from(labels: [Label; N]) -> Self {
+        Vec::from(labels).into()
+    }
+}
+
+impl FromIterator<Label> for Labels {
+    fn from_iter<I: IntoIterator<Item = Label>>(labels: I) -> Self {
+        labels.into_iter().collect::<Vec<_>>().into()
+    }
 }
 
 // === impl Family ===

@@ -1,11 +1,15 @@
 //! Writing families in either text format.
 
 use std::fmt::Write;
+use std::ops::Range;
 
-use crate::{Family, Format, Kind, Sample};
+use crate::{Family, Format, Kind, Label, Sample};
 
 /// Below this a float is every whole number: 2^53.
 const WHOLE: u64 = 1 << f64::MANTISSA_DIGITS;
+
+/// What is written without exponent everywhere.
+const PLAIN: Range<f64> = 1e-4..1e15;
 
 /// Appends `families`; those without samples are left out.
 pub fn write(families: &[Family], format: Format, out: &mut String) {
@@ -48,19 +52,26 @@ fn write_family(family: &Family, format: Format, out: &mut String) {
 }
 
 fn write_sample(sample: &Sample, out: &mut String) {
-    for (index, (name, value)) in sample.labels.iter().enumerate() {
-        out.push(if index == 0 { '{' } else { ',' });
-        out.push_str(name);
-        out.push_str("=\"");
-        escape(value, true, out);
-        out.push('"');
-    }
-    if !sample.labels.is_empty() {
-        out.push('}');
-    }
+    out.push_str(sample.labels.text());
     out.push(' ');
     write_value(sample.value, out);
     out.push('\n');
+}
+
+/// Labels as both formats have them.
+pub(crate) fn labels(labels: &[Label]) -> String {
+    let mut out = String::new();
+    for (index, (name, value)) in labels.iter().enumerate() {
+        out.push(if index == 0 { '{' } else { ',' });
+        out.push_str(name);
+        out.push_str("=\"");
+        escape(value, true, &mut out);
+        out.push('"');
+    }
+    if !labels.is_empty() {
+        out.push('}');
+    }
+    out
 }
 
 fn write_value(value: f64, out: &mut String) {
@@ -72,6 +83,10 @@ fn write_value(value: f64, out: &mut String) {
     } else if whole.unsigned_abs() < WHOLE && (whole as f64).to_bits() == value.to_bits() {
         // Most values are whole, and those are written in a fraction of the time that a float takes.
         write!(out, "{whole}")
+    } else if PLAIN.contains(&value.abs()) {
+        // The same digits, sooner. Greater and smaller ones would get an exponent.
+        out.push_str(zmij::Buffer::new().format_finite(value));
+        Ok(())
     } else {
         write!(out, "{value}")
     };
@@ -136,10 +151,24 @@ mod tests {
         let edge = WHOLE as f64;
         let values =
             [0.0, -0.0, 1.0, -17.0, 0.1, -2.5, 1e15, edge, edge - 1.0, -edge, 1e22, 1e300, f64::MAX, f64::MIN_POSITIVE];
-        for value in values {
-            let mut out = String::new();
-            write_value(value, &mut out);
-            assert_eq!(out, value.to_string());
+        values.into_iter().for_each(is_written_as_floats_are);
+    }
+
+    fn is_written_as_floats_are(value: f64) {
+        let mut out = String::new();
+        write_value(value, &mut out);
+        assert_eq!(out, value.to_string());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_finite_value_is_written_as_floats_are(value in proptest::num::f64::NORMAL) {
+            is_written_as_floats_are(value);
+        }
+
+        #[test]
+        fn any_measured_value_is_written_as_floats_are(units in -1_000_000_000_000_i64..1_000_000_000_000, scale in 0..12) {
+            is_written_as_floats_are(units as f64 / 10_f64.powi(scale));
         }
     }
 
