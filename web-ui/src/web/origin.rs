@@ -22,7 +22,7 @@ pub(super) fn is_foreign(method: &Method, headers: &HeaderMap, host: &[u8]) -> b
 
 /// Whether an origin, as `https://web-ui.example.org:8443`, is that of `host`. Whether it was asked over TLS is not known here.
 fn is_of(origin: &[u8], host: &[u8]) -> bool {
-    let origin = Uri::try_from(origin).ok();
+    let origin = Uri::try_from(origin).ok().filter(|origin| origin.scheme().is_some());
     let authority = origin.as_ref().and_then(|origin| origin.authority());
     authority.is_some_and(|authority| authority.as_str().as_bytes().eq_ignore_ascii_case(host))
 }
@@ -45,6 +45,7 @@ mod tests {
             ("", "", false),
             ("", "http://ui.example.org:9796", false),
             ("", "https://UI.example.org:9796", false),
+            ("", "ui.example.org:9796", true),
             ("", "http://ui.example.org", true),
             ("", "http://evil.example.org:9796", true),
             ("", "http://ui.example.org:9796.evil.example.org", true),

@@ -126,9 +126,9 @@ fn is_foreign(headers: &HeaderMap, host: &[u8]) -> bool {
         (Some(site), _) => ![&b"same-origin"[..], b"none"].contains(&site),
         (None, None) => false,
         (None, Some(origin)) => {
-            // No browser sends one without a scheme, or with more than an authority behind it.
-            let begin = origin.windows(3).position(|three| three == b"://").map_or(0, |end| end + 3);
-            let authority = origin[begin..].split(|byte| b"/?#".contains(byte)).next().unwrap_or_default();
+            // No browser sends one with more than an authority behind the scheme.
+            let Some(scheme) = origin.windows(3).position(|three| three == b"://") else { return true };
+            let authority = origin[scheme + 3..].split(|byte| b"/?#".contains(byte)).next().unwrap_or_default();
             authority.is_empty() || !authority.eq_ignore_ascii_case(host)
         }
     }
