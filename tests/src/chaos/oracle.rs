@@ -24,6 +24,9 @@ const SEEN: Duration = Duration::from_secs(10);
 /// One message in so many may be let pass though nothing was broken.
 const SHARE: usize = 50;
 
+/// The same where two Alertmanagers look at a group at different times since one was broken.
+const SHARE_OUT_OF_STEP: usize = 12;
+
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sink {
@@ -111,6 +114,13 @@ pub(crate) struct Verdict {
     pub(crate) failures: Vec<String>,
 }
 
+/// How many messages were let pass, and how many may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    count: usize,
+    most: usize,
+}
+
 /// The output of a check while an incident lasts.
 pub(crate) fn failing(number: usize) -> String {
     format!("incident [{number}] goes on")
@@ -172,16 +182,40 @@ impl Verdict {
         self.failures.extend(other.failures);
     }
 
-    /// How many messages were let pass though nothing was broken, and how many may be: those of one change, which an Alertmanager may
-    /// tell once more to each sink, and a small share of all.
-    pub(crate) fn of_pair(&self) -> (usize, usize) {
-        let passed = self.excused.iter().filter(|(exemption, _)| exemption.is_of_pair()).map(|(_, count)| count).sum();
-        (passed, Sink::ALL.len() + self.messages / SHARE)
+    /// What was let pass though nothing was broken: of one change an Alertmanager may tell once more to each sink, and a small share of all.
+    pub(crate) fn of_pair(&self) -> Passed {
+        self.passed(Exemption::is_of_pair, Sink::ALL.len() + self.messages / SHARE)
+    }
+
+    /// What was let pass long after an Alertmanager had been broken, since the two look at a group at different times from then on: of two
+    /// changes, and a larger share.
+    pub(crate) fn out_of_step(&self) -> Passed {
+        self.passed(
+            |exemption| exemption == Exemption::OutOfStep,
+            2 * Sink::ALL.len() + self.messages / SHARE_OUT_OF_STEP,
+        )
+    }
+
+    fn passed(&self, is_meant: impl Fn(Exemption) -> bool, most: usize) -> Passed {
+        let meant = self.excused.iter().filter(|(exemption, _)| is_meant(**exemption));
+        Passed { count: meant.map(|(_, count)| count).sum(), most }
     }
 
     /// How many messages have a reason instead of an output.
     pub(crate) fn reasons(&self) -> usize {
         self.reasoned.values().sum()
+    }
+}
+
+impl Passed {
+    pub(crate) fn is_too_much(self) -> bool {
+        self.count > self.most
+    }
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at most {} may be", self.count, self.most)
     }
 }
 

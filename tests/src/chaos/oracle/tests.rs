@@ -305,12 +305,16 @@ fn a_message_has_a_severity_that_its_check_had_at_the_time() {
 }
 
 #[test]
-fn one_message_in_fifty_may_be_let_pass_though_nothing_was_broken() {
-    let of = |waited, emptied| {
-        let excused = [(Exemption::Waited, waited), (Exemption::Emptied, emptied)].into();
-        Verdict { messages: 100, excused, ..Verdict::default() }.of_pair()
+fn only_a_share_of_all_may_be_let_pass_though_nothing_was_broken_or_out_of_step() {
+    let of = |waited, out_of_step| {
+        let excused = [(Exemption::Waited, waited), (Exemption::OutOfStep, out_of_step), (Exemption::Emptied, 70)];
+        Verdict { messages: 120, excused: excused.into(), ..Verdict::default() }
     };
-    assert_eq!(of(4, 70), (4, 5));
+    let told = |verdict: &Verdict| (verdict.of_pair().to_string(), verdict.out_of_step().to_string());
+    assert_eq!(told(&of(4, 9)), ("4, at most 5 may be".to_owned(), "9, at most 16 may be".to_owned()));
+    let too_much = |verdict: Verdict| (verdict.of_pair().is_too_much(), verdict.out_of_step().is_too_much());
+    assert_eq!(too_much(of(5, 16)), (false, false));
+    assert_eq!(too_much(of(6, 17)), (true, true));
 }
 
 #[test]
