@@ -131,11 +131,16 @@ fn draw(
         .x_label_area_size(36)
         .y_label_area_size(56)
         .build_cartesian_2d(0.0..most(|point| point.0), 0.0..highest)?;
-    chart.configure_mesh().x_desc(words.across).y_desc(words.up).light_line_style(WHITE).draw()?;
+    let number = |value: &f64| ((value * 1e3).round() / 1e3).to_string();
+    let mut mesh = chart.configure_mesh();
+    mesh.x_label_formatter(&number).y_label_formatter(&number);
+    mesh.x_desc(words.across).y_desc(words.up).light_line_style(WHITE).draw()?;
     let grey = BLACK.mix(0.3);
-    for (at, mark) in &words.marks {
+    for (nth, (at, mark)) in words.marks.iter().enumerate() {
         chart.draw_series(LineSeries::new([(*at, 0.0), (*at, highest)], grey))?;
-        chart.draw_series([Text::new(mark.clone(), (*at, highest), ("sans-serif", 11).into_font().color(&grey))])?;
+        // By turns in two rows: a stage is narrower than its words.
+        let row = highest * if nth % 2 == 0 { 1.0 } else { 0.96 };
+        chart.draw_series([Text::new(mark.clone(), (*at, row), ("sans-serif", 11).into_font().color(&grey))])?;
     }
     for ((name, points), colour) in lines.iter().zip(COLOURS.iter().cycle()) {
         let finite = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite());

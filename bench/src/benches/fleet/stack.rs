@@ -73,6 +73,9 @@ pub(super) struct Stack {
 /// 100,000 failing checks for the first time takes minutes, and with the default of one minute Alertmanager took alerts for over meanwhile.
 const RESEND_DELAY: &str = "--rules.alert.resend-delay=3m";
 
+/// Why a scrape failed stands in its log only then.
+const SAYS_WHY: &str = "--log.level=debug";
+
 /// The process that plays the nodes.
 pub(super) struct PlayedNodes {
     program: Program,
@@ -98,7 +101,8 @@ impl Stack {
             [&proxy.base, &proxy.alertmanager.base].map(|base| base.trim_start_matches("http://").to_owned());
         let queue = format!("--alertmanager.notification-queue-capacity={}", (2 * alerts).max(10_000));
         let memory = (Memory::here()?.prometheus() >> 20) / fleet.shards as u64;
-        let tuning = Tuning { arguments: vec![queue, RESEND_DELAY.to_owned()], memory: Some(memory) };
+        let arguments = [&queue, RESEND_DELAY, SAYS_WHY].map(str::to_owned).to_vec();
+        let tuning = Tuning { arguments, memory: Some(memory) };
         let (mut shards, mut targets) = (Vec::new(), Vec::new());
         for shard in 0..fleet.shards {
             let (folder, discovered) = (scraper::folder(settings)?, tempfile::tempdir()?);

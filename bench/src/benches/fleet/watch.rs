@@ -118,8 +118,9 @@ impl Scrapes {
         })
     }
 
+    /// Of another interval's, some may have fallen into these.
     fn left_out(self) -> f64 {
-        self.due - self.took_place
+        (self.due - self.took_place).max(0.0)
     }
 
     fn failed(self) -> f64 {
@@ -151,5 +152,6 @@ mod tests {
         let both = missed(&watched(2_995.0));
         assert_eq!(both[0], "b: scrapes left out: 5 (1 run), wanted at most 3");
         assert_eq!(both.len(), 2);
+        assert_eq!(Scrapes { due: 3_000.0, took_place: 3_001.0, succeeded: 3_001.0 }.left_out(), 0.0);
     }
 }
