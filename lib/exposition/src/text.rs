@@ -85,8 +85,7 @@ fn write_value(value: f64, out: &mut String) {
         write!(out, "{whole}")
     } else if PLAIN.contains(&value.abs()) {
         // The same digits, sooner. Greater and smaller ones would get an exponent.
-        out.push_str(zmij::Buffer::new().format_finite(value));
-        Ok(())
+        out.write_str(zmij::Buffer::new().format_finite(value))
     } else {
         write!(out, "{value}")
     };
