@@ -1,6 +1,6 @@
 //! A check fails and recovers: what arrives is Sensu's text.
 
-use e2e::{Part, Stack, get_json, until};
+use e2e::{Part, Signal, Stack, get_json, until};
 use serde_json::Value;
 
 use crate::{PATIENCE, mail, stack};
@@ -78,17 +78,22 @@ async fn a_warning_that_becomes_critical_is_one_incident() {
 #[tokio::test]
 async fn a_detail_that_cannot_be_fetched_is_said_and_the_alert_arrives() {
     let (mut stack, _data) = stack().await;
+    // A proxy that stands still has fetched nothing yet when the agent is gone.
+    stack.signal(Part::Proxy, Signal::SIGSTOP).unwrap();
     stack.set_demo_check(2, "DEMO CRITICAL: unseen").unwrap();
-    let scraped =
-        format!("{}/api/v1/query?query=checkscript_status%7Bcheck%3D%22demo%22%7D%3D%3D2", stack.url(Part::Prometheus));
-    until("Prometheus to have scraped the failure", PATIENCE, || async {
-        let answer = get_json(&scraped).await?;
+    let firing = format!(
+        "{}/api/v1/query?query=ALERTS%7Bcheck%3D%22demo%22%2Calertstate%3D%22firing%22%7D",
+        stack.url(Part::Prometheus)
+    );
+    until("the alert in Prometheus", PATIENCE, || async {
+        let answer = get_json(&firing).await?;
         anyhow::ensure!(answer["data"]["result"].get(0).is_some(), "not yet");
         Ok(())
     })
     .await
     .unwrap();
     stack.kill(Part::Agent).await.unwrap();
+    stack.signal(Part::Proxy, Signal::SIGCONT).unwrap();
     let told = mail(&stack, "ALERT", "cannot connect").await;
     assert!(told.subject.ends_with("/demo: CRITICAL"), "{}", told.subject);
 }
