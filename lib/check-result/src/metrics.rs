@@ -12,8 +12,9 @@ use exposition::{Family, Kind, Label, Labels, is_label_name};
 use serde_json::Value;
 
 use self::problem::Problems;
+use crate::CheckState;
 use crate::perfdata::{self, Measured};
-use crate::{CheckResult, CheckState};
+use crate::result::Attributes;
 
 /// What is exported beside the fixed gauges.
 #[derive(Clone, Debug, Default)]
@@ -74,11 +75,18 @@ pub fn families<'a>(
 ) -> Vec<Family> {
     let (mut gauges, mut problems) = (Gauges::new(), Problems::new());
     for (extra, state) in states {
-        let labels: Labels = identity(extra, state.latest()).into();
-        gauges.add(&labels, state, options);
-        problems.add(&labels, state, read);
+        let seen = Seen::new(state);
+        let labels: Labels = identity(extra, &seen.attributes).into();
+        gauges.add(&labels, &seen, options);
+        problems.add(&labels, &seen, read);
     }
     gauges.0.into_iter().chain(problems.into_families()).collect()
+}
+
+/// One check, and the attributes of its last result.
+struct Seen<'a> {
+    state: &'a CheckState,
+    attributes: Attributes<'a>,
 }
 
 /// One family a gauge, in the order of [`GAUGES`].
@@ -107,6 +115,19 @@ const GAUGES: [(&str, &str); 17] = [
     ),
 ];
 
+// === impl Seen ===
+
+impl<'a> Seen<'a> {
+    fn new(state: &'a CheckState) -> Self {
+        Self { state, attributes: state.latest().attributes() }
+    }
+
+    /// When the last result was executed, in epoch seconds; when it was logged, if it does not say that.
+    fn last_run(&self) -> i64 {
+        self.attributes.executed().unwrap_or_else(|| self.state.logged().as_second())
+    }
+}
+
 // === impl Gauges ===
 
 impl Gauges {
@@ -114,8 +135,8 @@ impl Gauges {
         Self(GAUGES.map(|(name, help)| Family::new(name, help, Kind::Gauge)))
     }
 
-    fn add(&mut self, labels: &Labels, state: &CheckState, options: &Options) {
-        let result = state.latest();
+    fn add(&mut self, labels: &Labels, seen: &Seen<'_>, options: &Options) {
+        let Seen { state, attributes: result } = seen;
         let values = [
             Some(result.exit_code() as f64),
             result.executed().map(|at| at as f64),
@@ -134,36 +155,36 @@ impl Gauges {
             }
         }
         let [.., info, value, warning, critical, min, max, skipped] = &mut self.0;
-        info.push(static_attributes(labels.to_vec(), result, &options.info_attributes), 1.0);
+        info.push(static_attributes(labels.to_vec(), seen, &options.info_attributes), 1.0);
         if options.perfdata {
             add_perfdata([value, warning, critical, min, max, skipped], labels, state.perfdata());
         }
     }
 }
 
-fn identity(extra: &[Label], result: &CheckResult) -> Vec<Label> {
+fn identity(extra: &[Label], result: &Attributes<'_>) -> Vec<Label> {
     let mut labels = extra.to_vec();
     labels.push((Cow::Borrowed("check"), result.name().to_owned()));
     labels.extend(result.source().map(|source| (Cow::Borrowed("source"), source.to_owned())));
     labels
 }
 
-fn static_attributes(mut labels: Vec<Label>, result: &CheckResult, names: &[String]) -> Vec<Label> {
-    labels.extend(handlers(result));
-    labels.extend(result.text("type").map(|kind| (Cow::Borrowed("type"), kind.to_owned())));
+fn static_attributes(mut labels: Vec<Label>, seen: &Seen<'_>, names: &[String]) -> Vec<Label> {
+    labels.extend(handlers(&seen.attributes));
+    labels.extend(seen.attributes.kind().map(|kind| (Cow::Borrowed("type"), kind.to_owned())));
     for name in names {
         // A label twice would make the whole scrape invalid.
         if labels.iter().any(|(label, _)| label == name) {
             continue;
         }
-        if let Some(value) = result.check().get(name).and_then(label_value) {
+        if let Some(value) = seen.state.latest().check().get(name).and_then(label_value) {
             labels.push((Cow::Owned(name.clone()), value));
         }
     }
     labels
 }
 
-fn handlers(result: &CheckResult) -> Option<Label> {
+fn handlers(result: &Attributes<'_>) -> Option<Label> {
     let handlers = result.handlers();
     // Commas at both ends let a matcher say `handlers=~".*,mailer,.*"`.
     (!handlers.is_empty()).then(|| (Cow::Borrowed("handlers"), format!(",{},", handlers.join(","))))
@@ -224,8 +245,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::HistoryLimits;
     use crate::log::LoggedResult;
+    use crate::{CheckResult, HistoryLimits};
 
     fn page(check: Value, options: &Options) -> String {
         let result = CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap();

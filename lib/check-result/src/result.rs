@@ -1,5 +1,6 @@
 //! One result of one check.
 
+mod attributes;
 mod cut;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::iter;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::attributes::Attributes;
 pub(crate) use self::cut::{bounded, bounded_len, truncated};
 use crate::{ExitMap, Object, Status};
 
@@ -120,6 +122,11 @@ impl CheckResult {
         &self.check
     }
 
+    /// What gauges are made of, in one pass.
+    pub(crate) fn attributes(&self) -> Attributes<'_> {
+        Attributes::of(&self.check)
+    }
+
     /// Which check this is a result of.
     pub fn key(&self) -> CheckKey {
         CheckKey { check: self.name().to_owned(), source: self.source().map(str::to_owned) }
@@ -132,7 +139,7 @@ impl CheckResult {
 
     /// The proxy client that the result is about. An empty `source` counts as none, as in Sensu.
     pub fn source(&self) -> Option<&str> {
-        self.text("source").filter(|source| !source.is_empty())
+        attributes::source(self.check.get("source"))
     }
 
     /// What the script printed.
@@ -147,7 +154,7 @@ impl CheckResult {
 
     /// The script's exit status as it is; sockets may send any integer.
     pub fn exit_code(&self) -> i64 {
-        self.check.get("status").and_then(Value::as_i64).unwrap_or_default()
+        attributes::exit_code(self.check.get("status"))
     }
 
     /// What the exit status means.
@@ -162,7 +169,7 @@ impl CheckResult {
 
     /// When the run was started, in epoch seconds; `issued` where the result does not say.
     pub fn executed(&self) -> Option<i64> {
-        self.check.get("executed").and_then(Value::as_i64).or_else(|| self.issued())
+        attributes::executed(self.check.get("executed"), || self.check.get("issued"))
     }
 
     /// How long the run took, in seconds. Results that ran nothing have none.
@@ -182,20 +189,17 @@ impl CheckResult {
 
     /// After how many consecutive results an operator is told: the definition's `occurrences`, 1 where it has none.
     pub fn occurrences_required(&self) -> u64 {
-        self.check.get("occurrences").and_then(Value::as_u64).filter(|&n| n > 0).unwrap_or(1)
+        attributes::occurrences_required(self.check.get("occurrences"))
     }
 
     /// The definition's `handlers`, or its single `handler`, as sensu-server reads them.
     pub fn handlers(&self) -> Vec<&str> {
-        match self.check.get("handlers") {
-            Some(Value::Array(handlers)) => handlers.iter().filter_map(Value::as_str).collect(),
-            _ => self.text("handler").into_iter().collect(),
-        }
+        attributes::handlers(self.check.get("handlers"), || self.check.get("handler"))
     }
 
     /// A string attribute.
     pub fn text(&self, attribute: &str) -> Option<&str> {
-        self.check.get(attribute).and_then(Value::as_str)
+        attributes::text(self.check.get(attribute))
     }
 
     /// The definition's `exit_map`, where it has a usable one: an object of integers.
@@ -259,7 +263,7 @@ impl CheckResult {
     }
 
     fn number(&self, attribute: &str) -> Option<f64> {
-        self.check.get(attribute).and_then(Value::as_f64)
+        attributes::number(self.check.get(attribute))
     }
 }
 

@@ -143,11 +143,6 @@ impl CheckState {
         self.status_changed
     }
 
-    /// When the last result was executed, in epoch seconds; when it was logged, if it does not say that.
-    pub(crate) fn last_run(&self) -> i64 {
-        self.latest.executed().unwrap_or_else(|| self.logged.as_second())
-    }
-
     /// When those of the last results were executed, newest first and in epoch seconds, that came more than so many seconds after the
     /// one before.
     pub(crate) fn ends_of_gaps(&self, seconds: f64) -> impl Iterator<Item = i64> {

@@ -8,11 +8,16 @@ use crate::{Family, Format, Kind, Label, Sample};
 /// Below this a float is every whole number: 2^53.
 const WHOLE: u64 = 1 << f64::MANTISSA_DIGITS;
 
+/// More than nearly all values take, with what stands around them.
+const VALUE_BYTES: usize = 20;
+
 /// What is written without exponent everywhere.
 const PLAIN: Range<f64> = 1e-4..1e15;
 
 /// Appends `families`; those without samples are left out.
 pub fn write(families: &[Family], format: Format, out: &mut String) {
+    // A page that grows piece by piece is copied a dozen times.
+    out.reserve(families.iter().map(most_bytes).sum());
     for family in families.iter().filter(|family| !family.samples.is_empty()) {
         write_family(family, format, out);
     }
@@ -31,6 +36,13 @@ pub fn is_label_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// About the most bytes that it takes.
+fn most_bytes(family: &Family) -> usize {
+    let name = family.name.len();
+    let samples = family.samples.iter().map(|sample| name + sample.labels.text().len() + VALUE_BYTES);
+    3 * name + family.help.len() + samples.sum::<usize>()
 }
 
 fn write_family(family: &Family, format: Format, out: &mut String) {
@@ -60,7 +72,8 @@ fn write_sample(sample: &Sample, out: &mut String) {
 
 /// Labels as both formats have them.
 pub(crate) fn labels(labels: &[Label]) -> String {
-    let mut out = String::new();
+    let mut out =
+        String::with_capacity(2 + labels.iter().map(|(name, value)| name.len() + value.len() + 4).sum::<usize>());
     for (index, (name, value)) in labels.iter().enumerate() {
         out.push(if index == 0 { '{' } else { ',' });
         out.push_str(name);

@@ -10,8 +10,7 @@
 
 use exposition::{Family, Kind, Label, Labels};
 
-use super::{Read, handlers};
-use crate::CheckState;
+use super::{Read, Seen, handlers};
 
 /// For how many seconds a check that has become well has a status, 0.
 const HEARD: i64 = 3600;
@@ -42,13 +41,13 @@ impl Problems {
     }
 
     /// Adds a check of which these are the labels that its other series have.
-    pub(super) fn add(&mut self, labels: &[Label], state: &CheckState, read: Read) {
-        let result = state.latest();
+    pub(super) fn add(&mut self, labels: &[Label], seen: &Seen<'_>, read: Read) {
+        let Seen { state, attributes: result } = seen;
         let is_failing = result.exit_code() != 0;
         let is_pending = is_failing && state.occurrences() < result.occurrences_required();
-        let stale = stale(state, read);
+        let stale = stale(seen, read);
         let values = [
-            (is_failing || is_heard(state, read)).then_some(result.exit_code() as f64),
+            (is_failing || is_heard(seen, read)).then_some(result.exit_code() as f64),
             is_pending.then_some(1.0),
             stale.map(|(since, _)| since),
             stale.map(|(_, last)| last),
@@ -68,9 +67,9 @@ impl Problems {
 
 /// When the check became older than its ttl, and when it was last executed. What is read later may be older by then: it says when that
 /// will be.
-fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
-    let last = state.last_run() as f64;
-    let since = last + state.latest().ttl()?;
+fn stale(seen: &Seen<'_>, read: Read) -> Option<(f64, f64)> {
+    let last = seen.last_run() as f64;
+    let since = last + seen.attributes.ttl()?;
     match read {
         Read::Now(now) if since >= now as f64 => None,
         Read::Now(_) | Read::Later => Some((since, last)),
@@ -81,13 +80,14 @@ fn stale(state: &CheckState, read: Read) -> Option<(f64, f64)> {
 /// its ttl, or it has flapped. What is read later is as of the last result: the next one takes it away.
 ///
 /// A result of another status may be later than the change: the clock was set back in between, and then it was set right.
-fn is_heard(state: &CheckState, read: Read) -> bool {
+fn is_heard(seen: &Seen<'_>, read: Read) -> bool {
+    let Seen { state, attributes: result } = seen;
     let now = match read {
         Read::Now(now) => now,
-        Read::Later => state.last_run(),
+        Read::Later => seen.last_run(),
     };
     let is_recent = |at: i64| now.saturating_sub(at) < HEARD;
-    let status = state.latest().exit_code();
+    let status = result.exit_code();
     let mut others = state.history().filter(|entry| entry.status != status).filter_map(|entry| entry.executed);
     let was_other = is_recent(state.status_changed()) || others.any(is_recent);
     match read {
@@ -96,7 +96,7 @@ fn is_heard(state: &CheckState, read: Read) -> bool {
         Read::Now(_) => {
             let has_run_again = |ttl| state.ends_of_gaps(ttl).any(is_recent);
             was_other
-                || state.latest().ttl().is_some_and(has_run_again)
+                || result.ttl().is_some_and(has_run_again)
                 || (state.flapping().is_some() && state.flap_percent() > 0)
         }
     }
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::log::LoggedResult;
-    use crate::{CheckResult, HistoryLimits};
+    use crate::{CheckResult, CheckState, HistoryLimits};
 
     /// The state after runs at these times with these statuses.
     fn state(definition: &Value, runs: impl IntoIterator<Item = (i64, i64)>) -> CheckState {
@@ -129,7 +129,7 @@ mod tests {
     /// What is said of it, without `checkscript_` and labels.
     fn said(state: &CheckState, read: Read) -> Vec<(String, f64)> {
         let mut problems = Problems::new();
-        problems.add(&[], state, read);
+        problems.add(&[], &Seen::new(state), read);
         let shown = |family: Family| {
             let name = family.name().trim_start_matches("checkscript_").to_owned();
             family.samples().iter().map(move |sample| (name.clone(), sample.value())).collect::<Vec<_>>()
