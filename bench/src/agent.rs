@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::http::Fetcher;
 use crate::program::{Program, beside, pass};
+use crate::server;
 
 /// How long an agent may take to read a log.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -19,7 +20,7 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Agent {
     pub(crate) program: Program,
-    metrics: String,
+    base: String,
     started: Instant,
     /// Of its state file: as on a node, but nobody's from before.
     _folder: TempDir,
@@ -39,23 +40,27 @@ impl Agent {
         let address = said.find_map(|line| Some(line.split_once("Listening on ")?.1.to_owned()));
         let address = address.context("the agent ended before it listened")?;
         let address = address.split(['"', ' ']).next().unwrap_or_default();
-        let metrics = format!("http://{address}/metrics");
+        let base = format!("http://{address}");
         // It must not wait for a reader of what it says.
         std::thread::spawn(move || said.for_each(drop));
-        Ok(Self { program, metrics, started, _folder: folder })
+        Ok(Self { program, base, started, _folder: folder })
+    }
+
+    /// Where it answers.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Where its metrics are.
-    pub(crate) fn metrics(&self) -> &str {
-        &self.metrics
+    pub(crate) fn metrics(&self) -> String {
+        format!("{}/metrics", self.base)
     }
 
     /// Waits until it has read so many lines; the time from its start until then.
     pub(crate) fn wait_for_lines(&self, fetcher: &Fetcher, lines: u64) -> anyhow::Result<Duration> {
         loop {
-            let metrics = fetcher.get(&self.metrics)?.body;
+            let read = server::sum(fetcher, &self.base, "checkscript_agent_log_lines_total", "")?;
             let elapsed = self.started.elapsed();
-            let read = sum(&metrics, "checkscript_agent_log_lines_total");
             if read >= lines as f64 {
                 return Ok(elapsed);
             }
@@ -66,23 +71,5 @@ impl Agent {
             );
             pass(POLL);
         }
-    }
-}
-
-/// The sum of a family's samples.
-fn sum(metrics: &str, family: &str) -> f64 {
-    let samples =
-        metrics.lines().filter(|line| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' '])));
-    samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_family_is_summed_and_others_are_not() {
-        let metrics = "# HELP a_total x\na_total{k=\"v 1\"} 2\na_total{k=\"w\"} 3\na_total_more 7\nb 9\n";
-        assert_eq!(sum(metrics, "a_total"), 5.0);
     }
 }

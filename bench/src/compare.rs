@@ -1,7 +1,7 @@
 //! What became of each figure between two runs: worse, better, or no more than noise.
 //!
 //! A figure has changed if the repeats of the two runs lie apart, lowest to highest, and the medians differ by more than a threshold. That
-//! three repeats each lie apart by chance happens once in twenty; of fewer it says so little that the medians have to differ by three times the
+//! of three repeats each all come out worse by chance happens once in twenty; of fewer it says so little that the medians have to differ by three times the
 //! threshold. What is measured in repeats of one run does not see what differs between runs, which the threshold is for.
 //!
 //! On two machines only ratios are judged, so also on one that had much else to do, and where something else was measured, another size or another build, nothing is.

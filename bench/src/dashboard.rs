@@ -89,7 +89,7 @@ impl Clusters {
             .write(settings.out.join("web-ui-node.log"), CHECKS * 20 * 600)?;
         let live = Agent::start(&log.path)?;
         live.wait_for_lines(fetcher, log.lines)?;
-        let nodes = TextNodes::start(&fetcher.get(live.metrics())?.body)?;
+        let nodes = TextNodes::start(&fetcher.get(&live.metrics())?.body)?;
         let (folder, scraping) = (tempfile::tempdir()?, scraper::folder(settings)?);
         write(scraping.path(), &nodes, &live)?;
         let prometheus = Prometheus::start(settings, "web-ui-prometheus", scraping, (fetcher, &Tuning::default()))?;
@@ -116,7 +116,7 @@ impl Clusters {
 
     /// The name of a check of the live node.
     pub(crate) fn check(&self, fetcher: &Fetcher) -> anyhow::Result<String> {
-        let url = self.live.metrics().replace("/metrics", "/api/v1/checks");
+        let url = format!("{}/api/v1/checks", self.live.base());
         let checks: Value = serde_json::from_str(&fetcher.get(&url)?.body)?;
         let name = checks[0]["labels"]["check"].as_str().with_context(|| format!("{url} lists no checks"))?;
         Ok(name.to_owned())
@@ -166,7 +166,7 @@ pub(crate) fn until_all(what: &str, mut done: impl FnMut() -> anyhow::Result<boo
 
 /// Prometheus's configuration and its targets.
 fn write(folder: &Path, nodes: &TextNodes, live: &Agent) -> anyhow::Result<()> {
-    let address = live.metrics().trim_start_matches("http://").trim_end_matches("/metrics");
+    let address = live.base().trim_start_matches("http://");
     let mut targets = nodes.targets(NODES);
     targets.push(json!({"targets": [address], "labels": {"instance": LIVE, "env": "production"}}));
     std::fs::write(folder.join("targets.json"), Value::from(targets).to_string())?;

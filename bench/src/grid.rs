@@ -1,6 +1,6 @@
 //! Starts on a grid of slots: how late each was, and which slots had none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::stats::Samples;
 
@@ -20,6 +20,8 @@ pub(crate) struct Window {
     pub(crate) lateness: Samples,
     /// Starts by job.
     pub(crate) starts: BTreeMap<u64, usize>,
+    /// Jobs and slots that had a start.
+    taken: BTreeSet<(u64, i64)>,
 }
 
 // === impl Start ===
@@ -37,16 +39,18 @@ impl Start {
 impl Window {
     /// The starts whose slots lie in `from..to`, for jobs with this interval; all in nanoseconds.
     pub(crate) fn of(starts: &[Start], interval: i64, (from, to): (i64, i64)) -> Self {
-        let inside = |start: &&Start| (from..to).contains(&(start.at - start.lateness(interval)));
+        let slot = |start: &Start| start.at - start.lateness(interval);
+        let inside = |start: &&Start| (from..to).contains(&slot(start));
         let mut by_job = BTreeMap::new();
         starts.iter().filter(inside).for_each(|start| *by_job.entry(start.job).or_default() += 1);
         let lateness = starts.iter().filter(inside).map(|start| start.lateness(interval) as f64 / 1e6).collect();
-        Self { lateness, starts: by_job }
+        let taken = starts.iter().filter(inside).map(|start| (start.job, slot(start))).collect();
+        Self { lateness, starts: by_job, taken }
     }
 
     /// Of `jobs` jobs with `slots` slots each in the window: how many slots had no start.
     pub(crate) fn lost(&self, jobs: u64, slots: usize) -> usize {
-        (0..jobs).map(|job| slots.saturating_sub(self.starts.get(&job).copied().unwrap_or(0))).sum()
+        (0..jobs).map(|job| slots.saturating_sub(self.taken.range((job, i64::MIN)..=(job, i64::MAX)).count())).sum()
     }
 }
 
@@ -64,5 +68,12 @@ mod tests {
         let window = Window::of(&starts, 1000 * MS, (1000 * MS, 3000 * MS));
         assert_eq!((window.lateness.lowest(), window.lateness.median(), window.lateness.highest()), (-10.0, 2.0, 4.0));
         assert_eq!(window.lost(3, 2), 3);
+    }
+
+    #[test]
+    fn two_starts_in_one_slot_are_no_start_in_another() {
+        let starts = [1301, 1302, 1303].map(|at| Start { job: 0, grid: 300 * MS, at: at * MS });
+        let window = Window::of(&starts, 1000 * MS, (1000 * MS, 3000 * MS));
+        assert_eq!((window.starts[&0], window.lost(1, 2)), (3, 1));
     }
 }

@@ -42,6 +42,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
 
 use crate::benches::fleet::FleetSettings;
@@ -74,7 +75,7 @@ pub(crate) struct Settings {
     tools: PathBuf,
 
     /// How often a figure is measured; long benches do with less, 3 at most or 1
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     repeats: usize,
 
     /// Size of the log that the agent has to read

@@ -38,7 +38,7 @@ pub(crate) struct Logged {
     pub(crate) runs: Vec<Run>,
     /// Slots dropped because the check's previous run was under way.
     pub(crate) skipped: usize,
-    /// Looks at the clock that came too late for some check's slot.
+    /// Checks whose slot the clock had passed before it was looked at.
     pub(crate) missed: usize,
 }
 
@@ -53,6 +53,9 @@ pub(crate) struct Run {
 struct Event {
     message: String,
     payload: Option<Payload>,
+    /// Those that were missed.
+    #[serde(default)]
+    checks: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +123,7 @@ impl Runner {
             match (event.message.as_str(), event.payload) {
                 ("publishing check result", Some(payload)) => logged.runs.push(payload.check),
                 (message, _) if message.starts_with("previous check command execution ") => logged.skipped += 1,
-                (message, _) if message.starts_with("check executions were missed") => logged.missed += 1,
+                (message, _) if message.starts_with("check executions were missed") => logged.missed += event.checks.len(),
                 _ => (),
             }
         }

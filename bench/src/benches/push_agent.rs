@@ -51,9 +51,10 @@ fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> {
     let mut pushing = Pushing::start(settings)?;
     pushing
         .until("each check has been pushed", |pushing| Ok(pushing.metric("results_pushed_total")? >= CHECKS as f64))?;
-    let before = pushing.gateway_cpu()?;
+    let (before, pushed) = (pushing.gateway_cpu()?, pushing.metric("results_pushed_total")?);
     let own = cpu_of_1000(&pushing.agent)?;
-    let gateway = (pushing.gateway_cpu()? - before) * 1000.0 / CHECKS as f64;
+    let (after, pushed) = (pushing.gateway_cpu()?, pushing.metric("results_pushed_total")? - pushed);
+    let gateway = (after - before) * 1000.0 / pushed;
     let resident = pushing.agent.program.memory()?.resident;
     let (kilobytes, away_resident) = pushing.take_gateway_away()?;
     let (waited, drained) = pushing.bring_gateway_back()?;
@@ -73,7 +74,7 @@ fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> {
         figure("gateway away: pushgateway-agent, resident", "MiB", away_resident).lower(),
         figure("gateway back: until the agent tries again", "s", waited),
         figure("gateway back: results drained", "/s", drained).higher(),
-        figure("results lost", "", lost).at_most(0.0).or_not(),
+        figure("results that the agent dropped", "", lost).at_most(0.0).or_not(),
     ])
 }
 

@@ -98,7 +98,7 @@ fn nodes(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<(TextNodes, u
         .write(settings.out.join("rules-node.log"), CHECKS * 20 * 600)?;
     let agent = Agent::start(&log.path)?;
     agent.wait_for_lines(fetcher, log.lines)?;
-    let nodes = TextNodes::start(&fetcher.get(agent.metrics())?.body)?;
+    let nodes = TextNodes::start(&fetcher.get(&agent.metrics())?.body)?;
     agent.program.stop()?;
     Ok((nodes, CHECKS.try_into()?))
 }

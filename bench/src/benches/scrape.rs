@@ -3,15 +3,14 @@
 //! Requests follow one another on one kept connection of the loopback. The time is the client's, its own part and the waiting for a
 //! processor included, so the server's is less; the server's CPU does not depend on what else the machine does.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::memory::agent_with;
 use crate::Settings;
 use crate::http::Fetcher;
-use crate::program::{Program, pass};
+use crate::program::Program;
 use crate::report::{Figure, Report};
+use crate::server::{free_address, until};
 use crate::stats::{Samples, ratio};
 
 const ROUNDS: usize = 10;
@@ -22,7 +21,7 @@ const NODE_REQUESTS: usize = 20;
 struct Target<'a> {
     name: &'static str,
     program: &'a Program,
-    url: &'a str,
+    url: String,
     requests: usize,
     /// Of ours.
     at_most: Option<f64>,
@@ -42,7 +41,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         Target::new("agent, 100 checks", &small.program, small.metrics(), REQUESTS).at_most(1.0),
         Target::new("agent, 1,000 checks", &large.program, large.metrics(), REQUESTS).at_most(5.0),
     ];
-    targets.extend(node.as_ref().map(|(program, url)| Target::new("node-exporter", program, url, NODE_REQUESTS)));
+    targets.extend(node.as_ref().map(|(program, url)| Target::new("node-exporter", program, url.clone(), NODE_REQUESTS)));
     for _ in 0..ROUNDS {
         targets.iter_mut().try_for_each(|target| target.round(&fetcher))?;
     }
@@ -57,7 +56,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 // === impl Target ===
 
 impl<'a> Target<'a> {
-    fn new(name: &'static str, program: &'a Program, url: &'a str, requests: usize) -> Self {
+    fn new(name: &'static str, program: &'a Program, url: String, requests: usize) -> Self {
         Self { name, program, url, requests, at_most: None, took: Vec::new(), medians: Vec::new(), cpu: 0.0, bytes: 0 }
     }
 
@@ -69,7 +68,7 @@ impl<'a> Target<'a> {
         let before = self.program.cpu()?;
         let mut took = Vec::with_capacity(self.requests);
         for _ in 0..self.requests {
-            let fetched = fetcher.get(self.url)?;
+            let fetched = fetcher.get(&self.url)?;
             took.push(fetched.took.as_secs_f64() * 1000.0);
             self.bytes = fetched.body.len();
         }
@@ -113,14 +112,10 @@ fn node_exporter(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Optio
         return Ok(None);
     }
     // It cannot say which port it was given.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let address = free_address()?;
     let mut command = Command::new(program);
     command.arg(format!("--web.listen-address={address}")).stdout(Stdio::null()).stderr(Stdio::null());
     let (program, url) = (Program::start(&mut command)?, format!("http://{address}/metrics"));
-    let answers = (0..100).any(|_| {
-        pass(Duration::from_millis(50));
-        fetcher.get(&url).is_ok()
-    });
-    anyhow::ensure!(answers, "node-exporter does not answer at {url}");
+    until(&url, || Ok(fetcher.get(&url).is_ok()))?;
     Ok(Some((program, url)))
 }

@@ -32,6 +32,8 @@ pub(super) struct Stage {
     pub(super) scrape_p50: f64,
     pub(super) scrape_p99: f64,
     seen: Watched,
+    /// Since the stage before: all is well, so there is nothing to tell.
+    notifications: usize,
     /// Milliseconds.
     first_page: f64,
     nodes_page: f64,
@@ -66,6 +68,7 @@ impl Stage {
             scrape_p50: of_scrape(stack, "scrape_duration_seconds")?,
             scrape_p99: stack.greatest("quantile(0.99, scrape_duration_seconds{job=\"checkscript\"})")?,
             seen: watch.end(stack, nodes)?,
+            notifications: stack.told.take().len(),
             first_page: load(stack, "/")?,
             nodes_page: load(stack, "/nodes")?,
         })
@@ -92,6 +95,7 @@ impl Stage {
         one("web-ui's first page, p50", "ms", self.first_page);
         one("web-ui's nodes, p50", "ms", self.nodes_page);
         self.seen.report(name, report);
+        report.add(Figure::one(name("notifications"), "", self.notifications as f64).at_most(0.0).or_not());
         Ok(())
     }
 }

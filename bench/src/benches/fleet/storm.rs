@@ -83,16 +83,13 @@ impl Turn {
     }
 
     /// Waits until there is a message of each check, or for as long as one may be missing.
-    fn wait(&self, stack: &Stack, first: usize, watch: &mut Watch) -> anyhow::Result<()> {
+    fn wait(&self, stack: &Stack, watch: &mut Watch) -> anyhow::Result<()> {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             watch.go_on(stack)?;
             // Looking at all of them takes time from those that are measured.
-            if stack.told.count() - first < self.checks.len() {
-                continue;
-            }
-            let told: BTreeSet<_> = stack.told.since(first).into_iter().map(|message| message.check).collect();
-            if self.checks.is_subset(&told) {
+            // Looking at all of them takes time from those that are measured, so they are counted first.
+            if stack.told.count() >= self.checks.len() && self.checks.is_subset(&stack.told.checks()) {
                 break;
             }
         }
@@ -111,18 +108,17 @@ impl Storm {
     ) -> anyhow::Result<Self> {
         let (planned, dropped) = (fleet.failing(one_of), dropped(stack)?);
         let (began, before) = (Instant::now(), recorder.parts.look()?);
-        let (first, mut watch) = (stack.told.count(), Watch::from_now(stack)?);
+        let mut watch = Watch::from_now(stack)?;
         let failed = Turn::make(stack, &format!("fail?one_of={one_of}"), planned)?;
-        failed.wait(stack, first, &mut watch)?;
+        failed.wait(stack, &mut watch)?;
         let after = recorder.parts.look()?;
         let first_page = load(stack, "/")?;
         linger(stack, &mut watch)?;
-        let failures = Verdict::of_failures(&failed.checks, &stack.told.since(first), (failed.at, failed.incident));
-        let first = stack.told.count();
+        let failures = Verdict::of_failures(&failed.checks, &stack.told.take(), (failed.at, failed.incident));
         let recovered = Turn::make(stack, "recover", planned)?;
-        recovered.wait(stack, first, &mut watch)?;
+        recovered.wait(stack, &mut watch)?;
         linger(stack, &mut watch)?;
-        let recoveries = Verdict::of_recoveries(&recovered.checks, &stack.told.since(first), recovered.at);
+        let recoveries = Verdict::of_recoveries(&recovered.checks, &stack.told.take(), recovered.at);
         Ok(Self {
             one_of,
             began,

@@ -1,7 +1,8 @@
 //! What Alertmanager told, and whether it was what had to be told: each alert once, with its check's output.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 
 use crate::serve::serve;
 
-/// A webhook that keeps what it is told.
+/// A webhook that keeps what it is told, until somebody has judged it.
 pub(super) struct Told {
     url: String,
     messages: Arc<Mutex<Vec<Message>>>,
@@ -75,7 +76,7 @@ struct Alert {
 impl Told {
     pub(super) fn start() -> anyhow::Result<Self> {
         let messages = Arc::<Mutex<Vec<Message>>>::default();
-        let router = Router::new().route("/told", post(take)).with_state(Arc::clone(&messages));
+        let router = Router::new().route("/told", post(keep)).with_state(Arc::clone(&messages));
         Ok(Self { url: format!("http://{}/told", serve(router)?), messages })
     }
 
@@ -85,16 +86,25 @@ impl Told {
 
     /// How many messages there are.
     pub(super) fn count(&self) -> usize {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.messages().len()
     }
 
-    /// The messages from that one on.
-    pub(super) fn since(&self, first: usize) -> Vec<Message> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)[first..].to_vec()
+    /// Which checks they are about.
+    pub(super) fn checks(&self) -> BTreeSet<Failed> {
+        self.messages().iter().map(|message| message.check.clone()).collect()
+    }
+
+    /// The messages, each once: whoever takes them has to judge them.
+    pub(super) fn take(&self) -> Vec<Message> {
+        mem::take(&mut self.messages())
+    }
+
+    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn take(State(messages): State<Arc<Mutex<Vec<Message>>>>, Json(told): Json<Notification>) {
+async fn keep(State(messages): State<Arc<Mutex<Vec<Message>>>>, Json(told): Json<Notification>) {
     let received = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let new = told.alerts.into_iter().map(|alert| alert.into_message(received));
     messages.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
