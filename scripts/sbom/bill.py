@@ -9,7 +9,7 @@ def purl(crate):
 
 
 def component(crate, is_linked):
-    """Macros are `excluded`, which to a reader means that they do not run where the program does."""
+    """Macros and build scripts are `excluded`, which to a reader means that they do not run where the program does."""
     described = {
         "type": "library",
         "bom-ref": purl(crate),

@@ -28,7 +28,7 @@ class Crate:
 @dataclasses.dataclass
 class Program:
     """A program with all crates that cargo compiles for it, each with those that it depends on. Some are only macros, or of macros, which run
-    in the compiler; `linked` are the others."""
+    in the compiler, or of build scripts, which run before it; `linked` are the others."""
 
     name: str
     crate: Crate
@@ -85,7 +85,8 @@ def of_programs(root, target, names):
     """Each of the named programs, as it is built for the target."""
     crates, packages = known(root, target)
     chosen = sorted({packages[name] for name in names})
-    options = [f"--package={name}" for name, _ in chosen]
-    tree = cargo(root, "tree", *options, "--edges=normal", f"--target={target}", "--prefix=depth", "--no-dedupe", "--format= {p}")
-    programs = grown(crates, tree)
-    return [Program(name, crates[packages[name]], *programs[crates[packages[name]]]) for name in names]
+    options = [*(f"--package={name}" for name, _ in chosen), f"--target={target}", "--prefix=depth", "--no-dedupe", "--format= {p}"]
+    # What build scripts are made of is not told from the rest in a tree that has both.
+    linked, whole = (grown(crates, cargo(root, "tree", *options, f"--edges={edges}")) for edges in ("normal", "normal,build"))
+    programs = {name: crates[packages[name]] for name in names}
+    return [Program(name, crate, whole[crate][0], linked[crate][1]) for name, crate in programs.items()]

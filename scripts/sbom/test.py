@@ -149,13 +149,13 @@ def failures(root, release, artifacts, work):
     seconds = subprocess.run(["git", "-C", root, "show", "-s", "--format=%ct"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     cache = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) / "registry/cache"
     again(root, work / "again", target, seconds)
-    linked, macros = set(), set()
+    linked, excluded = set(), set()
     for program, folder, archive in packed(release, work):
         file = folder / f"{program}.cdx.json"
         bill = json.loads(file.read_text())
         text = subprocess.run(["zcat", folder / "third-party-licences.txt.gz"], check=True, stdout=subprocess.PIPE, text=True).stdout
         linked |= versions(bill, "required")
-        macros |= versions(bill, "excluded")
+        excluded |= versions(bill, "excluded")
         wrong = [*of_program(program, folder, archive, release), *unsound(bill, cache), *unnamed(bill, archive / program)]
         wrong += licences(bill, text, MARKS.get(program, []))
         if file.read_bytes() != (work / "again" / program / file.name).read_bytes():
@@ -165,7 +165,8 @@ def failures(root, release, artifacts, work):
     is_linked, runs_in_compiler = compiled(artifacts, target)
     yield from (f"{crate} is linked and in no bill" for crate in sorted(is_linked - linked))
     yield from (f"{crate} is in a bill and never compiled" for crate in sorted(linked - is_linked))
-    yield from (f"{crate} is no macro of this build" for crate in sorted(macros - runs_in_compiler))
+    yield from (f"{crate} has no part in this build" for crate in sorted(excluded - runs_in_compiler))
+    yield from (f"{crate} is of a macro or a build script, and in no bill" for crate in sorted(runs_in_compiler - linked - excluded))
 
 
 def main(root, release, artifacts):
