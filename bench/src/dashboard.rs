@@ -42,7 +42,7 @@ const RULES: &str = include_str!("../../rules/checks.yml");
 #[derive(Debug)]
 pub(crate) struct Clusters {
     pub(crate) prometheus: Prometheus,
-    /// The clusters' Prometheis; the first is the real one's.
+    /// The clusters' Prometheus servers; the first is the real one's.
     pub(crate) asked: [Recorded; 2],
     alertmanager: Alertmanager,
     told: Recorded,

@@ -128,7 +128,7 @@ impl Cluster {
         self.view.load_full()
     }
 
-    /// Its Prometheis.
+    /// Its Prometheus servers.
     pub fn prometheus(&self) -> &Prometheus {
         &self.prometheus
     }

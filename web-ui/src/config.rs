@@ -55,9 +55,9 @@ pub struct Refresh {
 pub struct Cluster {
     /// Its name.
     pub name: String,
-    /// The Prometheis, each of which knows everything.
+    /// The Prometheus servers, each of which knows everything.
     pub prometheus: Vec<Server>,
-    /// The Prometheis that scrape its nodes, where those above do not: all of them together know where nodes are.
+    /// The Prometheus servers that scrape its nodes, where those above do not: all of them together know where nodes are.
     pub targets: Vec<Server>,
     /// The Alertmanagers, each of which knows everything.
     pub alertmanagers: Vec<Server>,

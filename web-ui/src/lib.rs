@@ -2,7 +2,7 @@
 //!
 //! The way of what is shown:
 //!
-//! 1. Each [`cluster`] asks its Prometheis and Alertmanagers again and again for what is unusual and for sums, however many
+//! 1. Each [`cluster`] asks its Prometheus servers and Alertmanagers again and again for what is unusual and for sums, however many
 //!    people look on ([`prometheus`], [`alertmanager`], [`upstream`]).
 //! 2. What they said becomes a [`view`], which is replaced as a whole.
 //! 3. [`lists`] makes rows of all views and an [`address`]; it is pure, and the same for pages and for programs.

@@ -11,7 +11,7 @@ use crate::events::ByCluster;
 /// How long one sum over all checks may take: a million of them is long.
 const SUMS: Duration = Duration::from_secs(100);
 
-/// What every cluster's Prometheis are asked.
+/// What every cluster's Prometheus servers are asked.
 #[derive(Debug, Default)]
 pub struct Loads {
     queries: ByCluster<Labels, Counter>,
@@ -41,7 +41,7 @@ pub enum Purpose {
     Resolved,
 }
 
-/// What is asked of a cluster's Prometheis for one purpose.
+/// What is asked of a cluster's Prometheus servers for one purpose.
 #[derive(Clone, Debug)]
 pub struct Load {
     queries: Counter,

@@ -16,7 +16,7 @@ use crate::upstream::{AskError, Replicas, Upstream};
 const WARNINGS: usize = 5;
 const WARNING: usize = 300;
 
-/// The Prometheis of a cluster, each of which knows everything.
+/// The Prometheus servers of a cluster, each of which knows everything.
 #[derive(Debug)]
 pub struct Prometheus {
     replicas: Replicas,

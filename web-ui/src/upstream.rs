@@ -30,7 +30,7 @@ pub struct Upstream {
     patience: Option<Duration>,
 }
 
-/// Servers that know the same, as the two Prometheis of a pair.
+/// Servers that know the same, as the two Prometheus servers of a pair.
 #[derive(Debug)]
 pub struct Replicas {
     members: Vec<Upstream>,

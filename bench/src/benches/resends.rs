@@ -1,6 +1,6 @@
 //! 20,000 alerts that go on firing before alertmanager-proxy, for minutes: its memory may not grow.
 //!
-//! Two Prometheis send every alert once a minute, each time with a later end, one of them half a minute after the other. Details
+//! Two Prometheus servers send every alert once a minute, each time with a later end, one of them half a minute after the other. Details
 //! are refreshed as by default. The first minute is the storm; what is compared is the medians of the second and the last.
 
 use std::thread;

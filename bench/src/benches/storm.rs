@@ -1,4 +1,4 @@
-//! The worst minute of alertmanager-proxy: 20,000 nodes fail at once, two Prometheis tell of it, a real Alertmanager is
+//! The worst minute of alertmanager-proxy: 20,000 nodes fail at once, two Prometheus servers tell of it, a real Alertmanager is
 //! behind.
 //!
 //! One node in ten hangs and one in twenty refuses. Alerts are sent as Prometheus sends them: one batch after the other

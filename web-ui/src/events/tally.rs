@@ -148,7 +148,7 @@ impl Tally {
         }
     }
 
-    /// Counts what is asked of its Prometheis for this purpose.
+    /// Counts what is asked of its Prometheus servers for this purpose.
     pub fn load(&self, purpose: Purpose) -> Load {
         self.tallies().loads.of(&self.cluster, purpose)
     }
