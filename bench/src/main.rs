@@ -28,6 +28,7 @@ mod proxy;
 mod pushes;
 mod recorded;
 mod report;
+mod rest;
 mod runner;
 mod schedulers;
 mod scraper;
@@ -169,6 +170,7 @@ fn measure(benches: &[Bench], settings: &Settings) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&settings.out).with_context(|| format!("cannot make {}", settings.out.display()))?;
     let (versions, mut missed) = (versions::ask(&settings.tools), Vec::new());
     for bench in benches {
+        rest::wait()?;
         for report in bench.run(settings).with_context(|| format!("{bench:?}"))? {
             let report = report.with_versions(&versions);
             report.publish(&settings.out)?;

@@ -123,7 +123,9 @@ impl Runner {
             match (event.message.as_str(), event.payload) {
                 ("publishing check result", Some(payload)) => logged.runs.push(payload.check),
                 (message, _) if message.starts_with("previous check command execution ") => logged.skipped += 1,
-                (message, _) if message.starts_with("check executions were missed") => logged.missed += event.checks.len(),
+                (message, _) if message.starts_with("check executions were missed") => {
+                    logged.missed += event.checks.len()
+                }
                 _ => (),
             }
         }

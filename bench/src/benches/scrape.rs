@@ -41,7 +41,8 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         Target::new("agent, 100 checks", &small.program, small.metrics(), REQUESTS).at_most(1.0),
         Target::new("agent, 1,000 checks", &large.program, large.metrics(), REQUESTS).at_most(5.0),
     ];
-    targets.extend(node.as_ref().map(|(program, url)| Target::new("node-exporter", program, url.clone(), NODE_REQUESTS)));
+    targets
+        .extend(node.as_ref().map(|(program, url)| Target::new("node-exporter", program, url.clone(), NODE_REQUESTS)));
     for _ in 0..ROUNDS {
         targets.iter_mut().try_for_each(|target| target.round(&fetcher))?;
     }
