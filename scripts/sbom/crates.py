@@ -36,40 +36,57 @@ class Program:
     linked: set[Crate]
 
 
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What cargo knows: each crate, and that key of each program's; the crates that have a build script; and which of which are needed by build scripts
+    alone. Cargo compiles none of these for a script that is not there."""
+
+    crates: dict[tuple[str, str], Crate]
+    programs: dict[str, tuple[str, str]]
+    scripted: set[Crate]
+    of_scripts: set[tuple[Crate, Crate]]
+
+
 def cargo(root, *arguments):
     return subprocess.run(["cargo", *arguments, "--locked"], cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def known(root, target):
-    """What cargo knows of each crate, by name and version; and that key of each program's."""
     metadata = json.loads(cargo(root, "metadata", "--format-version=1", f"--filter-platform={target}"))
     lock = tomllib.loads((root / "Cargo.lock").read_text())
     checksums = {(package["name"], package["version"]): package.get("checksum") for package in lock["package"]}
-    crates, packages = {}, {}
+    crates, programs, ids, scripted = {}, {}, {}, set()
     for package in metadata["packages"]:
         key = package["name"], package["version"]
         # Cargo still takes the slash of old manifests, SPDX does not.
         licence = (package["license"] or "").replace("/", " OR ")
-        crates[key] = Crate(*key, licence, checksums[key], Path(package["manifest_path"]).parent)
+        crates[key] = ids[package["id"]] = Crate(*key, licence, checksums[key], Path(package["manifest_path"]).parent)
         if checksums[key] is None:
-            packages |= {binary["name"]: key for binary in package["targets"] if binary["kind"] == ["bin"]}
-    return crates, packages
+            programs |= {binary["name"]: key for binary in package["targets"] if binary["kind"] == ["bin"]}
+        if any(part["kind"] == ["custom-build"] for part in package["targets"]):
+            scripted.add(crates[key])
+    needed = ((ids[node["id"]], ids[need["pkg"]], {kind["kind"] for kind in need["dep_kinds"]}) for node in metadata["resolve"]["nodes"] for need in node["deps"])
+    return Known(crates, programs, scripted, {(crate, need) for crate, need, kinds in needed if "build" in kinds and None not in kinds})
 
 
 # As `cargo tree` is asked for it: depth, name, version, and what kind it is unless that is a library.
 LINE = re.compile(r"(\d+) (\S+) v(\S+)( \(proc-macro\))?")
 
 
-def grown(crates, tree):
+def grown(known, tree):
     """The programs' crates from the lines of their trees, by crate of the program."""
     programs, path = {}, []
     for line in filter(None, tree.splitlines()):
         depth, name, version, macro = LINE.match(line).groups()
         del path[int(depth) :]
-        crate = crates[name, version]
+        crate = known.crates[name, version]
+        is_of_script = bool(path) and (path[-1][0], crate) in known.of_scripts
+        # What is not compiled is not put on the path, so that nothing beneath it is either.
+        if len(path) < int(depth) or (is_of_script and path[-1][0] not in known.scripted):
+            continue
         if path:
             parent, is_linked = path[-1]
-            is_linked = is_linked and macro is None
+            is_linked = is_linked and macro is None and not is_of_script
             needs[parent].add(crate)
         else:
             is_linked, needs, linked = True, {}, set()
@@ -83,10 +100,9 @@ def grown(crates, tree):
 
 def of_programs(root, target, names):
     """Each of the named programs, as it is built for the target."""
-    crates, packages = known(root, target)
-    chosen = sorted({packages[name] for name in names})
-    options = [*(f"--package={name}" for name, _ in chosen), f"--target={target}", "--prefix=depth", "--no-dedupe", "--format= {p}"]
-    # What build scripts are made of is not told from the rest in a tree that has both.
-    linked, whole = (grown(crates, cargo(root, "tree", *options, f"--edges={edges}")) for edges in ("normal", "normal,build"))
-    programs = {name: crates[packages[name]] for name in names}
-    return [Program(name, crate, whole[crate][0], linked[crate][1]) for name, crate in programs.items()]
+    all_known = known(root, target)
+    programs = {name: all_known.crates[all_known.programs[name]] for name in names}
+    options = [f"--package={name}" for name in sorted({crate.name for crate in programs.values()})]
+    tree = cargo(root, "tree", *options, "--edges=normal,build", f"--target={target}", "--prefix=depth", "--no-dedupe", "--format= {p}")
+    grown_programs = grown(all_known, tree)
+    return [Program(name, crate, *grown_programs[crate]) for name, crate in programs.items()]
