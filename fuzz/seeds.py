@@ -251,8 +251,23 @@ def web_ui():
         samples((known[0], "50"), (known[1], "-1"), ({}, "+Inf")), by_name, by_name,
     ]
     write("answers", "metrics", "\n".join(json.dumps(part) for part in [*whole, *metrics]))
+    targets = [
+        {"labels": known[0], "scrapeUrl": "http://10.0.0.1:9780/metrics?x=y#z"}, {"labels": known[1], "scrapeUrl": "HTTPS://ops:secret@[FD00::1]/../m"},
+        {"labels": {}, "scrapeUrl": "unix:///run/x"}, {"labels": {"job": "j"}, "scrapeUrl": "http:\\\\web-1\\@evil.example.org:80"},
+    ]
+    points = [[1787000100, "0"], [1787000400, "0"], [1787000700.5, "2"], [1787001000, "1"], [1787000099, "3"], [-1e300, "2"], [1787003100, "NaN"], [1787003399, "1"]]
+    matrix = [{"metric": known[0], "values": points}, {"metric": {}, "values": points[2:4] + [[1787001000, "127"]]}]
+    write("answers", "scraped", "\n".join(json.dumps(part) for part in [*whole, *metrics, targets, matrix]))
+    hostile = '"><script>alert(1)</script>\x1b\u202e\n'
+    labels = {"instance": "web-1", "job": "j", "check": "disk", "alertname": hostile, "severity": hostile, hostile: hostile}
+    fired = alert | {"labels": labels, "annotations": {"output": hostile, "dashboard": "javascript:alert(1)", "wiki": "https://w/?\"<b>"}}
+    muting = silence | {"createdBy": hostile, "comment": hostile, "matchers": matching(("instance", "web-1", False, True), ("check", hostile, True, True))}
+    bad = [[fired | {"generatorURL": "http://p/graph?\"onclick=x"}], [muting, muting | {"id": hostile}], up]
+    failing = samples((failing[0] | {"check": hostile, "source": hostile}, "2"))
+    said = ["\n".join(json.dumps(part) for part in [*parts, *rest]) for parts, rest in ((bad, [[], [], failing]), (whole, metrics))]
     for index, one in enumerate(silences):
         write("answers", f"silence-{index}", "\n".join(json.dumps(part) for part in ([alert], [one], up)))
+    return said
 
 
 def requests():
@@ -276,6 +291,56 @@ def requests():
     ]
     for index, head in enumerate(heads):
         write("requests", f"head-{index:02}", head)
+
+
+def passed_on():
+    """Requests to alertmanager-proxy: its own, and what it passes on."""
+    own, listed = "/-/proxy/", "/-/proxy/api/alerts"
+    batch = '\nContent-Type: application/json\n\n[{"labels":{"alertname":"a","check":"disk","instance":"127.0.0.1:9"}}]'
+    silence = "\nContent-Type: application/json\nContent-Length: 7\n\n{}"
+    heads = [
+        f"GET {own}", f"GET {own}?find=%22%3E%3Cscript%3E&state=failed,waiting&page=2", f"GET {own}style.css", f"HEAD {own}", f"POST {own}",
+        f"GET {listed}", f"GET {listed}?state=failed&find=DISK&limit=1&page=2", f"GET {listed}?limit=1001", f"GET {listed}?sort=x",
+        f"GET {listed}?page=18446744073709551615&limit=1000", f"GET {listed}?state=,%20failed,&find=a%0d%00b", "GET /-/proxy/../..",
+        "POST /api/v2/alerts" + batch, "POST /alertmanager/api/v2/alerts/" + batch[:-1], "POST /api/v2/alerts\n\n[]", "GET /api/v1/alerts",
+        "GET /api/v2/alerts?filter=a%3D%22b%22&active=true", "POST /api/v2/silences" + silence, "DELETE /api/v2/silence/x%2Fy?a=b%20c&d",
+        "GET /alertmanager", "GET /alertmanager/", "GET /alertmanager/-/ready", "GET /alertmanagers/", "GET /", "OPTIONS *", "OPTIONS /",
+        "GET /../secret", "GET /x/%2e%2E/%2e%2e/secret", "GET /..%2fsecret", "GET /..%5csecret", "GET /a\\..\\..\\b", "GET /..;x/secret",
+        "GET /.%09./%0a../secret", "GET /%252e%252e/secret", "GET //evil.example.org/..%00/", "GET /a..b/.c/%2f", "GET http://evil.example.org/x",
+        "CONNECT evil.example.org:443", "TRACE /x", "GET ?a", "GET /x\nConnection: x-drop, close\nX-Drop: 1\nX-Mine: 1\nx-mine: 2",
+        "GET /x\nConnection: x-drop,\u00e9\nConnection: X-More\nX-Drop: 1\nX-More: 2\nKeep-Alive: timeout=5", "PUT /x\nTransfer-Encoding: chunked\n\nbody",
+        "GET /x\nProxy-Connection: keep-alive\nTE: trailers\nUpgrade: websocket\nProxy-Authorization: Basic eDp5",
+        "GET /x\nAuthorization: Bearer own\nHost: evil.example.org\nConnection: authorization, host, content-length", "GET /\u00fc?\u00fc='<>\nCookie: a=b",
+        "GET /x\nExpect: 100-continue\nAccept-Encoding: gzip\nUser-Agent: x\nAccept: */*", "PATCH /x\nConnection: content-length\n\nbody",
+    ]
+    for index, head in enumerate(heads):
+        write("proxy_requests", f"head-{index:02}", head)
+
+
+def pages(answers):
+    """Requests to web-ui, before servers that say what seeds of `answers` have."""
+    hostile = urllib.parse.quote('"><script>alert(1)</script>')
+    target = urllib.parse.quote(json.dumps({"cluster": "tokyo", "labels": {"check": "disk", "job": "j", "instance": "web-1"}}))
+    form = f"cluster=tokyo&duration=2h&comment=new+disk&author=%E8%8A%B1%3B+a%22&target={target}"
+    node = "/nodes/tokyo/j/web-1"
+    heads = [
+        ("GET /", ""), (f"GET /?find={hostile}&sort=-since&page=2&limit=1", ""), (f"GET /?filter={hostile}&severity=critical", ""), ("GET /?group=instance", ""),
+        ("GET /nodes?sort=instance&state=critical\nAccept-Language: ja", ""), (f"GET {node}", ""), (f"GET {node}?check=disk&range=7d", ""),
+        (f"GET /nodes/tokyo/j/{hostile}", ""), ("GET /checks?sort=-critical", ""), ("GET /checks/disk", ""), ("GET /silences?state=pending", ""),
+        ("GET /silences/tokyo/s1", ""), ("GET /silences/tokyo/s1/edit", ""), ("GET /alerts/tokyo/a1", ""), (f"GET /alerts/tokyo/{hostile}", ""),
+        (f"GET /silences/new?node=tokyo/j/web-1&comment={hostile}\nCookie: author=%22%3E%3Cb%3E; lang=ja", ""), ("GET /silences/new?alert=tokyo/a1", ""),
+        ("POST /silences", f"{form}&do=preview"), ("POST /silences", f"{form}&do=create"), ("POST /silences", f"{form}&do=fragment&filter={hostile}"),
+        ("POST /silences\nOrigin: http://evil.example.org\nHost: localhost", form), ("POST /silences/new", "alert=tokyo/a1&node=tokyo/j/web-1"),
+        ("POST /silences/act", "act=extend&by=1h&item=tokyo/s1/2026-11-21T00:00:00Z"), ("POST /silences/act", f"act={hostile}"),
+        ("POST /language?lang=ja&to=/nodes?find=a", ""), ("POST /language?lang=en&to=//evil.example.org", ""), ("POST /language?lang=en&to=/%09/evil.example.org", ""),
+        ("POST /language?lang=en&to=/%5cevil.example.org", ""), ("POST /language?lang=ja&to=/a%23%0d%0aSet-Cookie:x", ""), ("POST /language?lang=xx&to=https://e", ""),
+        ("GET /language", ""), ("GET //evil.example.org/..", ""), ("GET /%2e%2e//%22onload=x\\", ""), ("GET /\u00fc", ""), (f"GET /alerts.csv?find={hostile}", ""),
+        ("GET /nodes.json?sort=x", ""), ("GET /events", ""), ("GET /api/v1/alerts?limit=1&page=9", ""), (f"GET /api/v1{node}/history?check=disk&range=24h", ""),
+        ("GET /api/v1/openapi.json", ""), ("POST /api/v1/silences\nContent-Type: application/json", '{"cluster": ["tokyo"], "comment": "<b>"}'),
+        ("GET /\nHost: evil.example.org", ""), ("GET /?page=0&sort=-&limit=x&range=1y", ""), ("HEAD /nodes", ""), ("DELETE /silences", ""),
+    ]
+    for index, (head, sent) in enumerate(heads):
+        write("web_ui_requests", f"head-{index:02}", f"{head}\n\n{sent}\n{answers[index % len(answers)]}")
 
 
 def headers():
@@ -302,6 +367,8 @@ def headers():
         "Host: ui.example.org\nOrigin: http://evil.example.org\nX-Forwarded-Host: evil.example.org", "Sec-Fetch-Site: cross-site\nHost: localhost",
         "Sec-Fetch-Site: same-origin\nOrigin: http://evil.example.org", "Sec-Fetch-Site: none", "Host: ui.example.org\nOrigin: http://ui.example.org/x?y#z",
         *(f"Pushgateway-TTL: {ttl}" for ttl in ("90s", "1h", "0s", "1d12h", "1w", "500ms", "1h 30m", "PT5M", "-5s", "5s ago", "1s1h", "999999w", "", "soon", "0.4ns", "1us")),
+        "Accept-Language: ja,en;q=0.9", "Accept-Language: jam, en-GB;q=0.1", "Accept-Language: EN;q=0.3, JA-jp;Q=0.5", "Accept-Language: ja;q=0, en;q=NaN",
+        "Accept-Language: en;q=0.5\nAccept-Language: *, ja ;q=0.5", "Cookie: author=a; lang=ja\nAccept-Language: en", "Cookie: lang=xx;lang=EN; lang=en",
         f"Content-Type: {delimited}", "Content-Type: text/plain; version=0.0.4\nContent-Encoding: gzip", "Content-Encoding: br", "Content-Type: application/json",
     ]
     for index, head in enumerate(heads):
@@ -352,8 +419,9 @@ def main():
     installations()
     configurations()
     alerts()
-    web_ui()
+    pages(web_ui())
     requests()
+    passed_on()
     headers()
     records(golden)
 

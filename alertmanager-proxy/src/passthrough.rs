@@ -6,7 +6,7 @@
 //! Silences are gossiped among Alertmanagers, so one of them is enough. Bodies are streamed both ways. A request is tried at
 //! the next Alertmanager where that can do no harm: when no connection came about, and after other failures and long waits
 //! when its method is idempotent. That needs the body again, so only small ones, whose length is known, are kept for it. What is larger
-//! than a posted body may be is answered with 413, a path that climbs (`..`) with 400.
+//! than a posted body may be is answered with 413, a path that climbs (`..`) or is none (`*`) with 400, TRACE and CONNECT with 405.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,11 +47,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const KEPT: usize = 1 << 20;
 
 /// Headers that are between two neighbours and not between the ends (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
     TE,
     TRAILER,
     TRANSFER_ENCODING,
@@ -79,7 +80,16 @@ enum Content {
 /// Passes `request` on to the first Alertmanager that can be reached.
 pub async fn pass(State(passthrough): State<Arc<Passthrough>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if climbs(parts.uri.path()) {
+    let path = parts.uri.path();
+    // What is traced comes back with our credentials; a tunnel leads past every prefix.
+    if matches!(parts.method, Method::TRACE | Method::CONNECT) {
+        return error(StatusCode::METHOD_NOT_ALLOWED, 405, &format!("{} is not passed on", parts.method));
+    }
+    // `*` would become a part of the prefix's last segment.
+    if !path.starts_with('/') {
+        return error(StatusCode::BAD_REQUEST, 400, "the path does not begin with `/`");
+    }
+    if climbs(path) {
         return error(StatusCode::BAD_REQUEST, 400, "the path has a segment `.` or `..`");
     }
     match passthrough.content(&parts.headers, body).await {
@@ -176,11 +186,13 @@ impl Passthrough {
     }
 }
 
-/// Whether a path would leave the Alertmanager's own prefix, behind which others may stand that know its credentials;
-/// also where it is decoded only there.
+/// Whether a path would leave the Alertmanager's own prefix, behind which others may stand that know its credentials; also where it is
+/// decoded only there, or twice, and by servers that pass control characters over or take `..;a` for `..` with a parameter.
 fn climbs(path: &str) -> bool {
-    let path = percent_decode_str(path).decode_utf8_lossy();
-    path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
+    let once = percent_decode_str(path).decode_utf8_lossy();
+    let path = percent_decode_str(&once).decode_utf8_lossy().replace(|c: char| c.is_ascii_control(), "");
+    let mut segments = path.split(['/', '\\']).map(|segment| segment.split(';').next());
+    segments.any(|segment| matches!(segment, Some("." | "..")))
 }
 
 /// Alertmanager's answer as ours.
@@ -195,9 +207,9 @@ fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        // Not as text: one name that is none must not save the others.
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);

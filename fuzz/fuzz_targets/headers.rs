@@ -6,6 +6,8 @@
 mod access;
 #[path = "../head.rs"]
 mod head;
+#[path = "../../web-ui/tests/it/properties/language.rs"]
+mod language;
 #[path = "../../lib/exposition/tests/it/properties.rs"]
 mod negotiation;
 #[path = "../../pushgateway-ex/tests/it/properties/pushes.rs"]
@@ -21,5 +23,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     server::credentials(&headers);
     sockets::credentials(&headers);
     access::access(&headers);
+    language::language(&headers);
     pushes::pushed(&headers);
 });

@@ -34,9 +34,9 @@ impl Address {
         Self::of(parts).path.split_off(1)
     }
 
-    /// A path as it stands in a request.
+    /// A path as it stands in a request; the first page's where a link to it would lead to another host.
     pub fn at(path: &str) -> Self {
-        Self { path: path.to_owned(), ..Self::default() }
+        Self { path: if is_own(path) { path } else { "/" }.to_owned(), ..Self::default() }
     }
 
     /// The same query behind another path.
@@ -127,6 +127,11 @@ impl fmt::Display for Address {
     }
 }
 
+/// Whether an address is one of ours to a browser, which takes `//host` and `/\host` for other hosts.
+pub(crate) fn is_own(address: &str) -> bool {
+    address.strip_prefix('/').is_some_and(|rest| !rest.starts_with(['/', '\\']))
+}
+
 /// A segment of a path.
 fn encoded(text: &str) -> String {
     match is_folder(text) {
@@ -181,6 +186,10 @@ mod tests {
         );
         assert_eq!(Address::at("/").asking(vec![("find".to_owned(), "..".to_owned())]).to_string(), "/?find=..");
         assert_eq!(Address::default().to_string(), "/");
+        assert_eq!(
+            ["//evil.example/a", "/\\evil.example", "/a//b"].map(|path| Address::at(path).to_string()),
+            ["/", "/", "/a//b"]
+        );
         assert_eq!(Address::key(["to/kyo", "a b"]), "to%2Fkyo/a%20b");
     }
 

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::config;
 use crate::load::Purpose;
-use crate::prometheus::{Known, Prometheus};
+use crate::prometheus::{Known, Prometheus, Target};
 use crate::texts::{Say, Texts, fill, list};
 use crate::upstream::AskError;
 
@@ -225,10 +225,7 @@ impl Details {
         let mut targets = Targets { at: Some(Instant::now()), ..Targets::default() };
         for answer in join_all(asked).await {
             match answer {
-                Ok((listed, _)) => {
-                    let known = listed.into_iter().filter_map(|one| Some((one.labels, origin(&one.scrape_url)?)));
-                    targets.known.extend(known);
-                }
+                Ok((listed, _)) => targets.known.extend(servers(listed)),
                 Err(failures) => targets.failures.extend(failures),
             }
         }
@@ -258,10 +255,12 @@ impl Targets {
     }
 }
 
-/// The server of a URL, without path and query.
-fn origin(url: &str) -> Option<Url> {
-    let mut url = Url::parse(url).ok()?;
-    url.set_path("");
-    url.set_query(None);
-    (url.has_host() && matches!(url.scheme(), "http" | "https")).then_some(url)
+/// The server of each target, at which its detail API begins: nothing else of its URL, so that no user in it takes the place of
+/// the credentials that are configured. A target that is not scraped by HTTP has none.
+pub fn servers(targets: Vec<Target>) -> impl Iterator<Item = (Known, Url)> {
+    let server = |target: Target| {
+        let url = Url::parse(&target.scrape_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        Some((target.labels, Url::parse(&url.origin().ascii_serialization()).ok()?))
+    };
+    targets.into_iter().filter_map(server)
 }

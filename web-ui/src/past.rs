@@ -125,11 +125,11 @@ fn selector(node: &Known) -> String {
     format!("job={},instance={}", quoted(&node.job), quoted(&node.instance))
 }
 
-/// What the points say: each is about the step before it.
-fn runs(series: &[Series<Nothing>], span: Span) -> Vec<Run> {
+/// What the points of `series` say, each about the step before it: all of `span` in its order, whose step is not 0.
+pub fn runs<L>(series: &[Series<L>], span: Span) -> Vec<Run> {
     let mut statuses = vec![None; usize::try_from((span.end - span.start) / span.step + 1).unwrap_or_default()];
     for (at, value) in series.iter().flat_map(|series| &series.values) {
-        let index = (*at as i64).saturating_sub(span.start) / span.step;
+        let index = (*at as i64).saturating_sub(span.start).div_euclid(span.step);
         let known = usize::try_from(index).ok().and_then(|index| statuses.get_mut(index));
         if let Some(known) = known {
             // Several series only where a Prometheus has others within it.
@@ -236,7 +236,7 @@ mod tests {
             series(&[(300.0, 0.0), (600.0, 0.0), (1_200.0, 2.0), (1_500.0, 2.0), (1_800.0, f64::NAN), (9e18, 2.0)]);
         let run = |from, to, status| Run { from, to, status };
         assert_eq!(
-            runs(&[one, series(&[(300.0, 1.0), (-5.0, 0.0)])], span),
+            runs(&[one, series(&[(300.0, 1.0), (-5.0, 0.0), (100.0, 2.0)])], span),
             [
                 run(0, 300, Some(Status::Warning)),
                 run(300, 600, Some(Status::Ok)),

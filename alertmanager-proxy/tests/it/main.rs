@@ -9,6 +9,10 @@ mod discovery;
 mod enrich;
 mod faults;
 mod fuzzing;
+#[path = "../../../fuzz/head.rs"]
+mod head;
+#[path = "../../../fuzz/html.rs"]
+mod html;
 mod names;
 mod node;
 mod overview;
@@ -17,5 +21,8 @@ mod program;
 mod properties;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
+#[path = "../../../fuzz/request.rs"]
+mod request;
+mod requests;
 mod through;
 mod world;

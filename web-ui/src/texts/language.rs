@@ -14,9 +14,9 @@ impl Texts {
         let cookies = values(COOKIE).flat_map(|cookies| cookies.split(';'));
         let chosen = cookies.filter_map(|cookie| cookie.trim().strip_prefix("lang=")).find_map(Self::by_code);
         let accepted = || {
-            let mut accepted = values(ACCEPT_LANGUAGE).flat_map(|languages| languages.split(','));
-            // Browsers list languages by preference; a language of ours that comes first is it.
-            accepted.find_map(|language| Self::by_code(language.trim().get(..2)?))
+            let ranges = values(ACCEPT_LANGUAGE).flat_map(|languages| languages.split(',')).filter_map(range);
+            // Of those that are liked as well as each other the first.
+            ranges.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(texts, _)| texts)
         };
         chosen.or_else(accepted).unwrap_or(&ENGLISH)
     }
@@ -65,6 +65,17 @@ impl Texts {
     }
 }
 
+/// The texts that a language range as `ja-JP;q=0.8` asks for, and how much (RFC 9110, 12.5.4); none where they are not wanted, or the
+/// weight is none.
+fn range(text: &str) -> Option<(&'static Texts, f32)> {
+    let mut parts = text.split(';').map(str::trim);
+    let code = parts.next()?.split('-').next()?.to_ascii_lowercase();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+    let weight = weight.map_or(Some(1.0), |weight| weight.parse().ok())?;
+    let is_wanted = weight > 0.0 && weight <= 1.0;
+    Texts::by_code(&code).filter(|_| is_wanted).map(|texts| (texts, weight))
+}
+
 /// A text with `values` in the places that it has for them: `{0}`, `{1}` and so on.
 pub fn fill(text: &str, values: &[&dyn Display]) -> String {
     let mut filled = String::with_capacity(text.len());
@@ -103,6 +114,10 @@ mod tests {
             ("a=b; lang=ja", "en", "ja"),
             ("lang=xx", "ja-JP", "ja"),
             ("", "*", "en"),
+            ("", "jam, en-GB;q=0.1", "en"),
+            ("", "EN;q=0.3, JA-jp;Q=0.5", "ja"),
+            ("", "ja;q=0, en;q=0.1", "en"),
+            ("", "ja;q=2, en", "en"),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(COOKIE, cookie.parse().unwrap());

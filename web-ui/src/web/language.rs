@@ -2,9 +2,9 @@
 
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::header::SET_COOKIE;
-use http::uri::PathAndQuery;
 
 use super::{Asked, Refusal, Shown};
+use crate::address::is_own;
 use crate::texts::Texts;
 
 /// A year, in seconds.
@@ -18,11 +18,9 @@ pub(super) async fn choose(asked: Asked) -> Shown {
     Ok(([(SET_COOKIE, cookie)], back).into_response() as Response)
 }
 
-/// A page of ours: a path that a browser does not take for another host.
+/// A page of ours, in characters that a header can have.
 fn own(to: &str) -> &str {
-    let is_own =
-        to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && to.parse::<PathAndQuery>().is_ok();
-    if is_own { to } else { "/" }
+    if is_own(to) && to.bytes().all(|byte| byte.is_ascii_graphic()) { to } else { "/" }
 }
 
 #[cfg(test)]
@@ -38,6 +36,9 @@ mod tests {
             ("/\\evil.example.org", "/"),
             ("https://evil.example.org/", "/"),
             ("/a\r\nSet-Cookie: b", "/"),
+            ("/a#\r\nSet-Cookie: b", "/"),
+            ("/a#\u{fc}", "/"),
+            ("/\t/evil.example.org", "/"),
         ] {
             assert_eq!(own(to), want);
         }

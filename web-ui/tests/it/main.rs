@@ -12,6 +12,8 @@ mod hands;
 #[path = "../../../fuzz/head.rs"]
 mod head;
 mod hostile;
+#[path = "../../../fuzz/html.rs"]
+mod html;
 mod japanese;
 mod live;
 mod load;
@@ -24,6 +26,9 @@ mod patterns;
 mod properties;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
+#[path = "../../../fuzz/request.rs"]
+mod request;
+mod requests;
 mod servers;
 mod silences;
 mod world;

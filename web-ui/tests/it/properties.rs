@@ -1,8 +1,10 @@
 //! What holds for any input. The fuzz targets assert it of what they come upon, the tests of what fuzzing began with and found.
 
-// Named by its file, for the fuzz target as well.
+// Named by their files, for the fuzz targets as well.
 #[path = "properties/access.rs"]
 mod access;
+#[path = "properties/language.rs"]
+mod language;
 
 use std::time::Duration;
 
@@ -10,19 +12,24 @@ use check_result::Status;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
+use url::Url;
 use web_ui::Config;
 use web_ui::address::{self, Address};
 use web_ui::alertmanager::{Alert, RawMatcher, Silence, SilenceState};
+use web_ui::detail::servers;
+use web_ui::lists::{BadAddress, Page, Sort};
 use web_ui::matcher::{Labels, Matcher, Op};
-use web_ui::prometheus::Sample;
+use web_ui::past::{Period, runs};
+use web_ui::prometheus::{Sample, Series, Span, Target};
 use web_ui::silencing::draft::{Form, Rulebook};
 use web_ui::silencing::preview::Preview;
 use web_ui::silencing::sentence::{Now, what};
 use web_ui::silencing::{Draft, Plan, mark, proposal};
 use web_ui::texts::Texts;
-use web_ui::view::{Answers, Checks, Failing, Fired, Metrics, Node, Part, Silenced, Sums, View};
+use web_ui::view::{Answers, Checks, Failing, Fired, Metrics, Node, Part, Silenced, Sums, View, status};
 
 pub(crate) use self::access::access;
+pub(crate) use self::language::language;
 
 const CLUSTERS: [&str; 2] = ["tokyo", "osaka"];
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
@@ -96,6 +103,7 @@ pub(crate) fn silence_form(query: &[u8]) {
 
 fn addressed(pairs: &[(String, String)]) {
     let address = Address::at("/x").asking(pairs.to_vec());
+    paged(&address);
     let written = address.to_string();
     let query = written.strip_prefix("/x").expect("the path stays").trim_start_matches('?');
     let read = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -105,6 +113,36 @@ fn addressed(pairs: &[(String, String)]) {
         let parts: Vec<_> = key.split('/').map(address::plain).collect();
         assert_eq!(parts, [name.as_str(), value], "{key}");
     }
+}
+
+/// The pages of a list, one after the other, are the list; its order is that of a column, and nothing else is one.
+fn paged(address: &Address) {
+    const ROWS: usize = 7;
+    const COLUMNS: [&str; 2] = ["instance", "since"];
+    let said = |name: &str| (!address.get(name).is_empty()).then(|| address.get(name).parse::<usize>().unwrap_or(0));
+    match Page::cut((0..ROWS).collect(), address) {
+        Ok(page) => {
+            assert!(page.total == ROWS && page.page <= page.pages && page.rows.len() <= said("limit").unwrap_or(ROWS));
+            assert_eq!(page.page, said("page").unwrap_or(1).min(page.pages));
+            let all = (1..=page.pages).flat_map(|number| {
+                let address = address.with("page", &number.to_string());
+                Page::cut((0..ROWS).collect(), &address).expect("it is a page of them").rows
+            });
+            assert!(all.eq(0..ROWS), "{address}");
+        }
+        Err(wrong) => assert_eq!(said(wrong.parameter()), Some(0), "{address}"),
+    }
+    let text = address.get("sort");
+    match Sort::read(address, &COLUMNS) {
+        Ok(sort) => assert_eq!(
+            (sort.column, sort.descending),
+            (COLUMNS[usize::from(text.ends_with("since"))], text.starts_with('-')),
+            "{text}"
+        ),
+        Err(wrong) => assert!(matches!(wrong, BadAddress::Sort(name, _) if !COLUMNS.contains(&&*name)), "{text}"),
+    }
+    let period = Period::read(address.get("range"));
+    assert_eq!(Period::read(period.word()), period);
 }
 
 fn keeps_the_rules(form: &Form, plan: &Plan, now: Timestamp) {
@@ -135,25 +173,11 @@ fn keeps_the_rules(form: &Form, plan: &Plan, now: Timestamp) {
 }
 
 /// What Alertmanager (its alerts in the first line, its silences in the second) and Prometheus (what is up in the third; then scrapes, targets
-/// that are down, failing checks, and the sums by node, by name and of what is stale, a line each) answer: whatever they say, lists,
-/// sums and previews are what looking at each thing alone gives.
+/// that are down, failing checks, the sums by node, by name and of what is stale, the targets it scrapes, and how a check was, a line each)
+/// answer: whatever they say, lists, sums and previews are what looking at each thing alone gives, a node is asked at its own server, and a
+/// check was as its points say.
 pub(crate) fn answers(body: &[u8]) {
-    let mut lines = body.splitn(9, |byte| *byte == b'\n');
-    let (alerts, silences) = (read::<Alert>(lines.next()), read::<Silence>(lines.next()));
-    let (up, scraped) = (read::<Sample<Labels>>(lines.next()), read(lines.next()));
-    let answers = Answers { up, scraped, down: read(lines.next()), failing: read(lines.next()) };
-    let sums = Sums { nodes: read(lines.next()), names: read(lines.next()), stale: read(lines.next()) };
-    let silences = Silenced::all(silences, &[]);
-    let again = Silenced::all(silences.iter().map(|one| one.silence.clone()).collect(), &silences);
-    assert!(
-        silences
-            .iter()
-            .zip(&again)
-            .all(|(one, other)| one.matchers == other.matchers || one.silence.id != other.silence.id)
-    );
-    let metrics = metrics(answers, &sums);
-    let fired: Vec<Fired> = alerts.into_iter().map(Fired::from).collect();
-    let view = View::new(fresh(metrics), fresh(sums), fresh(fired), fresh(silences));
+    let view = view(body);
     for node in &view.metrics.said.nodes {
         muted_as_each_alone(&view, node);
     }
@@ -171,6 +195,67 @@ pub(crate) fn answers(body: &[u8]) {
         assert_eq!(preview.more() + preview.listed.len(), preview.alerts);
         assert!(preview.covered <= preview.alerts && preview.nodes <= preview.alerts);
         assert!(!what(&draft.raw(), Texts::in_language("en")).is_empty());
+    }
+    let mut lines = body.splitn(11, |byte| *byte == b'\n').skip(9);
+    asked_at_its_server(lines.next());
+    was_as_its_points(&read(lines.next()));
+}
+
+/// The view that such answers make.
+pub(crate) fn view(body: &[u8]) -> View {
+    let mut lines = body.split(|byte| *byte == b'\n');
+    let (alerts, silences) = (read::<Alert>(lines.next()), read::<Silence>(lines.next()));
+    let (up, scraped) = (read::<Sample<Labels>>(lines.next()), read(lines.next()));
+    let answers = Answers { up, scraped, down: read(lines.next()), failing: read(lines.next()) };
+    let sums = Sums { nodes: read(lines.next()), names: read(lines.next()), stale: read(lines.next()) };
+    let silences = Silenced::all(silences, &[]);
+    let again = Silenced::all(silences.iter().map(|one| one.silence.clone()).collect(), &silences);
+    assert!(
+        silences
+            .iter()
+            .zip(&again)
+            .all(|(one, other)| one.matchers == other.matchers || one.silence.id != other.silence.id)
+    );
+    let metrics = metrics(answers, &sums);
+    let fired: Vec<Fired> = alerts.into_iter().map(Fired::from).collect();
+    View::new(fresh(metrics), fresh(sums), fresh(fired), fresh(silences))
+}
+
+/// A node's server is that of a target that is known as it is, without anything else that its URL says; no target by HTTP lacks one.
+fn asked_at_its_server(line: Option<&[u8]>) {
+    let (targets, again) = (read::<Target>(line), read::<Target>(line));
+    let servers: Vec<_> = servers(targets).collect();
+    let is_http =
+        |target: &&Target| target.scrape_url.parse::<Url>().is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    let scraped: Vec<_> = again.iter().filter(is_http).collect();
+    assert_eq!(servers.len(), scraped.len());
+    for ((known, server), target) in servers.iter().zip(scraped) {
+        let url: Url = target.scrape_url.parse().expect("it is an address");
+        assert_eq!((known, server.scheme(), server.host_str()), (&target.labels, url.scheme(), url.host_str()));
+        assert_eq!(server.port_or_known_default(), url.port_or_known_default());
+        let bare = server.path() == "/" && server.query().is_none() && server.fragment().is_none();
+        assert!(bare && server.username().is_empty() && server.password().is_none(), "{server} of {url}");
+    }
+}
+
+/// The runs of a check follow each other over the whole time, each with another status than the one before: the worst of the points of a step.
+fn was_as_its_points(series: &[Series<Labels>]) {
+    let span = Span { start: 1_787_000_100, end: 1_787_003_100, step: 300 };
+    let runs = runs(series, span);
+    assert!(runs.is_sorted_by(|run, next| run.to == next.from && run.status != next.status), "{runs:?}");
+    let whole = (runs.first().map(|run| run.from), runs.last().map(|run| run.to));
+    assert_eq!(whole, (Some(span.start - span.step), Some(span.end)));
+    let mut ends = span.start;
+    while ends <= span.end {
+        let is_of = |at: f64| at >= ends as f64 && at < (ends + span.step) as f64;
+        let points = series.iter().flat_map(|series| &series.values).filter(|(at, _)| is_of(*at));
+        let rank = |status: &Status| {
+            [Status::Ok, Status::Warning, Status::Unknown, Status::Critical].iter().position(|one| one == status)
+        };
+        let worst = points.map(|(_, value)| status(*value)).max_by_key(rank);
+        let run = runs.iter().find(|run| run.from < ends && ends <= run.to).expect("there is no gap between runs");
+        assert_eq!(run.status, worst, "{ends} {series:?}");
+        ends += span.step;
     }
 }
 

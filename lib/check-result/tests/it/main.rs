@@ -7,6 +7,9 @@ mod answers;
 mod api;
 mod fuzzing;
 mod golden;
+#[cfg(feature = "pages")]
+#[path = "../../../../fuzz/html.rs"]
+mod html;
 #[cfg(all(feature = "pages", feature = "client"))]
 mod pages;
 mod properties;
