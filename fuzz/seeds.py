@@ -317,6 +317,13 @@ def passed_on():
         write("proxy_requests", f"head-{index:02}", head)
 
 
+def groups():
+    """Queries of the gateway's page."""
+    for index, query in enumerate(["", "q=", "q=JOB%3D&page=2", "q=%22%3E%3Cscript%3E", "page=18446744073709551615", "page=0&page=2", "q=number%3D%221%22",
+                                   "%71=nothing&q", "q=+a+b%0d%00", "q=%ff&page=x", "q=\u00fc#x"]):
+        write("push_page", f"query-{index:02}", query)
+
+
 def pages(answers):
     """Requests to web-ui, before servers that say what seeds of `answers` have."""
     hostile = urllib.parse.quote('"><script>alert(1)</script>')
@@ -422,6 +429,7 @@ def main():
     pages(web_ui())
     requests()
     passed_on()
+    groups()
     headers()
     records(golden)
 

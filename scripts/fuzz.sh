@@ -32,7 +32,7 @@ cd "$root"
 if [[ ${#targets[@]} -eq 0 ]]; then
     mapfile -t targets < <(cargo "${toolchain[@]}" fuzz list --fuzz-dir fuzz)
 fi
-# Optimised as a whole, twenty-three programs would take half an hour to build.
+# Optimised as a whole, twenty-four programs would take half an hour to build.
 export CARGO_PROFILE_RELEASE_LTO=off
 
 # The row of a run of so many seconds, by libFuzzer's words in the file: `cov` and `ft` of its last line that has them.

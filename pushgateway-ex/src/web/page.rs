@@ -15,7 +15,8 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
 
 use super::{Gateway, reply};
 use crate::groups::{Check, Group, Groups, is_stamp};
@@ -127,10 +128,8 @@ impl Gateway {
 /// What is searched for, and which page.
 fn asked(query: &str) -> (String, usize) {
     let (mut text, mut page) = (String::new(), 1);
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        let value = value.replace('+', " ");
-        let value = percent_decode_str(&value).decode_utf8_lossy();
-        match name {
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
             "q" => text = value.trim().to_owned(),
             "page" => page = value.parse().unwrap_or(1),
             _ => {}

@@ -1,8 +1,8 @@
 //! What fuzzing began with and found is asserted on every run.
 
 use crate::head::headers;
-use crate::properties;
 use crate::replay::replay;
+use crate::{page, properties};
 
 #[test]
 fn what_fuzzing_found_stays_mended() {
@@ -13,4 +13,9 @@ fn what_fuzzing_found_stays_mended() {
     replay("push_route", properties::routes);
     replay("push_record", properties::record);
     replay("headers", |head| properties::pushed(&headers(head)));
+}
+
+#[test]
+fn what_fuzzing_asked_for_is_answered() {
+    replay("push_page", page::page);
 }

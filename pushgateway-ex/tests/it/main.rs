@@ -7,12 +7,15 @@ mod expiry;
 mod fuzzing;
 #[path = "../../../fuzz/head.rs"]
 mod head;
+#[path = "../../../fuzz/html.rs"]
+mod html;
 mod keeping;
 mod kept;
 mod limits;
 mod linearizable;
 mod lookup;
 mod model;
+mod page;
 mod process;
 mod properties;
 mod pushing;
