@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use e2e::{Part, Stack, get_json, get_text, until};
+use e2e::{Part, Signal, Stack, get_json, get_text, until};
 
 use crate::{PATIENCE, mail, stack};
 
@@ -65,10 +65,18 @@ async fn a_part_that_is_killed_neither_loses_nor_doubles_the_alert() {
     let (mut stack, _data) = stack().await;
     for part in Part::ALL {
         let (failing, fine) = (format!("failing while {} dies", part.name()), format!("fine after {}", part.name()));
+        // A proxy that stands still does not ask an agent that is away, and nothing is told that Alertmanager then forgets.
+        let stands = matches!(part, Part::Agent | Part::Alertmanager);
+        if stands {
+            stack.signal(Part::Proxy, Signal::SIGSTOP).unwrap();
+        }
         stack.set_demo_check(2, &failing).unwrap();
         logged(&stack, &failing).await;
         stack.kill(part).await.unwrap();
         stack.spawn(part).await.unwrap();
+        if stands {
+            stack.signal(Part::Proxy, Signal::SIGCONT).unwrap();
+        }
         told(&stack, "ALERT", &failing).await;
         stack.set_demo_check(0, &fine).unwrap();
         told(&stack, "RESOLVED", &fine).await;
@@ -131,12 +139,15 @@ async fn rotating_the_log_while_a_check_fails_loses_nothing() {
     })
     .await
     .unwrap();
-    stack.signal(Part::Runner, e2e::Signal::SIGUSR2).unwrap();
+    stack.signal(Part::Runner, Signal::SIGUSR2).unwrap();
     // Alertmanager never tells of an alert that is resolved within its `group_wait`.
     mail(&stack, "ALERT", "failing in the").await;
+    // A proxy that stands still does not ask an agent that is away.
+    stack.signal(Part::Proxy, Signal::SIGSTOP).unwrap();
     stack.set_demo_check(0, "fine in the new log").unwrap();
     logged(&stack, "fine in the new log").await;
     stack.stop(Part::Agent).await.unwrap();
     stack.spawn(Part::Agent).await.unwrap();
+    stack.signal(Part::Proxy, Signal::SIGCONT).unwrap();
     mail(&stack, "RESOLVED", "fine in the new log").await;
 }
