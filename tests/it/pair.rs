@@ -4,7 +4,7 @@
 mod told;
 
 use e2e::sinks::Told;
-use e2e::{BRIEF, LATER, Member, Pair, Part, SLOW, Signal, get_json, program, until};
+use e2e::{BRIEF, LATER, Member, Pair, Part, Signal, get_json, program, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -132,20 +132,23 @@ async fn a_proxy_that_is_killed_in_mid_batch_loses_no_alert() {
 #[tokio::test]
 async fn a_node_that_hangs_costs_its_own_output_alone() {
     let (pair, _data) = pair().await;
-    pair.log(0, &[SLOW], 2, "unseen").await.unwrap();
-    knows(&pair, "checkscript_status%7Bcheck%3D%22slow%22%7D%3D%3D2").await;
+    // A proxy that stands still has fetched nothing yet when the agent hangs.
+    pair.signal(Member::Proxy(0), Signal::SIGSTOP).unwrap();
+    pair.log(0, &["memory"], 2, "unseen").await.unwrap();
+    knows(&pair, "ALERTS%7Bcheck%3D%22memory%22%2Calertstate%3D%22firing%22%7D").await;
     pair.signal(Member::Agent(0), Signal::SIGSTOP).unwrap();
+    pair.signal(Member::Proxy(0), Signal::SIGCONT).unwrap();
     pair.log(1, &["disk"], 2, "full").await.unwrap();
     assert_eq!(output(&told(&pair, "disk", true).await), "disk on 1: full");
-    let hung = told(&pair, SLOW, true).await;
+    let hung = told(&pair, "memory", true).await;
     let error = hung.annotations.get("detail_error").map_or("", String::as_str);
     let node = pair.instance(0);
     assert!(error.starts_with(&format!("{node} did not answer")), "{error}");
-    assert_eq!((output(&hung), hung.annotations["summary"].as_str()), ("", "slow fails"));
+    assert_eq!((output(&hung), hung.annotations["summary"].as_str()), ("", "memory fails"));
     pair.signal(Member::Agent(0), Signal::SIGCONT).unwrap();
-    has(&pair, &BOTH, SLOW, |alert| alert["annotations"]["output"] == "slow on 0: unseen").await;
+    has(&pair, &BOTH, "memory", |alert| alert["annotations"]["output"] == "memory on 0: unseen").await;
     told_alike(&pair, 1, "disk", &[true]).await;
-    told_alike(&pair, 0, SLOW, &[true]).await;
+    told_alike(&pair, 0, "memory", &[true]).await;
 }
 
 #[tokio::test]
@@ -156,7 +159,8 @@ async fn slow_names_cost_the_output_alone_until_they_are_found() {
     let unnamed = told(&pair, "disk", true).await;
     assert_eq!((output(&unnamed), unnamed.annotations["summary"].as_str()), ("", "disk fails"));
     let error = unnamed.annotations.get("detail_error").map_or("", String::as_str);
-    assert!(error.starts_with(&format!("{} did not answer", pair.instance(0))), "{error}");
+    // The node within the hold or, if it is told a moment later, the name servers.
+    assert!(error.contains("did not answer"), "{error}");
     let reason = "cannot look up node-0.pair.test: the name servers did not answer in time";
     has(&pair, &BOTH, "disk", |alert| {
         alert["annotations"]["detail_error"].as_str().is_some_and(|why| why.contains(reason))

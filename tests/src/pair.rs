@@ -37,9 +37,6 @@ const START: Duration = Duration::from_secs(30);
 /// How long the second Alertmanager waits for the word of the first that it has told: also on a busy machine.
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A check whose alerts wait ten seconds before they fire.
-pub const SLOW: &str = "slow";
-
 /// A check whose alerts Alertmanager keeps to itself for fifteen seconds.
 pub const BRIEF: &str = "brief";
 
