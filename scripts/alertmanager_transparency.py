@@ -20,7 +20,8 @@ may answer itself (/-/healthy, /-/ready, /-/reload, /metrics, /debug); skip them
 PATH, skipped when there is none).  Cases tagged `v1` use the API v1 (gone since 0.27: 410).
 
 A proxy that enriches alerts: --ignore-annotation REGEX drops matching annotation keys
-from both sides before comparing; --settle S waits after each POST (asynchronous forwarding).
+from both sides before comparing; one that forwards behind its answer: --settled-by METRIC waits
+after each POST until every series of METRIC in the proxy's /metrics is 0.
 
 Exit status: 0 = no mismatch, 1 = mismatches, 2 = could not run.
 """
@@ -33,7 +34,33 @@ class Target:
     def __init__(self, name, url, timeout):
         u = urlsplit(url)
         self.name, self.url, self.host, self.port, self.prefix, self.timeout = name, url.rstrip("/"), u.hostname, u.port or 80, u.path.rstrip("/"), timeout
-        self.vars = {}
+        self.vars, self.settled_by = {}, None
+
+    def until(self, what, ready):
+        """asks until it is so, for there is nothing else to wait for"""
+        end = time.time() + self.timeout
+        while not ready():
+            if time.time() > end: raise SystemExit("%s (%s): waited %g s for %s" % (self.name, self.url, self.timeout, what))
+            time.sleep(0.02)
+
+    def text(self, path):
+        (status, _, body, _), = self.steps([GET(path)])
+        return body.decode("utf8", "replace") if status == 200 else ""
+
+    def settle(self):
+        """waits until everything that was posted is forwarded"""
+        def settled():
+            values = re.findall(r"^%s(?:\{.*\})? (\S+)$" % self.settled_by, self.text("/metrics"), re.M)
+            return values and not any(float(v) for v in values)
+        self.until("every %s to be 0" % self.settled_by, settled)
+
+    def grouped(self, tag):
+        """waits until a case's alerts are in their groups, where Alertmanager puts them behind its answer"""
+        query = "?filter=" + quote('tc="%s"' % tag)
+        def all_are():
+            alerts, groups = (json.loads(self.text(p + query) or "[]") for p in (A, A + "/groups"))
+            return alerts and len(alerts) == sum(len(g["alerts"]) for g in groups)
+        self.until("the groups of " + tag, all_are)
 
     def send(self, c, st):
         sub = lambda s: re.sub(r"\{(\w+)\}", lambda m: self.vars.get(m.group(1), m.group(0)), s)
@@ -59,7 +86,7 @@ class Target:
         out, c = [], None
         for st in steps:
             t = time.time()
-            if "sleep" in st: time.sleep(st["sleep"]); continue
+            if "grouped" in st: self.grouped(st["grouped"]); continue
             if c is None or not keepalive: c = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             try: r = self.send(c, st)
             except ConnectionRefusedError as e: raise SystemExit("%s (%s): %s" % (self.name, self.url, e))
@@ -69,7 +96,7 @@ class Target:
                 try: self.vars[st["capture"]] = json.loads(r[2])["silenceID"]
                 except (ValueError, KeyError): pass
             out.append((r[0], r[1], r[2], t))
-            if st.get("settle"): time.sleep(st["settle"])
+            if st["method"] == "POST" and self.settled_by: self.settle()
         return out
 
 # ----------------------------------------------------------------------------- normalising
@@ -149,7 +176,7 @@ def al(ann={"summary": "s"}, start=None, end=None, gen=None, **lab):
     return a
 def find(extra="", **k): return GET(A + "?filter=" + quote('tc="%s"' % TAG) + extra, **k)
 def groups(extra=""): return GET(A + "/groups?filter=" + quote('tc="%s"' % TAG) + extra)
-W = dict(sleep=0.3)
+GROUPED = dict(grouped=TAG)
 
 # general
 case("status with Origin", GET("/api/v2/status", {"Origin": "http://example.org"}))
@@ -218,11 +245,11 @@ case("alerts filter unquoted", TWO, find("&filter=severity=critical"))
 case("alerts filter empty", GET(A + "?filter="))
 case("alerts filter bad regex", GET(A + "?filter=" + quote('a=~"["')))
 case("alerts receiver", TWO, find("&receiver=hook"))
-case("alerts unprocessed=false", TWO, W, find("&unprocessed=false"))
+case("alerts unprocessed=false", TWO, GROUPED, find("&unprocessed=false"))
 case("alerts unknown parameter", TWO, find("&foo=bar"))
 case("alerts without filter", TWO, GET(A))
-case("alerts groups receiver", TWO, W, groups("&receiver=hook"))
-case("alerts groups active=false", TWO, W, groups("&active=false"))
+case("alerts groups receiver", TWO, GROUPED, groups("&receiver=hook"))
+case("alerts groups active=false", TWO, GROUPED, groups("&active=false"))
 case("alerts groups bad filter", GET(A + "/groups?filter=%5B"))
 case("alerts PUT", REQ("PUT", A, "[]", JS))
 case("alerts DELETE", REQ("DELETE", A))
@@ -256,9 +283,9 @@ case("silence ends before it starts", POST(SIL, sil(start="@NOW+2h@", end="@NOW+
 case("silence broken JSON", POST(SIL, "{bad"))
 case("silence wrong content type", POST(SIL, sil(), {"Content-Type": "text/plain"}))
 case("silence big comment", mksil(comment="z" * 100000 + TAG), GET("/api/v2/silence/{id1}"))
-case("silenced alert", POST(A, [al()]), mksil(), W, find())
-case("silenced=false", POST(A, [al()]), mksil(), W, find("&silenced=false"))
-case("silenced alert in groups", POST(A, [al()]), mksil(), dict(sleep=0.3), groups("&silenced=true"))
+case("silenced alert", POST(A, [al()]), mksil(), GROUPED, find())
+case("silenced=false", POST(A, [al()]), mksil(), GROUPED, find("&silenced=false"))
+case("silenced alert in groups", POST(A, [al()]), mksil(), GROUPED, groups("&silenced=true"))
 # unknown paths, v1
 case("api root", GET("/api/v2/")); case("api without slash", GET("/api/v2")); case("api unknown", GET("/api/v2/nope"))
 case("api unknown POST", POST("/api/v2/nope", "{}")); case("swagger.json", GET("/api/v2/swagger.json")); case("openapi.yaml", GET("/api/v2/openapi.yaml"))
@@ -324,15 +351,13 @@ def run_case(direct, via, tag, steps, opt, args, env):
     diffs, now = [], time.time()
     ign = re.compile(args.ignore_annotation) if args.ignore_annotation else None
     steps = fill(list(steps), tag, now)
-    for st in steps:
-        if st.get("method") == "POST": st["settle"] = args.settle
     norms, obs = {}, {}
     for t in (direct, via):
         t.vars = {}; norms[t.name] = n = Norm(t, ign); obs[t.name] = o = []
         buf = []
         def flush():
             if not buf: return
-            for (status, hs, body, ts), st in zip(t.steps(buf, opt.get("keepalive", False)), [x for x in buf if "sleep" not in x]):
+            for (status, hs, body, ts), st in zip(t.steps(buf, opt.get("keepalive", False)), [x for x in buf if "grouped" not in x]):
                 rec = {"status": status, "headers": heads(hs)}
                 mode = st.get("compare")
                 if mode == "status": pass
@@ -379,7 +404,7 @@ def run_case(direct, via, tag, steps, opt, args, env):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--direct"); ap.add_argument("--via"); ap.add_argument("--only"); ap.add_argument("--skip-tag", action="append", default=[]); ap.add_argument("--list", action="store_true")
-    ap.add_argument("--ignore-annotation", metavar="REGEX"); ap.add_argument("--settle", type=float, default=0.05); ap.add_argument("--timeout", type=float, default=30)
+    ap.add_argument("--ignore-annotation", metavar="REGEX"); ap.add_argument("--settled-by", metavar="METRIC"); ap.add_argument("--timeout", type=float, default=30)
     ap.add_argument("--loose-errors", action="store_true", help="for answers >= 400 compare status and headers, not the text"); ap.add_argument("--amtool", default=shutil.which("amtool"))
     ap.add_argument("-v", action="store_true"); ap.add_argument("--json")
     args = ap.parse_args(); args.amtool_bin = args.amtool
@@ -392,6 +417,7 @@ def main():
     if not args.amtool_bin:
         n = len(todo); todo = [c for c in todo if "amtool" not in c[2]]; print("no amtool: %d cases left out" % (n - len(todo)))
     direct, via = Target("direct", args.direct, args.timeout), Target("via", args.via, args.timeout)
+    via.settled_by = args.settled_by
     tmp = tempfile.mkdtemp(); env = dict(os.environ, HOME=tmp, XDG_CONFIG_HOME=tmp, TZ="UTC")
     ok = bad = 0; res = []; t0 = time.time()
     for i, (name, steps, tags, opt) in enumerate(todo):
