@@ -36,7 +36,8 @@ impl Node {
         runner.args(["-c", "config.json", "-d", ".", "-l", "checks.log", "-p", "pid"]).args(arguments);
         runner.current_dir(folder.path());
         let mut agent = Command::new(program(Part::Agent));
-        agent.arg("--web.listen-address=127.0.0.1:0").arg(format!("--check.log={}", file("checks.log").display()));
+        agent.args(["--web.listen-address=127.0.0.1:0", "--state.file="]);
+        agent.arg(format!("--check.log={}", file("checks.log").display()));
         let agent = Process::start("agent", agent, &file("agent.out")).unwrap();
         // It is to see every rotation as it happens, not what is left of it.
         until("the agent", PATIENCE, || async {

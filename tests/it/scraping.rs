@@ -94,7 +94,7 @@ async fn prometheus_reads_the_same_from_both_formats() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path();
     let mut agent = Command::new(program(Part::Agent));
-    agent.args(["--check.log=log", "--check.perfdata", "--web.listen-address=127.0.0.1:0"]);
+    agent.args(["--check.log=log", "--state.file=", "--check.perfdata", "--web.listen-address=127.0.0.1:0"]);
     std::fs::write(folder.join("log"), log()).unwrap();
     let _agent = start("agent", agent, folder);
     let address = says(folder, "agent", "address=").await;

@@ -194,7 +194,10 @@ impl Stack {
                 .arg("--rules.alert.resend-delay=5s"),
             Part::Proxy => command.arg(flag("--config.file", &config("proxy.yml"))),
             Part::WebUi => command.arg(flag("--config.file", &config("web-ui.yml"))),
-            Part::Agent => command.arg(flag("--check.log", &log)).arg("--check.info-attributes=playbook"),
+            // Without the state of an agent that is installed on this machine.
+            Part::Agent => {
+                command.arg(flag("--check.log", &log)).args(["--state.file=", "--check.info-attributes=playbook"])
+            }
             Part::Runner => command
                 .args(["-c", "config/sensu/config.json", "-d", "config/sensu/conf.d", "-l"])
                 .arg(&log)
