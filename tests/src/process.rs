@@ -1,5 +1,7 @@
 //! Processes that end with their owner.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -17,6 +19,22 @@ pub struct Process {
     child: Child,
     group: Pid,
 }
+
+/// A process runs no more that was to run, and the tail of its log: no patience brings it back.
+#[derive(Debug)]
+pub(crate) struct Ended(String);
+
+// === impl Ended ===
+
+impl Error for Ended {}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+// === impl Process ===
 
 impl Process {
     /// Starts `command`; stdout and stderr are appended to `log`.
@@ -56,11 +74,11 @@ impl Process {
         self.wait().await
     }
 
-    /// Whether it runs still; an error with the tail of its log where it has ended.
+    /// Whether it runs still; an error with the tail of its log where it has ended, which ends [`until`](crate::until) at once.
     pub fn check_running(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => anyhow::bail!("{} ended ({status}):\n{}", self.name, tail(&self.log)),
+            Some(status) => Err(Ended(format!("{} ended ({status}):\n{}", self.name, tail(&self.log))).into()),
         }
     }
 }
