@@ -56,8 +56,14 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 "$bin/alertmanager" --config.file="$work/quiet.yml" --storage.path="$work/data" --web.listen-address="127.0.0.1:$port" --cluster.listen-address= \
     >"$work/alertmanager.log" 2>&1 &
 pid=$!
-until python3 -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/-/ready')" 2>/dev/null; do
-    kill -0 "$pid" 2>/dev/null || { cat "$work/alertmanager.log" >&2; exit 1; }
+deadline=$((SECONDS + 30))
+until curl -sf --max-time 5 "http://127.0.0.1:$port/-/ready" >/dev/null; do
+    if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
+        echo "test-migration.sh: Alertmanager does not get ready:" >&2
+        cat "$work/alertmanager.log" >&2
+        exit 1
+    fi
+    sleep 0.1
 done
 "$bin/amtool" --alertmanager.url="http://127.0.0.1:$port" silence import "$out/alertmanager/silences.json" >"$work/imported"
 silences=$("$bin/amtool" --alertmanager.url="http://127.0.0.1:$port" silence query --quiet | wc -l)
