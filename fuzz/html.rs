@@ -11,11 +11,20 @@ use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSin
 /// They have no end tag.
 const VOID: [&str; 5] = ["br", "hr", "input", "link", "meta"];
 
-/// The elements that the templates of a program have, with the attributes that each can have there.
+/// The elements that the templates of a program have.
 pub(crate) struct Templates {
-    elements: BTreeMap<String, BTreeSet<String>>,
+    elements: BTreeMap<String, Element>,
     /// Whether an attribute that means something to a browser has a value that a template gives it.
     is_harmless: fn(&Tag, &str, &str) -> bool,
+}
+
+/// How an element stands in templates.
+#[derive(Debug, Default)]
+struct Element {
+    /// The attributes that it can have.
+    attributes: BTreeSet<String>,
+    /// Whether it can have none: a script that is not loaded from a file is somebody else's.
+    is_bare: bool,
 }
 
 /// All tags of a text.
@@ -29,14 +38,15 @@ impl Templates {
     pub(crate) fn of(folder: &str, is_harmless: fn(&Tag, &str, &str) -> bool) -> Self {
         let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|root| root.join(folder));
         let folder = folders.find(|folder| folder.is_dir()).expect("the program has templates");
-        let mut elements = BTreeMap::<String, BTreeSet<String>>::new();
+        let mut elements = BTreeMap::<String, Element>::new();
         for file in fs::read_dir(folder).expect("a folder can be read") {
             let path = file.expect("a folder can be read").path();
             if path.extension().is_some_and(|extension| extension == "html") {
                 let template = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 for tag in tags(&written(&template)) {
                     let known = elements.entry(tag.name.to_string()).or_default();
-                    known.extend(tag.attrs.iter().map(|attribute| attribute.name.local.to_string()));
+                    known.is_bare |= tag.kind == TagKind::StartTag && tag.attrs.is_empty();
+                    known.attributes.extend(tag.attrs.iter().map(|attribute| attribute.name.local.to_string()));
                 }
             }
         }
@@ -56,9 +66,10 @@ impl Templates {
             }
             let known = self.elements.get(&name).unwrap_or_else(|| panic!("{tag:?}"));
             assert!(!tag.had_duplicate_attributes && !tag.self_closing, "{tag:?}");
+            assert!(known.is_bare || !tag.attrs.is_empty(), "{tag:?}");
             for attribute in &tag.attrs {
                 let (name, value) = (&*attribute.name.local, &*attribute.value);
-                assert!(known.contains(name) && (self.is_harmless)(&tag, name, value), "{tag:?}");
+                assert!(known.attributes.contains(name) && (self.is_harmless)(&tag, name, value), "{tag:?}");
             }
             if !VOID.contains(&&*name) {
                 open.push(name);
