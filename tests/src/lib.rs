@@ -22,7 +22,7 @@ pub use http::{get_json, get_text, post_json};
 pub use link::Network;
 pub use names::NameServer;
 pub use nix::sys::signal::Signal;
-pub use pair::{BRIEF, Damage, LATER, Member, PEER_TIMEOUT, Pair, Plan};
+pub use pair::{BRIEF, Damage, LATER, Member, PEER_TIMEOUT, Pair, Plan, fine};
 pub use ports::free_port;
 pub use process::Process;
 pub use signals::Signals;

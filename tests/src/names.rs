@@ -55,6 +55,11 @@ impl NameServer {
         Ok(Self(process))
     }
 
+    /// Fails where it has ended by itself.
+    pub fn check_running(&mut self) -> anyhow::Result<()> {
+        self.0.check_running()
+    }
+
     /// Sends `signal` to each of its processes.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         self.0.signal_all(signal)

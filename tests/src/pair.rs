@@ -27,6 +27,7 @@ use crate::ports::PortBlock;
 use crate::sinks::{Attachment, Mail, Received, Told, start_slack, start_smtp, start_webhook};
 use crate::{NameServer, Ports, Process, own, path_with_checks, repository, until};
 
+pub use checks::fine;
 pub use damage::Damage;
 pub use member::Member;
 pub use plan::Plan;
@@ -140,9 +141,24 @@ impl Pair {
         Ok(())
     }
 
-    /// Kills `member` with SIGKILL.
+    /// Kills `member` with SIGKILL. It must run: one that has ended by itself is not killed unnoticed.
     pub async fn kill(&mut self, member: Member) -> anyhow::Result<()> {
-        self.processes.remove(&member).with_context(|| format!("{} does not run", member.name()))?.kill().await
+        let mut process = self.processes.remove(&member).with_context(|| format!("{} does not run", member.name()))?;
+        process.check_running()?;
+        process.kill().await
+    }
+
+    /// Fails where a member that was started, or the name server, has ended by itself.
+    pub fn check_running(&mut self) -> anyhow::Result<()> {
+        self.names.check_running()?;
+        self.processes.values_mut().try_for_each(Process::check_running)
+    }
+
+    /// Which of the members that run have told of a panic, and how, since the pair was started.
+    pub fn panics(&self) -> anyhow::Result<Vec<(Member, String)>> {
+        let panics = self.processes.iter().map(|(member, process)| Ok((*member, process.panics()?)));
+        let panics = panics.collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(panics.into_iter().flat_map(|(member, lines)| lines.into_iter().map(move |line| (member, line))).collect())
     }
 
     /// Asks `member` to stop, and waits until it has: what it knows is on its disk then.

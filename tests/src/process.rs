@@ -11,6 +11,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
+/// What a log says where its program has panicked: one of ours, one in Go, Redis.
+const PANICS: [&str; 5] = ["panicked", "panic: ", "panic serving", "fatal error: ", "BUG REPORT"];
+
 /// A running process, leader of its own group, its output in a file.
 #[derive(Debug)]
 pub struct Process {
@@ -81,6 +84,14 @@ impl Process {
             Some(status) => Err(Ended(format!("{} ended ({status}):\n{}", self.name, tail(&self.log))).into()),
         }
     }
+
+    /// The lines of its log that tell of a panic, which need not have ended it. Those of earlier processes with the same log are among them.
+    pub fn panics(&self) -> anyhow::Result<Vec<String>> {
+        let text = std::fs::read(&self.log).with_context(|| self.log.display().to_string())?;
+        let text = String::from_utf8_lossy(&text);
+        let tells = |line: &&str| PANICS.iter().any(|words| line.contains(words));
+        Ok(text.lines().filter(tells).map(str::to_owned).collect())
+    }
 }
 
 impl Drop for Process {
@@ -95,4 +106,36 @@ fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process of that name which runs `script`, and its log.
+    fn shell(name: &str, script: &str) -> (tempfile::TempDir, Process) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let process = Process::start(name, command, &folder.path().join("log")).unwrap();
+        (folder, process)
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_by_itself_is_found_with_its_last_words() {
+        let (_folder, mut runs) = shell("runs", "exec sleep 60");
+        runs.check_running().unwrap();
+        let (_folder, mut ends) = shell("ends", "echo no configuration >&2; exit 2");
+        ends.wait().await.unwrap();
+        let error = ends.check_running().unwrap_err().to_string();
+        assert!(error.contains("ends ended") && error.contains("no configuration"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_found_though_the_process_went_on() {
+        let said = "thread 'main' panicked at src/lib.rs:1:1:\npanic: runtime error\nall is well\nhttp: panic serving 127.0.0.1";
+        let (_folder, mut process) = shell("panics", &format!("echo \"{said}\""));
+        process.wait().await.unwrap();
+        assert_eq!(process.panics().unwrap().len(), 3);
+    }
 }
