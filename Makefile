@@ -13,7 +13,8 @@
 # make advisories      the same, and known vulnerabilities (the list is fetched from GitHub, so this is no part of make test)
 # make screenshots     web-ui's pages as pictures, in target/screenshots
 # make chaos           parts are killed, networks cut, disks filled, clocks set, by plans from SEEDS (10) seeds from SEED (1) on, while checks fail:
-#                      whatever must be told has to be told, once, with its output or why there is none; JOBS (4) at a time. make test does ten
+#                      whatever must be told has to be told, once, with its output or why there is none; JOBS (4) at a time, each of ROUNDS
+#                      (1; 2 in each fifth seed). make test does ten
 # make soak            ten minutes of 500 checks a second, ten of 20,000 alerts that are sent again and again; fails if anything grows
 #
 # Debian's Prometheus, Alertmanager, Pushgateway and Redis are unpacked into target/tools where they are not on the path; no service is installed.
@@ -112,7 +113,7 @@ bench-compare:
 	@$(CARGO) run --quiet --release --locked -p bench --bin bench -- compare $(BASELINE)
 
 chaos: tools build
-	@target/debug/chaos --seed $(or $(SEED),1) --seeds $(or $(SEEDS),10) --rounds $(or $(ROUNDS),1) --jobs $(or $(JOBS),4)
+	@target/debug/chaos --seed $(or $(SEED),1) --seeds $(or $(SEEDS),10) $(if $(ROUNDS),--rounds $(ROUNDS)) --jobs $(or $(JOBS),4)
 
 screenshots: browser build
 	@target/debug/screenshots

@@ -3,8 +3,10 @@
 
 mod course;
 mod exemption;
+mod reason;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,6 +28,15 @@ const SHARE: usize = 50;
 
 /// The same where two Alertmanagers look at a group at different times since one was broken.
 const SHARE_OUT_OF_STEP: usize = 12;
+
+/// The same where something was broken that explains it, or the machine held a check up.
+const SHARE_OF_CAUSES: usize = 20;
+
+/// What a runner says of a check that does not end in time, or is not begun.
+const HELD_UP: [&str; 3] = ["Check execution hangs", "Check execution is overdue", "Execution timed out"];
+
+/// Stands in the output of a check whose incident has changed its severity.
+const OTHERWISE: &str = "otherwise than before";
 
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,8 +65,8 @@ pub(crate) struct Message {
     pub(crate) status: Option<u8>,
     /// The output, or why there is none.
     pub(crate) text: String,
-    /// Whether it says why there is no fresh output.
-    pub(crate) reason: bool,
+    /// Why there is no fresh output, or how old it is, where it says so.
+    pub(crate) reason: Option<String>,
 }
 
 /// An incident as it went.
@@ -66,6 +77,8 @@ pub(crate) struct Episode {
     pub(crate) check: &'static str,
     /// As which its check exits: each is an alert of its own.
     pub(crate) status: u8,
+    /// As which it exits from when on, if that changed while it went on.
+    pub(crate) then: Option<(u8, Instant)>,
     /// Whether it ended before anybody had to be told.
     pub(crate) brief: bool,
     pub(crate) began: Instant,
@@ -110,6 +123,8 @@ pub(crate) struct Verdict {
     pub(crate) reasoned: BTreeMap<&'static str, usize>,
     /// Messages that nobody would have got if nothing was broken and the machine had been quick, by why they were let pass.
     pub(crate) excused: BTreeMap<Exemption, usize>,
+    /// Which those are.
+    pub(crate) let_pass: Vec<String>,
     /// What must not be.
     pub(crate) failures: Vec<String>,
 }
@@ -126,6 +141,11 @@ pub(crate) fn failing(number: usize) -> String {
     format!("incident [{number}] goes on")
 }
 
+/// The same when its severity has changed.
+pub(crate) fn failing_otherwise(number: usize) -> String {
+    format!("{}, {OTHERWISE}", failing(number))
+}
+
 /// Its output after that.
 pub(crate) fn over(number: usize) -> String {
     format!("incident [{number}] is over")
@@ -139,7 +159,7 @@ fn read(text: &str) -> Option<(usize, bool)> {
 
 /// Whether a message about its check tells of this incident.
 pub(crate) fn tells(message: &Message, number: usize) -> bool {
-    message.firing && read(&message.text).map_or(message.reason, |(of, _)| of == number)
+    message.firing && read(&message.text).map_or(message.reason.is_some(), |(of, _)| of == number)
 }
 
 impl Incident {
@@ -155,8 +175,8 @@ impl Incident {
 }
 
 /// Whether a runner says of a check that it does not end in time, which on a machine with too much to do any may not.
-pub(crate) fn is_held_up(output: &str) -> bool {
-    output.starts_with("Check execution hangs") || output.starts_with("Execution timed out")
+pub(crate) fn is_held_up(text: &str) -> bool {
+    HELD_UP.iter().any(|words| text.contains(words))
 }
 
 /// Judges the messages, which are in the order in which each sink got them, by what happened.
@@ -172,6 +192,25 @@ pub(crate) fn judge(messages: &[Message], past: &Past) -> Verdict {
     verdict
 }
 
+impl Episode {
+    /// Each severity that it had, with its beginning and its end.
+    fn severities(&self) -> impl Iterator<Item = (u8, Instant, Instant)> {
+        let until = self.then.map_or(self.ended, |(_, changed)| changed);
+        let then = self.then.map(|(status, changed)| (status, changed, self.ended));
+        [(self.status, self.began, until)].into_iter().chain(then)
+    }
+
+    /// The one that it had at first, if it had another by then.
+    fn former(&self, at: Instant) -> Option<u8> {
+        self.then.filter(|(_, changed)| *changed <= at).map(|_| self.status)
+    }
+
+    /// The one that it had at the time.
+    fn status_at(&self, at: Instant) -> u8 {
+        self.then.filter(|(_, changed)| *changed <= at).map_or(self.status, |(status, _)| status)
+    }
+}
+
 impl Verdict {
     /// Adds what another run was judged.
     pub(crate) fn add(&mut self, other: Self) {
@@ -179,21 +218,49 @@ impl Verdict {
         self.detailed += other.detailed;
         other.reasoned.into_iter().for_each(|(why, count)| *self.reasoned.entry(why).or_default() += count);
         other.excused.into_iter().for_each(|(why, count)| *self.excused.entry(why).or_default() += count);
+        self.let_pass.extend(other.let_pass);
         self.failures.extend(other.failures);
     }
 
+    /// Lets a message pass, and counts it.
+    fn excuse(&mut self, exemption: Exemption, message: &Message) {
+        *self.excused.entry(exemption).or_default() += 1;
+        self.let_pass.push(format!("{exemption}: {message}"));
+    }
+
+    /// What was let pass of each kind that may be only a share of all.
+    pub(crate) fn ceilings(&self) -> [(&'static str, Passed); 3] {
+        [
+            ("though nothing was broken", self.of_pair()),
+            ("out of step", self.out_of_step()),
+            ("for what was broken or held up", self.of_causes()),
+        ]
+    }
+
+    /// Of which kinds more was let pass than may be, which no single message says.
+    pub(crate) fn too_much(&self) -> Vec<String> {
+        let ceilings = self.ceilings().into_iter().filter(|(_, passed)| passed.is_too_much());
+        ceilings.map(|(what, passed)| format!("too much was let pass {what}: {passed}")).collect()
+    }
+
     /// What was let pass though nothing was broken: of one change an Alertmanager may tell once more to each sink, and a small share of all.
-    pub(crate) fn of_pair(&self) -> Passed {
+    fn of_pair(&self) -> Passed {
         self.passed(Exemption::is_of_pair, Sink::ALL.len() + self.messages / SHARE)
     }
 
     /// What was let pass long after an Alertmanager had been broken, since the two look at a group at different times from then on: of two
     /// changes, and a larger share.
-    pub(crate) fn out_of_step(&self) -> Passed {
+    fn out_of_step(&self) -> Passed {
         self.passed(
             |exemption| exemption == Exemption::OutOfStep,
             2 * Sink::ALL.len() + self.messages / SHARE_OUT_OF_STEP,
         )
+    }
+
+    /// What was let pass for anything else: of four changes, and a share.
+    fn of_causes(&self) -> Passed {
+        let is_meant = |exemption: Exemption| !exemption.is_of_pair() && exemption != Exemption::OutOfStep;
+        self.passed(is_meant, 4 * Sink::ALL.len() + self.messages / SHARE_OF_CAUSES)
     }
 
     fn passed(&self, is_meant: impl Fn(Exemption) -> bool, most: usize) -> Passed {
@@ -208,7 +275,7 @@ impl Verdict {
 }
 
 impl Passed {
-    pub(crate) fn is_too_much(self) -> bool {
+    fn is_too_much(self) -> bool {
         self.count > self.most
     }
 }
@@ -221,8 +288,11 @@ impl fmt::Display for Passed {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sink, from, node, check, firing, text, .. } = self;
+        let Self { sink, from, node, check, firing, status, text, reason, .. } = self;
         let word = if *firing { "ALERT" } else { "RESOLVED" };
-        write!(f, "{sink:?} by {from}: {word} of {check} on node {node}: {}", text.lines().next().unwrap_or_default())
+        let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
+        let text = text.lines().next().unwrap_or_default();
+        write!(f, "{sink:?} by {from}: {word}{status} of {check} on node {node}: {text}")?;
+        reason.as_ref().map_or(Ok(()), |reason| write!(f, " [{reason}]"))
     }
 }

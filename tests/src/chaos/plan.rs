@@ -37,6 +37,8 @@ pub(crate) struct Incident {
     pub(crate) node: usize,
     pub(crate) check: &'static str,
     pub(crate) status: u8,
+    /// As which it fails later, if that changes while it goes on.
+    pub(crate) then: Option<u8>,
     /// Whether it ends before anybody must have been told of it.
     pub(crate) brief: bool,
 }
@@ -53,6 +55,8 @@ pub(crate) enum Step {
     End(Fault),
     /// The check of this incident fails from its next run on.
     Fail(usize),
+    /// It fails with the other status of its incident.
+    Change(usize),
     /// It is fine from its next run on.
     Recover(usize),
     Pause(Duration),
@@ -97,27 +101,45 @@ enum Site {
 impl Plan {
     /// The plan of a seed: always the same, for everybody. What cannot be broken where it is carried out is left out there.
     pub(crate) fn of(seed: u64, rounds: usize) -> Self {
-        let mut rng = Rng::with_seed(seed);
+        // Apart: with what changes in between, the others are as they are without.
+        let (mut rng, mut between) = (Rng::with_seed(seed), Rng::with_seed(!seed));
         let mut plan = Self { incidents: Vec::new(), phases: Vec::new() };
         for _ in 0..rounds {
-            plan.add_round(&mut rng);
+            plan.add_round(&mut rng, &mut between);
         }
         plan
     }
 
-    /// Some checks fail while things break, and when that was told they recover while other things break.
-    fn add_round(&mut self, rng: &mut Rng) {
+    /// Some checks fail while things break; when that was told some become worse or better while other things break, and when that was told
+    /// they recover while others do.
+    fn add_round(&mut self, rng: &mut Rng, between: &mut Rng) {
         let mut pairs: Vec<_> = (0..HOSTS.len()).flat_map(|node| CHECKS.map(|check| (node, check))).collect();
         rng.shuffle(&mut pairs);
         let failing = rng.usize(2..=5);
         let first = self.incidents.len();
         for (index, (node, check)) in pairs.into_iter().take(failing + 1).enumerate() {
-            self.incidents.push(Incident { node, check, status: rng.u8(1..=3), brief: index == failing });
+            let (status, brief) = (rng.u8(1..=3), index == failing);
+            self.incidents.push(Incident { node, check, status, then: None, brief });
         }
         let (lasting, brief) = (first..first + failing, first + failing);
         let fail = lasting.clone().map(Step::Fail).collect();
         self.phases.push(Phase::of(rng, fail, Some(brief)));
+        let changes = lasting.clone().filter(|number| self.incidents[*number].changes(between)).map(Step::Change);
+        let changes: Vec<_> = changes.collect();
+        if !changes.is_empty() {
+            self.phases.push(Phase::of(between, changes, None));
+        }
         self.phases.push(Phase::of(rng, lasting.map(Step::Recover).collect(), None));
+    }
+}
+
+// === impl Incident ===
+
+impl Incident {
+    /// Makes a WARNING or a CRITICAL one that becomes the other, or not.
+    fn changes(&mut self, rng: &mut Rng) -> bool {
+        self.then = [None, Some(2), Some(1), None][usize::from(self.status)].filter(|_| rng.bool());
+        self.then.is_some()
     }
 }
 
@@ -267,7 +289,24 @@ mod tests {
                 let failed = at(&|step| matches!(step, Step::Fail(of) if *of == incident));
                 let recovered = at(&|step| matches!(step, Step::Recover(of) if *of == incident));
                 assert!(failed.is_some() && failed < recovered, "{seed}: {incident}");
+                let changed = at(&|step| matches!(step, Step::Change(of) if *of == incident));
+                assert_eq!(changed.is_some(), plan.incidents[incident].then.is_some(), "{seed}: {incident}");
+                assert!(changed.is_none_or(|changed| failed < Some(changed) && Some(changed) < recovered), "{seed}");
             }
         }
+    }
+
+    #[test]
+    fn a_warning_becomes_critical_a_critical_a_warning_and_a_check_fails_a_second_time_in_the_seeds_of_every_test() {
+        let plans: Vec<_> = (1..=10).map(|seed| Plan::of(seed, crate::rounds(seed))).collect();
+        let becomes = |status, then| {
+            plans.iter().flat_map(|plan| &plan.incidents).any(|of| (of.status, of.then) == (status, Some(then)))
+        };
+        assert!(becomes(1, 2) && becomes(2, 1));
+        let again = |plan: &Plan| {
+            let checks: BTreeSet<_> = plan.incidents.iter().map(|of| (of.node, of.check)).collect();
+            checks.len() < plan.incidents.len()
+        };
+        assert!(plans.iter().any(again));
     }
 }

@@ -1,18 +1,20 @@
 //! Carries a plan out on a pair.
 
+mod awaited;
 mod followed;
 mod reader;
 mod shown;
 mod told;
+mod whole;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use e2e::{Member, Network, PEER_TIMEOUT, Pair, Signal, get_json, repository, until};
 use jiff::Timestamp;
 
-use crate::oracle::{Broken, GROUP_INTERVAL, Message, Sink, Verdict, failing, judge, over, tells};
+use crate::oracle::{Broken, GROUP_INTERVAL, Verdict, failing, failing_otherwise, judge, over};
 use crate::plan::{CHECKS, Fault, HOSTS, NODES, PUSHER, Plan, Step};
 
 /// How long a message may take when everything is whole again, on a busy machine.
@@ -21,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long nothing must have come at the end: an Alertmanager tells of a group once in an interval, the second when it has waited for the
 /// word of the first.
 const QUIET: Duration = GROUP_INTERVAL.saturating_add(PEER_TIMEOUT).saturating_add(Duration::from_secs(2));
+
+/// What was told in a run, and what of it was let pass.
+const TOLD: &str = "told.txt";
 
 /// Set where nothing may be left out.
 const TEST_ALL: &str = "OGI_TEST_ALL";
@@ -42,8 +47,9 @@ pub(crate) struct Run {
     plan: Plan,
     started: Instant,
     started_at: Timestamp,
-    /// When each incident began and ended.
+    /// When each incident began, changed its severity and ended.
     began: Vec<Option<Instant>>,
+    changed: Vec<Option<Instant>>,
     ended: Vec<Option<Instant>>,
     /// What is broken now, and since when.
     broken: Vec<(Fault, Instant)>,
@@ -76,15 +82,15 @@ impl Run {
         ensure!(pair.has_disks() || !demands_all, "{TEST_ALL}=1, and a node's disk cannot be mounted, which root can");
         let plan = Plan::of(seed, rounds);
         let times = vec![None; plan.incidents.len()];
-        let (began, ended, started, started_at) = (times.clone(), times, Instant::now(), Timestamp::now());
         Ok(Self {
             seed,
             pair,
             plan,
-            started,
-            started_at,
-            began,
-            ended,
+            started: Instant::now(),
+            started_at: Timestamp::now(),
+            began: times.clone(),
+            changed: times.clone(),
+            ended: times,
             broken: Vec::new(),
             mended: Vec::new(),
             verbose,
@@ -99,13 +105,16 @@ impl Run {
         told.sort_by_key(|message| message.at);
         let told = told.into_iter().map(|message| {
             let after = message.at.duration_since(self.started).as_secs_f64();
-            format!("[{after:6.1} s] {}{message}\n", if message.reason { "(with a reason) " } else { "" })
+            format!("[{after:6.1} s] {message}\n")
         });
-        std::fs::write(data.join("told.txt"), told.collect::<String>())?;
+        let (told, file) = (told.collect::<String>(), data.join(TOLD));
+        std::fs::write(&file, &told)?;
         done?;
         let past = self.past()?;
         let mut verdict = judge(&messages, &past);
         verdict.failures.extend(self.unreadable());
+        let let_pass: String = verdict.let_pass.iter().map(|message| format!("let pass: {message}\n")).collect();
+        std::fs::write(&file, [told, let_pass].concat())?;
         Ok(Outcome {
             incidents: past.episodes.len(),
             faults: past.broken.iter().map(|broken| broken.fault).collect(),
@@ -121,10 +130,12 @@ impl Run {
             }
             self.every_lasting_incident_is_told().await?;
             self.every_alert_is_shown().await?;
+            self.everything_runs()?;
         }
         self.every_end_is_told().await?;
         self.every_alert_is_shown().await?;
-        self.every_result_is_read().await
+        self.every_result_is_read().await?;
+        self.everything_runs()
     }
 
     async fn step(&mut self, step: Step) -> anyhow::Result<()> {
@@ -150,6 +161,12 @@ impl Run {
                 let incident = self.plan.incidents[number];
                 self.began[number] = Some(Instant::now());
                 self.pair.set_check(incident.node, incident.check, incident.status, &failing(number))?;
+            }
+            Step::Change(number) => {
+                let incident = self.plan.incidents[number];
+                let status = incident.then.context("an incident that does not change")?;
+                self.changed[number] = Some(Instant::now());
+                self.pair.set_check(incident.node, incident.check, status, &failing_otherwise(number))?;
             }
             Step::Recover(number) => {
                 let incident = self.plan.incidents[number];
@@ -233,65 +250,6 @@ impl Run {
             .await?;
         }
         Ok(())
-    }
-
-    /// Waits until every sink was told of each lasting incident that has begun, and of the end of each that has ended; the last word
-    /// is of how it is now.
-    async fn every_lasting_incident_is_told(&self) -> anyhow::Result<()> {
-        until("every incident to be told", PATIENCE, || async {
-            let messages = self.messages();
-            let mut missing = Vec::new();
-            for (number, incident) in self.plan.incidents.iter().enumerate().filter(|(_, incident)| !incident.brief) {
-                let Some(began) = self.began[number] else { continue };
-                // Another of the check's, of which then the last word is.
-                let another = self.plan.incidents.iter().zip(&self.began).skip(number + 1);
-                let again = another.filter(|(later, _)| later.is_of_check_of(incident)).find_map(|(_, began)| *began);
-                let is_over = self.ended[number].is_some();
-                for sink in Sink::ALL {
-                    let of =
-                        |message: &&Message| message.sink == sink && message.at >= began && incident.is_of(message);
-                    let last = messages.iter().rfind(of);
-                    if !messages.iter().filter(of).any(|message| tells(message, number)) {
-                        missing.push(format!("{sink:?}: that [{number}] fails: {incident:?}"));
-                    } else if again.is_none() && last.is_some_and(|last| last.firing == is_over) {
-                        let what = if is_over { "is over" } else { "fails still" };
-                        missing.push(format!("{sink:?}: that [{number}] {what}: {incident:?}"));
-                    }
-                }
-            }
-            ensure!(missing.is_empty(), "lost:\n  {}", missing.join("\n  "));
-            Ok(())
-        })
-        .await
-    }
-
-    /// Waits until neither an Alertmanager has an alert nor a sink was told last that a check fails, and nothing comes any more.
-    async fn every_end_is_told(&self) -> anyhow::Result<()> {
-        for number in [0, 1] {
-            let url = format!("{}/api/v2/alerts", self.pair.url(Member::Alertmanager(number)));
-            until("the alerts to end", PATIENCE, || async {
-                let alerts = get_json(&url).await?;
-                ensure!(alerts.as_array().is_some_and(Vec::is_empty), "{alerts}");
-                Ok(())
-            })
-            .await?;
-        }
-        until("the ends to be told", PATIENCE, || async {
-            let messages = self.messages();
-            for (node, check) in (0..HOSTS.len()).flat_map(|node| CHECKS.map(|check| (node, check))) {
-                for sink in Sink::ALL {
-                    let ours =
-                        |message: &&Message| message.sink == sink && message.node == node && message.check == check;
-                    if let Some(last) = messages.iter().rfind(ours) {
-                        ensure!(!last.firing, "the last was: {last}");
-                    }
-                }
-            }
-            let last = messages.iter().map(|message| message.at).max();
-            ensure!(last.is_none_or(|last| last.elapsed() >= QUIET), "messages still come");
-            Ok(())
-        })
-        .await
     }
 
     fn say(&self, what: &str) {

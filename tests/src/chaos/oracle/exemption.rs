@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use e2e::{Member, Network, PEER_TIMEOUT};
+use e2e::{Member, Network, PEER_TIMEOUT, fine};
 
-use super::{Broken, GROUP_INTERVAL, Message, Past};
+use super::reason::explained;
+use super::{Broken, GROUP_INTERVAL, HeldUp, Message, Past, is_held_up};
 use crate::plan::{Fault, HOSTS, PUSHER};
 
 /// How long after a fault has ended it may still show: the next post of Prometheus (5 s), the interval of groups, the wait of the second
@@ -26,20 +27,25 @@ const WITH_AN_END: Duration = TOLD_BY_BOTH.saturating_add(Duration::from_secs(7)
 /// check, a scrape (1 s each), and a busy machine.
 const UNHEARD: Duration = Duration::from_secs(10);
 
-/// What the proxy says where an Alertmanager took an alert only without its detail.
-const NOT_TAKEN: &str = "Alertmanager did not take the alert";
+/// How late each piece has to be at least for a network that is slow to keep anybody from hearing: a scrape has a second, in which its request
+/// and its answer are late, and a busy machine takes the other half.
+const FELT: Duration = Duration::from_millis(250);
 
 /// What is odd about a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Odd {
     /// An ALERT of what was told as an ALERT.
     Twice,
+    /// The same since the severity changed, without telling that.
+    Again,
     /// An ALERT of an incident while another of its check had not been told as over.
     Unended,
     /// A RESOLVED where the last word was one.
     EndTwice,
     /// A RESOLVED of an incident that goes on: a false all-clear.
     Early,
+    /// A RESOLVED of an incident that has ended, with the output of before.
+    OfBefore,
     /// An ALERT of an incident that was told as over, and is.
     Late,
     /// The only ALERT of a brief incident, long after it.
@@ -61,6 +67,8 @@ pub(crate) enum Exemption {
     /// The check had failed otherwise before, whose end Prometheus sends again; Alertmanager tells again what fires when it has not told
     /// an end with it.
     Resent,
+    /// An incident became milder: Prometheus sends the end of the one alert and then the other alert, and one Prometheus later than the other.
+    Milder,
     /// The node fell silent when one Prometheus had heard of the end and the other had not; that one goes on until it hears.
     Unheard,
     /// An Alertmanager was broken: it did not hear what the other one told, or what Prometheus said.
@@ -83,9 +91,11 @@ impl Odd {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Twice => "told twice",
+            Self::Again => "told again after its severity had changed",
             Self::Unended => "told before the end of what was before it",
             Self::EndTwice => "its end was told again",
             Self::Early => "told as over while it went on",
+            Self::OfBefore => "told as over, with the output of before",
             Self::Late => "told again after its end",
             Self::Delayed => "told long after its end",
             Self::Unplanned => "told of a check that has had no incident",
@@ -93,33 +103,40 @@ impl Odd {
         }
     }
 
-    /// What lets it pass, if something that was broken or held up then explains it.
-    pub(super) fn exempt(self, message: &Message, past: &Past) -> Option<Exemption> {
-        let held_up = !matches!(self, Self::EndTwice | Self::Early | Self::Delayed);
-        if held_up && past.is_held_up(message) {
-            return Some(Exemption::HeldUp);
-        }
-        past.near(message.at).find_map(|broken| self.by(broken.fault, message.node))
+    /// Whether it may come of a check that the machine held up.
+    pub(super) fn may_be_held_up(self) -> bool {
+        !matches!(self, Self::EndTwice | Self::Early | Self::OfBefore | Self::Delayed)
     }
 
-    /// What lets it pass, if the fault explains it.
-    fn by(self, fault: Fault, node: usize) -> Option<Exemption> {
-        let is_of_state = matches!(self, Self::Early | Self::Late);
+    /// What lets it pass, if the fault explains it. Networks that are slow make an Alertmanager hear of a change later than the other one, by no more
+    /// than that one waits: a post of two pieces, and the one before with its answer, are late by five times a second and a half at most. That
+    /// is out of step, and nothing else.
+    pub(super) fn by(self, fault: Fault, node: usize) -> Option<Exemption> {
+        let is_of_state = matches!(self, Self::Again | Self::Early | Self::Late);
         let is_of_course = !matches!(self, Self::Unplanned | Self::Severity);
-        // What Prometheus asks and sends goes by other ways.
-        let is_of_network = matches!(fault, Fault::Network(..));
         match fault {
             _ if self == Self::Delayed => holds_up(fault, node).then_some(Exemption::Delayed),
+            _ if deafens(fault) => is_of_course.then_some(Exemption::Alertmanager),
             Fault::Stopped(Member::Proxy(_)) | Fault::Network(Member::Proxy(_), Network::Frozen) => {
                 (self == Self::Early).then_some(Exemption::Proxy)
             }
             Fault::Emptied => (self == Self::Early && HOSTS[node] == PUSHER).then_some(Exemption::Emptied),
-            Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
-                Member::Alertmanager(_) => is_of_course.then_some(Exemption::Alertmanager),
-                Member::Prometheus(_) => (is_of_state && !is_of_network).then_some(Exemption::Prometheus),
-                _ => None,
-            },
+            // What it asks and sends goes by other ways than its network, which is web-ui's.
+            Fault::Killed(Member::Prometheus(_)) | Fault::Stopped(Member::Prometheus(_)) => {
+                is_of_state.then_some(Exemption::Prometheus)
+            }
             _ => None,
+        }
+    }
+
+    /// How often one Alertmanager may do so in one incident, for one such fault.
+    pub(super) fn most(self, fault: Fault) -> usize {
+        match (self, fault) {
+            // What nobody repeats to it holds for two intervals of groups: at each of them it says so against the other one.
+            (Self::Late, Fault::Network(..)) => 2,
+            // It runs out while nothing arrives; and what then arrives has run out.
+            (Self::Early, Fault::Network(_, Network::Frozen)) => 2,
+            _ => 1,
         }
     }
 }
@@ -129,7 +146,7 @@ impl Odd {
 impl Exemption {
     /// Whether a pair does so while nothing was ever broken.
     pub(super) fn is_of_pair(self) -> bool {
-        matches!(self, Self::Waited | Self::Resent)
+        matches!(self, Self::Waited | Self::Resent | Self::Milder)
     }
 
     /// What lets pass that an ALERT comes once more after one at that time, where ends of other alerts are sent again.
@@ -144,6 +161,7 @@ impl fmt::Display for Exemption {
             Self::Waited => "an Alertmanager told what it had seen before it waited for the other",
             Self::OutOfStep => "the same, out of step since one was broken",
             Self::Resent => "Prometheus sent the end of another alert of the check again",
+            Self::Milder => "the alerts of two severities changed one after the other",
             Self::Unheard => "the node fell silent when one Prometheus had not heard of the end",
             Self::Alertmanager => "an Alertmanager was broken",
             Self::Prometheus => "a Prometheus was broken",
@@ -158,9 +176,10 @@ impl fmt::Display for Exemption {
 // === impl Past ===
 
 impl Past {
-    /// What was broken at the time or shortly before.
-    fn near(&self, at: Instant) -> impl Iterator<Item = &Broken> {
-        self.broken.iter().filter(move |broken| is_near(at, broken.begun, broken.ended))
+    /// What was broken at the time or shortly before, so that it can show, each with its number.
+    pub(super) fn near(&self, at: Instant) -> impl Iterator<Item = (usize, &Broken)> {
+        let is_near = move |(_, broken): &(usize, &Broken)| is_near(at, broken.begun, broken.ended);
+        self.broken.iter().enumerate().filter(is_near).filter(|(_, broken)| is_felt(broken.fault))
     }
 
     /// What lets pass that an Alertmanager says what was before the first word of a change, which the other one has told.
@@ -179,26 +198,37 @@ impl Past {
 
     /// Whether the machine held its check up at the time or so long before.
     pub(super) fn was_held_up(&self, message: &Message, within: Duration) -> bool {
-        let mut ours = self.held_up.iter().filter(|run| run.node == message.node && run.check == message.check);
+        let mut ours = self.of_check(message);
         ours.any(|run| message.at >= run.from && message.at.saturating_duration_since(run.to) < within)
+    }
+
+    /// Whether it says that the machine held its check up: by the runner's words, or as what came of the run, which says nothing of an incident.
+    pub(super) fn says_held_up(&self, message: &Message) -> bool {
+        let had_ended = self.of_check(message).any(|run| run.to <= message.at);
+        is_held_up(&message.text) || had_ended && message.text.contains(&fine(&message.check))
+    }
+
+    /// The runs of its check that were held up.
+    fn of_check(&self, message: &Message) -> impl Iterator<Item = &HeldUp> {
+        self.held_up.iter().filter(|run| run.node == message.node && run.check == message.check)
     }
 
     /// Whether what the message is about fell silent when its check had just ended at `ended`, at the time or shortly before.
     pub(super) fn is_unheard(&self, message: &Message, ended: Instant) -> bool {
         let had_ended = |broken: &&Broken| ended <= broken.begun && broken.begun < ended + UNHEARD;
-        self.near(message.at).filter(had_ended).any(|broken| silences(broken.fault, message.node))
+        let near = self.near(message.at).map(|(_, broken)| broken);
+        near.filter(had_ended).any(|broken| silences(broken.fault, message.node))
     }
 
-    /// Why the end of an incident may be told with the output of before it: an Alertmanager that hears nothing takes an alert for over by
-    /// itself when Prometheus has not repeated it for long enough, and has what came last.
-    pub(super) fn outdates(&self, message: &Message) -> Option<Exemption> {
-        self.near(message.at).any(|broken| is_of_alertmanager(broken.fault)).then_some(Exemption::Alertmanager)
+    /// Why a message may have this reason instead of an output, if something explains that.
+    pub(super) fn explains(&self, message: &Message, reason: &str) -> Option<&'static str> {
+        self.near(message.at).find_map(|(_, broken)| explained(broken.fault, message, reason))
     }
+}
 
-    /// Why a message may have a reason instead of an output, if something explains that.
-    pub(super) fn explains(&self, message: &Message) -> Option<&'static str> {
-        self.near(message.at).find_map(|broken| hides(broken.fault, message))
-    }
+/// Whether an Alertmanager, for the fault, does not hear what the other one tells, or what Prometheus says.
+pub(super) fn deafens(fault: Fault) -> bool {
+    !matches!(fault, Fault::Network(_, Network::Slow(_))) && is_of_alertmanager(fault)
 }
 
 fn is_of_alertmanager(fault: Fault) -> bool {
@@ -208,6 +238,11 @@ fn is_of_alertmanager(fault: Fault) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a fault can keep anybody from hearing.
+fn is_felt(fault: Fault) -> bool {
+    !matches!(fault, Fault::Network(_, Network::Slow(late)) if late < FELT)
 }
 
 fn is_near(at: Instant, begun: Instant, ended: Instant) -> bool {
@@ -240,27 +275,5 @@ fn holds_up(fault: Fault, node: usize) -> bool {
         },
         Fault::Corrupt(of, _) | Fault::DiskFull(of) | Fault::Clock(of, _) => of == node,
         _ => silences(fault, node),
-    }
-}
-
-/// What keeps the outputs of a node's checks from a proxy, or makes them old, if the fault does.
-fn hides(fault: Fault, Message { node, text, .. }: &Message) -> Option<&'static str> {
-    let pushes = HOSTS[*node] == PUSHER;
-    match fault {
-        // One that was stopped finds that the time for asking is over.
-        Fault::Stopped(Member::Proxy(_)) => Some("a proxy was stopped"),
-        Fault::Killed(member) | Fault::Stopped(member) | Fault::Network(member, _) => match member {
-            Member::Agent(of) | Member::Runner(of) => (of == *node).then_some("its node was broken"),
-            Member::Gateway(_) | Member::Redis => pushes.then_some("its gateways were broken"),
-            Member::Alertmanager(_) => {
-                text.contains(NOT_TAKEN).then_some("an Alertmanager did not take the alert with it")
-            }
-            Member::Proxy(_) | Member::Prometheus(_) | Member::WebUi => None,
-        },
-        Fault::NoNames => (!pushes).then_some("no name server answered"),
-        Fault::Emptied => pushes.then_some("its gateways were broken"),
-        Fault::Corrupt(of, _) | Fault::DiskFull(of) => (of == *node).then_some("its node was broken"),
-        Fault::Clock(of, _) => (of == *node).then_some("its node's clock was wrong"),
-        Fault::Rotated(..) => None,
     }
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use e2e::{Member, Network};
+use e2e::{Damage, Member, Network};
 
 use super::*;
+
+mod limits;
+mod reason;
+mod severity;
 
 /// The node that is told of, and the host that pushes.
 const NODE: usize = 0;
@@ -45,8 +49,16 @@ impl Case {
 
     fn incident_of(mut self, status: u8, number: usize, brief: bool, (began, ended): (f64, f64)) -> Self {
         let (began, ended) = (self.at(began), self.at(ended));
-        self.past.episodes.push(Episode { number, node: self.node, check: "disk", status, brief, began, ended });
+        let (node, check, then) = (self.node, "disk", None);
+        self.past.episodes.push(Episode { number, node, check, status, then, brief, began, ended });
         self
+    }
+
+    /// An incident of that severity, from second 100 until second 200, which has another one from second 150 on.
+    fn changing(status: u8, then: u8) -> Self {
+        let mut case = Self { past: Past::default(), ..Self::new() }.incident_of(status, 3, false, (100.0, 200.0));
+        case.past.episodes[0].then = Some((then, case.at(150.0)));
+        case
     }
 
     fn broken(mut self, fault: Fault, begun: f64, ended: f64) -> Self {
@@ -70,7 +82,8 @@ impl Case {
         let (at, from, check) = (self.at(at), from.to_owned(), "disk".to_owned());
         let of = |number| self.past.episodes.iter().find(|episode| episode.number == number);
         let status = firing.then(|| read(text).and_then(|(number, _)| of(number)).map_or(1, |episode| episode.status));
-        let (sink, reason, text) = (Sink::Mail, text.starts_with("reason"), text.to_owned());
+        let reason = text.strip_prefix("reason: ").map(str::to_owned);
+        let (sink, text) = (Sink::Mail, text.to_owned());
         self.messages.push(Message { at, sink, from, node: self.node, check, firing, status, text, reason });
         self
     }
@@ -227,97 +240,6 @@ fn what_broken_alertmanagers_tell_twice_is_counted() {
 }
 
 #[test]
-fn what_nobody_planned_is_found_unless_the_machine_held_the_check_up_at_the_time() {
-    let hangs = "Check execution hangs: running since then";
-    assert!(is_held_up(hangs) && !is_held_up("disk OK: fine"));
-    let case = |text: &str| Case::new().told(20.0, true, text).told(24.0, false, text).alert(108.0).resolved(208.0);
-    case("reason").fails("told of a check that has had no incident");
-    case("disk OK: fine").fails("told of a check that has had no incident");
-    case(hangs).held_up(150.0, 180.0).fails("told of a check that has had no incident");
-    let held_up = case(hangs).held_up(5.0, 12.0).judge();
-    assert!(held_up.failures.is_empty() && held_up.excused == [(Exemption::HeldUp, 6)].into(), "{held_up:#?}");
-    let other = Case { past: Past::default(), ..Case::new() };
-    other.told(20.0, true, "reason").told(24.0, false, "reason").fails("told of a check that has had no incident");
-}
-
-#[test]
-fn a_text_says_its_own_incident_or_a_reason_that_a_fault_explains() {
-    let case = |text: &str| Case::new().told(108.0, true, text).resolved(208.0);
-    case("fails").fails("neither an output nor a reason");
-    case(&failing(7)).fails("the output of another incident");
-    case("reason").fails("a reason, and nothing was broken that explains it");
-    case("reason").broken(killed(Member::Agent(1)), 100.0, 105.0).fails("a reason, and nothing");
-    case("reason").broken(killed(Member::Agent(NODE)), 30.0, 40.0).fails("a reason, and nothing");
-    let hidden = [
-        killed(Member::Agent(NODE)),
-        Fault::Stopped(Member::Proxy(0)),
-        Fault::NoNames,
-        Fault::DiskFull(NODE),
-        Fault::Clock(NODE, -3_600),
-    ];
-    for fault in hidden {
-        assert_eq!(case("reason").broken(fault, 100.0, 105.0).passes().reasons(), 3, "{fault}");
-    }
-    let refused = "reason: Alertmanager did not take the alert with it: it hung up";
-    assert_eq!(case(refused).broken(killed(Member::Alertmanager(1)), 100.0, 105.0).passes().reasons(), 3);
-    for fault in [killed(Member::Alertmanager(1)), killed(Member::Proxy(0)), Fault::Rotated(NODE, 3), Fault::Emptied] {
-        case("reason").broken(fault, 100.0, 105.0).fails("a reason, and nothing was broken that explains it");
-    }
-    let of_before = || Case::new().alert(108.0).told(208.0, false, &failing(3));
-    of_before().fails("told as over, with the output of before");
-    of_before().broken(killed(Member::Agent(NODE)), 190.0, 199.0).fails("told as over, with the output of before");
-    let frozen = Fault::Network(Member::Alertmanager(0), Network::Frozen);
-    of_before().broken(frozen, 180.0, 210.0).passes_by(Exemption::Alertmanager);
-    of_before().broken(frozen, 110.0, 130.0).fails("told as over, with the output of before");
-}
-
-#[test]
-fn the_output_of_an_incident_before_is_that_of_an_end_only_where_this_ones_was_told() {
-    let second =
-        || Case::new().incident(4, false, 300.0, 400.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
-    second().told(408.0, false, &over(3)).fails("the output of another incident");
-    second().told(408.0, false, &over(4)).passes();
-    let brief = Case::new().incident(4, true, 300.0, 302.0).alert(108.0).resolved(208.0).told(308.0, true, &failing(4));
-    brief.told_by("1", 311.0, false, &over(3)).fails("the output of another incident");
-    let ended = || second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(4));
-    ended().told(412.0, false, &over(3)).passes_by(Exemption::Waited);
-    ended().told(412.0, false, &over(7)).fails("the output of another incident");
-    second().told(408.0, false, &over(4)).told_by("1", 410.0, true, &failing(3)).fails("told again after its end");
-}
-
-#[test]
-fn a_message_has_a_severity_that_its_check_had_at_the_time() {
-    let case = || Case::new().incident_of(2, 4, false, (210.0, 300.0));
-    let told = |status| Case::new().alert(108.0).with_status(status).resolved(208.0);
-    told(1).passes();
-    told(2).fails("told in a severity that its check did not have");
-    told(2).held_up(95.0, 101.0).passes_by(Exemption::HeldUp);
-    let end = |status| Case::new().alert(108.0).resolved(208.0).with_status(status);
-    end(1).passes();
-    end(3).fails("told in a severity that its check did not have");
-    // The alert of the incident before has not ended yet.
-    let second = |at: f64| {
-        let case = case().alert(108.0).resolved(205.0).told(at, true, &failing(4)).with_status(1);
-        case.told(308.0, false, &over(4))
-    };
-    second(215.0).passes();
-    second(240.0).fails("told in a severity that its check did not have");
-}
-
-#[test]
-fn only_a_share_of_all_may_be_let_pass_though_nothing_was_broken_or_out_of_step() {
-    let of = |waited, out_of_step| {
-        let excused = [(Exemption::Waited, waited), (Exemption::OutOfStep, out_of_step), (Exemption::Emptied, 70)];
-        Verdict { messages: 120, excused: excused.into(), ..Verdict::default() }
-    };
-    let told = |verdict: &Verdict| (verdict.of_pair().to_string(), verdict.out_of_step().to_string());
-    assert_eq!(told(&of(4, 9)), ("4, at most 5 may be".to_owned(), "9, at most 16 may be".to_owned()));
-    let too_much = |verdict: Verdict| (verdict.of_pair().is_too_much(), verdict.out_of_step().is_too_much());
-    assert_eq!(too_much(of(5, 16)), (false, false));
-    assert_eq!(too_much(of(6, 17)), (true, true));
-}
-
-#[test]
 fn an_alert_comes_once_more_where_the_end_of_another_one_of_its_check_is_sent_again() {
     let case = |status: u8, again: &[f64]| {
         let case = Case::new().incident_of(status, 4, false, (300.0, 400.0)).alert(108.0).resolved(208.0);
@@ -357,17 +279,4 @@ fn what_one_prometheus_had_not_heard_when_the_node_fell_silent_is_told_until_it_
     case(killed(Member::Agent(1)), 203.0).fails("told again after its end");
     case(killed(Member::Redis), 203.0).fails("told again after its end");
     case(killed(Member::Runner(NODE)), 203.0).fails("told again after its end");
-}
-
-#[test]
-fn the_end_of_what_the_machine_held_up_is_sent_again_too() {
-    let twice = || Case::new().alert(108.0).alert(111.0).resolved(208.0);
-    twice().held_up(10.0, 40.0).passes_by(Exemption::Resent);
-    let early = |at: f64| {
-        let case = Case::new().alert(108.0).told_by("1", at, false, "disk OK: fine");
-        case.alert(at + 3.0).resolved(208.0)
-    };
-    early(111.0).held_up(10.0, 40.0).passes_by(Exemption::Waited);
-    early(140.0).held_up(10.0, 40.0).fails("told as over while it went on");
-    early(111.0).fails("told as over while it went on");
 }

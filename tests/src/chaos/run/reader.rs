@@ -39,7 +39,7 @@ impl Reader {
         };
         let (node, check, status) = read().map_err(|why| unreadable(Sink::Webhook, why, &format!("{told:?}")))?;
         let annotation = |name: &str| told.annotations.get(name).cloned();
-        let reason = ["detail_error", "detail_age"].iter().any(|name| told.annotations.contains_key(*name));
+        let reason = ["detail_error", "detail_age"].iter().find_map(|name| annotation(name));
         let text = annotation("output_detail").or_else(|| annotation("detail_error")).unwrap_or_default();
         let (sink, from, check) = (Sink::Webhook, told.to.clone(), check.to_owned());
         Ok(Message { at, sink, from, node, check, firing: told.firing, status, text, reason })
@@ -64,7 +64,7 @@ impl Reader {
         };
         let whole = || format!("{}\n{}", mail.subject, mail.body);
         let (node, check, status) = read().map_err(|why| unreadable(Sink::Mail, why, &whole()))?;
-        let (from, text, reason) = (mail.from.clone(), mail.body.clone(), has_reason(&mail.body));
+        let (from, text, reason) = (mail.from.clone(), mail.body.clone(), reason(&mail.body));
         Ok(Message { at, sink: Sink::Mail, from, node, check, firing: status.is_some(), status, text, reason })
     }
 
@@ -78,7 +78,7 @@ impl Reader {
             Ok((node, check.to_owned(), status(word)?))
         };
         let (node, check, status) = read().map_err(|why| unreadable(Sink::Slack, why, &format!("{message:?}")))?;
-        let (from, text, reason) = (message.to.clone(), message.text.clone(), has_reason(&message.text));
+        let (from, text, reason) = (message.to.clone(), message.text.clone(), reason(&message.text));
         Ok(Message { at, sink: Sink::Slack, from, node, check, firing: status.is_some(), status, text, reason })
     }
 
@@ -106,11 +106,12 @@ fn unreadable(sink: Sink, why: &str, whole: &str) -> String {
     format!("{sink:?}: what cannot be read, as {why}: {whole}")
 }
 
-/// Whether a text says why it has no output, or how old the one is that it has.
-fn has_reason(text: &str) -> bool {
-    ["could not be fetched: ", "could not be refreshed: ", " old)", "This output is "]
-        .iter()
-        .any(|words| text.contains(words))
+/// Why a text has no output, or how old the one is that it has, where it says so.
+fn reason(text: &str) -> Option<String> {
+    let after = |words: &&str| text.split_once(*words).and_then(|(_, rest)| rest.lines().next());
+    let said = ["could not be fetched: ", "could not be refreshed: ", "This output is "].iter().find_map(after);
+    let age = || text.split_once(" old)").and_then(|(age, _)| age.rsplit('(').next()).map(|age| format!("{age} old"));
+    said.map(str::to_owned).or_else(age)
 }
 
 #[cfg(test)]
@@ -157,6 +158,20 @@ mod tests {
         let labels =
             [("alertname", "CheckWarning"), ("severity", "warning"), ("instance", "10.0.0.0:9780"), ("check", "disk")];
         assert_eq!(read(hook(&labels)), (0, disk(), true, Some(1)));
+    }
+
+    #[test]
+    fn why_there_is_no_output_is_read_where_it_is_said() {
+        let said = |text: &str| slack("10.0.0.1 - UNKNOWN", "#6600CC", &format!("node-1/disk: {text}")).unwrap().reason;
+        assert_eq!(said("out : 10.0.0.1 : base"), None);
+        assert_eq!(said("out (1h 2s old) : 10.0.0.1"), Some("1h 2s old".to_owned()));
+        let broken = said("disk is UNKNOWN (the output could not be fetched: a did not answer in time) : a : ");
+        assert!(broken.unwrap().starts_with("a did not answer in time"));
+        assert_eq!(
+            reason("out\nThis output could not be refreshed: a is away\nThis output is 2s old\n").unwrap(),
+            "a is away"
+        );
+        assert_eq!(reason("out\nThis output is 2s old\n\nAdmin GUI: x").unwrap(), "2s old");
     }
 
     #[test]

@@ -15,14 +15,12 @@ const ROUNDED: Duration = Duration::from_secs(1);
 impl Run {
     /// Everything that happened.
     pub(super) fn past(&self) -> anyhow::Result<Past> {
-        let times = self.began.iter().zip(&self.ended);
-        let incidents = self.plan.incidents.iter().enumerate().zip(times);
-        let mut episodes: Vec<_> = incidents
-            .filter_map(|((number, incident), (began, ended))| {
-                let Incident { node, check, status, brief } = *incident;
-                Some(Episode { number, node, check, status, brief, began: (*began)?, ended: (*ended)? })
-            })
-            .collect();
+        let episodes = self.plan.incidents.iter().enumerate().filter_map(|(number, incident)| {
+            let Incident { node, check, status, then, brief } = *incident;
+            let (then, began, ended) = (then.zip(self.changed[number]), self.began[number]?, self.ended[number]?);
+            Some(Episode { number, node, check, status, then, brief, began, ended })
+        });
+        let mut episodes: Vec<_> = episodes.collect();
         episodes.sort_by_key(|episode| episode.began);
         Ok(Past { episodes, broken: self.mended.clone(), held_up: self.held_up()? })
     }
