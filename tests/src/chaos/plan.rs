@@ -87,7 +87,7 @@ pub(crate) enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Site {
     Alertmanagers,
-    Prometheis,
+    PrometheusServers,
     Proxies,
     Names,
     Gateways,
@@ -207,7 +207,7 @@ impl Fault {
         match self {
             Self::Killed(member) | Self::Stopped(member) | Self::Network(member, _) => match member {
                 Member::Alertmanager(_) => Site::Alertmanagers,
-                Member::Prometheus(_) => Site::Prometheis,
+                Member::Prometheus(_) => Site::PrometheusServers,
                 Member::Proxy(_) => Site::Proxies,
                 Member::Gateway(_) => Site::Gateways,
                 Member::Redis => Site::Store,
