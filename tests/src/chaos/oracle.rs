@@ -243,9 +243,10 @@ impl Verdict {
         ceilings.map(|(what, passed)| format!("too much was let pass {what}: {passed}")).collect()
     }
 
-    /// What was let pass though nothing was broken: of one change an Alertmanager may tell once more to each sink, and a small share of all.
+    /// What was let pass though nothing was broken: of two changes an Alertmanager may tell once more to each sink, as one seed may have an
+    /// incident that becomes worse and one that comes shortly after another; and a small share of all.
     fn of_pair(&self) -> Passed {
-        self.passed(Exemption::is_of_pair, Sink::ALL.len() + self.messages / SHARE)
+        self.passed(Exemption::is_of_pair, 2 * Sink::ALL.len() + self.messages / SHARE)
     }
 
     /// What was let pass long after an Alertmanager had been broken, since the two look at a group at different times from then on: of two

@@ -143,10 +143,10 @@ impl<'a> Course<'a> {
     fn exempt(&mut self, odd: Odd, message: &'a Message) -> Option<Exemption> {
         self.outdated(odd, message)
             .or_else(|| self.resent(odd, message))
-            .or_else(|| self.milder(odd, message))
             .or_else(|| self.unheard(odd, message))
             .or_else(|| (odd.may_be_held_up() && self.past.is_held_up(message)).then_some(Exemption::HeldUp))
             .or_else(|| self.of_fault(odd, message))
+            .or_else(|| self.milder(odd, message))
     }
 
     /// Whether an Alertmanager may do so once more, of one incident and for one fault, if for any.

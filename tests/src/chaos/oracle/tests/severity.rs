@@ -49,6 +49,8 @@ fn an_incident_that_changes_its_severity_is_told_again_in_that_with_no_end_betwe
         otherwise(case, at + 9.0, then).resolved(208.0)
     };
     between(2, 1, 158.0).passes_by(Exemption::Milder);
+    let broken = between(2, 1, 158.0).broken(Fault::Stopped(Member::Prometheus(1)), 140.0, 156.0);
+    broken.passes_by(Exemption::Prometheus);
     between(2, 1, 185.0).fails("told as over while it went on");
     between(1, 2, 158.0).fails("told as over while it went on");
 }
