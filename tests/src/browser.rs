@@ -14,7 +14,7 @@ use thirtyfour::common::capabilities::desiredcapabilities::CapabilitiesHelper;
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement};
 use tokio::process::Command;
 
-use crate::{Process, repository, tool, until};
+use crate::{Process, free_port, repository, tool, until};
 
 /// How long the browser may take to start, and a page to become as wanted.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -294,27 +294,23 @@ async fn start_chromium(profile: &Path) -> anyhow::Result<(Process, String)> {
     Ok((chromium, format!("127.0.0.1:{port}")))
 }
 
-/// Starts the driver and waits until it says where it listens.
+/// Starts the driver and waits until it listens.
 async fn start_chromedriver(folder: &Path) -> anyhow::Result<(Process, String)> {
     let (mut command, log) = (ending_with_us("chromedriver"), folder.join("chromedriver.out"));
-    command.arg("--port=0");
+    // A port of the system's choice, for IPv4, it wants for IPv6 too, where another may have it.
+    let port = free_port()?;
+    command.arg(format!("--port={port}"));
     let mut chromedriver = Process::start("chromedriver", command, &log)?;
-    let port = until("chromedriver", PATIENCE, || {
+    until("chromedriver", PATIENCE, || {
         let (running, said) = (chromedriver.check_running(), std::fs::read_to_string(&log));
         async move {
             running?;
-            port(&said?).context("it has not said its port")
+            anyhow::ensure!(said?.contains("started successfully on port"), "it does not say that it listens");
+            Ok(())
         }
     })
     .await?;
     Ok((chromedriver, format!("http://127.0.0.1:{port}")))
-}
-
-/// The port that a driver says it listens on; it listens before it says so.
-fn port(said: &str) -> Option<u16> {
-    let (_, behind) = said.split_once("started successfully on port ")?;
-    // With the full stop the number is whole.
-    behind.split_once('.')?.0.parse().ok()
 }
 
 /// A tool that is killed when the thread that starts it ends, in whatever way: nobody would drive it any more.
@@ -328,17 +324,5 @@ fn text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_driver_says_its_port() {
-        let said = "Starting ChromeDriver 141.0 (x) on port 0\nOnly local connections are allowed.\nChromeDriver was started successfully on port 40123";
-        assert_eq!(port(said), None, "half of it is written");
-        assert_eq!(port(&format!("{said}.\n")), Some(40123));
     }
 }
