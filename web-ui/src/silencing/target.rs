@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::address::{Address, plain};
 use crate::matcher::Labels;
@@ -22,6 +23,7 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,
     /// Its labels: of an alert all of them, of anything else those that name it.
+    #[serde(deserialize_with = "named")]
     pub labels: Labels,
     /// Whether it is a node or a check, with all its alerts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -73,6 +75,15 @@ impl Chosen {
             }
         }
         chosen
+    }
+}
+
+/// Labels each of which has a name, without which there is no matcher of it.
+fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Labels, D::Error> {
+    let labels = Labels::deserialize(from)?;
+    match labels.contains_key("") {
+        true => Err(D::Error::custom("a label has no name")),
+        false => Ok(labels),
     }
 }
 
