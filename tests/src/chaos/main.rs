@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use e2e::{Part, Signals, own, program, tool};
 use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
@@ -29,10 +30,10 @@ struct Flags {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many seeds
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// How often checks fail and recover in each [default: 2 in each fifth seed, 1 in the others]
-    #[arg(long)]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: Option<usize>,
     /// How many seeds at a time
     #[arg(long, default_value_t = 4)]
@@ -128,19 +129,21 @@ struct Total {
 impl Total {
     /// With one run more, of which it prints how it went.
     fn with(mut self, seed: u64, rounds: usize, result: anyhow::Result<(Outcome, Option<TempDir>)>) -> Self {
+        let again = || println!("  again: target/debug/chaos --seed {seed} --seeds 1 --rounds {rounds} --verbose");
         match result {
             Ok((outcome, logs)) => {
                 print_outcome(seed, &outcome);
                 self.logs.extend(logs);
-                self.passed += u64::from(outcome.verdict.failures.is_empty());
+                match outcome.verdict.failures.is_empty() {
+                    true => self.passed += 1,
+                    false => again(),
+                }
                 self.incidents += outcome.incidents;
                 self.verdict.add(outcome.verdict);
             }
             Err(error) => {
-                println!(
-                    "seed {seed}: FAILED: {error:#}\n  \
-                     again: target/debug/chaos --seed {seed} --seeds 1 --rounds {rounds} --verbose"
-                );
+                println!("seed {seed}: FAILED: {error:#}");
+                again();
             }
         }
         self
