@@ -63,8 +63,9 @@ stage() {
         cp "$binaries/$program" "$source/bin"
     done
     "$root/scripts/sbom/main.py" "$target" "$source/sbom" "${programs[@]}"
-    (cd "$root" && cargo run --quiet --locked -p reference -- man --out "$source/man" &&
-        cargo run --quiet --locked -p reference -- completions --out "$source/completions")
+    # The C parts of what it is made of would be compiled anew for a variable that says how old the sources are.
+    (cd "$root" && env -u SOURCE_DATE_EPOCH cargo run --quiet --locked -p reference -- man --out "$source/man" &&
+        env -u SOURCE_DATE_EPOCH cargo run --quiet --locked -p reference -- completions --out "$source/completions")
 }
 
 # checksums DIR: of all that is meant to be passed on.
