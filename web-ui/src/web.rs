@@ -58,7 +58,6 @@ mod node;
 mod nodes;
 mod one_alert;
 mod one_check;
-mod origin;
 mod past;
 mod silences;
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use super::{Asked, Refusal, api, html, origin};
+use super::{Asked, Refusal, api, html};
 use crate::App;
 use crate::access::{Stranger, peer};
 use crate::texts::Texts;
@@ -33,7 +33,7 @@ pub(super) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
         Ok(user) => drop(head.extensions.insert(user)),
         Err(stranger) => return refuse_stranger(stranger, &head),
     }
-    if origin::is_foreign(&head.method, &head.headers, access.host(&head)) {
+    if service::is_foreign(&head.method, &head.headers, access.host(&head)) {
         return refuse(Refusal::CrossSite, &mut head, &app).await;
     }
     next.run(Request::from_parts(head, body)).await

@@ -4,11 +4,12 @@
 //! in `Origin` which site it was, which has to be the one that is asked. What sends neither is no browser, or the address
 //! bar of one. GET, HEAD and OPTIONS change nothing, and pass.
 
-use http::header::{HeaderMap, HeaderValue, ORIGIN};
-use http::{Method, Uri};
+use axum::http::header::{HeaderMap, HeaderValue, ORIGIN};
+use axum::http::{Method, Uri};
 
-/// Whether another site than that of `host` has made a browser send this.
-pub(super) fn is_foreign(method: &Method, headers: &HeaderMap, host: &[u8]) -> bool {
+/// Whether another site than that of `host`, the host that the browser asked for, has made a browser send this.
+#[must_use]
+pub fn is_foreign(method: &Method, headers: &HeaderMap, host: &[u8]) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }
