@@ -2,8 +2,8 @@
 //!
 //! usage: tokio_cron_scheduler cron|repeated JOBS SECONDS COMMAND
 //!
-//! Job N of kind `cron` runs at the seconds that leave N when divided by SECONDS (at most 60), of kind `repeated` every SECONDS from when
-//! it was added; jobs are added evenly over one interval. Prints `grid JOB NANOSECONDS` (a slot, since the epoch) for each job and
+//! Job N of kind `cron` runs at the seconds that leave N when divided by SECONDS (at most 60), of kind `repeated` every SECONDS from the
+//! second in which it was added: its slots have no fractions. Jobs are added evenly over one interval. Prints `grid JOB NANOSECONDS` (a slot, since the epoch) for each job and
 //! `ran JOB OUTPUT` for each run.
 
 use std::process::Stdio;
@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
             scheduler.add(Job::new_async(expression, move |_, _| Box::pin(run(job, command.clone())))?).await?;
         } else {
             let interval = Duration::from_secs(seconds);
-            println!("grid {job} {}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos());
+            println!("grid {job} {}000000000", SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
             scheduler.add(Job::new_repeated_async(interval, move |_, _| Box::pin(run(job, command.clone())))?).await?;
             tokio::time::sleep(interval / u32::try_from(jobs)?).await;
         }

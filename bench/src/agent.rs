@@ -2,14 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
 
 use crate::http::Fetcher;
-use crate::program::{Program, beside, pass};
+use crate::program::{Program, beside, ending_with_us, pass};
 use crate::server;
 
 /// How long an agent may take to read a log.
@@ -32,7 +32,7 @@ impl Agent {
     pub(crate) fn start(log: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let started = Instant::now();
-        let mut command = Command::new(beside("checkscript-agent")?);
+        let mut command = ending_with_us(beside("checkscript-agent")?);
         command.arg("--check.log").arg(log).arg("--state.file").arg(folder.path().join("state"));
         command.arg("--web.listen-address=127.0.0.1:0").stderr(Stdio::piped());
         let mut program = Program::start(&mut command)?;

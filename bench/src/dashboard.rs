@@ -3,8 +3,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -14,11 +13,11 @@ use crate::Settings;
 use crate::agent::Agent;
 use crate::http::Fetcher;
 use crate::log_lines::{Log, LogLines};
-use crate::program::{Program, beside, pass};
+use crate::program::{Program, beside, ending_with_us};
+use crate::prometheus::{self, Prometheus, Tuning};
 use crate::proxy::Alertmanager;
 use crate::recorded::Recorded;
-use crate::scraper::{self, Prometheus, Tuning};
-use crate::server::{free_address, ready, sum};
+use crate::server::{free_address, ready, sum, until_all};
 use crate::text_nodes::{NODES, TextNodes, configure};
 
 /// Checks of a node.
@@ -29,9 +28,6 @@ pub(crate) const LIVE: &str = "live.example.org";
 
 /// How often every node is scraped, and rules are evaluated.
 const SCRAPES: Duration = Duration::from_secs(60);
-
-/// How long it may take until Prometheus knows all.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Of each check only what web-ui and the rules ask for: memory is for 250,000 checks.
 const KEPT: &str = "checkscript_(status|agent_.*|last_execution_timestamp_seconds|interval_seconds|ttl_seconds|occurrences.*|problem_.*|stale_.*)";
@@ -90,7 +86,7 @@ impl Clusters {
         let live = Agent::start(&log.path)?;
         live.wait_for_lines(fetcher, log.lines)?;
         let nodes = TextNodes::start(&fetcher.get(&live.metrics())?.body)?;
-        let (folder, scraping) = (tempfile::tempdir()?, scraper::folder(settings)?);
+        let (folder, scraping) = (tempfile::tempdir()?, prometheus::folder(settings)?);
         write(scraping.path(), &nodes, &live)?;
         let prometheus = Prometheus::start(settings, "web-ui-prometheus", scraping, (fetcher, &Tuning::default()))?;
         let alertmanager = Alertmanager::start(settings, fetcher)?;
@@ -138,7 +134,7 @@ impl Clusters {
         let file = self.folder.path().join("web-ui.yml");
         std::fs::write(&file, json!({"clusters": clusters, "timeout": "120s"}).to_string())?;
         let address = free_address()?;
-        let mut command = Command::new(beside("web-ui")?);
+        let mut command = ending_with_us(beside("web-ui")?);
         command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
         command.stderr(File::create(settings.out.join("web-ui.log"))?);
         let program = Program::start(&mut command)?;
@@ -152,16 +148,6 @@ impl Clusters {
         until_all("web-ui knows all alerts and nodes", || Ok((total("alerts")?, total("nodes")?) == all))?;
         Ok(dashboard)
     }
-}
-
-/// Waits for what takes minutes on a small machine.
-pub(crate) fn until_all(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let started = Instant::now();
-    while !done()? {
-        anyhow::ensure!(started.elapsed() < PATIENCE, "waited for {} s until {what}", PATIENCE.as_secs());
-        pass(Duration::from_secs(1));
-    }
-    Ok(())
 }
 
 /// Prometheus's configuration and its targets.

@@ -16,7 +16,7 @@ pub(crate) struct Start {
 /// What a window of time saw.
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// Milliseconds from each slot to its start; negative is early.
+    /// Milliseconds from each slot to its start.
     pub(crate) lateness: Samples,
     /// Starts by job.
     pub(crate) starts: BTreeMap<u64, usize>,
@@ -27,10 +27,9 @@ pub(crate) struct Window {
 // === impl Start ===
 
 impl Start {
-    /// Nanoseconds after the nearest slot.
+    /// Nanoseconds after the last slot. No scheduler here starts a job before its slot, and some are late by more than half an interval.
     fn lateness(&self, interval: i64) -> i64 {
-        let after = (self.at - self.grid).rem_euclid(interval);
-        if after > interval / 2 { after - interval } else { after }
+        (self.at - self.grid).rem_euclid(interval)
     }
 }
 
@@ -61,12 +60,12 @@ mod tests {
     const MS: i64 = 1_000_000;
 
     #[test]
-    fn late_early_and_lost() {
+    fn late_and_lost() {
         let start = |job, at| Start { job, grid: 300 * MS, at: at * MS };
-        // Job 0 late and early around its slots 1300 and 2300, job 1 only at 1300, and once outside of the window.
-        let starts = [start(0, 1302), start(0, 2290), start(1, 1304), start(1, 4300)];
+        // Job 0 after its slots 1300 and 2300, of which it takes one nearly an interval late, job 1 only at 1300, and once outside of the window.
+        let starts = [start(0, 1302), start(0, 3290), start(1, 1304), start(1, 4300)];
         let window = Window::of(&starts, 1000 * MS, (1000 * MS, 3000 * MS));
-        assert_eq!((window.lateness.lowest(), window.lateness.median(), window.lateness.highest()), (-10.0, 2.0, 4.0));
+        assert_eq!((window.lateness.lowest(), window.lateness.median(), window.lateness.highest()), (2.0, 4.0, 990.0));
         assert_eq!(window.lost(3, 2), 3);
     }
 

@@ -31,7 +31,7 @@ mod report;
 mod rest;
 mod runner;
 mod schedulers;
-mod scraper;
+mod sender;
 mod serve;
 mod server;
 mod stats;

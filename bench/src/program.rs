@@ -1,6 +1,7 @@
 //! A process under measurement, and what `/proc` says of it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::ops::Sub;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command};
@@ -52,6 +53,13 @@ pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
 pub(crate) fn existing(path: &Path) -> anyhow::Result<PathBuf> {
     anyhow::ensure!(path.exists(), "{} is not there: run `make bench-build`", path.display());
     Ok(path.to_owned())
+}
+
+/// What starts a program that is killed when the thread that starts it ends, in whatever way: a bench that is stopped leaves nobody.
+pub(crate) fn ending_with_us(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.arg("--pdeathsig=KILL").arg(program);
+    command
 }
 
 // === impl Program ===
@@ -201,4 +209,26 @@ fn tick() -> f64 {
 /// Lets time pass: what is measured here takes place in other processes.
 pub(crate) fn pass(time: Duration) {
     std::thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_program_ends_with_who_started_it() {
+        let start = || {
+            let program = Program::start(ending_with_us("sleep").arg("60")).expect("it starts");
+            while program.process.stat().expect("it runs").comm != "sleep" {
+                thread::yield_now();
+            }
+            program
+        };
+        let mut program = thread::spawn(start).join().expect("it does not panic");
+        let status = program.child.wait().expect("it can be waited for");
+        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{status}");
+    }
 }

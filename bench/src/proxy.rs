@@ -1,7 +1,7 @@
 //! alertmanager-proxy before a real Alertmanager, and what they say of themselves.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::Settings;
 use crate::http::Fetcher;
-use crate::program::{Program, beside, existing};
+use crate::program::{Program, beside, ending_with_us, existing};
 use crate::server::{free_address, ready, sum, until};
 
 /// Alerts wait for their group, and are told to nobody.
@@ -45,7 +45,7 @@ impl Alertmanager {
         let (folder, address) = (tempfile::tempdir()?, free_address()?);
         let file = |name: &str| folder.path().join(name);
         std::fs::write(file("alertmanager.yml"), config)?;
-        let mut command = Command::new(existing(&settings.tools.join("bin/alertmanager"))?);
+        let mut command = ending_with_us(existing(&settings.tools.join("bin/alertmanager"))?);
         command.arg("--config.file").arg(file("alertmanager.yml")).arg("--storage.path").arg(file("data"));
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
         command.stdout(Stdio::null()).stderr(File::create(file("alertmanager.log"))?);
@@ -72,7 +72,7 @@ impl Proxy {
         let address = free_address()?;
         let file = alertmanager.folder.path().join("proxy.yml");
         std::fs::write(&file, config(&alertmanager.address, more))?;
-        let mut command = Command::new(beside("alertmanager-proxy")?);
+        let mut command = ending_with_us(beside("alertmanager-proxy")?);
         command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
         command.stderr(File::create(settings.out.join(format!("{bench}-proxy.log")))?);
         let program = Program::start(&mut command)?;
@@ -87,7 +87,7 @@ impl Proxy {
     /// Waits until nothing waits for Alertmanager any more, which has then answered for every alert.
     pub(crate) fn until_quiet(&self, fetcher: &Fetcher) -> anyhow::Result<()> {
         let family = "alertmanager_proxy_oldest_unforwarded_alert_age_seconds";
-        until(family, || Ok(self.metric(fetcher, family, "")? == 0.0))
+        until(&format!("{family} is 0"), || Ok(self.metric(fetcher, family, "")? == 0.0))
     }
 
     /// What Alertmanager has: how many alerts, and how many of them with their check's output.

@@ -12,14 +12,13 @@ use service::http::{ClientOptions, read_limited, upstream_client};
 use tokio::runtime::Runtime;
 
 use crate::Settings;
-use crate::program::{Program, beside, existing, pass};
-use crate::server::free_address;
+use crate::program::{Program, beside, ending_with_us, existing};
+use crate::server::{Patience, free_address};
 
 /// Connections that push at a time.
 const CONNECTIONS: usize = 16;
-/// How long a gateway may take to come up.
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(10);
+/// For a gateway to come up, which is timed.
+const PATIENCE: Patience = Patience { look: Duration::from_millis(10), most: Duration::from_secs(60) };
 /// Bytes of an answer to a push.
 const ANSWER: usize = 1 << 16;
 
@@ -70,7 +69,7 @@ impl Gateway {
         flags: &[&str],
         pusher: &Pusher,
     ) -> anyhow::Result<Self> {
-        Self::start(Command::new(beside("pushgateway-ex")?), address, (store, flags), pusher)
+        Self::start(ending_with_us(beside("pushgateway-ex")?), address, (store, flags), pusher)
     }
 
     /// Debian's.
@@ -80,7 +79,7 @@ impl Gateway {
         flags: &[&str],
         pusher: &Pusher,
     ) -> anyhow::Result<Self> {
-        let command = Command::new(existing(&settings.tools.join("bin/pushgateway"))?);
+        let command = ending_with_us(existing(&settings.tools.join("bin/pushgateway"))?);
         Self::start(command, &free_address()?, (store, flags), pusher)
     }
 
@@ -96,10 +95,7 @@ impl Gateway {
         let (base, started) = (format!("http://{address}"), Instant::now());
         let program = Program::start(&mut command)?;
         let ready = format!("{base}/-/ready");
-        while !pusher.is_ready(&ready) {
-            anyhow::ensure!(started.elapsed() < PATIENCE, "{base} is not ready after {} s", PATIENCE.as_secs());
-            pass(POLL);
-        }
+        PATIENCE.until(&format!("{base} is ready"), || Ok(pusher.is_ready(&ready)))?;
         Ok(Self { program, base, ready: started.elapsed() })
     }
 

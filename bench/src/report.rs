@@ -38,6 +38,9 @@ pub(crate) struct Report {
     pub(crate) programs: &'static [&'static str],
 }
 
+/// The part by which the memories of two machines of one kind may differ: a fiftieth.
+const MEMORIES: u64 = 50;
+
 /// Where it was measured: absolute figures of two machines are not comparable.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -75,9 +78,17 @@ impl Machine {
         self.load.is_some_and(|load| load > 2.0 * self.processors as f32)
     }
 
-    /// Processor, their number, and kernel.
+    /// Processor, their number, kernel, and memory where it is known.
     pub(crate) fn class(&self) -> String {
-        format!("{} × {}, Linux {}", self.processors, self.processor, self.kernel)
+        let memory = self.memory.map_or_else(String::new, |memory| format!(", {:.1} GiB", memory as f64 / 1024.0));
+        format!("{} × {}, Linux {}{memory}", self.processors, self.processor, self.kernel)
+    }
+
+    /// Whether the figures of the two can be held against each other. Two machines of one kind differ by some MiB, and older reports do not say it.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let same_memory = self.memory.zip(other.memory).is_none_or(|(a, b)| a.abs_diff(b) * MEMORIES < a.max(b));
+        same_memory
+            && (&self.processor, self.processors, &self.kernel) == (&other.processor, other.processors, &other.kernel)
     }
 }
 
@@ -151,14 +162,12 @@ impl Report {
 
     /// When and on what it was measured.
     pub(crate) fn circumstances(&self) -> String {
-        let Machine { memory, load, .. } = self.machine;
-        let memory = memory.map_or_else(String::new, |memory| format!(", {:.1} GiB", memory as f64 / 1024.0));
-        let load = load.map_or_else(String::new, |load| format!(", load {load:.1} at the start"));
+        let load = self.machine.load.map_or_else(String::new, |load| format!(", load {load:.1} at the start"));
         let commit = self.commit.as_ref().map_or_else(String::new, |commit| format!(", commit {commit}"));
         let build = if self.debug { ", debug build" } else { "" };
         let end = if self.unfinished { ", unfinished" } else { "" };
         let date = self.started.split('T').next().unwrap_or_default();
-        format!("{date}, {}{memory}{load}{commit}{build}{end}", self.machine.class())
+        format!("{date}, {}{load}{commit}{build}{end}", self.machine.class())
     }
 
     fn table(&self) -> String {

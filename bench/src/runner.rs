@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::program::{Cpu, Program, beside};
+use crate::program::{Cpu, Program, beside, ending_with_us};
 
 const CLIENT: &str = "bench";
 
@@ -87,7 +87,7 @@ impl Runner {
 
     /// With more in its environment.
     pub(crate) fn start_with(checks: Map<String, Value>, environment: &[(&str, String)]) -> anyhow::Result<Self> {
-        let mut command = Command::new(beside("checkscript-runner")?);
+        let mut command = ending_with_us(beside("checkscript-runner")?);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::start_as(command, checks)
     }

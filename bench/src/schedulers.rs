@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::grid::Start;
-use crate::program::{Program, beside, existing};
+use crate::program::{Program, beside, ending_with_us, existing};
 use crate::runner::{Runner, every, phase};
 
 /// Who schedules.
@@ -104,7 +104,7 @@ fn other(kind: &str, load: Load, command: &str, environment: &[(&str, String)]) 
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
     let program = existing(&beside("bench")?.with_file_name("examples").join("tokio_cron_scheduler"))?;
-    let mut program = Command::new(program);
+    let mut program = ending_with_us(program);
     program.args([kind, &load.jobs.to_string(), &load.seconds.to_string(), command]);
     program.envs(environment.iter().map(|(name, value)| (name, value)));
     program.stdin(Stdio::null()).stdout(fs::File::create(&out)?);

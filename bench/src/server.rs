@@ -8,25 +8,48 @@ use anyhow::Context as _;
 use crate::http::Fetcher;
 use crate::program::pass;
 
-/// How long a program may take to come up, or alerts to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+/// How often one looks whether something has come about, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) look: Duration,
+    pub(crate) most: Duration,
+}
+
+/// For a program to come up, or alerts to arrive.
+const SHORT: Patience = Patience { look: Duration::from_millis(20), most: Duration::from_secs(60) };
+
+/// For what takes minutes on a small machine.
+const LONG: Patience = Patience { look: Duration::from_secs(1), most: Duration::from_secs(600) };
 
 /// Waits until the server is ready; its base URL.
 pub(crate) fn ready(address: &str, fetcher: &Fetcher) -> anyhow::Result<String> {
     let base = format!("http://{address}");
-    until(&format!("{base}/-/ready"), || Ok(fetcher.get(&format!("{base}/-/ready")).is_ok()))?;
+    until(&format!("{base}/-/ready answers"), || Ok(fetcher.get(&format!("{base}/-/ready")).is_ok()))?;
     Ok(base)
 }
 
-/// Waits until `done`.
-pub(crate) fn until(what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let started = Instant::now();
-    while !done()? {
-        anyhow::ensure!(started.elapsed() < PATIENCE, "waited for {what} for {} s", PATIENCE.as_secs());
-        pass(POLL);
+/// Waits until something is so.
+pub(crate) fn until(what: &str, done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    SHORT.until(what, done)
+}
+
+/// Waits until all of something is so.
+pub(crate) fn until_all(what: &str, done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    LONG.until(what, done)
+}
+
+// === impl Patience ===
+
+impl Patience {
+    /// Waits until `what` is so.
+    pub(crate) fn until(self, what: &str, mut done: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !done()? {
+            anyhow::ensure!(started.elapsed() < self.most, "waited for {} s until {what}", self.most.as_secs());
+            pass(self.look);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The sum of a family of the server's, of the series that have `label`; there may be none, but there has to be the family.

@@ -14,6 +14,12 @@ impl FromIterator<f64> for Samples {
     }
 }
 
+impl From<&[f64]> for Samples {
+    fn from(values: &[f64]) -> Self {
+        values.iter().copied().collect()
+    }
+}
+
 impl Samples {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
@@ -52,15 +58,11 @@ pub(crate) fn ratio(of: &[f64], to: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    fn samples(values: &[f64]) -> Samples {
-        values.iter().copied().collect()
-    }
-
     #[test]
     fn the_median_is_the_middle_whatever_the_order() {
-        assert_eq!(samples(&[9.0, 1.0, 5.0]).median(), 5.0);
-        assert_eq!(samples(&[4.0, 1.0, 2.0, 9.0]).median(), 3.0);
-        assert!(samples(&[]).median().is_nan());
+        assert_eq!(Samples::from([9.0, 1.0, 5.0].as_slice()).median(), 5.0);
+        assert_eq!(Samples::from([4.0, 1.0, 2.0, 9.0].as_slice()).median(), 3.0);
+        assert!(Samples::default().median().is_nan());
     }
 
     #[test]
@@ -68,7 +70,7 @@ mod tests {
         let hundred: Samples = (1..=100).map(f64::from).collect();
         assert_eq!((hundred.quantile(0.5), hundred.quantile(0.99), hundred.quantile(1.0)), (50.0, 99.0, 100.0));
         assert_eq!((hundred.lowest(), hundred.highest(), hundred.len()), (1.0, 100.0, 100));
-        assert_eq!(samples(&[7.0]).quantile(0.99), 7.0);
-        assert!(samples(&[]).quantile(0.5).is_nan());
+        assert_eq!(Samples::from([7.0].as_slice()).quantile(0.99), 7.0);
+        assert!(Samples::default().quantile(0.5).is_nan());
     }
 }

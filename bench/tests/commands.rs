@@ -109,7 +109,7 @@ fn what_cannot_be_compared_has_another_exit_status() {
     other["debug"] = json!(true);
     fs::write(slower.path("run/spawn.json"), other.to_string()).expect("it is written");
     let (status, told) = compare(&slower.baseline(), &slower.run(), &[]);
-    assert!(status == Some(2) && told.contains("of another size or build"), "{told}");
+    assert!(status == Some(2) && told.contains("of another size, setting or build"), "{told}");
     assert!(told.ends_with("nothing could be judged: no figure of the two can be held against each other\n"), "{told}");
     fs::write(slower.path("run/notes.json"), "{}").expect("it is written");
     let (status, told) = compare(Path::new(BASELINE), &slower.run(), &[]);

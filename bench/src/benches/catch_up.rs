@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -17,7 +17,7 @@ use crate::Settings;
 use crate::agent::Agent;
 use crate::http::Fetcher;
 use crate::log_lines::{Log, LogLines};
-use crate::program::Cpu;
+use crate::program::{Cpu, ending_with_us};
 use crate::report::{Figure, Report};
 use crate::stats::{Samples, ratio};
 
@@ -156,7 +156,7 @@ fn mtail(tools: &Path, log: &Log) -> anyhow::Result<Option<f64>> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("status.mtail");
     fs::write(&program, MTAIL)?;
-    let mut command = Command::new(mtail);
+    let mut command = ending_with_us(mtail);
     command.arg("--one_shot").arg("--one_shot_format=prometheus").arg("--log_dir").arg(folder.path());
     command.arg("--progs").arg(&program).arg("--logs").arg(&log.path).stderr(Stdio::null());
     let started = Instant::now();

@@ -18,6 +18,7 @@ mod storm;
 mod told;
 mod watch;
 
+use std::path::Path;
 use std::time::Duration;
 
 use self::parts::{Moment, Parts, Recorder};
@@ -79,7 +80,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
         "a fleet has 20 nodes or more, with checks"
     );
     anyhow::ensure!(fleet.watched >= INTERVAL, "a stage is watched for {INTERVAL} s or more (--watched)");
-    size::check(fleet, Memory::here()?)?;
+    size::check(fleet, stack::closes(fleet)?, Memory::here()?)?;
     let versions = versions::ask(&settings.tools);
     let report = |of| anyhow::Ok(Report::new(&fleet.report(of))?.of(&PROGRAMS).with_versions(&versions));
     let mut reports = Reports { stages: report("-stages")?, storms: report("")? };
@@ -91,10 +92,8 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
     let recorded;
     (course.moments, recorded) = recorder.stop();
     // Also of one that ended early.
-    plot::write(&settings.out, &fleet.report(""), &course)?;
-    played.map_err(|error| error.context(format!("what was found before is in {}", settings.out.display())))?;
-    recorded?;
-    Ok(vec![reports.stages, reports.storms])
+    let drawn = plot::write(&settings.out, &fleet.report(""), &course);
+    reports.end(&settings.out, played.and(recorded), drawn)
 }
 
 /// Plays all of it. What is found is written when it is: it took long.
@@ -108,18 +107,38 @@ fn play(
     for nodes in fleet.stages() {
         eprintln!("fleet: {nodes} nodes …");
         let stage = Stage::run(stack, &recorder.parts, nodes, Duration::from_secs(fleet.watched))?;
-        stage.report(stack, fleet, &mut reports.stages)?;
+        stage.report(stack, fleet, &mut reports.stages);
         reports.stages.write_unfinished(&settings.out)?;
         course.stages.push(stage);
     }
     for one_of in STORMS {
         eprintln!("fleet: one of {one_of} checks fails …");
         let storm = Storm::run(stack, recorder, (fleet, one_of))?;
-        storm.report(stack, fleet, &mut reports.storms)?;
+        storm.report(stack, fleet, &mut reports.storms);
         reports.storms.write_unfinished(&settings.out)?;
         course.storms.push(storm);
     }
     Ok(())
+}
+
+// === impl Reports ===
+
+impl Reports {
+    /// What is published when all has ended: neither a failed picture nor what ended early may cost what was found.
+    fn end(self, out: &Path, played: anyhow::Result<()>, drawn: anyhow::Result<()>) -> anyhow::Result<Vec<Report>> {
+        if let Err(error) = played {
+            if let Err(drawn) = drawn {
+                eprintln!("fleet: {drawn:#}");
+            }
+            return Err(error.context(format!("what was found before is in {}", out.display())));
+        }
+        let reports = vec![self.stages, self.storms];
+        if let Err(error) = drawn {
+            reports.iter().try_for_each(|report| report.publish(out))?;
+            return Err(error.context(format!("the figures are whole, in {}, and pictures are missing", out.display())));
+        }
+        Ok(reports)
+    }
 }
 
 // === impl FleetSettings ===
@@ -148,7 +167,32 @@ impl FleetSettings {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
+
     use super::*;
+    use crate::baseline;
+
+    #[test]
+    fn neither_a_failed_picture_nor_an_early_end_costs_what_was_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path();
+        let reports = || {
+            let report = |name| Report::new(name).expect("this machine is known");
+            let reports = Reports { stages: report("fleet-stages"), storms: report("fleet") };
+            reports.stages.write_unfinished(out).expect("it is written");
+            reports.storms.write_unfinished(out).expect("it is written");
+            reports
+        };
+        let unfinished = || -> Vec<_> {
+            baseline::load(out).expect("they can be read").iter().map(|report| report.unfinished).collect()
+        };
+        let told = |ended: anyhow::Result<Vec<Report>>| format!("{:#}", ended.expect_err("it has failed"));
+        assert_eq!(reports().end(out, Ok(()), Ok(())).map(|reports| reports.len()).ok(), Some(2));
+        let early = told(reports().end(out, Err(anyhow!("no memory")), Err(anyhow!("no disk"))));
+        assert!(early.ends_with(": no memory") && unfinished() == [true, true], "{early}");
+        let undrawn = told(reports().end(out, Ok(()), Err(anyhow!("no disk"))));
+        assert!(undrawn.ends_with(": no disk") && unfinished() == [false, false], "{undrawn}");
+    }
 
     #[test]
     fn what_is_another_thing_has_a_report_of_its_own() {

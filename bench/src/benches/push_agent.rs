@@ -6,18 +6,17 @@
 //! a minute, which is no part of it.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::Settings;
 use crate::http::Fetcher;
-use crate::program::{beside, pass};
+use crate::program::{beside, ending_with_us, pass};
 use crate::pushes::{Gateway, Pusher};
 use crate::report::{Figure, Report};
 use crate::runner::{Runner, every};
-use crate::server::{free_address, ready, sum};
+use crate::server::{Patience, free_address, ready, sum};
 
 /// 300 results a second.
 const CHECKS: usize = 3_000;
@@ -29,10 +28,8 @@ const MOST: usize = 3;
 /// Each check has run once after it.
 const SETTLING: Duration = Duration::from_secs(INTERVAL + 2);
 const COUNTED: Duration = Duration::from_secs(INTERVAL);
-/// Between two looks at a queue, which is drained in some tenths of a second.
-const POLL: Duration = Duration::from_millis(2);
-/// Twice the longest wait between two tries of the agent.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Looks at a queue, which is drained in some tenths of a second; for twice the longest wait between two tries of the agent.
+const PATIENCE: Patience = Patience { look: Duration::from_millis(2), most: Duration::from_secs(120) };
 /// Fewer wait than come while results are gathered: nothing is left of what waited.
 const DRAINED: f64 = (CHECKS as u64 / INTERVAL) as f64;
 
@@ -49,8 +46,7 @@ fn measure(settings: &Settings) -> anyhow::Result<Vec<Figure>> {
     let (alone, alone_resident) = (cpu_of_1000(&runner)?, runner.program.memory()?.resident);
     runner.program.stop()?;
     let mut pushing = Pushing::start(settings)?;
-    pushing
-        .until("each check has been pushed", |pushing| Ok(pushing.metric("results_pushed_total")? >= CHECKS as f64))?;
+    PATIENCE.until("each check has been pushed", || Ok(pushing.metric("results_pushed_total")? >= CHECKS as f64))?;
     let (before, pushed) = (pushing.gateway_cpu()?, pushing.metric("results_pushed_total")?);
     let own = cpu_of_1000(&pushing.agent)?;
     let (after, pushed) = (pushing.gateway_cpu()?, pushing.metric("results_pushed_total")? - pushed);
@@ -110,7 +106,7 @@ impl Pushing {
         let (fetcher, pusher) = (Fetcher::new()?, Pusher::new()?);
         let (address, own) = (free_address()?, free_address()?);
         let gateway = Gateway::ours_at(&address, Some(&folder.path().join("store")), &[], &pusher)?;
-        let mut command = Command::new(beside("pushgateway-agent")?);
+        let mut command = ending_with_us(beside("pushgateway-agent")?);
         command.arg(format!("--push.gateway={}", gateway.base)).arg(format!("--web.listen-address={own}"));
         command.arg(format!("--push.queue.file={}", queue(&folder).display()));
         let agent = Runner::start_as(command, every(INTERVAL, CHECKS, COMMAND))?;
@@ -123,15 +119,6 @@ impl Pushing {
         sum(&self.fetcher, &self.base, &format!("pushgateway_agent_{family}"), "")
     }
 
-    fn until(&self, what: &str, done: impl Fn(&Self) -> anyhow::Result<bool>) -> anyhow::Result<()> {
-        let since = Instant::now();
-        while !done(self)? {
-            anyhow::ensure!(since.elapsed() < PATIENCE, "waited for {} s until {what}", PATIENCE.as_secs());
-            pass(POLL);
-        }
-        Ok(())
-    }
-
     /// Seconds so far.
     fn gateway_cpu(&self) -> anyhow::Result<f64> {
         self.gateway.as_ref().map_or(Ok(0.0), |gateway| Ok(gateway.program.cpu()?.own))
@@ -141,8 +128,8 @@ impl Pushing {
     fn take_gateway_away(&mut self) -> anyhow::Result<(f64, f64)> {
         self.gateway.take().map_or(Ok(()), Gateway::stop)?;
         let replaced = self.metric("results_superseded_total")?;
-        self.until("all results wait, and have been replaced", |pushing| {
-            Ok(pushing.metric("results_superseded_total")? - replaced >= CHECKS as f64)
+        PATIENCE.until("all results wait, and have been replaced", || {
+            Ok(self.metric("results_superseded_total")? - replaced >= CHECKS as f64)
         })?;
         let waiting = self.metric("results_pending")?;
         let size = std::fs::metadata(queue(&self.folder))?.len();
@@ -155,9 +142,9 @@ impl Pushing {
         let store = self.folder.path().join("store");
         self.gateway = Some(Gateway::ours_at(&self.address, Some(&store), &[], &self.pusher)?);
         let back = Instant::now();
-        self.until("the agent pushes again", |pushing| Ok(pushing.metric("results_pushed_total")? > before))?;
+        PATIENCE.until("the agent pushes again", || Ok(self.metric("results_pushed_total")? > before))?;
         let (began, first) = (Instant::now(), self.metric("results_pushed_total")?);
-        self.until("nothing waits", |pushing| Ok(pushing.metric("results_pending")? < DRAINED))?;
+        PATIENCE.until("nothing waits", || Ok(self.metric("results_pending")? < DRAINED))?;
         let drained = self.metric("results_pushed_total")? - first;
         Ok(((began - back).as_secs_f64(), drained / began.elapsed().as_secs_f64()))
     }

@@ -65,9 +65,9 @@ fn checked(report: &mut Report, settings: &Settings, pusher: &Pusher, folder: &T
         apart.add((&ours, &other), pusher, round + 2)?;
     }
     report.add(Figure::one("checked, durable: filling an empty store", "pushes/s", fill.rate()).higher());
-    report.add(Figure::new("checked, durable: pushes", "pushes/s", &samples(&alone)).at_least(5_000.0));
+    report.add(Figure::new("checked, durable: pushes", "pushes/s", &Samples::from(&alone[..])).at_least(5_000.0));
     let share = |name: &str, unit, of: &[f64], to: &[f64]| {
-        Figure::new(format!("checked, durable: {name}"), unit, &samples(&ratio(of, to))).ratio()
+        Figure::new(format!("checked, durable: {name}"), unit, &Samples::from_iter(ratio(of, to))).ratio()
     };
     report.add(share("rate while scraped", "of the rate alone", &beside.rate, &alone).higher());
     report.add(share("rate while another gateway is scraped", "of the rate alone", &apart.rate, &alone));
@@ -100,17 +100,18 @@ fn unchecked(report: &mut Report, settings: &Settings, pusher: &Pusher) -> anyho
         }
     }
     let [ours, theirs] = repeats;
-    report.add(Figure::new("unchecked: pushes", "pushes/s", &samples(&ours.rate)).higher());
-    report.add(Figure::new("unchecked: processor time of a push", "µs", &samples(&ours.cpu)).lower());
-    report.add(Figure::new("scrape of 20,000 × 10", "s", &samples(&ours.scrape)).lower());
-    report.add(Figure::new("resident after it", "MiB", &samples(&ours.resident)).lower());
-    let other = |name: &str, unit, values: &[f64]| Figure::new(format!("{name}, Pushgateway"), unit, &samples(values));
+    report.add(Figure::new("unchecked: pushes", "pushes/s", &Samples::from(&ours.rate[..])).higher());
+    report.add(Figure::new("unchecked: processor time of a push", "µs", &Samples::from(&ours.cpu[..])).lower());
+    report.add(Figure::new("scrape of 20,000 × 10", "s", &Samples::from(&ours.scrape[..])).lower());
+    report.add(Figure::new("resident after it", "MiB", &Samples::from(&ours.resident[..])).lower());
+    let other =
+        |name: &str, unit, values: &[f64]| Figure::new(format!("{name}, Pushgateway"), unit, &Samples::from(values));
     report.add(other("unchecked: pushes", "pushes/s", &theirs.rate));
     report.add(other("unchecked: processor time of a push", "µs", &theirs.cpu));
     report.add(other("scrape of 20,000 × 10", "s", &theirs.scrape));
     report.add(other("resident after it", "MiB", &theirs.resident));
     let add = |name: &str, of: &[f64], to: &[f64]| {
-        Figure::new(name, "times the Pushgateway's", &samples(&ratio(of, to))).ratio()
+        Figure::new(name, "times the Pushgateway's", &Samples::from_iter(ratio(of, to))).ratio()
     };
     report.add(add("unchecked: pushes", &ours.rate, &theirs.rate).at_least(1.5));
     report.add(add("unchecked: processor time of a push", &ours.cpu, &theirs.cpu).at_most(0.5));
@@ -198,8 +199,4 @@ impl Repeats {
         self.resident.push(gateway.program.memory()?.resident);
         Ok(())
     }
-}
-
-fn samples(values: &[f64]) -> Samples {
-    values.iter().copied().collect()
 }

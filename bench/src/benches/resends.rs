@@ -12,9 +12,9 @@ use crate::Settings;
 use crate::http::Fetcher;
 use crate::nodes::{NODES, Nodes};
 use crate::program::pass;
-use crate::prometheus::{batches, send};
 use crate::proxy::Proxy;
 use crate::report::{Figure, Report};
+use crate::sender::{batches, send};
 use crate::stats::Samples;
 
 /// Between two replicas' posts of all alerts.
@@ -45,7 +45,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     })?;
     proxy.until_quiet(&fetcher)?;
     nodes.check()?;
-    let minute = |number: usize| resident[(number - 1) * MINUTE..number * MINUTE].iter().copied().collect::<Samples>();
+    let minute = |number: usize| Samples::from(&resident[(number - 1) * MINUTE..number * MINUTE]);
     report.add(Figure::given("minutes", "", minutes as f64));
     for (which, number) in [("second", 2), ("middle", minutes.div_ceil(2)), ("last", minutes)] {
         report.add(Figure::new(format!("resident in the {which} minute"), "MiB", &minute(number)).at_most(150.0));

@@ -12,11 +12,12 @@ use serde_json::Value;
 
 use crate::Settings;
 use crate::agent::Agent;
-use crate::dashboard::{CHECKS, until_all};
+use crate::dashboard::CHECKS;
 use crate::http::Fetcher;
 use crate::log_lines::LogLines;
+use crate::prometheus::{Evaluations, Prometheus, Tuning, folder};
 use crate::report::{Figure, Report};
-use crate::scraper::{Evaluations, Prometheus, Tuning, folder};
+use crate::server::until_all;
 use crate::stats::{Samples, ratio};
 use crate::text_nodes::{TextNodes, configure};
 
@@ -68,9 +69,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         evaluated.wait_for(NODES * checks, failing)?;
         let took = evaluated.measure(settings.repeats)?;
         let [own, over_all] = &took[..] else { anyhow::bail!("there are not two files of rules") };
-        report.add(Figure::new(format!("{name}: an evaluation"), "s", &samples(own)).lower());
-        report.add(Figure::new(format!("{name}: an evaluation over all checks"), "s", &samples(over_all)));
-        let times = samples(&ratio(over_all, own));
+        report.add(Figure::new(format!("{name}: an evaluation"), "s", &Samples::from(&own[..])).lower());
+        report.add(Figure::new(format!("{name}: an evaluation over all checks"), "s", &Samples::from(&over_all[..])));
+        let times = Samples::from_iter(ratio(over_all, own));
         report.add(Figure::new(format!("{name}: over all checks to that"), "x", &times).ratio().at_least(5.0));
     }
     report.add(Figure::one("resident, Prometheus", "MiB", evaluated.prometheus.program.memory()?.resident));
@@ -81,15 +82,13 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     evaluated.wait_for(failing, failing)?;
     let took = evaluated.measure(settings.repeats)?.concat();
     let each: Vec<_> = took.iter().map(|seconds| seconds * 1000.0 / failing as f64).collect();
-    report.add(Figure::new(format!("nothing but {failing} failing: an evaluation"), "s", &samples(&took)).lower());
+    report.add(
+        Figure::new(format!("nothing but {failing} failing: an evaluation"), "s", &Samples::from(&took[..])).lower(),
+    );
     let name = format!("nothing but {failing} failing: of an evaluation, for each");
-    report.add(Figure::new(name, "ms", &samples(&each)).lower());
+    report.add(Figure::new(name, "ms", &Samples::from(&each[..])).lower());
     evaluated.prometheus.program.stop()?;
     Ok(report)
-}
-
-fn samples(values: &[f64]) -> Samples {
-    values.iter().copied().collect()
 }
 
 /// Nodes with the text of a real agent, and how many checks each has.

@@ -1,8 +1,8 @@
 //! Our heap beside tokio-cron-scheduler: lateness, lost runs, and what is left after the process was stopped or the clock was set.
 //!
 //! Every job is `sh -c stamp`, so a start is late by what the scheduler and the start of two processes take; the scheduler makes the
-//! difference. tokio-cron-scheduler's cron jobs have slots on whole seconds, its repeated jobs count from when they were added, ours lie
-//! anywhere in the interval.
+//! difference. tokio-cron-scheduler's cron jobs have slots on whole seconds, its repeated jobs count from the second in which they were added,
+//! ours lie anywhere in the interval.
 
 use std::fs;
 use std::path::{Path, PathBuf};

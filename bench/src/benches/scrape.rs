@@ -3,12 +3,12 @@
 //! Requests follow one another on one kept connection of the loopback. The time is the client's, its own part and the waiting for a
 //! processor included, so the server's is less; the server's CPU does not depend on what else the machine does.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::memory::agent_with;
 use crate::Settings;
 use crate::http::Fetcher;
-use crate::program::Program;
+use crate::program::{Program, ending_with_us};
 use crate::report::{Figure, Report};
 use crate::server::{free_address, until};
 use crate::stats::{Samples, ratio};
@@ -73,7 +73,7 @@ impl<'a> Target<'a> {
             took.push(fetched.took.as_secs_f64() * 1000.0);
             self.bytes = fetched.body.len();
         }
-        self.medians.push(took.iter().copied().collect::<Samples>().median());
+        self.medians.push(Samples::from(&took[..]).median());
         self.took.extend(took);
         self.cpu += (self.program.cpu()? - before).own;
         Ok(())
@@ -84,7 +84,7 @@ impl<'a> Target<'a> {
         let took = Samples::from_iter(self.took);
         let name = |what: &str| format!("{}: {what}", self.name);
         let figures = [
-            Figure::one(name("p50"), "ms", took.median()),
+            Figure::new(name("p50"), "ms", &Samples::from(&self.medians[..])),
             Figure::one(name("p99"), "ms", took.quantile(0.99)),
             Figure::one(name("CPU of a request"), "ms", 1000.0 * self.cpu / took.len() as f64),
             Figure::one(name("size"), "kB", self.bytes as f64 / 1000.0),
@@ -114,9 +114,9 @@ fn node_exporter(settings: &Settings, fetcher: &Fetcher) -> anyhow::Result<Optio
     }
     // It cannot say which port it was given.
     let address = free_address()?;
-    let mut command = Command::new(program);
+    let mut command = ending_with_us(program);
     command.arg(format!("--web.listen-address={address}")).stdout(Stdio::null()).stderr(Stdio::null());
     let (program, url) = (Program::start(&mut command)?, format!("http://{address}/metrics"));
-    until(&url, || Ok(fetcher.get(&url).is_ok()))?;
+    until(&format!("{url} answers"), || Ok(fetcher.get(&url).is_ok()))?;
     Ok(Some((program, url)))
 }

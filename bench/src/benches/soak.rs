@@ -79,7 +79,7 @@ impl Watched {
     fn tell(self, report: &mut Report) {
         let Self { resident, descriptors, lateness, stuck, runs, lost, .. } = self;
         report.add(Figure::one("runs", "", runs as f64));
-        let all = |name, unit, values: &[f64]| Figure::new(name, unit, &values.iter().copied().collect::<Samples>());
+        let all = |name, unit, values: &[f64]| Figure::new(name, unit, &Samples::from(values));
         report.add(all("resident", "MiB", &resident).at_most(25.0));
         report.add(Figure::one("resident, growth", "MiB", growth(&resident)).at_most(1.0).or_not());
         report.add(all("descriptors", "", &descriptors));
@@ -95,7 +95,7 @@ impl Watched {
 
 /// From the second minute to the last.
 fn growth(samples: &[f64]) -> f64 {
-    let median = |of: &[f64]| of.iter().copied().collect::<Samples>().median();
+    let median = |of: &[f64]| Samples::from(of).median();
     median(&samples[samples.len() - MINUTE..]) - median(&samples[MINUTE..2 * MINUTE])
 }
 

@@ -21,9 +21,9 @@ use crate::http::Fetcher;
 use crate::idle::Idle;
 use crate::nodes::{self, NODES, Nodes};
 use crate::program::{Cpu, pass};
-use crate::prometheus::{batches, send};
 use crate::proxy::{Alertmanager, Proxy};
 use crate::report::{Figure, Report};
+use crate::sender::{batches, send};
 use crate::stats::Samples;
 
 /// The default hold.
@@ -49,7 +49,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
             let alone = replicas(&bare.base, &batches)?;
             drop(bare);
             let proxy = Proxy::start(settings, &fetcher, ("storm", "fetch: {cache: 30m, failure_cache: 30m}"))?;
-            let mut figures = burst(&proxy, &fetcher, &batches)?;
+            let mut figures = burst(&proxy, &fetcher, (size, &batches))?;
             let name = format!("batches of {size}: an Alertmanager without a proxy, alone: answered p99");
             figures.push(Figure::one(name, "ms", alone.quantile(0.99)));
             runs.push(figures);
@@ -66,8 +66,8 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 }
 
 /// Both replicas send every alert for the first time.
-fn burst(proxy: &Proxy, fetcher: &Fetcher, batches: &[String]) -> anyhow::Result<Vec<Figure>> {
-    let name = |what: &str| format!("batches of {}: {what}", if batches.len() > 100 { 64 } else { 256 });
+fn burst(proxy: &Proxy, fetcher: &Fetcher, (size, batches): (usize, &[String])) -> anyhow::Result<Vec<Figure>> {
+    let name = |what: &str| format!("batches of {size}: {what}");
     let (idle, sent_all) = (Idle::start()?, AtomicBool::new(false));
     let (work, started) = (Work::of(proxy)?, Instant::now());
     let (took, meanwhile) = thread::scope(|scope| {
@@ -156,11 +156,11 @@ fn resends(report: &mut Report, proxy: &Proxy, fetcher: &Fetcher, batches: &[Str
         // As between two evaluations, though shorter.
         pass(Duration::from_millis(100));
     }
-    let samples = |values: &[f64]| values.iter().copied().collect::<Samples>();
-    let (early, late) = (samples(&resident[SETTLED..2 * SETTLED]), samples(&resident[RESENDS - SETTLED..]));
+    let early = Samples::from(&resident[SETTLED..2 * SETTLED]);
+    let late = Samples::from(&resident[RESENDS - SETTLED..]);
     let growth = late.median() - early.median();
-    report.add(Figure::new("resends: alerts a second of one core", "", &samples(&rates)).at_least(15_000.0));
-    report.add(Figure::new("resends: alerts taken a second", "", &samples(&walls)).higher());
+    report.add(Figure::new("resends: alerts a second of one core", "", &Samples::from(&rates[..])).at_least(15_000.0));
+    report.add(Figure::new("resends: alerts taken a second", "", &Samples::from(&walls[..])).higher());
     report.add(Figure::one("resends: resident", "MiB", late.median()).at_most(150.0));
     report.add(Figure::one("resends: resident, growth", "MiB", growth).at_most(5.0).or_not());
     Ok(())

@@ -33,16 +33,16 @@ fn listed(what: &str, benches: &[&str]) -> Option<String> {
 /// What one has to know of the two runs of a bench before one reads its figures.
 fn notes(before: &Report, after: &Report) -> Vec<String> {
     let bench = &after.bench;
-    let (was, is) = (before.machine.class(), after.machine.class());
     let ground = match Ground::of(before, after) {
         Ground::Machine => None,
-        Ground::Bench if was != is => {
+        Ground::Bench if !before.machine.is_alike(&after.machine) => {
+            let (was, is) = (before.machine.class(), after.machine.class());
             Some(format!("{bench}: on another machine ({was}; now {is}), so only ratios are judged"))
         }
         Ground::Bench => {
             Some(format!("{bench}: the machine had other work ({}), so only ratios are judged", loads(before, after)))
         }
-        Ground::Nothing => Some(format!("{bench}: of another size or build, so nothing is judged")),
+        Ground::Nothing => Some(format!("{bench}: of another size, setting or build, so nothing is judged")),
     };
     let commits = before.commit.iter().zip(&after.commit).filter(|(was, now)| was != now);
     let commits = commits.map(|(was, now)| format!("{bench}: of commit {now}, was {was}"));

@@ -21,7 +21,7 @@ fn elsewhere(report: Report) -> Report {
 }
 
 fn took(repeats: &[f64]) -> Figure {
-    Figure::new("a", "s", &repeats.iter().copied().collect::<Samples>()).lower()
+    Figure::new("a", "s", &Samples::from(repeats)).lower()
 }
 
 fn verdict(before: Figure, after: Figure) -> Verdict {
@@ -104,6 +104,61 @@ fn between_machines_ratios_alone_are_judged_and_between_sizes_nothing() {
     let mut other = report("b", figures(2.0, 9.0));
     other.debug = !other.debug;
     assert_eq!(verdicts(other), [Verdict::Unjudged, Verdict::Unjudged], "another build");
+}
+
+#[test]
+fn another_setting_is_another_thing_and_one_that_was_not_told_is_none() {
+    let with = |given: &[(&str, f64)]| {
+        let given = given.iter().map(|(name, value)| Figure::given(*name, "", *value));
+        report("b", [took(&[1.0; 5])].into_iter().chain(given))
+    };
+    let ground = |before: &[(&str, f64)], after: &[(&str, f64)]| Ground::of(&with(before), &with(after));
+    let (low, high) = (("niceness", 0.0), ("niceness", -10.0));
+    assert_eq!(ground(&[low], &[low]), Ground::Machine);
+    assert_eq!((ground(&[low], &[high]), ground(&[high], &[low])), (Ground::Nothing, Ground::Nothing));
+    assert_eq!((ground(&[], &[high]), ground(&[high], &[])), (Ground::Machine, Ground::Machine));
+    // Before it was told as given.
+    let measured = report("b", [took(&[1.0; 5]), Figure::one("niceness", "", 0.0)]);
+    assert_eq!(Ground::of(&measured, &with(&[high])), Ground::Nothing);
+    assert_eq!(Ground::of(&measured, &with(&[low])), Ground::Machine);
+}
+
+#[test]
+fn a_machine_of_another_memory_is_another_machine() {
+    let with = |memory| {
+        let mut report = report("b", [took(&[1.0; 5])]);
+        report.machine.memory = memory;
+        report
+    };
+    let ground = |before, after| Ground::of(&with(before), &with(after));
+    assert_eq!(ground(Some(24_105), Some(24_090)), Ground::Machine);
+    assert_eq!(ground(None, Some(24_105)), Ground::Machine, "an older report does not say it");
+    assert_eq!(ground(Some(24_105), Some(16_000)), Ground::Bench);
+    let (before, after) = ([with(Some(24_576))], [with(Some(16_384))]);
+    let told = tell(&Comparison::of(&before, &after, THRESHOLD), Form::Terminal);
+    assert!(told.contains(", 24.0 GiB; now ") && told.contains(", 16.0 GiB), so only ratios are judged"), "{told}");
+}
+
+/// As a run of today would be: with what was told since then, or has another name.
+#[test]
+fn the_published_figures_can_be_held_against_a_run_that_says_more() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline/published.json");
+    let before = crate::baseline::load(published.as_ref()).expect("the baseline can be read");
+    let mut after = before.clone();
+    for report in &mut after {
+        report.started = "later".to_owned();
+        report.machine.load = None;
+        report.add(Figure::given("20000 nodes: told since", "s", 180.0));
+        let conditions = ["niceness of the played nodes", "GOMEMLIMIT of a Prometheus", "minutes"];
+        for figure in report.figures.iter_mut().filter(|figure| conditions.iter().any(|of| figure.name.ends_with(of))) {
+            figure.kind = Kind::Given;
+        }
+    }
+    let comparison = Comparison::of(&before, &after, THRESHOLD);
+    assert!(comparison.both.iter().all(|(before, after)| Ground::of(before, after) != Ground::Nothing));
+    assert_eq!((comparison.count(Verdict::Worse), comparison.count(Verdict::Gone)), (0, 0));
+    assert_eq!(comparison.count(Verdict::New), before.len());
+    assert!(comparison.has_judged());
 }
 
 #[test]

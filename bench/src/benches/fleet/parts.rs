@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use crate::program::Usage;
+use crate::report::Figure;
 
 /// Between two looks for the plots.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// Processors in use below which more or less of them is a tick of the clock or two, and neither worse nor better.
+const IDLE: f64 = 0.01;
 
 /// The parts by their names.
 #[derive(Clone)]
@@ -40,6 +44,12 @@ pub(super) struct Recorder {
     moments: Arc<Mutex<Vec<Moment>>>,
     stop: Sender<()>,
     thread: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Of how many processors a part had the use.
+pub(super) fn processors(name: String, value: f64) -> Figure {
+    let figure = Figure::one(name, "", value);
+    if value > IDLE { figure.lower() } else { figure }
 }
 
 // === impl Parts ===
@@ -109,5 +119,17 @@ impl Recorder {
         let ended = self.thread.join().unwrap_or_else(|_| bail!("the recorder panicked"));
         let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
         (std::mem::take(&mut *moments), ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Better;
+
+    #[test]
+    fn a_tick_of_an_idle_part_is_not_judged() {
+        let better = |value| processors("proxy, processors".to_owned(), value).better;
+        assert_eq!((better(0.0), better(0.009), better(0.02)), (None, None, Some(Better::Lower)));
     }
 }

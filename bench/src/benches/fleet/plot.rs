@@ -35,13 +35,14 @@ struct Words {
 }
 
 /// The files with the pictures of a report, where it has them.
-pub(crate) fn pictures(report: &str) -> [String; 4] {
-    ["processors", "memory", "growth", "notifications"].map(|picture| format!("{report}-{picture}.svg"))
+pub(crate) fn pictures(report: &str) -> [String; 5] {
+    ["processors", "memory", "growth", "growth-memory", "notifications"]
+        .map(|picture| format!("{report}-{picture}.svg"))
 }
 
 /// Writes `NAME-*.svg` into `folder`, of what there is.
 pub(super) fn write(folder: &Path, name: &str, course: &Course) -> anyhow::Result<()> {
-    let drawn = [processors(course), memory(course), growth(course), notifications(course)];
+    let drawn = [processors(course), memory(course), growth(course), growth_of_memory(course), notifications(course)];
     let drawn = pictures(name).into_iter().zip(drawn);
     for (file, (words, lines)) in drawn.filter(|(_, (_, lines))| lines.iter().any(|(_, points)| !points.is_empty())) {
         let path = folder.join(file);
@@ -71,19 +72,32 @@ fn memory(course: &Course) -> (Words, Vec<Line>) {
 }
 
 fn growth(course: &Course) -> (Words, Vec<Line>) {
-    let lines = course.names.iter().enumerate().map(|(at, name)| {
-        let point = |stage: &super::Stage| (stage.nodes as f64, stage.processors[at]);
-        (name.clone(), course.stages.iter().map(point).collect())
-    });
-    (
-        Words { title: "Processors in use, all well", across: "nodes", up: "processors", marks: Vec::new() },
-        lines.collect(),
-    )
+    let stages = course.stages.iter().map(|stage| (stage.nodes, stage.processors.clone()));
+    let words = Words { title: "Processors in use, all well", across: "nodes", up: "processors", marks: Vec::new() };
+    (words, by_nodes(&course.names, stages))
+}
+
+fn growth_of_memory(course: &Course) -> (Words, Vec<Line>) {
+    let gibibytes = |resident: &Vec<f64>| resident.iter().map(|resident| resident / 1024.0).collect();
+    let stages = course.stages.iter().map(|stage| (stage.nodes, gibibytes(&stage.resident)));
+    let words = Words { title: "Memory in use, all well", across: "nodes", up: "GiB resident", marks: Vec::new() };
+    (words, by_nodes(&course.names, stages))
+}
+
+/// A line for each part, through what each stage had of it.
+fn by_nodes(names: &[String], stages: impl Iterator<Item = (usize, Vec<f64>)>) -> Vec<Line> {
+    let mut lines: Vec<Line> = names.iter().map(|name| (name.clone(), Vec::new())).collect();
+    for (nodes, values) in stages {
+        for ((_, points), value) in lines.iter_mut().zip(values) {
+            points.push((nodes as f64, value));
+        }
+    }
+    lines
 }
 
 fn notifications(course: &Course) -> (Words, Vec<Line>) {
     let line = |name: &str, seconds: &[f64]| {
-        let seconds: Samples = seconds.iter().copied().collect();
+        let seconds = Samples::from(seconds);
         let point = |percent: u32| (seconds.quantile(f64::from(percent) / 100.0), f64::from(percent));
         (name.to_owned(), (0..=100).map(point).collect())
     };
@@ -156,4 +170,18 @@ fn draw(
         .draw()?;
     area.present()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_has_a_line_over_the_nodes() {
+        let names = ["Prometheus", "proxy"].map(str::to_owned);
+        let stages = [(20, vec![0.5, 0.1]), (100, vec![2.0, 0.2])];
+        let lines = by_nodes(&names, stages.into_iter());
+        assert_eq!(lines[0], ("Prometheus".to_owned(), vec![(20.0, 0.5), (100.0, 2.0)]));
+        assert_eq!(lines[1], ("proxy".to_owned(), vec![(20.0, 0.1), (100.0, 0.2)]));
+    }
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -17,10 +17,10 @@ use super::told::Told;
 use crate::Settings;
 use crate::http::Fetcher;
 use crate::nodes::FIRST;
-use crate::program::{Program, Usage, beside};
+use crate::program::{Program, Usage, beside, ending_with_us};
+use crate::prometheus::{self, Prometheus, Tuning};
 use crate::proxy::{Alertmanager, Proxy};
 use crate::report::{Figure, Report};
-use crate::scraper::{self, Prometheus, Tuning};
 use crate::server::{free_address, ready};
 
 /// How often every node is scraped and every rule evaluated, as shipped.
@@ -105,7 +105,7 @@ impl Stack {
         let tuning = Tuning { arguments, memory: Some(memory) };
         let (mut shards, mut targets) = (Vec::new(), Vec::new());
         for shard in 0..fleet.shards {
-            let (folder, discovered) = (scraper::folder(settings)?, tempfile::tempdir()?);
+            let (folder, discovered) = (prometheus::folder(settings)?, tempfile::tempdir()?);
             let others = if shard == 0 { &[&*addresses[0], &*addresses[1], &*web_ui_address][..] } else { &[] };
             let scraped = Scraped { others, nodes: discovered.path(), whole: fleet.whole };
             configure(folder.path(), &addresses[0], &scraped)?;
@@ -150,8 +150,8 @@ impl Stack {
     pub(super) fn report(&self, name: impl Fn(&str) -> String, report: &mut Report) {
         let closes = f64::from(u8::from(self.nodes.closes));
         report.add(Figure::given(name("each scrape over a connection of its own"), "", closes));
-        report.add(Figure::one(name("niceness of the played nodes"), "", self.nodes.niceness as f64));
-        report.add(Figure::one(name("GOMEMLIMIT of a Prometheus"), "GiB", self.memory as f64 / 1024.0));
+        report.add(Figure::given(name("niceness of the played nodes"), "", self.nodes.niceness as f64));
+        report.add(Figure::given(name("GOMEMLIMIT of a Prometheus"), "GiB", self.memory as f64 / 1024.0));
     }
 
     /// The parts that are measured, each by its name.
@@ -177,15 +177,15 @@ impl Stack {
 
 impl PlayedNodes {
     fn start(settings: &Settings, fleet: &FleetSettings) -> anyhow::Result<Self> {
-        let (open, needed) = (service::raise_open_files()?, fleet.nodes as u64 + SPARE);
-        let closes = open < needed;
+        let closes = closes(fleet)?;
         if closes {
             eprintln!(
-                "fleet: only {open} files may be open (ulimit -Hn), and connections that are kept need {needed}: each scrape comes over a \
-                 connection of its own, which takes longer"
+                "fleet: connections that are kept need {} open files, which are not allowed (ulimit -Hn): each scrape comes over a connection of \
+                 its own, which takes longer",
+                files(fleet)
             );
         }
-        let mut command = Command::new("nice");
+        let mut command = ending_with_us("nice");
         command.args(["-n", &NICENESS.to_string()]).arg(beside("played-nodes")?);
         command.args(["--nodes", &fleet.nodes.to_string(), "--checks", &fleet.checks.to_string()]);
         command.args(["--first", &FIRST.to_string()]);
@@ -212,6 +212,16 @@ impl PlayedNodes {
     pub(super) fn turn(&self, fetcher: &Fetcher, what: &str) -> anyhow::Result<String> {
         Ok(fetcher.post_for(&format!("http://127.0.0.1:{}/{what}", self.port))?.body)
     }
+}
+
+/// Files that connections which are kept need.
+fn files(fleet: &FleetSettings) -> u64 {
+    fleet.nodes as u64 + SPARE
+}
+
+/// Whether each scrape comes over a connection of its own, since fewer files may be open than connections that are kept need.
+pub(super) fn closes(fleet: &FleetSettings) -> anyhow::Result<bool> {
+    Ok(service::raise_open_files()? < files(fleet))
 }
 
 /// The shipped routes, which tell of one check of one node at a time; told is a webhook.
@@ -271,7 +281,7 @@ fn start_web_ui(
     });
     let file = settings.out.join("fleet-web-ui.yml");
     fs::write(&file, json!({"clusters": clusters.collect::<Vec<_>>(), "timeout": "60s"}).to_string())?;
-    let mut command = Command::new(beside("web-ui")?);
+    let mut command = ending_with_us(beside("web-ui")?);
     command.arg("--config.file").arg(file).arg(format!("--web.listen-address={address}"));
     command.stderr(File::create(settings.out.join("fleet-web-ui.log"))?);
     let program = Program::start(&mut command)?;

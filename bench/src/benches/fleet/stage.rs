@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::FleetSettings;
-use super::parts::{Moment, Parts};
+use super::parts::{self, Moment, Parts};
 use super::stack::{INTERVAL, Stack, UP};
 use super::watch::{Watch, Watched};
-use crate::dashboard::until_all;
 use crate::program::pass;
 use crate::report::{Figure, Report};
+use crate::server::until_all;
 use crate::stats::Samples;
 
 /// Loads of web-ui's pages.
@@ -19,7 +19,10 @@ pub(super) struct Stage {
     pub(super) nodes: usize,
     /// From when on it was watched.
     pub(super) watched: Instant,
-    /// By part: processors in use, and MiB resident at the end.
+    /// How long that was to be.
+    time: Duration,
+    /// By part: its name, processors in use, and MiB resident at the end.
+    parts: Vec<String>,
     pub(super) processors: Vec<f64>,
     pub(super) resident: Vec<f64>,
     /// Of a scrape of a node.
@@ -59,6 +62,8 @@ impl Stage {
         Ok(Self {
             nodes,
             watched: before.at,
+            time: watched,
+            parts: parts.names(),
             processors: after.processors_since(&before),
             resident: resident(&after),
             scraped: of_scrape(stack, "scrape_samples_scraped")?,
@@ -75,28 +80,27 @@ impl Stage {
     }
 
     /// Adds its figures.
-    pub(super) fn report(&self, stack: &Stack, fleet: &FleetSettings, report: &mut Report) -> anyhow::Result<()> {
+    pub(super) fn report(&self, stack: &Stack, fleet: &FleetSettings, report: &mut Report) {
         let name = |what: &str| format!("{} nodes: {what}", self.nodes);
         report.add(Figure::given(name("checks"), "", (self.nodes * fleet.checks) as f64));
         report.add(Figure::given(name("Prometheus servers"), "", fleet.shards as f64));
+        report.add(Figure::given(name("watched for"), "s", self.time.as_secs_f64()));
         stack.report(name, report);
         report.add(Figure::one(name("scraped samples a scrape"), "", self.scraped).lower());
         report.add(Figure::one(name("kept samples a scrape"), "", self.kept).lower());
         report.add(Figure::one(name("series in the head"), "", self.series));
         report.add(Figure::one(name("samples"), "/s", self.samples_a_second));
-        let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
-        for ((part, _), (processors, resident)) in stack.parts()?.iter().zip(self.processors.iter().zip(&self.resident))
-        {
-            one(&format!("{part}, processors"), "", *processors);
-            one(&format!("{part}, resident"), "MiB", *resident);
+        for (part, (processors, resident)) in self.parts.iter().zip(self.processors.iter().zip(&self.resident)) {
+            report.add(parts::processors(name(&format!("{part}, processors")), *processors));
+            report.add(Figure::one(name(&format!("{part}, resident")), "MiB", *resident).lower());
         }
+        let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
         one("a scrape, p50", "ms", self.scrape_p50 * 1000.0);
         one("a scrape, p99", "ms", self.scrape_p99 * 1000.0);
         one("web-ui's first page, p50", "ms", self.first_page);
         one("web-ui's nodes, p50", "ms", self.nodes_page);
         self.seen.report(name, report);
         report.add(Figure::one(name("notifications"), "", self.notifications as f64).at_most(0.0).or_not());
-        Ok(())
     }
 }
 

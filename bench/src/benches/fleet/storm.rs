@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
 use super::FleetSettings;
-use super::parts::Recorder;
+use super::parts::{self, Recorder};
 use super::stack::Stack;
 use super::stage::load;
 use super::told::{Failed, Verdict};
@@ -27,6 +27,8 @@ pub(super) struct Storm {
     pub(super) began: Instant,
     pub(super) failures: Verdict,
     pub(super) recoveries: Verdict,
+    /// By part: its name.
+    parts: Vec<String>,
     /// By part, until all was told.
     processors: Vec<f64>,
     /// By part, MiB until the end, as far as it was looked.
@@ -87,7 +89,6 @@ impl Turn {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             watch.go_on(stack)?;
-            // Looking at all of them takes time from those that are measured.
             // Looking at all of them takes time from those that are measured, so they are counted first.
             if stack.told.count() >= self.checks.len() && self.checks.is_subset(&stack.told.checks()) {
                 break;
@@ -124,6 +125,7 @@ impl Storm {
             began,
             failures,
             recoveries,
+            parts: recorder.parts.names(),
             processors: after.processors_since(&before),
             most: recorder.most_since(began)?,
             seen: watch.end(stack, fleet.nodes)?,
@@ -133,7 +135,7 @@ impl Storm {
     }
 
     /// Adds its figures.
-    pub(super) fn report(&self, stack: &Stack, fleet: &FleetSettings, report: &mut Report) -> anyhow::Result<()> {
+    pub(super) fn report(&self, stack: &Stack, fleet: &FleetSettings, report: &mut Report) {
         let storm = self.name();
         let name = |what: &str| format!("{storm}: {what}");
         let given = |what: &str, count: usize| Figure::given(name(what), "", count as f64);
@@ -144,21 +146,15 @@ impl Storm {
         report.add(given("checks that fail at once", fleet.failing(self.one_of)));
         stack.report(name, report);
         verdict(&name("ALERT"), &self.failures, report);
-        let to_message = samples(&self.failures.to_message);
-        let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
-        one("result to the evaluation that finds it, p50", "s", samples(&self.failures.to_evaluation).median());
-        one("from there to the message, p50", "s", to_message.median());
-        one("from there to the message, p99", "s", to_message.quantile(0.99));
+        spans(name, &self.failures, report);
         verdict(&name("RESOLVED"), &self.recoveries, report);
-        let mut one = |what: &str, unit, value| report.add(Figure::one(name(what), unit, value).lower());
-        for ((part, _), (processors, most)) in stack.parts()?.iter().zip(self.processors.iter().zip(&self.most)) {
-            one(&format!("{part}, processors until all is told"), "", *processors);
-            one(&format!("{part}, resident at most"), "MiB", *most);
+        for (part, (processors, most)) in self.parts.iter().zip(self.processors.iter().zip(&self.most)) {
+            report.add(parts::processors(name(&format!("{part}, processors until all is told")), *processors));
+            report.add(Figure::one(name(&format!("{part}, resident at most")), "MiB", *most).lower());
         }
-        one("web-ui's first page, p50", "ms", self.first_page);
+        report.add(Figure::one(name("web-ui's first page, p50"), "ms", self.first_page).lower());
         self.seen.report(name, report);
         report.add(Figure::one(name("alerts that Prometheus dropped"), "", self.dropped).at_most(0.0).or_not());
-        Ok(())
     }
 
     /// How much of all fails.
@@ -172,14 +168,20 @@ fn dropped(stack: &Stack) -> anyhow::Result<f64> {
     stack.sum_of("prometheus_notifications_dropped_total")
 }
 
-fn samples(values: &[f64]) -> Samples {
-    values.iter().copied().collect()
+/// The two spans of a message. The first is where in the minute checks fail, which is another moment each time: only the second is judged.
+fn spans(name: impl Fn(&str) -> String, failures: &Verdict, report: &mut Report) {
+    let (to_evaluation, to_message) =
+        (Samples::from(&failures.to_evaluation[..]), Samples::from(&failures.to_message[..]));
+    report.add(Figure::one(name("result to the evaluation that finds it, p50"), "s", to_evaluation.median()));
+    report.add(Figure::one(name("from there to the message, p50"), "s", to_message.median()).lower());
+    report.add(Figure::one(name("from there to the message, p99"), "s", to_message.quantile(0.99)).lower());
 }
 
 fn verdict(name: &str, verdict: &Verdict, report: &mut Report) {
-    let whole = samples(&verdict.after_result);
+    let whole = Samples::from(&verdict.after_result[..]);
+    // With the first span in them.
     for (what, value) in [("p50", whole.median()), ("p99", whole.quantile(0.99)), ("slowest", whole.highest())] {
-        report.add(Figure::one(format!("{name}: after the result, {what}"), "s", value).lower());
+        report.add(Figure::one(format!("{name}: after the result, {what}"), "s", value));
     }
     let others = verdict.others.values().sum::<usize>();
     let counts = [
@@ -201,6 +203,27 @@ fn verdict(name: &str, verdict: &Verdict, report: &mut Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Better;
+
+    #[test]
+    fn where_in_the_minute_checks_fail_is_not_judged() {
+        let failures = Verdict {
+            after_result: vec![60.0, 70.0],
+            to_evaluation: vec![50.0, 58.0],
+            to_message: vec![10.0, 12.0],
+            ..Verdict::default()
+        };
+        let mut report = Report::new("b").expect("this machine is known");
+        verdict("ALERT", &failures, &mut report);
+        spans(str::to_owned, &failures, &mut report);
+        let judged = report.figures.iter().filter(|figure| figure.better == Some(Better::Lower));
+        let judged: Vec<_> = judged.map(|figure| (&*figure.name, figure.median)).collect();
+        let expected = [("from there to the message, p50", 11.0), ("from there to the message, p99", 12.0)];
+        assert_eq!(judged[1..], expected);
+        assert_eq!(judged[0].0, "ALERT: without output, with the reason");
+        let lost = report.figures.iter().find(|figure| figure.name == "ALERT: lost").map(|figure| figure.better);
+        assert_eq!(lost, Some(Some(Better::Met)));
+    }
 
     #[test]
     fn all_that_was_planned_has_to_have_changed() {

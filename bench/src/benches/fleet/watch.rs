@@ -7,8 +7,8 @@ use procfs::{Current as _, Meminfo};
 
 use super::stack::{INTERVAL, Stack, UP};
 use crate::program::pass;
+use crate::prometheus::{Evaluated, Evaluations};
 use crate::report::{Figure, Report};
-use crate::scraper::{Evaluated, Evaluations};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -19,9 +19,12 @@ const SPARE: u64 = 512;
 /// Seconds after which a scrape is known: it may take ten.
 const KNOWN: u64 = 15;
 
-/// Of the scrapes that were due, the share that may seem left out: each is some milliseconds late, and so some fall on the other side of the
-/// edges of what is watched.
+/// Of the nodes, the share of which a scrape may seem left out: each is some milliseconds late, and so some fall on the other side of the edges
+/// of what is watched. It has two, however long it is.
 const EDGES: f64 = 0.001;
+
+/// The groups of rules of which now the one and now the other takes longest: what fails costs the first, what there is the second.
+const GROUPS: [&str; 2] = ["checks", "agent"];
 
 /// A time in which one watches.
 pub(super) struct Watch {
@@ -45,6 +48,7 @@ pub(super) struct Watched {
 /// The scrapes of nodes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Scrapes {
+    nodes: f64,
     due: f64,
     took_place: f64,
     failed: f64,
@@ -87,20 +91,21 @@ fn missed(stack: &Stack) -> anyhow::Result<f64> {
 impl Watched {
     /// Adds its figures.
     pub(super) fn report(&self, name: impl Fn(&str) -> String, report: &mut Report) {
-        let together = self.evaluations.iter().map(|evaluated| evaluated.together).fold(f64::NAN, f64::max);
-        let largest = self.evaluations.iter().map(|evaluated| &evaluated.largest).max_by(|a, b| a.1.total_cmp(&b.1));
-        let (group, took) = largest.map_or(("none", f64::NAN), |(group, took)| (group.as_str(), *took));
         let one = |what: &str, unit: &str, value| Figure::one(name(what), unit, value);
-        let figures = [
-            one("evaluations of the rules that were seen", "", self.evaluations.len() as f64),
-            // Which group it is belongs to what was measured: another one is another figure.
-            one("the largest group of rules, the slowest of these", &format!("s ({group})"), took).lower(),
-            one("all groups together, the slowest of these", "s", together).lower(),
-            one("evaluations left out", "", self.missed).at_most(0.0).or_not(),
-            one("scrapes left out", "", self.scrapes.left_out()).at_most(EDGES * self.scrapes.due).or_not(),
-            one("scrapes that failed", "", self.scrapes.failed).at_most(0.0).or_not(),
-        ];
-        figures.into_iter().for_each(|figure| report.add(figure));
+        let slowest = |what: &str, took: &dyn Fn(&Evaluated) -> Option<f64>| {
+            let took = self.evaluations.iter().filter_map(took).fold(f64::NAN, f64::max);
+            one(&format!("{what}, the slowest of these"), "s", took).lower()
+        };
+        report.add(one("evaluations of the rules that were seen", "", self.evaluations.len() as f64));
+        report.add(slowest("the largest group of rules", &Evaluated::largest));
+        for group in GROUPS {
+            report.add(slowest(&format!("the group {group}"), &|evaluated| evaluated.groups.get(group).copied()));
+        }
+        report.add(slowest("all groups together", &|evaluated| Some(evaluated.together)));
+        report.add(one("evaluations left out", "", self.missed).at_most(0.0).or_not());
+        let edges = EDGES * self.scrapes.nodes;
+        report.add(one("scrapes left out", "", self.scrapes.left_out()).at_most(edges).or_not());
+        report.add(one("scrapes that failed", "", self.scrapes.failed).at_most(0.0).or_not());
     }
 }
 
@@ -112,6 +117,7 @@ impl Scrapes {
         let intervals = time.as_secs() / INTERVAL;
         let range = format!("{UP}[{}s] offset {KNOWN}s", intervals * INTERVAL);
         Ok(Self {
+            nodes: nodes as f64,
             due: (nodes as u64 * intervals) as f64,
             took_place: stack.sum(&format!("sum(count_over_time({range}))"))?,
             // One question: the answers to two are of two moments, between which some more have taken place.
@@ -130,25 +136,45 @@ mod tests {
     use super::*;
 
     fn watched((took_place, failed): (f64, f64)) -> Watched {
-        let evaluated = |checks: f64| Evaluated { together: checks + 1.0, largest: ("checks".to_owned(), checks) };
-        let scrapes = Scrapes { due: 3_000.0, took_place, failed };
-        Watched { evaluations: vec![evaluated(2.0), evaluated(3.0)], missed: 0.0, scrapes }
+        let evaluated = |checks: f64, agent: f64| {
+            let groups = [("checks".to_owned(), checks), ("agent".to_owned(), agent), ("nodes".to_owned(), 0.5)];
+            Evaluated { together: checks + agent + 0.5, groups: groups.into() }
+        };
+        let scrapes = Scrapes { nodes: 3_000.0, due: 30_000.0, took_place, failed };
+        Watched { evaluations: vec![evaluated(2.0, 2.5), evaluated(3.0, 1.0)], missed: 0.0, scrapes }
     }
 
-    fn missed(watched: &Watched) -> Vec<String> {
+    fn report(watched: &Watched) -> Report {
         let mut report = Report::new("b").expect("this machine is known");
         watched.report(str::to_owned, &mut report);
-        let slowest: Vec<_> = report.figures[..3].iter().map(Figure::value).collect();
-        assert_eq!(slowest, ["2", "3 s (checks)", "4 s"]);
-        report.missed().collect()
+        report
     }
 
     #[test]
     fn scrapes_that_fail_and_scrapes_that_do_not_take_place_are_told() {
-        assert_eq!(missed(&watched((2_998.0, 8.0))), ["b: scrapes that failed: 8 (1 run), wanted at most 0"]);
-        let both = missed(&watched((2_995.0, 5.0)));
-        assert_eq!(both[0], "b: scrapes left out: 5 (1 run), wanted at most 3");
+        let missed = |of| report(&watched(of)).missed().collect::<Vec<_>>();
+        assert_eq!(missed((29_998.0, 8.0)), ["b: scrapes that failed: 8 (1 run), wanted at most 0"]);
+        let both = missed((29_995.0, 5.0));
+        assert_eq!(
+            both[0], "b: scrapes left out: 5 (1 run), wanted at most 3",
+            "the edges are no more of a longer time"
+        );
         assert_eq!(both.len(), 2);
-        assert_eq!(Scrapes { due: 3_000.0, took_place: 3_001.0, failed: 0.0 }.left_out(), 0.0);
+        let more = Scrapes { nodes: 3_000.0, due: 3_000.0, took_place: 3_001.0, failed: 0.0 };
+        assert_eq!(more.left_out(), 0.0);
+    }
+
+    #[test]
+    fn a_group_has_the_same_name_whichever_is_the_largest() {
+        let report = report(&watched((30_000.0, 0.0)));
+        let slowest: Vec<_> = report.figures[..5].iter().map(|figure| (&*figure.name, figure.value())).collect();
+        let expected = [
+            ("evaluations of the rules that were seen", "2"),
+            ("the largest group of rules, the slowest of these", "3 s"),
+            ("the group checks, the slowest of these", "3 s"),
+            ("the group agent, the slowest of these", "2.5 s"),
+            ("all groups together, the slowest of these", "5 s"),
+        ];
+        assert_eq!(slowest, expected.map(|(name, value)| (name, value.to_owned())));
     }
 }
