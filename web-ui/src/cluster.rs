@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::alertmanager;
-use crate::config::{self, Refresh};
+use crate::config::{self, Jobs, Refresh};
 use crate::detail::Details;
 use crate::events::{Events, Kind, Tally, Task};
 use crate::load::Purpose;
@@ -62,7 +62,7 @@ pub struct Cluster {
     /// Told when a Prometheus answers after none did.
     back: Notify,
     alertmanagers: Vec<Upstream>,
-    node_jobs: String,
+    node_jobs: Jobs,
     view: ArcSwap<View>,
     /// Counts the views of all clusters, for those who wait for the next one.
     changes: watch::Sender<u64>,
@@ -100,7 +100,7 @@ impl Cluster {
         let scrapers = upstreams(&config.targets)?.into_iter().map(|server| prometheus(vec![server])).collect();
         Ok(Self {
             name: config.name.clone(),
-            details: Details::new(&config.detail, scrapers, options)?,
+            details: Details::new(config, scrapers, options)?,
             prometheus: Arc::new(prometheus(upstreams(&config.prometheus)?)),
             checks: Recent::new(&config.name, patience),
             strips: Recent::new(&config.name, patience),
@@ -281,7 +281,7 @@ impl Cluster {
     }
 
     async fn ask_nodes(&self, asking: Asking) -> Result<Answers, AskError> {
-        let nodes = format!("up{{job=~{}}}", quoted(&self.node_jobs));
+        let nodes = format!("up{{job=~{}}}", quoted(self.node_jobs.as_str()));
         let (scraped, down) = (
             format!("timestamp({nodes}) and ({nodes} == 1)"),
             format!(

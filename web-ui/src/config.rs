@@ -7,7 +7,6 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use regex::Regex;
 use service::ConfigError;
 use service::config::{Fields, Place};
 use service::http::{HttpConfig, base_url};
@@ -17,14 +16,14 @@ use crate::access::Access;
 use crate::silencing::Rules;
 
 mod access;
+mod jobs;
+
+pub use jobs::Jobs;
 
 const REFRESHES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const EVALUATIONS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const LONGEST: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(366 * 86_400);
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(120);
-
-/// Jobs whose targets are nodes, if nothing else is said; those of the rules.
-const NODE_JOBS: &str = "checkscript.*";
 
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
@@ -61,8 +60,8 @@ pub struct Cluster {
     pub targets: Vec<Server>,
     /// The Alertmanagers, each of which knows everything.
     pub alertmanagers: Vec<Server>,
-    /// Jobs whose targets are nodes: a regular expression.
-    pub node_jobs: String,
+    /// Jobs whose targets are nodes.
+    pub node_jobs: Jobs,
     /// How nodes are asked for details.
     pub detail: Detail,
 }
@@ -147,8 +146,7 @@ fn cluster(place: &Place<'_>, names: &mut HashSet<String>, folder: &Path) -> Opt
     let prometheus = prometheus.iter().filter_map(|place| server(place, folder)).collect();
     let targets = fields.list("targets").iter().filter_map(|place| server(place, folder)).collect();
     let alertmanagers = fields.list("alertmanagers").iter().filter_map(|place| server(place, folder)).collect();
-    let node_jobs =
-        fields.place("node_jobs").and_then(|place| place.value(regex)).unwrap_or_else(|| NODE_JOBS.to_owned());
+    let node_jobs = fields.place("node_jobs").and_then(|place| place.value(Jobs::new)).unwrap_or_default();
     let detail = detail(fields.section("detail"), folder);
     fields.end();
     Some(Cluster { name: name?, prometheus, targets, alertmanagers, node_jobs, detail })
@@ -167,8 +165,4 @@ fn detail(mut fields: Fields<'_>, folder: &Path) -> Detail {
     let pushgateway = fields.place("pushgateway").and_then(|place| place.value(base_url));
     fields.end();
     Detail { http, pushgateway }
-}
-
-fn regex(text: &str) -> Result<String, String> {
-    Regex::new(text).map(|_| text.to_owned()).map_err(|_| format!("`{text}` is not a regular expression"))
 }

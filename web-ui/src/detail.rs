@@ -1,7 +1,9 @@
 //! The detail API of a node (contract C3), asked while somebody looks at the node.
 //!
-//! Only addresses that Prometheus lists as targets are asked: a node's is that of its target, whatever its `instance` says.
-//! What pushes its results has no target; the Pushgateway that its cluster names is asked for it.
+//! Only addresses that Prometheus lists as targets are asked: a node's is that of its target, whatever its `instance` says. Of
+//! those only the targets of node jobs: anything that is scraped may have series that look like a check's, and shall not get
+//! the credentials that open every node. What pushes its results has no target; the Pushgateway that its cluster names is asked
+//! for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::config;
+use crate::config::{self, Jobs};
 use crate::load::Purpose;
 use crate::prometheus::{Known, Prometheus, Target};
 use crate::texts::{Say, Texts, fill, list};
@@ -40,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Details {
     client: Client,
+    node_jobs: Jobs,
     pushgateway: Option<Url>,
     /// Who knows where nodes are, together; none where the Prometheus that is asked for all else does.
     scrapers: Vec<Prometheus>,
@@ -72,6 +75,13 @@ pub struct Which<'a> {
 pub enum DetailError {
     /// Nobody knows where the node is.
     NoTarget,
+    /// It is a target, but of a job whose targets are no nodes.
+    NoNode {
+        /// Its job.
+        job: String,
+        /// Those whose targets are.
+        node_jobs: String,
+    },
     /// Who might know does not answer.
     Prometheus(Vec<AskError>),
     /// So many ask this node, or nodes that do not answer, that it is not asked.
@@ -86,6 +96,7 @@ impl Say for DetailError {
     fn say(&self, t: &Texts) -> String {
         match self {
             Self::NoTarget => t.detail_no_target.to_owned(),
+            Self::NoNode { job, node_jobs } => fill(t.detail_no_node, &[job, node_jobs]),
             Self::Prometheus(failures) => fill(t.detail_unlisted, &[&list(failures, t)]),
             Self::Busy(host) => fill(t.detail_busy, &[host]),
             Self::Node(error) => node(error, t),
@@ -116,19 +127,20 @@ fn node(error: &FetchError, t: &Texts) -> String {
 // === impl Details ===
 
 impl Details {
-    /// Asks as the configuration says; where nodes are is known by the `scrapers` together, if there are any.
+    /// Asks as the configuration of the cluster says; where nodes are is known by the `scrapers` together, if there are any.
     ///
     /// # Errors
     /// When the client cannot be made.
     pub fn new(
-        config: &config::Detail,
+        config: &config::Cluster,
         scrapers: Vec<Prometheus>,
         options: &ClientOptions,
     ) -> Result<Self, ClientError> {
-        let options = ClientOptions { http: config.http.clone(), timeout: PATIENCE, ..options.clone() };
+        let options = ClientOptions { http: config.detail.http.clone(), timeout: PATIENCE, ..options.clone() };
         Ok(Self {
             client: fleet_client(&options)?,
-            pushgateway: config.pushgateway.clone(),
+            node_jobs: config.node_jobs.clone(),
+            pushgateway: config.detail.pushgateway.clone(),
             scrapers,
             targets: ArcSwap::default(),
             asking: Mutex::default(),
@@ -205,11 +217,13 @@ impl Details {
             }
         }
         let targets = self.targets.load();
+        let is_gateway = |url: &Url| self.pushgateway.as_ref().is_some_and(|known| known.origin() == url.origin());
         match (targets.known.get(node), &self.pushgateway) {
-            (Some(url), _) => Ok((url.clone(), false)),
-            (None, Some(gateway)) if targets.known.values().any(|url| url.origin() == gateway.origin()) => {
-                Ok((gateway.clone(), true))
+            (Some(url), _) if self.node_jobs.have(&node.job) || is_gateway(url) => Ok((url.clone(), false)),
+            (Some(_), _) => {
+                Err(DetailError::NoNode { job: node.job.clone(), node_jobs: self.node_jobs.to_string() })
             }
+            (None, Some(gateway)) if targets.known.values().any(is_gateway) => Ok((gateway.clone(), true)),
             (None, _) if !targets.failures.is_empty() => Err(DetailError::Prometheus(targets.failures.clone())),
             (None, _) => Err(DetailError::NoTarget),
         }

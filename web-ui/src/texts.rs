@@ -302,6 +302,7 @@ texts! {
     ask_crowded: "too much else is being asked; look again in a moment", "問い合わせが集中しています。しばらくしてから再度表示してください";
     ask_awaited: "no answer within {0}; it is waited for", "{0}以内に応答がありません。引き続き応答を待っています";
     detail_no_target: "Prometheus lists no target with this job and instance, so its address is not known (behind Thanos, Mimir or VictoriaMetrics, `targets` of the configuration has to name those who scrape)", "Prometheus のターゲットにこの job と instance がないため、ノードのアドレスがわかりません（Thanos、Mimir、VictoriaMetrics の場合は、スクレイプしているサーバを設定の `targets` に指定してください）";
+    detail_no_node: "it is a target of the job {0}, and only those of jobs that match `node_jobs` ({1}) are asked: what else is scraped shall not get the nodes' credentials. If it is a node, extend `node_jobs` of its cluster in the configuration", "ジョブ {0} のターゲットですが、問い合わせるのは `node_jobs`（{1}）に一致するジョブだけです。ほかのターゲットにノード用の認証情報を渡さないためです。ノードであれば、設定でクラスタの `node_jobs` に追加してください";
     detail_unlisted: "the node's address is not known: {0} (what has no /api/v1/targets, as Thanos and Mimir, needs `targets` in the configuration)", "ノードのアドレスがわかりません: {0}（Thanos や Mimir のように /api/v1/targets がない場合は、設定の `targets` が必要です）";
     detail_busy: "{0} was not asked: more is being asked of nodes than they answer; look again in a moment", "ノードへの問い合わせが集中しているため、{0} には問い合わせていません。しばらくしてから再度表示してください";
     node_late: "{0} did not answer in time", "{0} が時間内に応答しませんでした";

@@ -141,7 +141,7 @@ mod tests {
 
     /// What is called the same in both languages: products, formats, what is written in addresses, files and fields.
     const SAME: &str = "English Prometheus Alertmanager Thanos Mimir VictoriaMetrics IP OK localhost access hosts proxy user header \
-                        silences longest filter sort job instance targets api v env prod web m h d w T Q E i s U P name pL";
+                        silences longest filter sort job instance targets node jobs api v env prod web m h d w T Q E i s U P name pL";
 
     #[test]
     fn every_text_is_there_in_japanese() {

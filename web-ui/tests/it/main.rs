@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the fakes serve as axum does, without limits of time")]
 
 mod access;
+mod credentials;
 mod faults;
 mod fuzzing;
 mod gossip;

@@ -14,6 +14,7 @@ use check_result::log::LoggedResult;
 use check_result::{CheckResult, CheckState, HistoryLimits};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use http::StatusCode;
+use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -42,6 +43,8 @@ pub(crate) struct World {
     pub(crate) records: bool,
     /// Queries that begin so are refused.
     pub(crate) refuses: Option<&'static str>,
+    /// The job of all of it, where that is another than of nodes.
+    pub(crate) job: Option<&'static str>,
     /// What Prometheus says is missing in its answers.
     pub(crate) warning: Option<&'static str>,
 }
@@ -69,6 +72,7 @@ pub(crate) struct Servers {
     pub(crate) address: SocketAddr,
     world: Arc<Mutex<World>>,
     asked: Arc<Mutex<Vec<String>>>,
+    credentials: Arc<Mutex<Vec<String>>>,
 }
 
 /// The checks of the node, whose results are given.
@@ -78,7 +82,7 @@ impl Servers {
     pub(crate) async fn start(world: World) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let servers = Self { address, world: Arc::new(Mutex::new(world)), asked: Arc::default() };
+        let servers = Self { address, world: Arc::new(Mutex::new(world)), asked: Arc::default(), credentials: Arc::default() };
         let router = Router::new()
             .route("/api/v1/query", get(query))
             .route("/api/v1/query_range", get(range))
@@ -93,7 +97,7 @@ impl Servers {
             )
             .layer(middleware::from_fn_with_state(servers.clone(), of_tenant))
             .with_state(servers.clone())
-            .merge(api::router(Arc::new(Node(states()))));
+            .merge(api::router(Arc::new(Node(states()))).layer(middleware::from_fn_with_state(servers.clone(), note)));
         let router = Router::new().nest("/prometheus", router.clone()).merge(router);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         servers
@@ -106,6 +110,11 @@ impl Servers {
     /// The queries that Prometheus was asked until now.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// What the node was asked with, question by question.
+    pub(crate) fn credentials(&self) -> Vec<String> {
+        self.credentials.lock().unwrap().clone()
     }
 
     async fn answer(&self, say: impl Fn(&World) -> Value) -> Response {
@@ -177,18 +186,25 @@ async fn targets(State(servers): State<Servers>) -> Response {
         return (StatusCode::NOT_FOUND, "404 page not found").into_response();
     }
     let address = servers.address;
-    let target = |(instance, _): &(String, bool)| json!({"labels": {"job": "checkscript", "instance": instance}, "scrapeUrl": format!("http://{address}/metrics?x=y")});
-    let listed = |world: &World| world.nodes.iter().filter(|_| !world.secretive).map(target).collect::<Vec<_>>();
+    let target = |job: &str, instance: &str| json!({"labels": {"job": job, "instance": instance}, "scrapeUrl": format!("http://{address}/metrics?x=y")});
+    let listed = |world: &World| {
+        let nodes = world.nodes.iter().filter(|_| !world.secretive);
+        nodes.map(|(instance, _)| target(world.job(), instance)).collect::<Vec<_>>()
+    };
     servers.answer(|world| json!({"data": {"activeTargets": listed(world)}})).await
 }
 
 impl World {
+    fn job(&self) -> &'static str {
+        self.job.unwrap_or("checkscript")
+    }
+
     /// What the queries of web-ui give, told apart by how they begin.
     fn vector(&self, expression: &str) -> Vec<Value> {
         let sample = |metric: Value, value: i64| json!({"metric": metric, "value": [1_700_000_000, value.to_string()]});
-        let labels = |instance: &str| json!({"job": "checkscript", "instance": instance});
+        let labels = |instance: &str| json!({"job": self.job(), "instance": instance});
         let check = |(instance, check, status): &(String, String, i64)| {
-            sample(json!({"job": "checkscript", "instance": instance, "check": check}), *status)
+            sample(json!({"job": self.job(), "instance": instance, "check": check}), *status)
         };
         if expression.starts_with("up") {
             self.nodes.iter().map(|(instance, up)| sample(labels(instance), i64::from(*up))).collect()
@@ -290,6 +306,13 @@ fn asked_check(expression: &str) -> Option<String> {
             c => name.push(c),
         }
     }
+}
+
+/// Keeps what the node is asked with.
+async fn note(State(servers): State<Servers>, request: Request, next: Next) -> Response {
+    let credentials = request.headers().get(AUTHORIZATION).map_or("", |value| value.to_str().unwrap());
+    servers.credentials.lock().unwrap().push(credentials.to_owned());
+    next.run(request).await
 }
 
 /// As Mimir does where it has tenants.
