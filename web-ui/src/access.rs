@@ -10,7 +10,7 @@ use tracing::info;
 
 pub use rules::{Access, Operators, Proxy, Stranger};
 
-pub(crate) use rules::peer;
+pub(crate) use rules::{asked_name, peer};
 
 use crate::events::Events;
 

@@ -220,9 +220,7 @@ impl Details {
         let is_gateway = |url: &Url| self.pushgateway.as_ref().is_some_and(|known| known.origin() == url.origin());
         match (targets.known.get(node), &self.pushgateway) {
             (Some(url), _) if self.node_jobs.have(&node.job) || is_gateway(url) => Ok((url.clone(), false)),
-            (Some(_), _) => {
-                Err(DetailError::NoNode { job: node.job.clone(), node_jobs: self.node_jobs.to_string() })
-            }
+            (Some(_), _) => Err(DetailError::NoNode { job: node.job.clone(), node_jobs: self.node_jobs.to_string() }),
             (None, Some(gateway)) if targets.known.values().any(is_gateway) => Ok((gateway.clone(), true)),
             (None, _) if !targets.failures.is_empty() => Err(DetailError::Prometheus(targets.failures.clone())),
             (None, _) => Err(DetailError::NoTarget),

@@ -151,7 +151,7 @@ texts! {
     cross_site: "Another site has sent this in your name; nothing was changed.", "別のサイトから送られたため、何も変更していません。";
     signed_in: "Signed in as", "ログイン中:";
     read_only: "read only", "閲覧のみ";
-    unknown_host: "This is not a name of web-ui: use its IP address or localhost, or list the name in `access.hosts` of its configuration.", "この名前では応答しません。IP アドレスか localhost を使うか、設定の `access.hosts` に名前を追加してください。";
+    unknown_host: "web-ui does not know {0} as a name of its own: list it in `access.hosts` of its configuration and reload that, or use its IP address.", "{0} という名前では応答しません。設定の `access.hosts` に追加して再読み込みするか、IP アドレスを使ってください。";
     unnamed_by_proxy: "The proxy did not say who you are: it has to set the header that `access.proxy.user_header` names, once.", "プロキシがユーザ名を伝えていません。`access.proxy.user_header` のヘッダを一度だけ設定する必要があります。";
     not_by_proxy: "Ask through the proxy: without it, nobody here knows who you are.", "プロキシ経由でアクセスしてください。直接のアクセスではユーザを確認できません。";
     read_only_user: "You may look, but not change anything.", "閲覧のみ可能です。変更する権限がありません。";

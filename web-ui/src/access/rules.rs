@@ -5,7 +5,8 @@
 //! known proxy, and is ignored from everybody else. Both: the proxy has signed itself in, and its header says for whom.
 //!
 //! Where no password and no certificate was asked for, the name under which a browser reached us has to be known: otherwise any
-//! page that somebody looks at could have its own name lead to this address, and ask as if it were ours (DNS rebinding).
+//! page that somebody looks at could have its own name lead to this address, and ask as if it were ours (DNS rebinding). An IP
+//! address is no name, and one without a dot is nobody's outside. A proxy that signs people in has asked them at its own name.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -22,6 +23,9 @@ const FORWARDED_HOST: &str = "x-forwarded-host";
 /// Where a proxy adds at the end whom it asks for.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// The longest name of a host in DNS, in bytes.
+const LONGEST_NAME: usize = 253;
+
 /// Who gets in, and as what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
@@ -31,7 +35,7 @@ pub struct Access {
     pub operators: Option<Operators>,
     /// Whether nobody may change anything.
     pub read_only: bool,
-    /// Names under which web-ui is reached, besides IP addresses and `localhost`.
+    /// Names under which web-ui is reached, besides IP addresses and names without a dot.
     pub hosts: Vec<String>,
 }
 
@@ -117,7 +121,11 @@ impl Access {
         }
         let reachable = addresses.iter().find(|address| !address.ip().is_loopback())?;
         let what = format!("Everybody who reaches {reachable} may silence alerts, since nobody is asked who they are");
-        Some(format!("{what}; name users in --web.config.file or an `access.proxy`, or set `access.read_only`"))
+        let names = match self.hosts.is_empty() {
+            true => ". Names with a dot are not answered before `access.hosts` lists them",
+            false => "",
+        };
+        Some(format!("{what}; name users in --web.config.file or an `access.proxy`, or set `access.read_only`{names}"))
     }
 
     fn proxy_at(&self, peer: IpAddr) -> Option<&Proxy> {
@@ -133,21 +141,21 @@ impl Access {
         if may && !self.read_only { Role::Operator } else { Role::ReadOnly }
     }
 
-    /// Whether the host that is asked for is known to be this one. A name that leads here from elsewhere is not looked at if no
-    /// names are listed: whoever listens on other interfaces than loopback is told at the start.
+    /// Whether the host that is asked for is known to be this one. What comes from a proxy on another machine is not looked at if
+    /// no names are listed: no browser is there that a page could make ask in the proxy's place, as there may be on this machine.
     fn is_asked_for(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        if self.hosts.is_empty() && !peer.is_loopback() {
+        if self.hosts.is_empty() && !peer.is_loopback() && self.proxy_at(peer).is_some() {
             return true;
         }
         headers.get_all(HOST).iter().all(|host| self.knows(host))
     }
 
     fn knows(&self, host: &HeaderValue) -> bool {
-        let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
-        let host = authority.host().trim_end_matches('.');
+        let Some(host) = name(host) else { return false };
+        let host = host.trim_end_matches('.');
         let is_address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        let mut names = self.hosts.iter().map(String::as_str).chain(["localhost"]);
-        is_address || names.any(|name| name.eq_ignore_ascii_case(host))
+        let is_ours = !host.is_empty() && !host.contains('.');
+        is_address || is_ours || self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 }
 
@@ -168,6 +176,16 @@ impl Proxy {
         let groups = texts.flat_map(|text| text.split(self.groups_separator.as_str()));
         groups.map(str::trim).filter(|group| !group.is_empty()).collect()
     }
+}
+
+/// The name, or address, of the host that a request asks for; none where it cannot be one.
+pub(crate) fn asked_name(head: &Parts) -> Option<String> {
+    let name = name(head.headers.get(HOST)?)?;
+    (name.len() <= LONGEST_NAME).then(|| name.trim_end_matches('.').to_owned())
+}
+
+fn name(host: &HeaderValue) -> Option<String> {
+    Some(Authority::try_from(host.as_bytes()).ok()?.host().to_owned())
 }
 
 /// The address that a request comes from.
@@ -281,9 +299,12 @@ mod tests {
     fn a_name_that_nobody_knows_is_not_answered_where_nobody_is_asked_for_a_password() {
         let listed = Access { hosts: vec!["ui.example.org".into()], ..Access::default() };
         let asks = |access: &Access, peer, host: &str| admitted(access, peer, &[&format!("host: {host}")], "").is_ok();
-        for host in ["127.0.0.1:9796", "[::1]:9796", "localhost:9796", "LOCALHOST", "localhost.", "192.0.2.1"] {
-            assert!(asks(&Access::default(), "127.0.0.1", host), "{host}");
-            assert!(asks(&listed, "192.0.2.1", host), "{host}");
+        let known =
+            ["127.0.0.1:9796", "[::1]:9796", "localhost:9796", "LOCALHOST", "localhost.", "192.0.2.1", "monitoring"];
+        for host in known {
+            for peer in ["127.0.0.1", "192.0.2.1"] {
+                assert!(asks(&Access::default(), peer, host) && asks(&listed, peer, host), "{host}");
+            }
         }
         for host in [
             "evil.example.org",
@@ -291,17 +312,30 @@ mod tests {
             "localhost.evil.example.org",
             "evil@127.0.0.1x",
             "a b",
+            "",
+            ".",
+            ":9796",
         ] {
-            assert!(!asks(&Access::default(), "127.0.0.1", host), "{host}");
-            assert!(!asks(&listed, "192.0.2.1", host), "{host}");
-            assert!(asks(&Access::default(), "192.0.2.1", host), "{host}");
+            for peer in ["127.0.0.1", "192.0.2.1"] {
+                assert!(!asks(&Access::default(), peer, host) && !asks(&listed, peer, host), "{host}");
+            }
         }
         assert!(asks(&listed, "127.0.0.1", "UI.example.org:443"));
         assert!(
             admitted(&Access::default(), "127.0.0.1", &["host: evil.example.org"], "ann").is_ok(),
             "a password is kept to its site"
         );
-        assert!(admitted(&Access::default(), "127.0.0.1", &["host: localhost", "host: evil"], "").is_err());
+        assert!(admitted(&Access::default(), "192.0.2.1", &["host: localhost", "host: evil.example.org"], "").is_err());
+    }
+
+    #[test]
+    fn a_proxy_on_another_machine_answers_for_the_name_that_it_is_asked_by() {
+        let asks = |access: &Access, peer| admitted(access, peer, &["host: ui.example.org", "x-user: ann"], "");
+        assert!(asks(&access(), PROXY).is_ok());
+        assert_eq!(asks(&access(), "::1"), Err(Stranger::Host), "a page could say so in a browser on this machine");
+        assert_eq!(asks(&access(), "10.0.0.4"), Err(Stranger::Host), "it is no proxy");
+        let listed = Access { hosts: vec!["other.example.org".into()], ..access() };
+        assert_eq!(asks(&listed, PROXY), Err(Stranger::Host));
     }
 
     #[test]
@@ -310,7 +344,11 @@ mod tests {
         let told =
             |access: &Access, is_open, addresses: &[SocketAddr]| access.warning(is_open, addresses).unwrap_or_default();
         let open = Access::default();
-        assert!(told(&open, true, &everywhere).starts_with("Everybody who reaches [::]:9796 may silence alerts"));
+        let warned = told(&open, true, &everywhere);
+        assert!(warned.starts_with("Everybody who reaches [::]:9796 may silence alerts"), "{warned}");
+        assert!(warned.contains("`access.hosts`"), "{warned}");
+        let listed = Access { hosts: vec!["ui.example.org".into()], ..Access::default() };
+        assert!(!told(&listed, true, &everywhere).contains("`access.hosts`"));
         assert_eq!(told(&open, true, &loopback) + &told(&open, false, &everywhere), "");
         let read_only = Access { read_only: true, ..Access::default() };
         assert_eq!(told(&read_only, true, &everywhere) + &told(&access(), true, &everywhere), "");

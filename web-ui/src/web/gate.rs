@@ -11,15 +11,15 @@ use http::request::Parts;
 
 use super::{Asked, Refusal, api, html};
 use crate::App;
-use crate::access::{Stranger, peer};
-use crate::texts::Texts;
+use crate::access::{Stranger, asked_name, peer};
+use crate::texts::{Texts, fill};
 
 /// What a stranger is told. It shows nothing of what web-ui knows.
 #[derive(Template)]
 #[template(path = "stranger.html")]
 struct Page {
     t: &'static Texts,
-    error: &'static str,
+    error: String,
 }
 
 /// Lets a request pass that comes from somebody who gets in, and tells its route who that is.
@@ -51,11 +51,14 @@ async fn refuse(refusal: Refusal, head: &mut Parts, app: &Arc<App>) -> Response 
 fn refuse_stranger(stranger: Stranger, head: &Parts) -> Response {
     let t = Texts::of(&head.headers);
     let (status, error) = match stranger {
-        Stranger::Host => (StatusCode::MISDIRECTED_REQUEST, t.unknown_host),
-        Stranger::Unnamed => (StatusCode::FORBIDDEN, t.unnamed_by_proxy),
-        Stranger::Direct => (StatusCode::FORBIDDEN, t.not_by_proxy),
+        Stranger::Host => {
+            let name = asked_name(head).unwrap_or_else(|| "?".to_owned());
+            (StatusCode::MISDIRECTED_REQUEST, fill(t.unknown_host, &[&name]))
+        }
+        Stranger::Unnamed => (StatusCode::FORBIDDEN, t.unnamed_by_proxy.to_owned()),
+        Stranger::Direct => (StatusCode::FORBIDDEN, t.not_by_proxy.to_owned()),
     };
-    if is_api(head) { api::refused(status, error) } else { html(status, &Page { t, error }) }
+    if is_api(head) { api::refused(status, &error) } else { html(status, &Page { t, error }) }
 }
 
 fn is_api(head: &Parts) -> bool {

@@ -124,7 +124,7 @@ async fn what_is_not_there_is_said_in_japanese() {
     let refused = web_ui.answer(foreign.header("accept-language", "ja")).await;
     assert_japanese(&refused, "another site", "");
     let stranger = web_ui.request(Method::GET, "/").header("host", "evil.example").header("accept-language", "ja");
-    assert_japanese(&web_ui.answer(stranger).await, "another name", "localhost access hosts");
+    assert_japanese(&web_ui.answer(stranger).await, "another name", "evil example access hosts");
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ impl Servers {
     pub(crate) async fn start(world: World) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let servers = Self { address, world: Arc::new(Mutex::new(world)), asked: Arc::default(), credentials: Arc::default() };
+        let servers =
+            Self { address, world: Arc::new(Mutex::new(world)), asked: Arc::default(), credentials: Arc::default() };
         let router = Router::new()
             .route("/api/v1/query", get(query))
             .route("/api/v1/query_range", get(range))

@@ -19,7 +19,7 @@ use web_ui::{App, Config};
 const PROXY: &str = "10.0.0.1";
 const OTHER: &str = "192.0.2.9";
 const LOOPBACK: &str = "127.0.0.1";
-/// Known besides addresses and `localhost`.
+/// Known besides addresses and names without a dot.
 const OWN: &str = "ui.example.org";
 /// A proxy that names who asks and their groups, and those of them who may change things.
 const CONFIG: &str = "clusters: [{name: tokyo, prometheus: [{url: \"http://127.0.0.1:9\"}]}]\naccess: {hosts: [ui.example.org], \
@@ -66,8 +66,10 @@ pub(crate) fn access(headers: &HeaderMap) {
         Err(stranger) => assert!(stranger == Stranger::Host && !is_asked_for(headers), "{headers:?}"),
     }
     let open = Access { proxy: None, ..(*access).clone() };
-    if let Ok(user) = asked(&open, LOOPBACK, None) {
-        assert!(is_asked_for(headers) && user.name.is_none() && !user.may_change(), "{headers:?}");
+    for peer in [LOOPBACK, OTHER] {
+        if let Ok(user) = asked(&open, peer, None) {
+            assert!(is_asked_for(headers) && user.name.is_none() && !user.may_change(), "{headers:?}");
+        }
     }
     let host = headers.get(HOST).map_or(&b""[..], HeaderValue::as_bytes);
     assert_eq!(access.host(&request(OTHER, headers, Some("ann")).into_parts().0), host);
@@ -96,14 +98,21 @@ fn words<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str
     texts.flat_map(|text| text.split(',')).map(str::trim)
 }
 
-/// Whether each host that is asked for is an address, this machine, or web-ui's own name.
+/// Whether each host that is asked for is an address, web-ui's own name, or one that nobody outside can have.
 fn is_asked_for(headers: &HeaderMap) -> bool {
-    let known = |host: &HeaderValue| match Url::parse(&format!("http://{}/", host.to_str().unwrap_or_default())) {
-        Ok(url) => match url.host() {
-            Some(Host::Domain(name)) => ["localhost", OWN].contains(&name.trim_end_matches('.')),
-            address => address.is_some(),
-        },
-        Err(_) => false,
+    let known = |host: &HeaderValue| {
+        let host = host.to_str().unwrap_or_default();
+        let port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let host = port.map_or(host, |(host, _)| host);
+        match Url::parse(&format!("http://{host}/")) {
+            Ok(url) => match url.host() {
+                Some(Host::Domain(name)) => {
+                    name.trim_end_matches('.') == OWN || !name.trim_end_matches('.').contains('.')
+                }
+                address => address.is_some(),
+            },
+            Err(_) => !host.is_empty() && !host.contains('.'),
+        }
     };
     headers.get_all(HOST).iter().all(known)
 }
