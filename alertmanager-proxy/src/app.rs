@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::body::Bodies;
 use crate::config::Config;
+use crate::cross_site::{self, Gate};
 use crate::discover::Discovery;
 use crate::events::Events;
 use crate::forward::Forwarder;
@@ -89,7 +91,8 @@ impl App {
             .with_state(Arc::clone(&self.passthrough));
         let overview =
             Overview { setup: Arc::clone(&self.setup), hold: Arc::clone(&self.hold), zone: TimeZone::system() };
-        alerts.merge(overview::router(overview)).merge(rest)
+        let gate = Gate { setup: Arc::clone(&self.setup), events: Arc::clone(&self.events) };
+        alerts.merge(overview::router(overview)).merge(rest).layer(from_fn_with_state(gate, cross_site::pass))
     }
 
     /// Replaces the configuration. Limits of memory take effect at the next start.

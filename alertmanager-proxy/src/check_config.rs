@@ -41,12 +41,16 @@ pub(crate) fn run(info: BuildInfo, file: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sources whose credentials anybody gets who opens a port on a node, a line each.
+/// Sources whose credentials others than nodes may get, a line each: who opens a port on a node, what some other job scrapes.
 fn trusting(sources: &[Source]) -> impl Iterator<Item = String> {
-    let trusting = sources.iter().enumerate().filter(|(_, source)| source.trusts_every_port());
-    let says = "WARNING: its credentials go to any port that an alert's labels name, on any address in `allow`; \
-                list the nodes' own in `allow_ports`";
-    trusting.map(move |(index, _)| format!("sources[{index}]: {says}"))
+    let ports = "its credentials go to any port that an alert's labels name, on any address in `allow`; \
+                 list the nodes' own in `allow_ports`";
+    let jobs = "its credentials go to whatever any job scrapes and an alert's labels name; match the nodes' job too, \
+                as `job: \"checkscript.*\"`";
+    sources.iter().enumerate().flat_map(move |(index, source)| {
+        let says = [(source.trusts_every_port(), ports), (source.trusts_every_job(), jobs)];
+        says.into_iter().filter(|(is_so, _)| *is_so).map(move |(_, says)| format!("sources[{index}]: WARNING: {says}"))
+    })
 }
 
 /// What the Alertmanagers' routes mean for the hold, a line each.

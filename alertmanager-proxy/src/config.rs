@@ -19,12 +19,14 @@ use crate::annotate::Templates;
 mod alertmanagers;
 mod check;
 mod networks;
+mod origins;
 mod ports;
 mod pushed;
 mod template;
 
 pub use alertmanagers::{Alertmanager, Lookup, Record, Targets};
 pub use networks::Networks;
+pub use origins::Origins;
 pub use ports::Ports;
 pub use template::{InvalidTemplate, RenderError, UrlTemplate};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which label and annotation names are taken.
     pub names: Names,
+    /// Other sites whose pages may change things.
+    pub origins: Origins,
 }
 
 /// Where the detail of some alerts comes from.
@@ -168,6 +172,13 @@ impl Source {
     /// Whether its credentials go to whichever port the labels name.
     pub fn trusts_every_port(&self) -> bool {
         self.http.has_credentials() && self.ports.are_all() && self.url.leaves_port_to_labels()
+    }
+
+    /// Whether its credentials go to hosts that labels name, whatever scrapes them. Anything that is scraped may have series that
+    /// look like a check's.
+    pub fn trusts_every_job(&self) -> bool {
+        let tells_apart = |(name, regex): &(String, Regex)| name == "job" && !regex.is_match("none of the nodes'");
+        self.http.has_credentials() && self.url.leaves_host_to_labels() && !self.matchers.iter().any(tells_apart)
     }
 
     /// Whether every matcher matches; a label that the alert lacks counts as empty, as in Prometheus.

@@ -16,44 +16,15 @@ use url::Url;
 
 use crate::group_wait::ShortWait;
 
+mod kinds;
 mod said;
+
+pub use kinds::{Enrichment, Loss};
 
 use said::Said;
 
 /// Seconds; the hold is three by default.
 const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0];
-
-/// Why an alert did not reach an Alertmanager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// Too many alerts wait for this Alertmanager.
-    PendingFull,
-    /// It waited so long that delivering it would say something else.
-    Stale,
-    /// The Alertmanager refused it.
-    Rejected,
-    /// The program stopped before the Alertmanager took it.
-    Shutdown,
-    /// The Alertmanager left the configuration, or DNS, and did not take it any more.
-    Removed,
-}
-
-/// What an alert was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enrichment {
-    /// No source matches it.
-    None,
-    /// A detail fetched for it.
-    Fetched,
-    /// What was known of it.
-    Remembered,
-    /// The reason why there is no detail.
-    Failed,
-    /// The same: too many alerts wait for their detail.
-    Crowded,
-    /// A detail that came when it had gone on without, in a second post.
-    Late,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -86,6 +57,7 @@ struct Dropped {
 pub struct Events {
     received: Counter,
     refused: Family<Reason, Counter>,
+    cross_site: Counter,
     forwarded: Family<Peer, Counter>,
     stripped: Family<Peer, Counter>,
     dropped: Family<Dropped, Counter>,
@@ -113,6 +85,7 @@ impl Events {
         let events = Self {
             received: Counter::default(),
             refused: Family::default(),
+            cross_site: Counter::default(),
             forwarded: Family::default(),
             stripped: Family::default(),
             dropped: Family::default(),
@@ -141,6 +114,11 @@ impl Events {
     fn register(&self, to: &mut Registry) {
         to.register("alerts_received", "Valid alerts that were posted", self.received.clone());
         to.register("alerts_refused", "Posted alerts that were not taken, by reason", self.refused.clone());
+        to.register(
+            "cross_site_requests_refused",
+            "Requests that were refused since another site had made a browser send them",
+            self.cross_site.clone(),
+        );
         to.register("alerts_forwarded", "Alerts that an Alertmanager took", self.forwarded.clone());
         to.register("alerts_stripped", "Alerts that an Alertmanager refused with their detail", self.stripped.clone());
         to.register("alerts_dropped", "Alerts that did not reach an Alertmanager, by reason", self.dropped.clone());
@@ -196,6 +174,14 @@ impl Events {
         self.refused.get_or_create(&Reason { reason }).inc_by(count as u64);
         if self.said.due("refused", reason) {
             warn!(reason, count, "Refused posted alerts: {error}");
+        }
+    }
+
+    /// Another site had made a browser send this.
+    pub fn refused_cross_site(&self, error: &str) {
+        self.cross_site.inc();
+        if self.said.due("cross_site", "") {
+            warn!("Refused a request: {error}");
         }
     }
 
@@ -355,38 +341,5 @@ impl Events {
 impl Dropped {
     fn new(why: Loss, alertmanager: &str) -> Self {
         Self { reason: why.word(), alertmanager: alertmanager.to_owned() }
-    }
-}
-
-// === impl Loss ===
-
-impl Loss {
-    const ALL: [Self; 5] = [Self::PendingFull, Self::Stale, Self::Rejected, Self::Shutdown, Self::Removed];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::PendingFull => "pending_full",
-            Self::Stale => "stale",
-            Self::Rejected => "rejected",
-            Self::Shutdown => "shutdown",
-            Self::Removed => "removed",
-        }
-    }
-}
-
-// === impl Enrichment ===
-
-impl Enrichment {
-    const ALL: [Self; 6] = [Self::None, Self::Fetched, Self::Remembered, Self::Failed, Self::Crowded, Self::Late];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Fetched => "fetched",
-            Self::Remembered => "remembered",
-            Self::Failed => "failed",
-            Self::Crowded => "crowded",
-            Self::Late => "late",
-        }
     }
 }

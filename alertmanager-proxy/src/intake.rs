@@ -22,15 +22,16 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ORIGIN, VARY};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::alert::{Alert, Refusal, Unreadable, read_batch};
 use crate::body::{Bodies, Held};
+use crate::cross_site;
 use crate::events::Events;
 use crate::hold::Hold;
 use crate::passthrough::{self, Passthrough};
@@ -72,11 +73,7 @@ pub async fn alerts(State(intake): State<Arc<Intake>>, request: Request) -> Resp
     }
     let (parts, body) = request.into_parts();
     let mut response = intake.answer(&parts, body).await;
-    // As Alertmanager's CORS handler: also on answers that it does not give.
-    response.headers_mut().entry(VARY).or_insert(HeaderValue::from_static("Origin"));
-    if parts.headers.contains_key(ORIGIN) {
-        response.headers_mut().entry(ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(HeaderValue::from_static("*"));
-    }
+    cross_site::readable(&parts.headers, &mut response);
     response
 }
 

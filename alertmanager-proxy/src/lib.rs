@@ -9,7 +9,7 @@
 //! 5. [`forward`] delivers the alert to every Alertmanager, each by a sender of its own; [`discover`] finds those that only
 //!    DNS knows.
 //!
-//! Every other request takes the way of [`passthrough`]. An alert is never lost because its detail is: what cannot be
+//! Every other request takes the way of [`passthrough`]. What another site makes a browser send, [`cross_site`] refuses. An alert is never lost because its detail is: what cannot be
 //! fetched is said in an annotation.
 
 pub mod alert;
@@ -19,6 +19,7 @@ mod background;
 pub mod body;
 mod check_config;
 pub mod config;
+pub mod cross_site;
 pub mod detail;
 pub mod discover;
 pub mod dns;

@@ -10,7 +10,8 @@ use service::config::{Fields, Place};
 use service::http::HttpConfig;
 
 use super::{
-    Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, alertmanagers, networks, ports, pushed,
+    Breaker, Config, Fetch, Forward, Limits, Ports, Source, UrlTemplate, alertmanagers, networks, origins, ports,
+    pushed,
 };
 use crate::alert::Names;
 use crate::annotate::Templates;
@@ -38,6 +39,7 @@ pub(super) fn config(root: &Place<'_>, folder: &Path) -> Config {
         forward: forward(fields.section("forward")),
         limits: limits(fields.section("limits")),
         names: fields.place("name_validation_scheme").and_then(|place| place.value(names)).unwrap_or(Names::Utf8),
+        origins: fields.list("allowed_origins").iter().filter_map(|place| place.value(origins::parse)).collect(),
     };
     fields.end();
     config
@@ -236,6 +238,7 @@ forward: {timeout: 2h, retries: 3}
 limits: {held_alerts: many}
 name_validation_scheme: [ascii]
 sourcess: []
+allowed_origins: [karma, "https://karma/x"]
 annotations: {b: "{{ output|shout }}"}
 "#,
         );
@@ -259,12 +262,14 @@ annotations: {b: "{{ output|shout }}"}
             (15, "limits.held_alerts"),
             (16, "name_validation_scheme"),
             (17, "sourcess"),
-            (18, "annotations.b"),
+            (18, "allowed_origins[0]"),
+            (18, "allowed_origins[1]"),
+            (19, "annotations.b"),
         ] {
             let start = format!("{line}: {field}: ");
             assert!(told.iter().any(|failure| failure.starts_with(&start)), "{start} not in {told:#?}");
         }
-        assert_eq!(told.len(), 20, "{told:#?}");
+        assert_eq!(told.len(), 22, "{told:#?}");
     }
 
     #[test]

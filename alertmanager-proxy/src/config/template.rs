@@ -110,6 +110,15 @@ impl UrlTemplate {
         })
     }
 
+    /// Whether labels decide which host is asked.
+    pub fn leaves_host_to_labels(&self) -> bool {
+        let host = |value: &str| {
+            let labels = self.labels.iter().map(|name| (name.as_str(), value)).collect();
+            self.render(&labels).ok().and_then(|url| url.host_str().map(str::to_owned))
+        };
+        [("one", "two"), ("1", "2")].into_iter().any(|(one, other)| host(one) != host(other))
+    }
+
     fn explain(&self, error: &minijinja::Error, labels: &Texts) -> RenderError {
         let mut missing: Vec<_> = self.labels.iter().filter(|name| labels.get(name).is_none()).cloned().collect();
         if error.kind() != ErrorKind::UndefinedError || missing.is_empty() {
@@ -192,6 +201,19 @@ mod tests {
             ("https://push/api?a={{ labels.instance }}", false),
         ] {
             assert_eq!(UrlTemplate::new(template).unwrap().leaves_port_to_labels(), free, "{template}");
+        }
+    }
+
+    #[test]
+    fn who_decides_the_host_is_told() {
+        for (template, free) in [
+            (TEMPLATE, true),
+            ("http://{{ labels.host }}:9780/{{ labels.check }}", true),
+            ("http://10.0.0.{{ labels.x }}/", true),
+            ("http://node:{{ labels.port }}/", false),
+            ("https://push/{{ labels.instance }}?a={{ labels.instance }}", false),
+        ] {
+            assert_eq!(UrlTemplate::new(template).unwrap().leaves_host_to_labels(), free, "{template}");
         }
     }
 

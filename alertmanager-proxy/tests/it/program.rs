@@ -60,23 +60,30 @@ fn check_config_tells_every_failure() {
 }
 
 #[test]
-fn check_config_tells_where_credentials_go_to_any_port() {
+fn check_config_tells_where_credentials_go_to_others_than_nodes() {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("proxy.yml");
-    let source = "match: {}, url: 'http://{{ labels.instance }}/', allow: [10.0.0.1]";
+    let source = "match: {job: checkscript}, url: 'http://{{ labels.instance }}/', allow: [10.0.0.1]";
     let credentials = "basic_auth: {username: me, password: secret}";
     let sources = [
         source.to_owned(),
         format!("{source}, {credentials}"),
         format!("{source}, {credentials}, allow_ports: [9780]"),
+        format!("{source}, {credentials}, allow_ports: [9780]").replace("job: checkscript", "check: '.+'"),
+        format!("{source}, {credentials}, allow_ports: [9780]").replace("job: checkscript", "job: '.+'"),
+        source.replace("job: checkscript", ""),
     ];
     let sources: Vec<_> = sources.iter().map(|source| format!("  - {{{source}}}\n")).collect();
     let text = format!("alertmanagers: [{{url: 'http://127.0.0.1:1'}}]\nsources:\n{}", sources.concat());
     std::fs::write(&file, text).unwrap();
     let (code, told) = run(&["check-config", file.to_str().unwrap()]);
     let warnings: Vec<_> = told.lines().filter(|line| line.contains("WARNING")).collect();
-    assert_eq!((code, warnings.len()), (Some(0), 1), "{told}");
+    assert_eq!((code, warnings.len()), (Some(0), 3), "{told}");
     assert!(warnings[0].starts_with("sources[1]: WARNING: its credentials go to any port"), "{told}");
+    for (index, warning) in [3, 4].into_iter().zip(&warnings[1..]) {
+        let says = format!("sources[{index}]: WARNING: its credentials go to whatever any job scrapes");
+        assert!(warning.starts_with(&says), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use html5ever::tokenizer::Tag;
-use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use prometheus_client::registry::Registry;
@@ -120,7 +120,7 @@ async fn said(request: Request) -> Response {
 
 /// A request: what is passed on comes to a path below the Alertmanager's prefix, whoever decodes it, with the proxy's credentials and all that
 /// concerns both ends, and nothing else; so does the answer. What the proxy answers itself has a known status and form; of its alerts it
-/// lists those that are asked for, and nothing gets into a page as markup.
+/// lists those that are asked for, and nothing gets into a page as markup. What changes something and began at another site is refused.
 pub(crate) fn requests(input: &[u8]) {
     let Some(request) = request(input) else { return };
     let (head, body) = request.into_parts();
@@ -133,6 +133,7 @@ pub(crate) fn requests(input: &[u8]) {
     });
     let between = |name: &&str| answer.headers.contains_key(*name);
     assert_eq!(HOP_BY_HOP.iter().chain(&["x-hop"]).find(|name| between(name)), None, "{asked:?}");
+    assert_eq!(answer.status == StatusCode::FORBIDDEN, is_foreign(&asked), "{asked:?}");
     match answer.headers.get(SAID) {
         Some(said) => {
             let said = serde_json::from_slice(said.as_bytes()).unwrap_or_else(|error| panic!("{error}: {said:?}"));
@@ -140,6 +141,21 @@ pub(crate) fn requests(input: &[u8]) {
         }
         None => answered(&asked, &answer),
     }
+}
+
+/// Whether a browser says that what changes something began elsewhere, or, where it does not say, has an origin whose authority is not the host.
+fn is_foreign((method, _, headers): &(Method, Uri, HeaderMap)) -> bool {
+    let header = |name| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+    let began = match (headers.get("sec-fetch-site"), headers.get(ORIGIN)) {
+        (Some(site), _) => ![&b"same-origin"[..], b"none"].contains(&site.as_bytes()),
+        (None, None) => false,
+        (None, Some(origin)) => {
+            let authority = str::from_utf8(origin.as_bytes()).ok().and_then(|origin| origin.split_once("://"));
+            let authority = authority.map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+            authority.is_none_or(|own| own.is_empty() || !own.as_bytes().eq_ignore_ascii_case(header(HOST)))
+        }
+    };
+    began && ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
 fn passed_on((method, uri, headers): &(Method, Uri, HeaderMap), said: &Value) {
@@ -182,7 +198,7 @@ fn plain(text: &str) -> String {
 fn answered((method, uri, _): &(Method, Uri, HeaderMap), answer: &Answer) {
     let Answer { status, headers, body } = answer;
     assert!(
-        matches!(status.as_u16(), 200 | 308 | 400 | 404 | 405 | 410 | 413 | 415 | 422 | 503),
+        matches!(status.as_u16(), 200 | 308 | 400 | 403 | 404 | 405 | 410 | 413 | 415 | 422 | 503),
         "{method} {uri}: {status}"
     );
     let text = std::str::from_utf8(body).expect("answers are UTF-8");

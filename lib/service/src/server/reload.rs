@@ -1,6 +1,6 @@
 //! Reloading the program's configuration, on a signal or a request, one at a time.
 //!
-//! - `POST /-/reload`: 200 when reloaded, 500 and the reason when not
+//! - `POST /-/reload`: 200 when reloaded, 500 and the reason when not, 403 where another site makes a browser send it
 //!
 //! One task does the reloads and the others ask it, so that a client that goes away does not end a reload half-way.
 
@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::header::{HOST, HeaderValue};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::post;
 use futures_util::FutureExt as _;
 use prometheus_client::metrics::gauge::Gauge;
@@ -19,6 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::readiness::Readiness;
+use crate::origin::is_foreign;
 use crate::systemd;
 
 type Hook = Box<dyn Fn() -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send + Sync>;
@@ -72,7 +74,7 @@ impl Reloading {
 
     pub(super) fn routes(&self) -> Router {
         let order = self.order.clone();
-        Router::new().route("/-/reload", post(async move || request(order).await))
+        Router::new().route("/-/reload", post(async move |headers: HeaderMap| request(order, &headers).await))
     }
 
     /// Takes SIGHUP from here on.
@@ -131,7 +133,14 @@ impl Listening {
     }
 }
 
-async fn request(order: mpsc::Sender<Order>) -> (StatusCode, String) {
+async fn request(order: mpsc::Sender<Order>, headers: &HeaderMap) -> (StatusCode, String) {
+    let host = headers.get(HOST).map_or(&b""[..], HeaderValue::as_bytes);
+    if is_foreign(&Method::POST, headers, host) {
+        return (
+            StatusCode::FORBIDDEN,
+            "a page of another site has made a browser send this; nothing was reloaded\n".to_owned(),
+        );
+    }
     let (tell, told) = oneshot::channel();
     let outcome = match order.send(tell).await {
         Ok(()) => told.await,

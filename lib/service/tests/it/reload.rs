@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context as _;
 use reqwest::Method;
 
-use crate::running::{server, start};
+use crate::running::{client, server, start};
 
 const SUCCESSFUL: &str = "test_server_config_last_reload_successful";
 const SUCCEEDED_AT: &str = "test_server_config_last_reload_success_timestamp_seconds";
@@ -43,6 +43,10 @@ async fn a_reload_is_told_to_the_client_and_the_metrics() {
 
     assert_eq!(running.send(Method::POST, "/-/reload").await.status, 500, "a panic is a failure like another");
     assert_eq!(running.get("/-/reload").await.status, 405);
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "http://evil.example.org")] {
+        let answer = client().post(running.url("/-/reload")).header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{name}: {value}");
+    }
     assert_eq!(calls.load(Ordering::SeqCst), 3);
     running.stop().await;
 }
