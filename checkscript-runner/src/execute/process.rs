@@ -29,7 +29,6 @@ use super::capture::{Capture, LIMIT};
 use super::children::Children;
 use super::family::{self, Family, MARKER, Member, signal_all};
 use super::running::Guard;
-use super::tokens::quoted;
 use crate::definitions::Account;
 
 /// How long killed processes may take to be gone. Only one that hangs in the kernel takes longer.
@@ -53,8 +52,10 @@ pub(super) struct Job {
     pub(super) stdin: Option<Vec<u8>>,
     /// Seconds; none or 0 is unlimited.
     pub(super) timeout: Option<f64>,
-    /// Variables besides those of this process.
-    pub(super) environment: Vec<(OsString, OsString)>,
+    /// What this process gives to every command besides its own variables.
+    pub(super) exports: Vec<(OsString, OsString)>,
+    /// The definition's variables; the names are valid.
+    pub(super) environment: Vec<(String, String)>,
     /// Whom it runs as, if not as this process.
     pub(super) account: Option<Account>,
     /// How long its processes may take between TERM and KILL.
@@ -184,9 +185,8 @@ impl Remains {
 impl Process {
     fn spawn(job: &Job, children: &Arc<Children>, guard: &Guard) -> io::Result<Self> {
         if job.command.contains('\0') {
-            // sensu-client's words.
-            let error = format!("argument cannot contain null bytes: {}", quoted(&job.command));
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+            // sensu-client's words without the command: what its tokens stand for may be secret.
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "argument cannot contain null bytes"));
         }
         let (reader, writer) = io::pipe()?;
         let family = Family::unborn(fstat(&reader)?.st_ino)?;
@@ -198,11 +198,6 @@ impl Process {
             .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(writer.try_clone()?)
             .stderr(writer)
-            // Meant for this process alone.
-            .env_remove("NOTIFY_SOCKET")
-            .env_remove("WATCHDOG_PID")
-            .env_remove("WATCHDOG_USEC")
-            .envs(job.environment.iter().map(|(name, value)| (name, value)))
             .env(MARKER, family.mark())
             .process_group(0)
             .kill_on_drop(true);

@@ -1,6 +1,5 @@
 //! One run of one check, from its definition to its result.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,11 +118,11 @@ impl Run {
         let own = self.check.extras.env.then(|| self.check.definition.get("env").and_then(Value::as_object)).flatten();
         let own = own.into_iter().flatten().filter_map(|(name, value)| {
             let (value, _) = tokens::substitute_text(value.as_str()?, &self.client.attributes);
-            Some((OsString::from(name), OsString::from(value)))
+            Some((name.clone(), value))
         });
-        let environment = shared.exports().into_iter().chain(own).collect();
+        let (exports, environment) = (shared.exports(), own.collect());
         let account = self.check.extras.account.clone();
-        Job { command, stdin, timeout, environment, account, term_grace: shared.term_grace }
+        Job { command, stdin, timeout, exports, environment, account, term_grace: shared.term_grace }
     }
 
     /// What a check or hook with `stdin` reads.

@@ -130,7 +130,7 @@ fn float(number: f64) -> String {
 }
 
 /// Ruby's `inspect` of a string.
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for (index, character) in text.char_indices() {
         let interpolates = || text[index + 1..].starts_with(['{', '$', '@']);

@@ -1,5 +1,8 @@
 //! What sensu-client does not know, for those who ask for it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
 use checkscript_runner::definitions::{Attribute, Features};
 use serde_json::{Value, json};
 
@@ -7,7 +10,11 @@ use crate::bench::{Bench, run};
 use crate::harness::Runner;
 
 async fn run_with(attribute: Attribute, definition: Value) -> Value {
-    let features = Features { attributes: vec![attribute], ..Features::default() };
+    run_with_all(vec![attribute], definition).await
+}
+
+async fn run_with_all(attributes: Vec<Attribute>, definition: Value) -> Value {
+    let features = Features { attributes, ..Features::default() };
     let mut bench = Bench::with(json!({"checks": {"one": definition}}), features);
     bench.start("one");
     bench.result().await
@@ -57,6 +64,35 @@ async fn a_command_runs_as_its_user() {
     let user = if own.uid.is_root() { "nobody" } else { &own.name };
     let result = run_with(Attribute::User, json!({"command": "id -un", "user": user})).await;
     assert_eq!(result["output"], format!("{user}\n"));
+}
+
+/// The variables of a definition, which its user may make into code by what lies where they point to.
+#[tokio::test]
+async fn what_has_the_runners_rights_does_not_have_the_definitions_variables() {
+    let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
+    let user = if own.uid.is_root() { "nobody" } else { &own.name };
+    let user = nix::unistd::User::from_name(user).unwrap().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
+    let awkward = "a b  $(c) `d` \" ' \\ \n é *";
+    let result = run_with_all(vec![Attribute::User, Attribute::Env], json!({
+        "command": "printf %s \"$LD_LIBRARY_PATH|$AWKWARD|$EMPTY|$HOME|$PATH\"; env | grep -c ^CHECKSCRIPT_ENV_; exit 3",
+        "user": user.name,
+        "env": {
+            "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": directory.path().join("trace"), "LD_LIBRARY_PATH": "/home/oracle/lib",
+            "AWKWARD": awkward, "EMPTY": "", "HOME": "/elsewhere", "PATH": "/usr/bin:/bin", "CHECKSCRIPT_RUN": "another's",
+        },
+    })).await;
+    let want = format!("/home/oracle/lib|{awkward}||/elsewhere|/usr/bin:/bin0\n");
+    assert_eq!((&result["output"], &result["status"]), (&json!(want), &json!(3)));
+    // The loader has written down whose code it ran under which name: as root it would be root's file.
+    let traces: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|trace| trace.unwrap()).collect();
+    assert!(!traces.is_empty(), "the command has the variables");
+    for trace in traces {
+        assert_eq!(trace.metadata().unwrap().uid(), user.uid.as_raw());
+        let text = fs::read_to_string(trace.path()).unwrap();
+        assert!(!text.contains("setpriv"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use nix::unistd::{Pid, geteuid};
 use tokio::process::{Child, ChildStdin, Command};
 
 use super::super::children::Children;
-use super::Job;
+use super::{Job, MARKER};
+use crate::definitions::Account;
 
 /// A running shell. Dropped before it has exited, it takes its group with it.
 pub(super) struct Shell {
@@ -19,24 +20,43 @@ pub(super) struct Shell {
     has_exited: bool,
 }
 
-/// `sh -c COMMAND`, under another user where the job has one. Another program changes the user, so that this process
-/// can go on using `posix_spawn`, and what is between it and the command has no rights that the command must not have.
+/// What a definition's variables are called, a name behind it, until the command's user has them.
+const CARRIED: &str = "CHECKSCRIPT_ENV_";
+
+/// `sh -c COMMAND` with its variables, under another user where the job has one. Another program changes the user, so that
+/// this process can go on using `posix_spawn`, and what is between it and the command has no rights that the command must
+/// not have.
 pub(super) fn command(job: &Job) -> Command {
-    let Some(account) = job.account.as_ref().filter(|account| account.uid != geteuid().as_raw()) else {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(&job.command);
-        return command;
-    };
+    let other = job.account.as_ref().filter(|account| account.uid != geteuid().as_raw());
     // By its place: it is started with this process's rights, and the check's own PATH must not choose what is.
-    let mut command = Command::new("/usr/bin/setpriv");
+    let mut command = Command::new(if other.is_some() { "/usr/bin/setpriv" } else { "sh" });
+    for meant_for_this_process in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
+        command.env_remove(meant_for_this_process);
+    }
+    command.envs(job.exports.iter().map(|(name, value)| (name, value)));
+    match other {
+        Some(account) => as_user(&mut command, account, job),
+        None => {
+            command.arg("-c").arg(&job.command).envs(job.environment.iter().map(|(name, value)| (name, value)));
+        }
+    }
+    command
+}
+
+/// The definition's variables have other names as long as this process's rights are there: `LD_LIBRARY_PATH` and its like
+/// would have the loader run code of the user's with them. Their values are no arguments, which everybody can read.
+fn as_user(command: &mut Command, account: &Account, job: &Job) {
+    let variables = || job.environment.iter().filter(|(name, _)| name != MARKER);
+    let renamed = variables().map(|(name, _)| format!("export {name}=\"${CARRIED}{name}\"; unset {CARRIED}{name}; "));
+    let script = renamed.collect::<String>() + "exec sh -c \"$1\"";
     command
         .arg(format!("--reuid={}", account.uid))
         .arg(format!("--regid={}", account.gid))
-        .args(["--init-groups", "--", "sh", "-c", &job.command])
+        .args(["--init-groups", "--", "/bin/sh", "-c", &script, "sh", &job.command])
         .env("HOME", &account.home)
         .env("LOGNAME", &account.name)
-        .env("USER", &account.name);
-    command
+        .env("USER", &account.name)
+        .envs(variables().map(|(name, value)| (format!("{CARRIED}{name}"), value)));
 }
 
 // === impl Shell ===
@@ -85,6 +105,27 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
+
+    #[test]
+    fn what_has_our_rights_has_the_definitions_variables_by_other_names_only() {
+        let user = Account { name: "oracle".to_owned(), uid: 65533, gid: 65533, home: "/home/oracle".into() };
+        let variables = [("LD_PRELOAD", "/evil.so"), ("PATH", "/evil"), (MARKER, "another run's")];
+        let job = Job {
+            command: "true".to_owned(),
+            stdin: None,
+            timeout: None,
+            exports: Vec::new(),
+            environment: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            account: Some(user),
+            term_grace: std::time::Duration::ZERO,
+        };
+        let command = command(&job);
+        let set: Vec<_> = command.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
+        let names: Vec<_> = set.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+        assert_eq!(names, ["CHECKSCRIPT_ENV_LD_PRELOAD", "CHECKSCRIPT_ENV_PATH", "HOME", "LOGNAME", "USER"]);
+        let arguments: Vec<_> = command.as_std().get_args().map(|argument| argument.to_string_lossy()).collect();
+        assert!(!arguments.iter().any(|argument| argument.contains("evil")), "{arguments:?}");
+    }
 
     #[tokio::test]
     async fn one_that_is_dropped_leaves_neither_processes_nor_its_number() {
