@@ -37,8 +37,7 @@ pub(crate) use load::{DIRECTORY_UNREADABLE, FILE_MISSING, FILE_NOT_UTF8, load_tr
 pub use load::{Loaded, Sources, load, reload};
 pub(crate) use loaded_files::write_loaded_files_in;
 pub use loaded_files::{LOADED_FILES_VARIABLE, write_loaded_files};
-use redact::redact;
-pub(crate) use redact::redact_value;
+pub(crate) use redact::{Redaction, redact_value};
 pub(crate) use tree::{Origin, Origins, Tree};
 pub(crate) use validate::refusal;
 

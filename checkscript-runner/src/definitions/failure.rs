@@ -7,8 +7,8 @@ use check_result::Object;
 use check_result::log::Level;
 use serde_json::Value;
 
+use super::Redaction;
 use super::document::{Document, place};
-use super::redact_value;
 use crate::notice::Notice;
 
 /// One thing that keeps a configuration from being used, in sensu-client's words.
@@ -32,10 +32,16 @@ impl Failure {
         Self { message: message.to_owned(), fields: Object::new(), field: Vec::new(), place: None }
     }
 
-    /// A value that breaks a rule; `object` is the definition that it stands in, logged with its secrets hidden.
+    /// A value that breaks a rule; `object` is the definition that it stands in, to be logged with its secrets
+    /// [hidden](Self::hide).
     pub(crate) fn invalid(message: String, object: &Value, field: Vec<String>) -> Self {
-        let fields = Object::from_iter([("object".to_owned(), redact_value(object))]);
+        let fields = Object::from_iter([("object".to_owned(), object.clone())]);
         Self { message, fields, field, place: None }
+    }
+
+    /// The same without secrets.
+    pub(super) fn hide(self, redaction: &Redaction) -> Self {
+        Self { fields: redaction.object(&self.fields), ..self }
     }
 
     #[must_use]

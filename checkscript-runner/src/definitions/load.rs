@@ -14,7 +14,7 @@ use super::document::Document;
 use super::environment::{API, TRANSPORT, Variable};
 use super::merge::{changes, merge, unique};
 use super::tree::Tree;
-use super::{Definitions, Failure, Features, Host, redact, validate, without_effect};
+use super::{Definitions, Failure, Features, Host, Redaction, validate, without_effect};
 use crate::notice::Notice;
 
 /// Where a configuration comes from.
@@ -88,6 +88,7 @@ pub(crate) const FILE_MISSING: &str = "config file does not exist or is not read
 pub(crate) const DIRECTORY_UNREADABLE: &str = "config directory is not readable, ignoring its files";
 pub(crate) const FILE_NOT_UTF8: &str = "config file is not valid UTF-8, its bad bytes become U+FFFD";
 
+/// What it has to tell holds secrets until [`Loader::finish`].
 struct Loader<'a> {
     /// The files that must not be missing.
     present: &'a [PathBuf],
@@ -123,7 +124,7 @@ impl<'a> Loader<'a> {
     fn variable(&mut self, variable: &Variable, environment: &BTreeMap<String, String>) {
         if let Some(settings) = variable.settings(environment) {
             merge(&mut self.settings, &settings);
-            let fields = redact(&variable.shown(&self.settings));
+            let fields = variable.shown(&self.settings);
             self.notices.push(Notice { fields, ..Notice::new(Level::Warn, variable.message) });
         }
     }
@@ -203,7 +204,7 @@ impl<'a> Loader<'a> {
         let before = self.settings.clone();
         merge(&mut self.settings, document.object());
         if !self.documents.is_empty() {
-            let changes = redact(&changes(&before, &self.settings));
+            let changes = changes(&before, &self.settings);
             let notice = Notice::new(Level::Warn, "config file applied changes").with("file", shown(file));
             self.notices.push(notice.with("changes", changes));
         }
@@ -234,13 +235,18 @@ impl<'a> Loader<'a> {
             failure.place_in(&self.documents);
             self.failures.push(failure);
         }
-        let settings = redact(&self.settings);
         let definitions = if self.failures.is_empty() {
             self.notices.extend(without_effect::warnings(&self.settings, features, &self.documents));
             Ok(Definitions::from_valid(&self.settings, features))
         } else {
             Err(self.failures)
         };
+        // Not before all is read: the last file may say what is secret in the first.
+        let redaction = Redaction::of(&self.settings);
+        self.notices.iter_mut().for_each(|notice| notice.fields = redaction.object(&notice.fields));
+        let hide = |failures: Vec<Failure>| failures.into_iter().map(|failure| failure.hide(&redaction)).collect();
+        let definitions = definitions.map_err(hide);
+        let settings = redaction.object(&self.settings);
         let files = self.documents.iter().map(|(file, _)| file.clone()).collect();
         let loaded = Loaded { notices: self.notices, settings, files, definitions };
         (loaded, Tree::new(self.settings, self.documents, features.clone()))
@@ -252,7 +258,7 @@ impl<'a> Loader<'a> {
 
     fn about_client(&self, notice: Notice) -> Notice {
         let client = Object::from_iter(self.settings.get("client").map(|client| ("client".to_owned(), client.clone())));
-        Notice { fields: notice.fields.into_iter().chain(redact(&client)).collect(), ..notice }
+        Notice { fields: notice.fields.into_iter().chain(client).collect(), ..notice }
     }
 }
 

@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use super::check::{Absence, absence};
 use super::document::Document;
-use super::redact::is_secret;
-use super::{Check, Client, Features};
+use super::{Check, Client, Features, Redaction};
 
 /// The merged settings and the files that they come from.
 #[derive(Debug)]
@@ -114,8 +113,12 @@ impl Origins {
 
 impl Origin {
     /// The value as compact JSON, hidden where a key of the path that leads to it is a secret's.
-    pub(crate) fn shown(&self, path: &[String]) -> String {
-        if path.iter().any(|key| is_secret(key)) { "REDACTED".to_owned() } else { self.value.to_string() }
+    pub(crate) fn shown(&self, path: &[String], redaction: &Redaction) -> String {
+        if path.iter().any(|key| redaction.is_secret(key)) {
+            return "REDACTED".to_owned();
+        }
+        let key = path.last().cloned().unwrap_or_default();
+        redaction.object(&Object::from_iter([(key.clone(), self.value.clone())]))[&key].to_string()
     }
 }
 
@@ -145,7 +148,11 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let origin = Origin { file: Path::new("a").into(), line: 1, value: "hunter2".into(), hidden: None };
-        assert_eq!(origin.shown(&["client".to_owned(), "password".to_owned(), "x".to_owned()]), "REDACTED");
-        assert_eq!(origin.shown(&["client".to_owned()]), "\"hunter2\"");
+        let redaction = Redaction::default();
+        let shown = |path: [&str; 2]| origin.shown(&path.map(str::to_owned), &redaction);
+        assert_eq!(shown(["password", "x"]), "REDACTED");
+        assert_eq!(shown(["client", "x"]), "\"hunter2\"");
+        let above = Origin { value: serde_json::json!({"password": "hunter2"}), ..origin };
+        assert_eq!(above.shown(&["client".to_owned()], &redaction), "{\"password\":\"REDACTED\"}");
     }
 }

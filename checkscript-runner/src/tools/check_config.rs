@@ -24,8 +24,8 @@ use self::subject::Builder;
 use crate::cli::Format;
 use crate::console::print;
 use crate::definitions::{
-    API, Absence, DIRECTORY_UNREADABLE, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Sources, TRANSPORT,
-    Tree, load_tree,
+    API, Absence, DIRECTORY_UNREADABLE, FILE_MISSING, FILE_NOT_UTF8, Failure, Loaded, Origins, Redaction, Sources,
+    TRANSPORT, Tree, load_tree,
 };
 
 /// Exit status 0 where nothing needs attention.
@@ -46,7 +46,7 @@ fn examine(sources: &Sources) -> Report {
     let mut subjects = vec![examination.configuration(&loaded), examination.client()];
     let checks = tree.object("checks").into_iter().flatten();
     subjects.extend(checks.map(|(key, definition)| examination.check(key, definition)));
-    merges::add_findings(&mut subjects, &origins, &sources.directories);
+    merges::add_findings(&mut subjects, &origins, &sources.directories, &Redaction::of(tree.settings()));
     subjects.retain(|subject| subject.kind == Kind::Check || !subject.findings.is_empty());
     Report::new(&tree.client().name, failures.is_empty(), subjects)
 }

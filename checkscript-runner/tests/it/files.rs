@@ -100,6 +100,35 @@ fn a_file_that_is_gone_from_its_directory_was_taken_away() {
     reload(&runner, "reloaded configuration");
 }
 
+#[test]
+fn what_the_client_wants_hidden_is_hidden_wherever_it_stands_even_if_the_last_file_says_so() {
+    const KEY: &str = "A-1-B-2";
+    let runner = ticking();
+    runner.write("conf.d/a.json", &json!({"client": {"license": {"key": KEY}, "license_key": KEY}}).to_string());
+    let redact = json!(["license_key", "license"]);
+    let bad = json!({"standalone": true, "interval": "x", "command": "true", "license_key": KEY});
+    runner.write("conf.d/z.json", &json!({"client": {"redact": redact}}).to_string());
+    let printed = runner.argument("--print_config");
+    let (status, text) = printed.run();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("\"license\":\"REDACTED\"") && !text.contains(KEY), "{text}");
+
+    let runner = ticking();
+    for name in ["a.json", "z.json"] {
+        fs::copy(printed.file("conf.d").join(name), runner.file("conf.d").join(name)).unwrap();
+    }
+    runner.write("conf.d/b.json", &json!({"checks": {"bad": bad}, "client": {"license_key": 5}}).to_string());
+    let (status, log) = runner.run();
+    assert_eq!(status, Some(2), "{log}");
+    assert!(
+        log.contains("check interval must be an integer") && log.contains("applied sensu client overrides"),
+        "{log}"
+    );
+    assert!(!log.contains(KEY), "{log}");
+    let (_, report) = runner.argument("check-config").run();
+    assert!(report.contains("depends on the order of files") && !report.contains(KEY), "{report}");
+}
+
 /// Root may read everything: then the runner is started as somebody else.
 fn without_rights(runner: Runner) -> Runner {
     if !geteuid().is_root() {

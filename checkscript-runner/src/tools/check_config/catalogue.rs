@@ -114,10 +114,7 @@ pub(in crate::tools) fn client_attribute(name: &str, features: &Features) -> (Ve
         "timezone" => opt_in(Attribute::Timezone, features),
         "keepalive" | "keepalives" => (Elsewhere, "the Prometheus rules have the alert NodeDown"),
         "socket" | "http_socket" => HONOURED,
-        "redact" => (
-            NoEffect,
-            "there are no keepalives; what is logged of the configuration hides sensu-client's own list of secrets",
-        ),
+        "redact" => (Honoured, "what is logged of the configuration hides these besides sensu-client's own list"),
         "safe_mode" | "registration" | "deregister" | "deregistration" => NO_SERVER,
         _ => (Honoured, "tokens can name it"),
     }

@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::report::{Finding, Kind, Place, Subject, Verdict};
-use crate::definitions::{Origin, Origins};
+use crate::definitions::{Origin, Origins, Redaction};
 
 /// Adds to the subjects: keys that hide equal ones, values that depend on the order of files, names used twice.
-pub(super) fn add_findings(subjects: &mut [Subject], origins: &Origins, directories: &[PathBuf]) {
+pub(super) fn add_findings(
+    subjects: &mut [Subject],
+    origins: &Origins,
+    directories: &[PathBuf],
+    redaction: &Redaction,
+) {
     let mut paths: Vec<_> = origins.iter().collect();
     paths.sort_unstable_by_key(|(path, _)| *path);
     for (path, origins) in paths {
@@ -21,7 +26,7 @@ pub(super) fn add_findings(subjects: &mut [Subject], origins: &Origins, director
             }
         }
         if let (Some(last), true) = (origins.last(), depends_on_order(origins, directories)) {
-            add(subjects, path, last, order_text(path, origins));
+            add(subjects, path, last, order_text(path, origins, redaction));
         }
     }
     add_double_names(subjects);
@@ -57,8 +62,8 @@ fn is_replaced(one: &Value, other: &Value) -> bool {
     !merge && one != other
 }
 
-fn order_text(path: &[String], origins: &[Origin]) -> String {
-    let shown = |origin: &Origin| cut(&origin.shown(path));
+fn order_text(path: &[String], origins: &[Origin], redaction: &Redaction) -> String {
+    let shown = |origin: &Origin| cut(&origin.shown(path, redaction));
     let Some((last, others)) = origins.split_last() else { return String::new() };
     let others = others.iter().map(|origin| format!("{} in {}:{}", shown(origin), origin.file.display(), origin.line));
     format!(
