@@ -22,6 +22,7 @@ mod console;
 pub mod definitions;
 mod events;
 pub mod execute;
+mod foreign_links;
 pub mod logger;
 pub mod notice;
 mod pretty;

@@ -15,16 +15,18 @@ mod recorded;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::unistd::getsid;
+use nix::fcntl::OFlag;
+use nix::unistd::{geteuid, getsid};
 
 pub(super) use self::recorded::{Recorded, stored};
 use super::family::Family;
 use crate::events;
+use crate::foreign_links;
 use crate::notice::Sink;
 
 /// The length of a place.
@@ -65,12 +67,28 @@ pub(crate) fn is_in_use(path: &Path) -> bool {
 
 /// Opens or creates the record; until it is closed nobody else can. Fails with [`IN_USE`] if another process has it open.
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = foreign_links::open(&mut options, OFlag::empty(), path)?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => io::Error::new(IN_USE, "another process uses it"),
         TryLockError::Error(error) => error,
     })?;
     Ok(file)
+}
+
+/// What the record names is killed: so it must be this user's own, and for root nobody else may have put it there.
+fn believe(record: &File, path: &Path) -> io::Result<()> {
+    let metadata = record.metadata()?;
+    if metadata.is_file() && metadata.uid() != geteuid().as_raw() {
+        return Err(io::Error::other("the record is another user's: remove it, or give -p"));
+    }
+    if !foreign_links::is_ours_alone(path) {
+        return Err(io::Error::other(
+            "others can write into the record's directory: for root give -p in a directory that is root's alone",
+        ));
+    }
+    Ok(())
 }
 
 /// A group's place in the record. Dropped, it is freed.
@@ -87,6 +105,7 @@ impl Record {
     /// if it cannot be written later.
     pub(super) fn open(path: &Path, sink: Arc<dyn Sink>) -> io::Result<(Self, Vec<(Recorded, Entry)>)> {
         let mut file = lock(path)?;
+        believe(&file, path)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
         let mut bytes = Vec::new();
         (&mut file).take(LONGEST).read_to_end(&mut bytes)?;
@@ -168,6 +187,7 @@ impl Drop for Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown};
     use std::sync::Mutex;
 
     use nix::unistd::Pid;
@@ -231,6 +251,26 @@ mod tests {
         let _first = open(&file);
         let second = Record::open(&file, Arc::new(Notices::default())).err().unwrap();
         assert_eq!(second.to_string(), "another process uses it");
+    }
+
+    #[test]
+    fn a_record_of_somebody_elses_is_not_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("runs");
+        let (record, _) = open(&file);
+        enter(&record, "a").unwrap().keep();
+        drop(record);
+        let refused = || Record::open(&file, Arc::new(Notices::default())).err().map(|error| error.to_string());
+        let is_root = geteuid().is_root();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(refused().is_some_and(|error| error.contains("directory that is root's alone")), is_root);
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        if is_root {
+            chown(&file, Some(65534), None).unwrap();
+            assert!(refused().unwrap().contains("another user's"));
+            chown(&file, Some(0), None).unwrap();
+            assert_eq!(keys(&open(&file).1), ["a"]);
+        }
     }
 
     #[test]

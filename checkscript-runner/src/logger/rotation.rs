@@ -11,6 +11,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
+
+use crate::foreign_links;
+
 /// How long to go on with a file that could not be rotated before the next try.
 const RETRY: Duration = Duration::from_secs(60);
 
@@ -51,7 +55,15 @@ impl Rotation {
             found(fs::rename(numbered(&path, number), numbered(&path, number + 1)))?;
         }
         fs::rename(&path, numbered(&path, 1))?;
-        let new = OpenOptions::new().append(true).create(true).mode(old.mode() & 0o7777).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).mode(old.mode() & 0o7777);
+        let new = match options.create_new(true).open(&path) {
+            // Somebody has made one meanwhile, whose owner and mode are not ours to change.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return foreign_links::open(options.create_new(false).create(true), OFlag::O_NONBLOCK, &path).map(Some);
+            }
+            new => new?,
+        };
         new.set_permissions(old.permissions())?;
         // Refused unless the process is root or in the group; the permissions hold for whoever the owner is then.
         fchown(&new, Some(old.uid()), Some(old.gid())).ok();

@@ -7,11 +7,13 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+use crate::foreign_links;
 
 /// The file and how it ends.
 pub(super) struct LineFile {
@@ -130,8 +132,7 @@ impl From<File> for LineFile {
 
 /// Does not wait for a reader, which a pipe may never get. Once it is open lines do wait for one that is slow.
 fn open_at_once(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options.append(true).create(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let file = foreign_links::open(OpenOptions::new().append(true).create(true), OFlag::O_NONBLOCK, path)?;
     fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
     Ok(file)
 }
@@ -166,6 +167,7 @@ impl Torn {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     use std::path::PathBuf;
     use std::thread;
 
@@ -228,6 +230,19 @@ mod tests {
         log.torn = Some(Torn { end: None, ..part });
         log.append(LINE).unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), "456789\n0123456789\n");
+    }
+
+    #[test]
+    fn root_writes_through_no_link_in_a_directory_of_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (directory.path().join("target"), directory.path().join("log"));
+        std::os::unix::fs::symlink("target", &link).unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o770)).unwrap();
+        let is_root = nix::unistd::geteuid().is_root();
+        assert_eq!((LineFile::open(&link).is_err(), target.exists()), (is_root, !is_root));
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o750)).unwrap();
+        LineFile::open(&link).unwrap().append(LINE).unwrap();
+        assert_eq!(fs::read(target).unwrap(), LINE);
     }
 
     #[test]
