@@ -18,7 +18,7 @@ pub fn cleaned(text: &str) -> Cow<'_, str> {
 }
 
 /// A right-to-left override lets an output show another text than it has.
-fn is_direction_override(c: char) -> bool {
+pub(crate) fn is_direction_override(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

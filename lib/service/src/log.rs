@@ -1,5 +1,6 @@
 //! The log: lines on the standard error, as logfmt or JSON.
 
+mod json;
 mod logfmt;
 
 use tracing::level_filters::LevelFilter;
@@ -21,7 +22,7 @@ pub(crate) fn init(flags: &LogFlags) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match flags.format {
         LogFormat::Logfmt => lines.event_format(logfmt::Logfmt).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).map_event_format(json::Json).boxed(),
     };
     let set = tracing_subscriber::registry().with(layer.with_filter(targets(flags.level))).try_init();
     if set.is_err() {

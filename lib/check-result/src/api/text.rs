@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::api::detail::{Labels, Summary};
+use crate::text::is_direction_override;
 use crate::{HistoryEntry, Status};
 
 /// A table: status, check (`source/check` for a proxy client's), first line of the output.
@@ -55,9 +56,11 @@ fn name(labels: &Labels) -> String {
     }
 }
 
-/// The line without what moves a terminal's cursor or sets its title: here outputs stand among our own words.
+/// The line without what moves a terminal's cursor, sets its title or turns the text around: here outputs stand among our
+/// own words.
 fn harmless(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    let acts = |c: char| (c.is_control() && c != '\t') || is_direction_override(c);
+    line.chars().map(|c| if acts(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -78,5 +81,7 @@ mod tests {
              1970-01-01T00:01:00Z   UNKNOWN 127   \u{fffd}]0;x\u{fffd}no\n"
         );
         assert_eq!(course([entry(0, 0, true, "")].iter()), "1970-01-01T00:00:00Z * OK\n");
+        let turned = course([entry(0, 0, true, "gpj.\u{202e}exe \u{2066}")].iter());
+        assert_eq!(turned, "1970-01-01T00:00:00Z * OK            gpj.\u{fffd}exe \u{fffd}\n");
     }
 }

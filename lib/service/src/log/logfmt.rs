@@ -61,12 +61,14 @@ struct Value<'a>(&'a str);
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '=' | '\\');
+        // What a string literal escapes moves a cursor or turns the direction of the text around, or is not seen.
+        let is_escaped = |c: char| c != '\'' && c.escape_debug().len() > 1;
+        let plain = |c: char| !c.is_whitespace() && c != '=' && !is_escaped(c);
         if !self.0.is_empty() && self.0.chars().all(plain) {
             f.write_str(self.0)
         } else {
             // Rust's string literal and logfmt's quoted value agree on `\"`, `\\`, `\n`, `\t`; other control characters
-            // become `\u{…}`, which keeps a line one line.
+            // and text-direction overrides become `\u{…}`, which keeps a line one line.
             write!(f, "{:?}", self.0)
         }
     }
@@ -86,6 +88,9 @@ mod tests {
             ("a=b", r#""a=b""#),
             ("line\nbreak \"x\"", r#""line\nbreak \"x\"""#),
             ("\u{1b}[31m", r#""\u{1b}[31m""#),
+            ("gpj.\u{202e}exe", r#""gpj.\u{202e}exe""#),
+            ("csi\u{9b}2J", r#""csi\u{9b}2J""#),
+            ("it's", "it's"),
             ("ノード", "ノード"),
         ] {
             assert_eq!(Value(value).to_string(), shown);
@@ -124,9 +129,10 @@ mod tests {
     proptest::proptest! {
         /// A reader that splits at spaces outside of quotes finds one value, and no value breaks or colours the log.
         #[test]
-        fn any_text_stays_one_value_on_one_line(text in ".*|[\\x00-\\x7f]*") {
+        fn any_text_stays_one_value_on_one_line(text in ".*|[\\x00-\\x7f]*|[a-c\\u{202a}-\\u{202e}\\u{2066}-\\u{2069}]*") {
             let shown = Value(&text).to_string();
-            proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+            let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            proptest::prop_assert!(!shown.chars().any(acts), "{shown:?}");
             let inside = shown.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
             match inside {
                 Some(inside) => {
