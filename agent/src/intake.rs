@@ -227,6 +227,23 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_of_very_many_values_is_never_read_and_the_run_taken() {
+        let mut node = Node::new(WIDE, Select::default());
+        let many = format!(r#""interval":60,"x":[{}0],"#, "[0],".repeat(6_000));
+        node.take("log", &[line("a", 0, r#""interval":60,"#, 1), line("a", 1, &many, 1), line("b", 1, &many, 2)]);
+        for (name, occurrences) in [("a", 2), ("b", 1)] {
+            let state = node.state(name);
+            assert_eq!((state.occurrences(), state.latest().check().get("x")), (occurrences, None));
+        }
+        assert_eq!(node.intake.fold.events.losses(), (0, 2));
+        // One that only a parser can say what it is.
+        let unclear = line("c", 2, &format!("{many}\"y\":NaN,"), 2);
+        node.take("log", &[unclear]);
+        assert_eq!(names(&node.store), ["a", "b"]);
+        assert_eq!(node.metric(r#"log_lines_total{kind="invalid"}"#), Some(1.0));
+    }
+
+    #[test]
     fn two_records_in_one_line_are_two_results() {
         let mut node = Node::new(WIDE, Select::default());
         node.take("log", &[format!("torn{}{}", line("a", 1, "", 1), line("a", 2, "", 1))]);

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use check_result::CheckKey;
+use check_result::values::MOST_VALUES;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
@@ -26,7 +27,7 @@ impl Losses {
     pub(super) fn register(&self, registry: &mut Registry) {
         let clients = "Clients whose attributes were dropped because too many clients are known";
         registry.register("clients_dropped", clients, self.clients.clone());
-        let definitions = "Results taken without their definition, which is nested too deep or too long";
+        let definitions = "Results taken without their definition, which is nested too deep, too long or of too many values";
         registry.register("definitions_unreadable", definitions, self.definitions.clone());
         let cut = "Checks whose outputs were cut because those of all checks held too much";
         registry.register("outputs_cut", cut, self.outputs.clone());
@@ -84,7 +85,8 @@ impl Events {
                 check = key.check,
                 source = key.source,
                 "A result of check {} is taken without its definition (interval, handlers, other attributes): it is nested \
-                 too deep, or has more than {longest} bytes besides the outputs; further ones are only counted",
+                 too deep, or has more than {longest} bytes besides the outputs or {MOST_VALUES} JSON values; further ones \
+                 are only counted",
                 key.check
             );
         }

@@ -12,7 +12,7 @@ use crate::select::Select;
 const LONGEST: usize = 64 << 10;
 
 /// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
-/// (nested too deep) or is too long, the run remains.
+/// (nested too deep, or of too many values) or is too long, the run remains.
 pub(super) fn read_result(line: &[u8], select: &Select, events: &Events) -> Option<CheckResult> {
     let mut result = match (read_line(line), skim(line)) {
         (Line::Result(logged), _) if is_too_long(line, &logged.result) => without_definition(&Run::of(&logged), events),

@@ -166,8 +166,7 @@ fn show_settings(query: &str, intake: &Intake) -> Reply {
 }
 
 async fn results(request: Request<Incoming>, intake: &Intake) -> Reply {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.to_ascii_lowercase().contains("application/json") {
+    if !is_json(request.headers()) {
         return Reply::text(415, "Only application/json content type accepted", "Invalid content type");
     }
     let body = match read(request.into_body(), intake).await {
@@ -188,6 +187,15 @@ async fn results(request: Request<Incoming>, intake: &Intake) -> Reply {
             Reply::text(400, "Bad Request", refusal.to_string())
         }
     }
+}
+
+/// Whether the body is said to be JSON. sensu-client looks for the words anywhere: in a parameter, as in
+/// `text/plain;a=application/json`, they would let any page of a browser on this machine send results, since for a plain text
+/// browsers do not ask whether they may.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.to_ascii_lowercase().contains("application/json")
 }
 
 /// Why there is no whole body.

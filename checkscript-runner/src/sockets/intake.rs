@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use check_result::log::Level;
+use check_result::values::{MOST_VALUES, count};
 use check_result::{CheckResult, Object};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -102,8 +103,12 @@ impl Intake {
     }
 }
 
-/// The result with what sensu-client adds to it, if it holds every rule.
+/// The result with what sensu-client adds to it, if it holds every rule. One rule is not sensu-client's: in memory a value takes a
+/// hundred times its two bytes, which a line of the log would cost each of its readers.
 fn checked(client: &Client, mut check: Value, now: i64) -> Result<CheckResult, Refusal> {
+    if count(&check) > MOST_VALUES {
+        return Err(Refusal(format!("check must not have more than {MOST_VALUES} JSON values")));
+    }
     if let Value::Object(check) = &mut check {
         default(check, "status", 0);
         default(check, "executed", now);
@@ -174,6 +179,15 @@ mod tests {
         ] {
             assert_eq!(refused(with(attribute, value.clone())), words, "{attribute}: {value}");
         }
+    }
+
+    #[test]
+    fn a_result_of_more_values_than_its_readers_take_is_refused() {
+        assert!(checked(&client(json!({})), with("x", json!(vec![0; MOST_VALUES - 4])), 7).is_ok());
+        assert_eq!(
+            refused(with("x", json!(vec![0; MOST_VALUES - 3]))),
+            "check must not have more than 10000 JSON values"
+        );
     }
 
     #[test]

@@ -25,8 +25,6 @@ pub(crate) mod server;
 pub(crate) mod tag;
 #[cfg(feature = "server")]
 mod text;
-#[cfg(feature = "client")]
-mod values;
 
 #[cfg(feature = "client")]
 pub use client::{FetchError, answer, detail};
@@ -35,4 +33,4 @@ pub use filter::{BadFilter, Filter};
 #[cfg(feature = "server")]
 pub use server::{Checks, Entry, Unavailable, router};
 #[cfg(feature = "client")]
-pub use values::{MOST_VALUES, values};
+pub use crate::values::{MOST_VALUES, values};

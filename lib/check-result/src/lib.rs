@@ -8,6 +8,7 @@
 //! - [`metrics`]: the gauges of contract C2; [`perfdata`]: the Nagios performance data in an output.
 //! - [`api`]: the detail API of contract C3, as an axum router (feature `server`) and a typed client (feature `client`).
 //! - [`pages`]: the same for a browser (feature `pages`).
+//! - [`values`]: how many JSON values a result may have.
 //!
 //! Nothing here touches files, sockets or clocks but the two halves of the API and the pages.
 
@@ -24,6 +25,7 @@ mod result;
 mod state;
 mod status;
 mod text;
+pub mod values;
 
 pub use exit_map::{BadExitMap, ExitMap};
 pub use flap::Thresholds;

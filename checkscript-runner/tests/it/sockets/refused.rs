@@ -115,6 +115,34 @@ fn paths_and_methods_as_sensu_client_routes_them() {
     assert_eq!(http(address, "POST", "/results", &JSON, b"").status.0, 400);
 }
 
+/// A page of a browser on this machine may send plain text to anybody without being asked for.
+#[test]
+fn what_only_names_json_in_a_parameter_is_no_json() {
+    let (runner, address) = started();
+    let body = b"{\"name\":\"page\",\"output\":\"x\"}";
+    let sent = |content_type| http(address, "POST", "/results", &[("Content-Type", content_type)], body).status.0;
+    for foreign in ["text/plain;a=application/json", "text/plain; application/json", "multipart/form-data;a=application/json"] {
+        assert_eq!(sent(foreign), 415, "{foreign}");
+    }
+    assert!(results_of(&runner.lines_of("log"), "page").is_empty());
+    for own in ["application/json", "Application/JSON; charset=utf-8", "application/json;x"] {
+        assert_eq!(sent(own), 202, "{own}");
+    }
+    assert_eq!(runner.results("page", 3).len(), 3);
+}
+
+#[test]
+fn a_result_of_very_many_values_is_refused_and_never_logged() {
+    let (runner, address) = started();
+    let many = format!("{{\"name\":\"many\",\"output\":\"\",\"x\":[{}0]}}", "[0],".repeat(500_000));
+    assert_eq!(tcp(address, many.as_bytes()), "invalid");
+    let reason = "check must not have more than 10000 JSON values";
+    assert_eq!(post(address, many.as_bytes()).response(), (400, json!(reason)));
+    let logged = runner.message("failed to process check result from socket");
+    assert_eq!((&logged["level"], &logged["error"]), (&json!("error"), &json!(reason)));
+    assert!(results_of(&runner.lines_of("log"), "many").is_empty());
+}
+
 /// A42.
 #[test]
 fn protect_all_endpoints_guards_info_and_results() {

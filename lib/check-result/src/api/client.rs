@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Detail;
-use super::values::{MOST_VALUES, values};
+use crate::values::{MOST_VALUES, too_many};
 
 /// Why there is no detail. Its text ends up in an alert, read by somebody at 3 a.m.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -102,7 +102,7 @@ pub fn answer<T: DeserializeOwned>(host: &str, status: StatusCode, body: &[u8]) 
 /// # Errors
 /// As [`answer`].
 pub fn detail(host: &str, status: StatusCode, body: &[u8]) -> Result<Detail, FetchError> {
-    if status == StatusCode::OK && values(body) > MOST_VALUES {
+    if status == StatusCode::OK && too_many(body) {
         let reason = format!("more than {MOST_VALUES} JSON values");
         return Err(FetchError::Malformed { host: host.to_owned(), reason });
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{APPLIED_CLIENT_OVERRIDES, NOT_RUN, PUBLISHING_CHECK_RESULT, repair};
+use crate::values::{MOST_VALUES, too_many};
 use crate::{CheckKey, CheckResult, Object};
 
 /// What one line of the log is.
@@ -83,7 +84,8 @@ struct Payload {
 }
 
 /// Reads one line, given without its line feed. Takes any bytes: invalid UTF-8 becomes U+FFFD, a bare `NaN` null, and of
-/// a record that is glued behind a torn one the record is returned.
+/// a record that is glued behind a torn one the record is returned. A result of more than [`MOST_VALUES`] values is none: whoever
+/// may push results would have every reader take a hundred times the line's length of memory.
 pub fn read_line(line: &[u8]) -> Line {
     let text = String::from_utf8_lossy(line);
     match read_event(&text) {
@@ -123,6 +125,9 @@ fn read_result(timestamp: &str, payload: &RawValue) -> Line {
         Ok(logged) => logged,
         Err(error) => return not_a_result(error),
     };
+    if too_many(payload.get().as_bytes()) {
+        return not_a_result(format_args!("more than {MOST_VALUES} JSON values"));
+    }
     let Payload { client, check, signature } = match serde_json::from_str(payload.get()) {
         Ok(payload) => payload,
         Err(error) => return not_a_result(error),
@@ -184,6 +189,15 @@ mod tests {
         let whole = line(r#"{"name":"a","output":"","status":0}"#);
         let torn = [&whole[..whole.len() / 2], &whole[..]].concat();
         assert_eq!(result(&torn).name(), "a");
+    }
+
+    #[test]
+    fn a_result_of_very_many_values_is_not_read_and_a_long_one_is() {
+        let of = |more: &str| line(&format!(r#"{{"name":"a","output":"","status":0,"x":{more}}}"#));
+        let reason = "not a check result: more than 10000 JSON values";
+        let Line::Invalid(told) = read_line(&of(&format!("[{}0]", "[0],".repeat(6_000)))) else { panic!("it was read") };
+        assert_eq!(told.to_string(), reason);
+        assert_eq!(result(&of(&format!("\"{}\"", "[0],".repeat(600_000)))).name(), "a");
     }
 
     #[test]

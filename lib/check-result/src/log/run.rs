@@ -20,7 +20,7 @@ use crate::{CheckKey, CheckResult, Object};
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "made and taken apart once a line, never kept")]
 pub enum Skimmed<'a> {
-    /// A check result; `read_line` reads it as well.
+    /// A check result; `read_line` reads it as well, unless its definition is nested too deep or has too many values.
     Run(Run<'a>),
     /// A scheduled run did not take place; only a [`Skimmer`](super::Skimmer) tells.
     NotRun {
@@ -181,7 +181,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A result that says no more than this run: for a line whose definition cannot be read, being nested too deep.
+    /// A result that says no more than this run: for a line whose definition cannot be read, being nested too deep or of too many
+    /// values.
     pub fn to_result(&self) -> CheckResult {
         let mut check = Object::new();
         let mut put = |key: &str, value: serde_json::Value| check.insert(key.to_owned(), value);
