@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use exposition::pushed::{DecodeError, MetricFamily, ParseError, decode_delimited, parse_text};
+use exposition::pushed::{
+    DecodeError, MetricFamily, Most, ParseError, decode_delimited_up_to, parse_text_up_to,
+};
 
 /// The one media type that is read as protobuf; everything else is text, whatever it says.
 const PROTOBUF: (&str, &str) = ("application/vnd.google.protobuf", "io.prometheus.client.MetricFamily");
@@ -22,6 +24,9 @@ pub enum BadBody {
     /// Larger than allowed once decompressed.
     #[error("the body has more than the {0} bytes of --push.max-body-bytes")]
     TooLarge(usize),
+    /// More than a group may have, and perhaps far more: the rest was not read.
+    #[error("the body has more than the {0} series of --push.max-series, or more labels and buckets than so many have")]
+    Series(usize),
     /// Not the text format.
     #[error(transparent)]
     Text(#[from] ParseError),
@@ -30,13 +35,17 @@ pub enum BadBody {
     Protobuf(#[from] DecodeError),
 }
 
-/// Reads a body of at most `limit` bytes, decompressed, by its `Content-Type` and `Content-Encoding`.
+/// Reads a body that is [`unpacked`] by its `Content-Type`. It may have at most `series` metrics.
 ///
 /// # Errors
 /// See [`BadBody`].
-pub fn read(body: &[u8], content_type: &str, encoding: &str, limit: usize) -> Result<Vec<MetricFamily>, BadBody> {
-    let body = unpacked(body, encoding, limit)?;
-    Ok(if is_protobuf(content_type) { decode_delimited(&body)? } else { parse_text(&body)? })
+pub fn read(body: &[u8], content_type: &str, series: usize) -> Result<Vec<MetricFamily>, BadBody> {
+    let most = Most::metrics(series);
+    let families = match is_protobuf(content_type) {
+        true => decode_delimited_up_to(body, most)?,
+        false => parse_text_up_to(body, most)?,
+    };
+    families.ok_or(BadBody::Series(series))
 }
 
 /// A body of at most `limit` bytes, decompressed by its `Content-Encoding`.
@@ -87,7 +96,8 @@ mod tests {
         "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
     fn names(body: &[u8], content_type: &str, encoding: &str) -> Result<Vec<String>, String> {
-        let families = read(body, content_type, encoding, 1000).map_err(|error| error.to_string())?;
+        let families = unpacked(body, encoding, 1000).and_then(|body| read(&body, content_type, 5));
+        let families = families.map_err(|error| error.to_string())?;
         Ok(families.into_iter().map(|family| family.name).collect())
     }
 
@@ -109,6 +119,9 @@ mod tests {
         assert_eq!(names(b"", DELIMITED, "").unwrap(), [""; 0]);
         assert_eq!(names(text, DELIMITED, "").unwrap_err(), "unexpected EOF");
         assert!(names(b"", "", "gzip").unwrap_err().starts_with("cannot decompress the body as gzip"));
+        let says = "the body has more than the 5 series of --push.max-series, or more labels and buckets than so many have";
+        assert_eq!(names(&b"m 1\n".repeat(6), "", "").unwrap_err(), says);
+        assert_eq!(names(&[12, 34, 0, 34, 0, 34, 0, 34, 0, 34, 0, 34, 0], DELIMITED, "").unwrap_err(), says);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 pub mod shared;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use check_result::values::MOST_VALUES;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -77,6 +79,7 @@ struct Metrics {
     duration: Histograms,
     refused: Family<ReasonLabel, Counter>,
     late: Counter,
+    left_out: Counter,
     groups: Gauge,
     series: Gauge,
     failing: AtomicBool,
@@ -137,6 +140,11 @@ impl Metrics {
             "Check results that changed nothing, because what is known of their check is of a later run",
             self.late.clone(),
         );
+        registry.register(
+            "pushgateway_store_results_left_out",
+            "Check results of the store that were deleted at the start, because they have more JSON values than a result may have",
+            self.left_out.clone(),
+        );
         registry.register("pushgateway_groups", "Groups that are kept", self.groups.clone());
         registry.register(
             "pushgateway_series",
@@ -157,6 +165,7 @@ impl Events {
             duration: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             refused: Family::default(),
             late: Counter::default(),
+            left_out: Counter::default(),
             groups: Gauge::default(),
             series: Gauge::default(),
             failing: AtomicBool::new(false),
@@ -194,6 +203,20 @@ impl Events {
     pub fn came_late(&self, results: usize, labels: &Labels) {
         self.0.late.inc_by(results as u64);
         tracing::debug!(group = %labels, results, "Left {results} results of {labels} out: what is known is of later runs");
+    }
+
+    /// Check results of the store's file have more values than are taken, as an older version took them, and were deleted.
+    pub fn left_out(&self, results: usize, file: &Path) {
+        if results > 0 {
+            self.0.left_out.inc_by(results as u64);
+            tracing::error!(
+                results,
+                file = %file.display(),
+                "Deleted {results} check results from {}: each has more than the {MOST_VALUES} JSON values that a result may have, \
+                 and would take a hundred times its size of memory. Those with fewer come back with their next push",
+                file.display()
+            );
+        }
     }
 
     /// The groups as everybody sees them now.

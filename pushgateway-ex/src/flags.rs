@@ -113,7 +113,7 @@ pub struct LimitFlags {
 
     /// Series of one group; a push that would make more gets 413
     #[arg(long = "push.max-series", value_name = "N", default_value_t = 100_000)]
-    max_series: usize,
+    pub(crate) max_series: usize,
 
     /// Bytes of one label's name and value; a push with a longer one gets 413
     #[arg(long = "push.max-label-bytes", value_name = "BYTES", default_value_t = 64 << 10)]

@@ -1,8 +1,17 @@
 //! The body of a push of check results: one of them or an array, each as checkscript-runner and sensu-client log it
 //! (`{"client": …, "check": {…}}`), or the `check` of that alone.
 
+use check_result::values::{MOST_VALUES, count, values};
 use check_result::{CheckResult, InvalidResult, Object};
 use serde_json::Value;
+
+/// JSON values of a push at most: those of the checks of a group that has some thousand of them.
+pub const MOST_OF_A_PUSH: usize = 20 * MOST_VALUES;
+/// What a JSON value takes in memory beside its text, in bytes, roughly.
+const VALUE: usize = 200;
+/// What a number's digits take in memory, and what a member of an object takes beside its name's text and its value.
+const NUMBER: usize = 16;
+const MEMBER: usize = size_of::<String>() + 24;
 
 /// A body that is no check results.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +19,19 @@ pub enum BadResults {
     /// Not JSON.
     #[error("the body is not JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// More values than are taken at a time.
+    #[error("the body has more than {0} JSON values: push its results in several requests")]
+    Values(usize),
+    /// More values than any definition has.
+    #[error(
+        "result {number} has more than {limit} JSON values: leave out what nobody reads, or put it into the output as text"
+    )]
+    ResultValues {
+        /// Which one, counted from 1.
+        number: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// JSON of another form.
     #[error(
         "result {0}: expected an object with a check's `name`, `output` and `status`, or `{{\"client\": …, \"check\": {{…}}}}`"
@@ -38,7 +60,7 @@ pub enum BadResults {
         limit: usize,
     },
     /// More than is kept of one check.
-    #[error("result {number} has {length} bytes with its outputs cut, more than the {limit} of --detail.max-bytes")]
+    #[error("result {number} takes {length} bytes in memory with its outputs cut, more than the {limit} of --detail.max-bytes")]
     Size {
         /// Which one, counted from 1.
         number: usize,
@@ -54,7 +76,7 @@ pub enum BadResults {
 pub struct Bounds {
     /// Of each output; the rest is cut.
     pub output: usize,
-    /// Of everything, once that is cut.
+    /// Of everything in memory, once that is cut.
     pub detail: usize,
     /// Of a label's name and value.
     pub label: usize,
@@ -86,19 +108,32 @@ impl Bounds {
     }
 }
 
-/// How large a value is, about: the bytes of its texts, and some for each of its parts.
+/// How much memory a value takes, about.
 fn size(value: &Value) -> usize {
-    const PART: usize = 16;
-    PART + match value {
-        Value::String(text) => text.len(),
-        Value::Array(parts) => parts.iter().map(size).sum(),
-        Value::Object(object) => members(object),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    }
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.capacity(),
+            Value::Array(parts) => {
+                let free = parts.capacity() - parts.len();
+                parts.iter().map(size).sum::<usize>() + free * size_of::<Value>()
+            }
+            Value::Object(object) => members(object),
+            Value::Number(_) => NUMBER,
+            Value::Null | Value::Bool(_) => 0,
+        }
 }
 
 fn members(object: &Object) -> usize {
-    object.iter().map(|(name, value)| name.len() + size(value)).sum()
+    object.iter().map(|(name, value)| MEMBER + name.len() + size(value)).sum()
+}
+
+/// What a body becomes in memory, in bytes, roughly.
+///
+/// # Errors
+/// When it has more values than are taken at a time.
+pub fn weight(body: &[u8]) -> Result<usize, BadResults> {
+    let values = values(body);
+    if values > MOST_OF_A_PUSH { Err(BadResults::Values(MOST_OF_A_PUSH)) } else { Ok(body.len() + values * VALUE) }
 }
 
 /// Reads results; those without a client are from `client`.
@@ -106,10 +141,14 @@ fn members(object: &Object) -> usize {
 /// # Errors
 /// See [`BadResults`].
 pub fn read(body: &[u8], client: &str) -> Result<Vec<CheckResult>, BadResults> {
+    weight(body)?;
     let results = match serde_json::from_slice(body)? {
         Value::Array(results) => results,
         one => vec![one],
     };
+    if let Some(index) = results.iter().position(|result| count(result) > MOST_VALUES) {
+        return Err(BadResults::ResultValues { number: index + 1, limit: MOST_VALUES });
+    }
     let numbered = results.into_iter().enumerate().map(|(index, result)| (index + 1, result));
     numbered.map(|(number, result)| one(number, result, client)).collect()
 }

@@ -11,7 +11,7 @@ pub mod record;
 pub mod shared;
 mod table;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::panic::catch_unwind;
@@ -96,6 +96,7 @@ pub struct Store {
     sync: Sync,
     /// When what is stored has to be durable that is not yet.
     due: Option<Instant>,
+    left_out: usize,
 }
 
 /// The copy beside a file.
@@ -140,18 +141,24 @@ pub fn copy<'a>(path: &Path, groups: impl Iterator<Item = &'a Group>) -> Result<
 // === impl Store ===
 
 impl Store {
-    /// Opens the file, or makes it, and reads everything in it. What an older version wrote is brought to the form of now.
+    /// Opens the file, or makes it, and reads everything in it. What an older version wrote is brought to the form of now, and what it
+    /// took of check results that have too many JSON values is deleted: see [`left_out`](Self::left_out).
     ///
     /// # Errors
     /// When it cannot be opened, is in use, or is damaged; or cannot be written, where there is something to bring to that form.
     pub fn open(path: &Path, sync: Sync) -> Result<(Self, Vec<Group>), StoreError> {
-        let (database, Content { groups, whole }) = read(path)?;
-        let mut store = Self { path: path.to_owned(), database: Some(database), sync, due: None };
-        if !whole.is_empty() {
-            let whole: HashSet<_> = whole.into_iter().collect();
-            store.save(groups.iter().filter(|group| whole.contains(&group.key)).map(Change::whole))?;
+        let (database, Content { groups, changed, left_out }) = read(path)?;
+        let mut store = Self { path: path.to_owned(), database: Some(database), sync, due: None, left_out };
+        if !changed.is_empty() {
+            let now: HashMap<_, _> = groups.iter().map(|group| (&group.key, group)).collect();
+            store.save(changed.iter().map(|key| Change { key, before: None, now: now.get(key).copied() }))?;
         }
         Ok((store, groups))
+    }
+
+    /// How many check results were deleted when the file was opened, since they have more JSON values than are taken.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// When [`save`](Self::save) is to be called next, if only without a change: something is stored that is not durable yet.

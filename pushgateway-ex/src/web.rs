@@ -60,6 +60,7 @@ impl Gateway {
             bodies: bodies::Bodies::new(flags.limits.max_body),
             rules: push::Rules {
                 max_body: flags.limits.max_body,
+                max_series: flags.limits.max_series,
                 max_label: flags.limits.max_label,
                 max_output: flags.detail.output,
                 max_detail: flags.detail.most,

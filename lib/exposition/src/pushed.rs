@@ -13,11 +13,11 @@ mod wire;
 
 pub use number::go_float;
 pub use open_metrics::write_open_metrics;
-pub use parse::{ParseError, parse_text};
+pub use parse::{ParseError, parse_text, parse_text_up_to};
 pub use text::{write_header, write_metric, write_metrics};
 pub use wire::{
-    Bucket, DecodeError, Histogram, Quantile, Summary, decode_delimited, decode_metrics, encode_family_head,
-    encode_metrics,
+    Bucket, DecodeError, Histogram, Quantile, Summary, decode_delimited, decode_delimited_up_to, decode_metrics,
+    encode_family_head, encode_metrics,
 };
 
 /// The type of a family.
@@ -68,6 +68,37 @@ pub enum Value {
     Summary(Summary),
     /// Of a histogram.
     Histogram(Box<Histogram>),
+}
+
+/// How much may be read: a metric without a label has some bytes in a text and two in a message, and takes hundreds in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// Metrics.
+    pub metrics: usize,
+    /// Families, labels, quantiles, buckets and what else has a place of its own in memory.
+    pub parts: usize,
+}
+
+// === impl Most ===
+
+impl Most {
+    /// As much as there is.
+    pub const ANY: Self = Self { metrics: usize::MAX, parts: usize::MAX };
+    const NONE: Self = Self { metrics: 0, parts: 0 };
+    /// Parts of a metric, on an average of many.
+    const PARTS: usize = 16;
+    /// Parts that few metrics may have.
+    const PARTS_OF_FEW: usize = 10_000;
+
+    /// So many metrics, with as many labels and buckets as these have.
+    #[must_use]
+    pub fn metrics(metrics: usize) -> Self {
+        Self { metrics, parts: metrics.saturating_mul(Self::PARTS).max(Self::PARTS_OF_FEW) }
+    }
+
+    fn is_over(&self, most: &Self) -> bool {
+        self.metrics > most.metrics || self.parts > most.parts
+    }
 }
 
 // === impl MetricType ===

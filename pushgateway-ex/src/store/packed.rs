@@ -1,6 +1,7 @@
 //! The state of a check as bytes: JSON, compressed. A check says much the same time after time, and its state has up to 41 outputs.
 
 use check_result::CheckState;
+use check_result::values::{MOST_VALUES, values};
 use snap::raw::{Decoder, Encoder, decompress_len};
 
 use super::record::BadRecord;
@@ -9,6 +10,9 @@ use super::record::BadRecord;
 const MARK: u8 = 0;
 /// No text becomes shorter than this part of it: 64 bytes become 3.
 const MOST: usize = 22;
+/// JSON values of a state at most, as [`values`] counts them: those of its last result, of which empty lists and objects count twice,
+/// and those of its history.
+const MOST_OF_A_STATE: usize = 2 * MOST_VALUES + 1_000;
 
 pub(super) fn pack(state: &CheckState) -> Vec<u8> {
     let json = serde_json::to_vec(state).expect("the keys of a state are strings");
@@ -24,12 +28,17 @@ pub(super) fn is_packed(bytes: &[u8]) -> bool {
     bytes.first() == Some(&MARK)
 }
 
-pub(super) fn unpack(bytes: &[u8]) -> Result<CheckState, BadRecord> {
+/// The state in these bytes; none where it has more values than any result that is taken: in memory it would be a hundred times as
+/// large.
+pub(super) fn unpack(bytes: &[u8]) -> Result<Option<CheckState>, BadRecord> {
     let json = match bytes.split_first() {
         Some((&MARK, packed)) => &decompressed(packed)?[..],
         _ => bytes,
     };
-    serde_json::from_slice(json).map_err(|error| BadRecord(error.to_string()))
+    if values(json) > MOST_OF_A_STATE {
+        return Ok(None);
+    }
+    serde_json::from_slice(json).map(Some).map_err(|error| BadRecord(error.to_string()))
 }
 
 fn decompressed(packed: &[u8]) -> Result<Vec<u8>, BadRecord> {
@@ -68,7 +77,7 @@ mod tests {
             let packed = pack(&state);
             assert!(is_packed(&packed));
             assert!(packed.len() < text.len() + 1000, "{} of {}", packed.len(), text.len());
-            assert_eq!(unpack(&packed).unwrap(), state);
+            assert_eq!(unpack(&packed).unwrap(), Some(state));
         }
     }
 
@@ -77,7 +86,27 @@ mod tests {
         let state = state("x");
         let json = serde_json::to_vec(&state).unwrap();
         assert!(!is_packed(&json));
-        assert_eq!(unpack(&json).unwrap(), state);
+        assert_eq!(unpack(&json).unwrap(), Some(state));
+    }
+
+    #[test]
+    fn a_state_is_read_that_has_as_many_values_as_a_result_may_have_and_none_of_more() {
+        let of = |empty: usize| {
+            let (lists, output) = (vec![json!([]); empty], "x".repeat(9));
+            let check = json!({"name": "disk", "output": output, "status": 1, "x": lists});
+            let run = |status: usize| {
+                let mut check = check.as_object().unwrap().clone();
+                check["status"] = status.into();
+                let result = CheckResult::new("web-1", check).unwrap();
+                LoggedResult { logged: Timestamp::UNIX_EPOCH, result }
+            };
+            let mut state = CheckState::new(run(0), &HistoryLimits::default());
+            (1..99).for_each(|number| state.apply(run(number), &HistoryLimits::default()));
+            state
+        };
+        let most = of(MOST_VALUES - 5);
+        assert_eq!(unpack(&pack(&most)).unwrap(), Some(most));
+        assert_eq!(unpack(&pack(&of(MOST_VALUES + 1_000))).unwrap(), None);
     }
 
     #[test]

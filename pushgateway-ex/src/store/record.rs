@@ -1,6 +1,7 @@
 //! A group as bytes: a protobuf message, whose fields may be added to. It is with its checks in one, or without them: then each
 //! check has bytes of its own ([`pack`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use check_result::CheckKey;
@@ -16,6 +17,15 @@ use crate::labels::{Key, Labels};
 #[derive(Debug, thiserror::Error)]
 #[error("a record of the table `groups` cannot be read: {0}")]
 pub struct BadRecord(pub(super) String);
+
+/// What else there is to say of a record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Whether it has states of checks in itself.
+    pub whole: bool,
+    /// Checks that the group is without, since theirs have more JSON values than are taken.
+    pub left_out: usize,
+}
 
 #[derive(Clone, PartialEq, Message)]
 struct Record {
@@ -155,18 +165,20 @@ fn head(group: &Group) -> Record {
     }
 }
 
-/// The group of a record and of the states of checks that are kept beside it. Says also whether the record has some in itself.
+/// The group of a record and of the states of checks that are kept beside it.
 ///
 /// # Errors
 /// When they are none.
-pub fn decode(bytes: &[u8], beside: Vec<Vec<u8>>) -> Result<(Group, bool), BadRecord> {
+pub fn decode(bytes: &[u8], beside: Vec<Vec<u8>>) -> Result<(Group, Found), BadRecord> {
     let mut record = Record::decode(bytes).map_err(|error| BadRecord(error.to_string()))?;
     let whole = !record.checks.is_empty();
     record.checks.extend(beside);
-    Ok((group(record)?, whole))
+    let (group, left_out) = group(record)?;
+    Ok((group, Found { whole, left_out }))
 }
 
-fn group(record: Record) -> Result<Group, BadRecord> {
+/// The group, and how many of its checks were left out.
+fn group(record: Record) -> Result<(Group, usize), BadRecord> {
     let labels = Labels::new(record.labels.into_iter().map(|label| (label.name, label.value)));
     // They are those of the stamps, whatever the families have.
     let names: Vec<_> = labels.iter().collect();
@@ -176,7 +188,7 @@ fn group(record: Record) -> Result<Group, BadRecord> {
     let key = Key { labels, checks: record.of_checks };
     let (expires, expired) = (record.expires.map(time).transpose()?, record.expired);
     if key.checks {
-        let mut group = with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
+        let (mut group, left_out) = with_checks(key, &record.checks, pushed.unwrap_or(Timestamp::UNIX_EPOCH))?;
         let common = expires.map(|at| End { at, own: false, over: expired });
         group.checks.values_mut().for_each(|check| check.end = common);
         for CheckEnd { check, source, at, own, over } in record.ends {
@@ -184,9 +196,9 @@ fn group(record: Record) -> Result<Group, BadRecord> {
                 check.end = Some(End { at: time(at)?, own, over });
             }
         }
-        return Ok(group);
+        return Ok((group, left_out));
     }
-    Ok(Group { families, pushed, failed, expires, expired, ..Group::new(key) })
+    Ok((Group { families, pushed, failed, expires, expired, ..Group::new(key) }, 0))
 }
 
 fn families(kept: Vec<Family>) -> Result<Families, BadRecord> {
@@ -222,11 +234,16 @@ fn metrics(family: &Family, kind: MetricType) -> Result<Vec<Metric>, BadRecord> 
     Ok(families.into_iter().flat_map(|family| family.metrics).collect())
 }
 
-fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<Group, BadRecord> {
-    let states = states.iter().map(|state| unpack(state));
-    let states =
-        states.map(|state| state.map(|state| (state.latest().key(), Check { state: Arc::new(state), end: None })));
-    made(key, states.collect::<Result<_, _>>()?, pushed).map_err(|error| BadRecord(error.to_string()))
+fn with_checks(key: Key, states: &[Vec<u8>], pushed: Timestamp) -> Result<(Group, usize), BadRecord> {
+    let (mut checks, mut left_out) = (BTreeMap::new(), 0);
+    for state in states {
+        match unpack(state)? {
+            Some(state) => drop(checks.insert(state.latest().key(), Check { state: Arc::new(state), end: None })),
+            None => left_out += 1,
+        }
+    }
+    let group = made(key, checks, pushed).map_err(|error| BadRecord(error.to_string()))?;
+    Ok((group, left_out))
 }
 
 fn wire_end(key: &CheckKey, end: End) -> CheckEnd {

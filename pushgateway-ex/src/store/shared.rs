@@ -181,7 +181,10 @@ pub fn encode(group: &Group) -> Vec<u8> {
 fn decode(field: &[u8], bytes: &[u8]) -> Content {
     match bytes.split_first() {
         Some((&FORMAT, record)) => {
-            let (group, _) = record::decode(record, Vec::new()).map_err(|error| error.to_string())?;
+            let (group, found) = record::decode(record, Vec::new()).map_err(|error| error.to_string())?;
+            if found.left_out > 0 {
+                return Err(format!("{} of its checks have more JSON values than are taken", found.left_out));
+            }
             if record::key(&group.key) == field { Ok(group) } else { Err("it is of another group".to_owned()) }
         }
         Some((format, _)) => Err(format!("it has the format {format}, and this version knows {FORMAT}")),

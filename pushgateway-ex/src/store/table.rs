@@ -7,7 +7,7 @@ use std::sync::Arc;
 use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition, TableError};
 
 use super::packed::{is_packed, pack};
-use super::record::{check_key, decode, encode_head, key as group_key};
+use super::record::{Found, check_key, decode, encode_head, key as group_key};
 use crate::groups::Group;
 use crate::labels::Key;
 
@@ -28,8 +28,11 @@ pub struct Change<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) groups: Vec<Group>,
-    /// Those that an older version wrote, a record a group.
-    pub(super) whole: Vec<Key>,
+    /// Those that the file is to have as they were read: an older version wrote them, a record a group, or a check of theirs was left
+    /// out. Some of these have no checks any more, and are none of `groups`.
+    pub(super) changed: Vec<Key>,
+    /// Checks that were left out.
+    pub(super) left_out: usize,
 }
 
 impl<'a> Change<'a> {
@@ -67,9 +70,12 @@ impl Content {
 
     fn add(&mut self, record: Option<(Vec<u8>, Vec<Vec<u8>>)>) -> Result<(), String> {
         let Some((head, checks)) = record else { return Ok(()) };
-        let (group, whole) = decode(&head, checks).map_err(|error| error.to_string())?;
-        self.whole.extend(whole.then(|| group.key.clone()));
-        self.groups.push(group);
+        let (group, Found { whole, left_out }) = decode(&head, checks).map_err(|error| error.to_string())?;
+        self.changed.extend((whole || left_out > 0).then(|| group.key.clone()));
+        self.left_out += left_out;
+        if left_out == 0 || !group.checks.is_empty() {
+            self.groups.push(group);
+        }
         Ok(())
     }
 }

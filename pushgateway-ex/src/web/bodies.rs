@@ -1,8 +1,9 @@
 //! Bodies of pushes in memory, within a bound for all together. Without it, as many of the largest as there are connections could
 //! stall there.
 //!
-//! Room is taken as bytes come, and what a usual push has needs none: bodies that stall keep it from nobody. One that finds no room
-//! is refused at once, since bodies that are half there would wait for each other.
+//! Room is taken as bytes come, and for what they become when they are unpacked and read; what a usual push has needs none: bodies
+//! that stall keep it from nobody. One that finds no room is refused at once, since bodies that are half there would wait for each
+//! other.
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,7 @@ use crate::body::BadBody;
 
 /// How many of the largest bodies there is room for.
 const LARGEST_AT_A_TIME: usize = 4;
-/// Bytes of a body that need no room; the number of connections bounds them.
+/// Bytes of a body, and of what it becomes, that need no room; the number of connections bounds them.
 const FREE: usize = 64 << 10;
 
 /// Reads bodies into memory.
@@ -29,7 +30,9 @@ pub(super) struct Bodies {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) bytes: Bytes,
-    _room: Option<OwnedSemaphorePermit>,
+    /// Bytes in memory, those of what it has become included.
+    taken: usize,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 // === impl Bodies ===
@@ -48,12 +51,26 @@ impl Bodies {
         let (mut body, mut bytes, mut room) = (Limited::new(body, self.largest), BytesMut::new(), None);
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|error| self.unread(error))?.into_data() else { continue };
-            let counted = |length: usize| length.saturating_sub(FREE);
-            let more = counted(bytes.len() + data.len()) - counted(bytes.len());
-            self.room.try_take(&mut room, more).ok_or(NotPushed::Crowded)?;
+            self.take(&mut room, bytes.len(), data.len())?;
             bytes.extend_from_slice(&data);
         }
-        Ok(Held { bytes: bytes.freeze(), _room: room })
+        Ok(Held { taken: bytes.len(), bytes: bytes.freeze(), room })
+    }
+
+    /// Takes room for what a body becomes, until that is dropped with it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn grow(&self, held: &mut Held, bytes: usize) -> Result<(), NotPushed> {
+        self.take(&mut held.room, held.taken, bytes)?;
+        held.taken = held.taken.saturating_add(bytes);
+        Ok(())
+    }
+
+    fn take(&self, room: &mut Option<OwnedSemaphorePermit>, taken: usize, more: usize) -> Result<(), NotPushed> {
+        let counted = |length: usize| length.saturating_sub(FREE);
+        let more = counted(taken.saturating_add(more)) - counted(taken);
+        self.room.try_take(room, more).ok_or(NotPushed::Crowded)
     }
 
     fn unread(&self, error: Box<dyn std::error::Error + Send + Sync>) -> NotPushed {

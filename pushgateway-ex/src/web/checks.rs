@@ -20,14 +20,14 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bytes::Bytes;
 use check_result::api::{self, Checks, Entry, Expiry, Filter, Labels as Shown, Unavailable};
 use check_result::pages::{self, Site};
-use check_result::{CheckKey, HistoryLimits};
+use check_result::{CheckKey, CheckResult, HistoryLimits};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::bodies::Held;
 use super::push::{NotPushed, text};
 use super::route::{GroupPath, Paths};
 use super::{Gateway, reply};
@@ -60,15 +60,14 @@ impl Gateway {
     pub(super) async fn take_results(
         &self,
         labels: &Labels,
-        body: (&HeaderMap, &Bytes),
+        body: (&HeaderMap, Held),
         replace: bool,
     ) -> Result<(), NotPushed> {
         let at = Timestamp::now();
-        let (headers, body) = body;
+        let (headers, mut body) = body;
         let term = self.term(headers, at)?;
         let client = labels.get("instance").or(labels.get("job")).unwrap_or_default();
-        let body = body::unpacked(body, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
-        let mut results = results::read(&body, client)?;
+        let mut results = self.results(headers, &mut body, client)?;
         self.rules.bounds().keep(&mut results)?;
         let pushed = Results { labels: labels.clone(), results, replace, term };
         let limits = HistoryLimits { latest_output_bytes: self.rules.max_output, ..HistoryLimits::default() };
@@ -77,6 +76,14 @@ impl Gateway {
             self.events.came_late(late, labels);
         }
         Ok(())
+    }
+
+    /// What a body says, if it finds room for that.
+    fn results(&self, headers: &HeaderMap, held: &mut Held, client: &str) -> Result<Vec<CheckResult>, NotPushed> {
+        let packed = held.bytes.clone();
+        let body = body::unpacked(&packed, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
+        self.bodies.grow(held, results::weight(&body)?)?;
+        Ok(results::read(&body, client)?)
     }
 }
 

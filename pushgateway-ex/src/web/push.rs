@@ -15,7 +15,6 @@ use axum::extract::Request;
 use axum::http::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
-use bytes::Bytes;
 use exposition::pushed::MetricFamily;
 use jiff::Timestamp;
 
@@ -39,6 +38,7 @@ const TTL: &str = "pushgateway-ttl";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) max_body: usize,
+    pub(super) max_series: usize,
     pub(super) max_label: usize,
     /// Bytes of output that are kept of a check's last result.
     pub(super) max_output: usize,
@@ -90,10 +90,8 @@ impl Gateway {
         let outcome = match self.key(path) {
             Ok(labels) => {
                 let outcome = match body {
-                    Ok(Held { ref bytes, .. }) if path.checks => {
-                        self.take_results(&labels, (&head.headers, bytes), replace).await
-                    }
-                    Ok(Held { ref bytes, .. }) => self.take(&labels, (&head.headers, bytes), replace).await,
+                    Ok(body) if path.checks => self.take_results(&labels, (&head.headers, body), replace).await,
+                    Ok(body) => self.take(&labels, (&head.headers, body), replace).await,
                     Err(error) => Err(error),
                 };
                 outcome.map_err(|error| (Some(labels), error))
@@ -144,12 +142,11 @@ impl Gateway {
         Ok(labels)
     }
 
-    async fn take(&self, labels: &Labels, body: (&HeaderMap, &Bytes), replace: bool) -> Result<(), NotPushed> {
+    async fn take(&self, labels: &Labels, body: (&HeaderMap, Held), replace: bool) -> Result<(), NotPushed> {
         let at = Timestamp::now();
-        let (headers, body) = body;
+        let (headers, mut body) = body;
         let expires = self.expires(headers, at)?;
-        let (content_type, encoding) = (text(headers, CONTENT_TYPE), text(headers, CONTENT_ENCODING));
-        let prepared = match body::read(body, content_type, encoding, self.rules.max_body) {
+        let prepared = match self.families(headers, &mut body)? {
             Ok(families) => {
                 self.measure(&families)?;
                 prepare(labels, families, at)
@@ -170,6 +167,18 @@ impl Gateway {
                 Err(Failure::from(inconsistent).into())
             }
         }
+    }
+
+    /// What a body says, if it finds room for that.
+    fn families(
+        &self,
+        headers: &HeaderMap,
+        held: &mut Held,
+    ) -> Result<Result<Vec<MetricFamily>, BadBody>, NotPushed> {
+        let packed = held.bytes.clone();
+        let body = body::unpacked(&packed, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
+        self.bodies.grow(held, body.len())?;
+        Ok(body::read(&body, text(headers, CONTENT_TYPE), self.rules.max_series))
     }
 
     /// When the time of check results is over that are pushed at `at`.
@@ -210,6 +219,7 @@ impl NotPushed {
             Self::Results(BadResults::Size { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::DetailSize),
             Self::Path(_) | Self::Query(_) => (StatusCode::BAD_REQUEST, Reason::Path),
             Self::Body(BadBody::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::BodySize),
+            Self::Body(BadBody::Series(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Reason::Series),
             Self::Unread(_) | Self::Body(_) | Self::Ttl(_) | Self::Results(_) => {
                 (StatusCode::BAD_REQUEST, Reason::Body)
             }

@@ -1,10 +1,15 @@
 //! What is too much gets a clear answer, is counted, and leaves nothing behind.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
+use check_result::{CheckResult, HistoryLimits};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
-use pushgateway_ex::groups::{CheckTtl, Expired, Families, Fates, Groups, Limits, Push};
+use pushgateway_ex::groups::{CheckTtl, Expired, Families, Fates, Groups, Limits, Push, Results, Term};
 use pushgateway_ex::labels::{Key, Labels};
+use pushgateway_ex::store::{Change, Store, Sync};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -30,7 +35,12 @@ async fn every_limit_says_which_it_is() {
             "there are 2 groups already, as many as --push.max-groups allows\n",
         ),
         ("/metrics/job/c", "m 1 1000\n".to_owned(), 429, "there are 2 groups already"),
-        ("/metrics/job/a", "o{x=\"1\"} 1\no 1\np 1\nq 1\n".to_owned(), 413, "the group would have 4 series"),
+        (
+            "/metrics/job/a",
+            "o{x=\"1\"} 1\no 1\np 1\nq 1\nwhat is behind is not read".to_owned(),
+            413,
+            "the body has more than the 3 series of --push.max-series",
+        ),
         ("/metrics/job/a", format!("m{{x=\"{long}\"}} 1\n"), 413, "label x has 61 bytes, more than the 50"),
         (&format!("/metrics/job/a/y/{long}"), "m 1\n".to_owned(), 413, "label y has 61 bytes"),
     ] {
@@ -68,7 +78,7 @@ fn a_group_of_refused_pushes_goes_with_the_time_of_the_last() {
 
 #[tokio::test]
 async fn a_check_result_has_bounds_of_its_own() {
-    let limits = ["--push.max-label-bytes=50", "--detail.output-bytes=10", "--detail.max-bytes=300"];
+    let limits = ["--push.max-label-bytes=50", "--detail.output-bytes=10", "--detail.max-bytes=1200"];
     let gateway = Gateway::start(&limits);
     let (long, large) = ("x".repeat(60), "x".repeat(400));
     let result = |more: Value| {
@@ -89,7 +99,7 @@ async fn a_check_result_has_bounds_of_its_own() {
         (json!({"type": long}), "result 1: label type would have 64 bytes"),
         (
             json!({"notes": [{"a": large}]}),
-            "result 1 has 675 bytes with its outputs cut, more than the 300 of --detail.max-bytes",
+            "result 1 takes ",
         ),
     ] {
         let (status, text) = gateway.put("/checks/job/a", result(more)).await;
@@ -102,6 +112,81 @@ async fn a_check_result_has_bounds_of_its_own() {
         assert!(page.lines().any(|own| own == line), "{line}\n{page}");
     }
     gateway.stopped().await;
+}
+
+fn packed(body: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(body).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// Some kilobytes that become what is a gigabyte in memory, were it read.
+#[tokio::test]
+async fn values_have_bounds_however_small_they_are_packed() {
+    let gateway = Gateway::start(&[]);
+    let lists = |count: usize| format!("[{}[0]]", "[0],".repeat(count - 1));
+    let result = |name: usize, lists: &str| format!(r#"{{"name":"a{name}","output":"","status":0,"x":{lists}}}"#);
+    let all = |results: Vec<String>| format!("[{}]", results.join(","));
+    let (half, many) = (lists(2_400), lists(125_000));
+    let bomb = all((0..32).map(|number| result(number, &many)).collect());
+    for (body, status, says) in [
+        (result(0, &half), 200, ""),
+        (result(0, &lists(5_000)), 400, "result 1 has more than 10000 JSON values: leave out what nobody reads"),
+        (all(vec![result(0, "[]"), result(1, &lists(5_000))]), 400, "result 2 has more than 10000 JSON values"),
+        (all((0..20).map(|number| result(number, &half)).collect()), 200, ""),
+        (
+            all((0..50).map(|number| result(number, &half)).collect()),
+            400,
+            "the body has more than 200000 JSON values: push its results in several requests",
+        ),
+        (bomb, 400, "the body has more than 200000 JSON values"),
+    ] {
+        let (got, text) = gateway.push_packed("/checks/job/a", packed(body.as_bytes())).await;
+        assert!(got == status && text.starts_with(says), "{got} {text}");
+    }
+    let lines = packed("a 1\n".repeat(4 << 20).as_bytes());
+    let (got, says) = gateway.push_packed("/metrics/job/a", lines).await;
+    assert_eq!((got, says.starts_with("the body has more than the 100000 series of --push.max-series")), (413, true));
+    let page = gateway.get("/metrics").await;
+    for (reason, count) in [("body", 4), ("series", 1)] {
+        let line = format!("pushgateway_pushes_refused_total{{reason=\"{reason}\"}} {count}");
+        assert!(page.lines().any(|own| own == line), "{line}\n{page}");
+    }
+    assert!(page.contains("pushgateway_groups 1\n"));
+    gateway.stopped().await;
+}
+
+/// What an older version took, in a store of its time.
+#[tokio::test]
+async fn a_stored_result_of_very_many_values_is_deleted_at_the_start_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let (mut store, _) = Store::open(&file, Sync::Always).unwrap();
+    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 9, series: 999 });
+    for (job, names) in [("a", &["kept", "many"][..]), ("b", &["many"]), ("c", &["kept"])] {
+        let labels = Labels::new([("job".to_owned(), job.to_owned())]);
+        let result = |name: &&str| {
+            let lists = if *name == "many" { vec![json!([0]); 20_000] } else { Vec::new() };
+            let check = json!({"name": name, "output": "", "status": 0, "x": lists});
+            CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap()
+        };
+        let term = Term { at: Timestamp::UNIX_EPOCH, expires: None, own: false };
+        let pushed = Results { labels, results: names.iter().map(result).collect(), replace: true, term };
+        groups.results(pushed, &HistoryLimits::default()).unwrap();
+    }
+    store.save(groups.iter().map(|group| Change::whole(group))).unwrap();
+    store.close().unwrap();
+    let flag = format!("--persistence.file={}", file.display());
+    for left_out in [2, 0] {
+        let gateway = Gateway::start(&[&flag]);
+        let page = gateway.get("/metrics").await;
+        for line in ["pushgateway_groups 2".to_owned(), format!("pushgateway_store_results_left_out_total {left_out}")] {
+            assert!(page.lines().any(|own| own == line), "{line}\n{page}");
+        }
+        let checks = gateway.get("/api/v1/checks?check=many").await;
+        assert_eq!((checks.as_str(), gateway.put("/checks/job/b", "[]").await.0), ("[]", 200));
+        gateway.stopped().await;
+    }
 }
 
 /// A client that has sent nearly all of a large body.

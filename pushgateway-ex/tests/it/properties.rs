@@ -64,7 +64,7 @@ pub(crate) fn checks(bytes: &[u8]) {
     // What is cut says so.
     const NOTE: usize = 80;
     let Ok(mut results) = results::read(bytes, "web-1") else { return };
-    if (Bounds { output: OUTPUT, detail: 2_000, label: 100 }).keep(&mut results).is_err() {
+    if (Bounds { output: OUTPUT, detail: 20_000, label: 100 }).keep(&mut results).is_err() {
         return;
     }
     assert!(results.iter().all(|result| result.output().len() <= OUTPUT + NOTE), "{results:?}");

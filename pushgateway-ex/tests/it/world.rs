@@ -47,6 +47,12 @@ impl Gateway {
         self.send(Method::PUT, path, body).await
     }
 
+    /// Puts what is compressed already.
+    pub(crate) async fn push_packed(&self, path: &str, gzip: Vec<u8>) -> (u16, String) {
+        let request = self.client.put(format!("{}{path}", self.base)).header("Content-Encoding", "gzip").body(gzip);
+        answer(request.send().await.unwrap()).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> String {
         self.send(Method::GET, path, "").await.1
     }

@@ -1,11 +1,13 @@
 //! Reading the classic text format as Prometheus's Go parser does: what it takes, what it refuses, and in which words.
 
+mod composite;
 mod token;
 
 use std::collections::{HashMap, HashSet};
 
+use self::composite::{add_to_histogram, add_to_summary};
 use self::token::{float, lossy, quoted, text, unescape};
-use super::{Bucket, Histogram, Metric, MetricFamily, MetricType, Quantile, Summary, Value};
+use super::{Metric, MetricFamily, MetricType, Most, Summary, Value};
 
 /// What is wrong with a text, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +25,19 @@ pub struct ParseError {
 /// # Errors
 /// At the first thing that the format does not allow: see [`ParseError`].
 pub fn parse_text(input: &[u8]) -> Result<Vec<MetricFamily>, ParseError> {
+    Ok(parse_text_up_to(input, Most::ANY)?.unwrap_or_default())
+}
+
+/// Reads a text, as long as there is no more in it than `most`; none where there is, of which nothing more is read or held.
+///
+/// # Errors
+/// As [`parse_text`].
+pub fn parse_text_up_to(input: &[u8], most: Most) -> Result<Option<Vec<MetricFamily>>, ParseError> {
     let mut parser = Parser {
         input,
         at: 0,
+        read: Most::NONE,
+        most,
         families: Vec::new(),
         by_name: HashMap::new(),
         composites: HashMap::new(),
@@ -35,13 +47,14 @@ pub fn parse_text(input: &[u8]) -> Result<Vec<MetricFamily>, ParseError> {
     loop {
         line += 1;
         match parser.line() {
+            _ if parser.read.is_over(&most) => return Ok(None),
             Ok(true) => {}
             Ok(false) => break,
             Err(message) => return Err(ParseError { line, message }),
         }
     }
     let families = parser.families.into_iter().filter(|family| !family.metrics.is_empty());
-    Ok(families.map(Pending::settle).collect())
+    Ok(Some(families.map(Pending::settle).collect()))
 }
 
 /// Labels of a sample up to which their names are compared with each other; those of more are looked up.
@@ -53,6 +66,9 @@ type Wrong = String;
 struct Parser<'a> {
     input: &'a [u8],
     at: usize,
+    /// How much has been read, and may be.
+    read: Most,
+    most: Most,
     families: Vec<Pending>,
     by_name: HashMap<&'a str, usize>,
     /// Which metric of a family the lines of a summary or histogram with these labels belong to.
@@ -212,6 +228,10 @@ impl<'a> Parser<'a> {
             if name != bounding {
                 sample.labels.push((name.to_owned(), value));
             }
+            self.read.parts += 1;
+            if self.read.is_over(&self.most) {
+                return Err("too many labels".to_owned());
+            }
             if next == b'}' {
                 break;
             }
@@ -276,12 +296,14 @@ impl<'a> Parser<'a> {
     fn put(&mut self, sample: Sample, value: f64) -> (usize, usize) {
         let Sample { family, part, mut labels, bound } = sample;
         let kind = self.families[family].kind;
+        self.read.parts += 1;
         if !matches!(kind, Some(MetricType::Summary | MetricType::Histogram)) {
             let value = Some(Value::Number(value));
+            self.read.metrics += 1;
             self.families[family].metrics.push(Metric { labels, value, timestamp_ms: None });
             return (family, self.families[family].metrics.len() - 1);
         }
-        let metrics = &mut self.families[family].metrics;
+        let (metrics, read) = (&mut self.families[family].metrics, &mut self.read.metrics);
         let as_written = labels.clone();
         labels.sort();
         let metric = *self.composites.entry((family, labels)).or_insert_with(|| {
@@ -290,6 +312,7 @@ impl<'a> Parser<'a> {
                 _ => Value::Histogram(Box::default()),
             };
             metrics.push(Metric { labels: as_written, value: Some(value), timestamp_ms: None });
+            *read += 1;
             metrics.len() - 1
         });
         match &mut metrics[metric].value {
@@ -331,6 +354,7 @@ impl<'a> Parser<'a> {
             }
         }
         let family = self.families.len();
+        self.read.parts += 1;
         self.families.push(Pending { name: name.to_owned(), help: None, kind: None, metrics: Vec::new() });
         self.by_name.insert(name, family);
         (family, Part::Plain)
@@ -376,28 +400,5 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         Ok(&self.input[start..self.at - 1])
-    }
-}
-
-fn add_to_summary(summary: &mut Summary, part: Part, bound: Option<f64>, value: f64) {
-    match (part, bound) {
-        (Part::Count, _) => summary.sample_count = Some(value as u64),
-        (Part::Sum, _) => summary.sample_sum = Some(value),
-        (Part::Plain, Some(bound)) if !bound.is_nan() => {
-            summary.quantiles.push(Quantile { quantile: Some(bound), value: Some(value) });
-        }
-        (Part::Plain, _) => {}
-    }
-}
-
-fn add_to_histogram(histogram: &mut Histogram, part: Part, bound: Option<f64>, value: f64) {
-    match (part, bound) {
-        (Part::Count, _) => histogram.sample_count = Some(value as u64),
-        (Part::Sum, _) => histogram.sample_sum = Some(value),
-        (Part::Plain, Some(bound)) if !bound.is_nan() => {
-            let (cumulative_count, upper_bound) = (Some(value as u64), Some(bound));
-            histogram.buckets.push(Bucket { cumulative_count, upper_bound, ..Bucket::default() });
-        }
-        (Part::Plain, _) => {}
     }
 }

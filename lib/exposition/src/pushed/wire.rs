@@ -2,12 +2,15 @@
 //! the model. Fields have the numbers of the `.proto` file; what only newer Prometheus versions know (native histograms, exemplars,
 //! created timestamps) is carried along.
 
+mod extent;
+
 use std::collections::HashMap;
 
 use prost::Message;
 use prost::encoding::{decode_varint, encode_varint};
 
-use super::{Metric, MetricFamily, MetricType, Value};
+use self::extent::extent;
+use super::{Metric, MetricFamily, MetricType, Most, Value};
 
 /// Bytes that are no messages, or messages that cannot be metrics.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -189,20 +192,33 @@ struct Span {
 ///
 /// # Errors
 /// See [`DecodeError`].
-pub fn decode_delimited(mut input: &[u8]) -> Result<Vec<MetricFamily>, DecodeError> {
+pub fn decode_delimited(input: &[u8]) -> Result<Vec<MetricFamily>, DecodeError> {
+    Ok(decode_delimited_up_to(input, Most::ANY)?.unwrap_or_default())
+}
+
+/// Reads families, as long as there is no more in them than `most`; none where there is, of which nothing more is read or held.
+///
+/// # Errors
+/// As [`decode_delimited`].
+pub fn decode_delimited_up_to(mut input: &[u8], most: Most) -> Result<Option<Vec<MetricFamily>>, DecodeError> {
     let (mut families, mut by_name) = (Vec::new(), HashMap::new());
+    let mut read = Most::NONE;
     while !input.is_empty() {
         let length = decode_varint(&mut input).map_err(|_| DecodeError::Truncated)?;
         let length = usize::try_from(length).ok().filter(|&length| length <= input.len());
         let (message, rest) = input.split_at(length.ok_or(DecodeError::Truncated)?);
         input = rest;
+        read = extent(message, read);
+        if read.is_over(&most) {
+            return Ok(None);
+        }
         let family = family(message)?;
         if let Some(before) = by_name.insert(family.name.clone(), families.len()) {
             families[before] = None;
         }
         families.push(Some(family));
     }
-    Ok(families.into_iter().flatten().filter(|family| !family.metrics.is_empty()).collect())
+    Ok(Some(families.into_iter().flatten().filter(|family| !family.metrics.is_empty()).collect()))
 }
 
 /// Reads what [`encode_metrics`] wrote for a family of this name and type.

@@ -1,8 +1,8 @@
 //! Families that are read and written again. What is taken and refused, and in which words, was observed at a real Pushgateway.
 
 use exposition::pushed::{
-    Metric, MetricFamily, MetricType, Value, decode_delimited, encode_family_head, encode_metrics, parse_text,
-    write_header, write_metrics, write_open_metrics,
+    Metric, MetricFamily, MetricType, Most, Value, decode_delimited, decode_delimited_up_to, encode_family_head,
+    encode_metrics, parse_text, parse_text_up_to, write_header, write_metrics, write_open_metrics,
 };
 use proptest::prelude::*;
 
@@ -120,6 +120,35 @@ fn a_message_is_read_as_far_as_it_makes_sense() {
 }
 
 #[test]
+fn what_has_more_than_may_be_read_is_not_read_to_its_end() {
+    let most = Most { metrics: 2, parts: 20 };
+    let text = |text: &str| parse_text_up_to(text.as_bytes(), most);
+    assert_eq!(text("m 1\nn 1\n").unwrap().unwrap().len(), 2);
+    // What is behind is no text format, and nobody comes to it.
+    let labels: String = (0..20).map(|number| format!("l{number}=\"\",")).collect();
+    let families: String = (0..20).map(|number| format!("# HELP m{number} x\n")).collect();
+    let buckets = format!("# TYPE h histogram\n{}", "h_bucket{le=\"1\"} 1\n".repeat(20));
+    for long in ["m 1\nm 1\nm 1\n".to_owned(), format!("m{{{labels}"), families, buckets] {
+        assert_eq!(text(&format!("{long}-")), Ok(None), "{long}");
+    }
+    // A family of three empty metrics; one of one with twenty empty labels, or a histogram with twenty empty buckets.
+    let message = |field: &[u8]| [&[field.len() as u8], field].concat();
+    let inner = |tag: u8, field: &[u8]| [&[tag << 3 | 2, field.len() as u8], field].concat();
+    let many = |tag: u8| inner(tag, &[]).repeat(20);
+    for long in [
+        inner(4, &[]).repeat(3),
+        inner(4, &many(1)),
+        inner(4, &inner(7, &many(3))),
+        inner(4, &inner(4, &many(3))),
+        inner(4, &inner(7, &inner(10, &[0; 20]))),
+    ] {
+        assert_eq!(decode_delimited_up_to(&message(&long), most), Ok(None), "{long:?}");
+        assert!(decode_delimited_up_to(&message(&long), Most::ANY).unwrap().is_some(), "{long:?}");
+    }
+    assert_eq!(decode_delimited_up_to(&[0; 21], most), Ok(None), "families without anything");
+}
+
+#[test]
 fn open_metrics_names_counters_and_bounds_as_it_wants_them() {
     let text = "# HELP c \"c\"\n# TYPE c counter\nc 1\n# TYPE u untyped\nu 1\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_count 1\n";
     let mut out = String::new();
@@ -159,6 +188,12 @@ proptest! {
         let families = [family];
         prop_assert_eq!(parse_text(written(&families).as_bytes()).unwrap(), &families);
         prop_assert_eq!(decode_delimited(&encoded(&families)).unwrap(), &families);
+        let metrics = families[0].metrics.len();
+        for (most, is_read) in [(metrics, true), (metrics - 1, false)] {
+            let most = Most::metrics(most);
+            prop_assert_eq!(parse_text_up_to(written(&families).as_bytes(), most).unwrap().is_some(), is_read);
+            prop_assert_eq!(decode_delimited_up_to(&encoded(&families), most).unwrap().is_some(), is_read);
+        }
     }
 
     #[test]
