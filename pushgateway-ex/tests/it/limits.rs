@@ -97,10 +97,7 @@ async fn a_check_result_has_bounds_of_its_own() {
         (json!({"source": long}), "result 1: label source would have 66 bytes"),
         (json!({"handlers": [long, "b"]}), "result 1: label handlers would have 71 bytes"),
         (json!({"type": long}), "result 1: label type would have 64 bytes"),
-        (
-            json!({"notes": [{"a": large}]}),
-            "result 1 takes ",
-        ),
+        (json!({"notes": [{"a": large}]}), "result 1 takes "),
     ] {
         let (status, text) = gateway.put("/checks/job/a", result(more)).await;
         assert!(status == 413 && text.starts_with(says), "{status} {text}");
@@ -180,7 +177,8 @@ async fn a_stored_result_of_very_many_values_is_deleted_at_the_start_and_told() 
     for left_out in [2, 0] {
         let gateway = Gateway::start(&[&flag]);
         let page = gateway.get("/metrics").await;
-        for line in ["pushgateway_groups 2".to_owned(), format!("pushgateway_store_results_left_out_total {left_out}")] {
+        for line in ["pushgateway_groups 2".to_owned(), format!("pushgateway_store_results_left_out_total {left_out}")]
+        {
             assert!(page.lines().any(|own| own == line), "{line}\n{page}");
         }
         let checks = gateway.get("/api/v1/checks?check=many").await;

@@ -126,7 +126,7 @@ fn what_has_more_than_may_be_read_is_not_read_to_its_end() {
     assert_eq!(text("m 1\nn 1\n").unwrap().unwrap().len(), 2);
     // What is behind is no text format, and nobody comes to it.
     let labels: String = (0..20).map(|number| format!("l{number}=\"\",")).collect();
-    let families: String = (0..20).map(|number| format!("# HELP m{number} x\n")).collect();
+    let families: String = (0..21).map(|number| format!("# HELP m{number} x\n")).collect();
     let buckets = format!("# TYPE h histogram\n{}", "h_bucket{le=\"1\"} 1\n".repeat(20));
     for long in ["m 1\nm 1\nm 1\n".to_owned(), format!("m{{{labels}"), families, buckets] {
         assert_eq!(text(&format!("{long}-")), Ok(None), "{long}");
