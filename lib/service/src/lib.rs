@@ -48,8 +48,8 @@
 //! - Configuration is read and checked before a port is bound; all failures are reported ([`ConfigError`], exit code 2).
 //! - Every phase of a connection has a time limit ([`Timeouts`]), there is a limit of connections, and stopping has a
 //!   deadline. What is cut is counted in `http_connections_cut_total` by reason.
-//! - A server may bound the requests that it answers at a time ([`Server::max_requests`]) and keep routes to some callers
-//!   ([`Server::restricted_routes`]).
+//! - A server may bound the requests that it answers at a time ([`Server::max_requests`]), keep routes to some callers
+//!   ([`Server::restricted_routes`]) and refuse what another site makes a browser send ([`is_foreign`]).
 //! - The web config file is watched. Unlike exporter-toolkit, which answers 500 until a broken edit is mended, a broken edit
 //!   leaves the old settings in force, is logged once and shown by a gauge; an edit that would take TLS or
 //!   authentication away waits for a restart.
@@ -89,6 +89,6 @@ pub use panic::panic_message;
 pub use room::Room;
 pub use run::{Runtime, run};
 pub use serve::Timeouts;
-pub use server::{Bound, Landing, Readiness, RouteName, Server};
+pub use server::{Bound, Landing, Readiness, RequestLimit, RouteName, Server};
 pub use tls::provider as tls_provider;
 pub use web_config::fields as web_config_fields;

@@ -5,6 +5,7 @@ mod layers;
 mod liveness;
 mod readiness;
 mod reload;
+mod request_limit;
 mod scrape;
 
 use std::convert::Infallible;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 pub use self::landing::Landing;
 pub use self::layers::RouteName;
 pub use self::readiness::Readiness;
+pub use self::request_limit::RequestLimit;
 
 use self::liveness::Liveness;
 use self::reload::Reloading;
@@ -55,7 +57,7 @@ pub struct Server {
     routes: Router,
     headers: HeaderMap,
     restricted: Option<(Router, Allowed)>,
-    max_requests: Option<usize>,
+    max_requests: Option<RequestLimit>,
     metrics_policy: Policy,
     landing: Option<Landing>,
     reloading: Option<Reloading>,
@@ -175,9 +177,14 @@ impl Server {
     /// their own, and health is always told, so that a busy node does not look like a dead one.
     #[must_use]
     pub fn max_requests(mut self, limit: usize) -> Self {
-        self.http.register_request_limit(&mut self.registry, limit);
-        self.max_requests = Some(limit);
+        self.max_requests = Some(self.request_limit(limit));
         self
+    }
+
+    /// The same for a program that chooses which of its requests are bounded. A server has one limit.
+    pub fn request_limit(&mut self, limit: usize) -> RequestLimit {
+        self.http.register_request_limit(&mut self.registry, limit);
+        RequestLimit::new(limit, &self.http)
     }
 
     /// Adds a page at `/`. Without it, `/` is the program's own.
@@ -258,8 +265,9 @@ impl Server {
                 (scrape.routes(), self.readiness.routes().merge(self.liveness.routes()))
             }
         };
-        let bounded = |routes| match self.max_requests {
-            Some(limit) => layers::bounding(routes, limit, &self.http),
+        let limit = self.max_requests.take();
+        let bounded = |routes| match &limit {
+            Some(limit) => limit.bounding(routes),
             None => routes,
         };
         let mut router = bounded(std::mem::take(&mut self.routes)).merge(health);

@@ -1,22 +1,19 @@
 //! What every request goes through, outermost first: measuring, response headers, rate limit, catching panics; then, by
-//! group of routes, [access](admitting) and the [limit of requests](bounding).
+//! group of routes, [access](admitting) and the [limit of requests](super::RequestLimit).
 
 use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::access::Policy;
-use crate::body::Guarded;
 use crate::metrics::HttpMetrics;
 use crate::panic_message;
 use crate::web_config::Live;
@@ -44,11 +41,6 @@ pub(super) fn admitting(router: Router, policy: Policy, web: &Arc<Live>) -> Rout
     router.layer(from_fn_with_state((Arc::new(policy), Arc::clone(web)), admit))
 }
 
-/// Answers at most `limit` requests of these routes at a time; an answer counts until its client has read it.
-pub(super) fn bounding(router: Router, limit: usize, http: &Arc<HttpMetrics>) -> Router {
-    router.layer(from_fn_with_state((Arc::new(Semaphore::new(limit)), Arc::clone(http)), bound))
-}
-
 async fn admit(State((policy, web)): State<(Arc<Policy>, Arc<Live>)>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     match policy.admit(&head, &web).await {
@@ -60,19 +52,6 @@ async fn admit(State((policy, web)): State<(Arc<Policy>, Arc<Live>)>, request: R
         head.headers.remove(AUTHORIZATION);
     }
     next.run(Request::from_parts(head, body)).await
-}
-
-async fn bound(
-    State((slots, http)): State<(Arc<Semaphore>, Arc<HttpMetrics>)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Ok(slot) = slots.try_acquire_owned() else {
-        http.overloaded();
-        let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
-        return (StatusCode::SERVICE_UNAVAILABLE, again, "Too many requests at a time; try again\n").into_response();
-    };
-    next.run(request).await.map(|body| Body::new(Guarded::new(body, slot)))
 }
 
 /// Sets the program's headers and the configured ones, also on refusals, and keeps to the rate limit.
