@@ -27,10 +27,10 @@ pub(crate) mod tag;
 mod text;
 
 #[cfg(feature = "client")]
+pub use crate::values::{MOST_VALUES, values};
+#[cfg(feature = "client")]
 pub use client::{FetchError, answer, detail};
 pub use detail::{Detail, Expiry, History, Labels, Summary};
 pub use filter::{BadFilter, Filter};
 #[cfg(feature = "server")]
 pub use server::{Checks, Entry, Unavailable, router};
-#[cfg(feature = "client")]
-pub use crate::values::{MOST_VALUES, values};

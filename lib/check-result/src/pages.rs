@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Every other path is a 404. The pages need no JavaScript and may load nothing but their style sheet, which their
-//! `Content-Security-Policy` says; all they show is escaped by the templates. Links are relative, so that the pages also work
+//! `Content-Security-Policy` says; all they show is escaped by the templates, and outputs are without control characters and
+//! text-direction overrides. Links are relative, so that the pages also work
 //! beneath a path of a reverse proxy. The modules below turn what the store knows into what a template shows.
 
 mod check;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -158,6 +159,7 @@ fn html(status: StatusCode, page: &impl Template) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY),
+        (X_FRAME_OPTIONS, "deny"),
         (REFERRER_POLICY, "same-origin"),
     ];
     (status, headers, body).into_response()

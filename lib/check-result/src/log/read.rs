@@ -195,7 +195,9 @@ mod tests {
     fn a_result_of_very_many_values_is_not_read_and_a_long_one_is() {
         let of = |more: &str| line(&format!(r#"{{"name":"a","output":"","status":0,"x":{more}}}"#));
         let reason = "not a check result: more than 10000 JSON values";
-        let Line::Invalid(told) = read_line(&of(&format!("[{}0]", "[0],".repeat(6_000)))) else { panic!("it was read") };
+        let Line::Invalid(told) = read_line(&of(&format!("[{}0]", "[0],".repeat(6_000)))) else {
+            panic!("it was read")
+        };
         assert_eq!(told.to_string(), reason);
         assert_eq!(result(&of(&format!("\"{}\"", "[0],".repeat(600_000)))).name(), "a");
     }

@@ -1,5 +1,7 @@
 //! The page of one check.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use serde_json::Value;
 
@@ -7,7 +9,7 @@ use super::list::{Row, late, occurrences, words};
 use super::moment::Moment;
 use super::{Frame, Look, link, rank};
 use crate::api::Entry;
-use crate::{CheckResult, CheckState, HistoryEntry, Status};
+use crate::{CheckResult, CheckState, HistoryEntry, Status, cleaned};
 
 /// Problems of the same node that are listed beside a check.
 const NEIGHBOURS: usize = 20;
@@ -38,6 +40,7 @@ pub(super) struct CheckPage<'a> {
     frame: Frame,
     look: Look,
     result: &'a CheckResult,
+    output: Cow<'a, str>,
     source: &'a str,
     /// The query of the list of the checks of the same place.
     place: String,
@@ -49,7 +52,7 @@ pub(super) struct CheckPage<'a> {
     facts: Vec<(&'static str, String)>,
     last: Moment,
     since: Option<Moment>,
-    command: &'a str,
+    command: Cow<'a, str>,
     hooks: Vec<Hook<'a>>,
     history: Vec<Past<'a>>,
     attributes: Vec<(&'a str, Text)>,
@@ -63,9 +66,9 @@ pub(super) struct CheckPage<'a> {
 /// What a hook of the check said.
 struct Hook<'a> {
     name: &'a str,
-    command: &'a str,
+    command: Cow<'a, str>,
     status: Option<i64>,
-    output: &'a str,
+    output: Cow<'a, str>,
 }
 
 /// One past result.
@@ -76,9 +79,9 @@ struct Past<'a> {
     at: Moment,
     duration: Option<String>,
     changed: bool,
-    first_line: &'a str,
+    first_line: String,
     /// The whole output, where it is more than its first line and not the one of the result before.
-    output: Option<&'a str>,
+    output: Option<Cow<'a, str>>,
     repeats: bool,
 }
 
@@ -102,6 +105,7 @@ impl<'a> CheckPage<'a> {
         Self {
             look: state.status().into(),
             result,
+            output: cleaned(result.output()),
             source: result.source().unwrap_or_default(),
             place: link::query(of_place()),
             place_and: link::query(of_place()).replacen('?', "&", 1),
@@ -110,7 +114,7 @@ impl<'a> CheckPage<'a> {
             facts: facts(entry),
             last: result.executed().and_then(|at| clock.epoch(at)).unwrap_or_else(|| clock.show(state.logged())),
             since: clock.epoch(state.status_changed()),
-            command: result.text("command").unwrap_or_default(),
+            command: cleaned(result.text("command").unwrap_or_default()),
             hooks: hooks(result),
             history: history(&frame, state),
             attributes: attributes(result),
@@ -159,11 +163,15 @@ fn hooks(result: &CheckResult) -> Vec<Hook<'_>> {
         .flatten()
         .map(|(name, hook)| Hook {
             name,
-            command: hook.get("command").and_then(Value::as_str).unwrap_or_default(),
+            command: text(hook.get("command")),
             status: hook.get("status").and_then(Value::as_i64),
-            output: hook.get("output").and_then(Value::as_str).unwrap_or_default(),
+            output: text(hook.get("output")),
         })
         .collect()
+}
+
+fn text(value: Option<&Value>) -> Cow<'_, str> {
+    cleaned(value.and_then(Value::as_str).unwrap_or_default())
 }
 
 fn history<'a>(frame: &Frame, state: &'a CheckState) -> Vec<Past<'a>> {
@@ -175,17 +183,17 @@ fn history<'a>(frame: &Frame, state: &'a CheckState) -> Vec<Past<'a>> {
 impl<'a> Past<'a> {
     fn new(frame: &Frame, entry: &'a HistoryEntry, before: Option<&HistoryEntry>) -> Self {
         let status = Status::from_exit_code(entry.status);
-        let first_line = entry.output.trim().lines().next().unwrap_or_default();
         let repeats = before.is_some_and(|before| before.output == entry.output);
-        let whole = entry.output.trim();
+        let whole = cleaned(entry.output.trim());
+        let first_line = whole.lines().next().unwrap_or_default().to_owned();
         Self {
             look: status.into(),
             code: Some(entry.status).filter(|code| status == Status::Unknown && *code != 3),
             at: entry.executed.and_then(|at| frame.clock.epoch(at)).unwrap_or_else(|| frame.clock.show(entry.logged)),
             duration: entry.duration.map(|duration| format!("{duration} s")),
             changed: entry.changed,
+            output: Some(whole).filter(|whole| !repeats && **whole != *first_line),
             first_line,
-            output: Some(whole).filter(|whole| !repeats && *whole != first_line),
             repeats,
         }
     }
@@ -204,9 +212,12 @@ impl From<&Value> for Text {
             Value::Array(items) if items.iter().all(flat) => {
                 Self::Line(items.iter().map(line).collect::<Vec<_>>().join(", "))
             }
-            Value::Array(_) | Value::Object(_) => Self::Block(format!("{value:#}")),
-            Value::String(text) if is_address(text) => Self::Link(text.clone()),
-            Value::String(text) if text.contains('\n') => Self::Block(text.clone()),
+            Value::Array(_) | Value::Object(_) => Self::Block(cleaned(&format!("{value:#}")).into_owned()),
+            Value::String(text) => match cleaned(text).into_owned() {
+                text if is_address(&text) => Self::Link(text),
+                text if text.contains('\n') => Self::Block(text),
+                text => Self::Line(text),
+            },
             flat => Self::Line(line(flat)),
         }
     }
@@ -219,5 +230,5 @@ fn is_address(text: &str) -> bool {
 
 /// A value that is not nested, a text without its quotes.
 fn line(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), |text| cleaned(text).into_owned())
 }

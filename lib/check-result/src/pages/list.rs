@@ -1,5 +1,6 @@
 //! The table of all checks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
@@ -9,7 +10,7 @@ use super::moment::Moment;
 use super::{Frame, Look, link, rank};
 use crate::api::refusal::Refusal;
 use crate::api::{Entry, Filter};
-use crate::{CheckState, Status};
+use crate::{CheckState, Status, cleaned};
 
 /// Rows of one page. Behind them, further pages.
 const ROWS: usize = 500;
@@ -79,7 +80,7 @@ pub(super) struct Row<'a> {
     pub(super) late: Option<&'static str>,
     pub(super) since: Option<Moment>,
     pub(super) occurrences: String,
-    pub(super) output: &'a str,
+    pub(super) output: Cow<'a, str>,
 }
 
 // === impl ListQuery ===
@@ -213,7 +214,7 @@ impl<'a> Row<'a> {
             late: late(state, clock.age(state.logged())),
             since: clock.epoch(state.status_changed()),
             occurrences: occurrences(state),
-            output: result.first_line(),
+            output: cleaned(result.first_line()),
         }
     }
 }

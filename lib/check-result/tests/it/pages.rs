@@ -237,6 +237,26 @@ async fn nothing_that_a_result_says_becomes_markup() {
 }
 
 #[tokio::test]
+async fn outputs_are_shown_without_what_a_terminal_does_and_without_text_in_another_direction() {
+    const DIRTY: &str = "\u{1b}[31mfull\u{1b}[0m\u{7} \u{202e}txt.exe\nmore\u{2066}\n";
+    let checks = vec![
+        with(json!({"output": DIRTY, "command": DIRTY, "notes": DIRTY, "list": [DIRTY], "nested": {"x": {"y": DIRTY}},
+            "hooks": {"ok": {"command": DIRTY, "output": DIRTY}}})),
+        entry("load", None, &[(0, "x"), (2, DIRTY)]),
+    ];
+    let server = serve(checks).await;
+    for (path, times) in [("/", 2), ("/checks/disk", 7), ("/checks/load", 3)] {
+        let (status, body) = server.get(path, "text/html").await;
+        assert_eq!(
+            (status, body.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}'])),
+            (StatusCode::OK, false),
+            "{body}"
+        );
+        assert!(body.matches("full txt.exe").count() >= times, "{path}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_pages_for_browsers_and_json_for_others() {
     let server = serve(some()).await;
     for (path, status, says) in [
