@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use exposition::pushed::{
-    DecodeError, MetricFamily, Most, ParseError, decode_delimited_up_to, parse_text_up_to,
-};
+use exposition::pushed::{DecodeError, MetricFamily, Most, ParseError, decode_delimited_up_to, parse_text_up_to};
 
 /// The one media type that is read as protobuf; everything else is text, whatever it says.
 const PROTOBUF: (&str, &str) = ("application/vnd.google.protobuf", "io.prometheus.client.MetricFamily");
@@ -119,7 +117,8 @@ mod tests {
         assert_eq!(names(b"", DELIMITED, "").unwrap(), [""; 0]);
         assert_eq!(names(text, DELIMITED, "").unwrap_err(), "unexpected EOF");
         assert!(names(b"", "", "gzip").unwrap_err().starts_with("cannot decompress the body as gzip"));
-        let says = "the body has more than the 5 series of --push.max-series, or more labels and buckets than so many have";
+        let says =
+            "the body has more than the 5 series of --push.max-series, or more labels and buckets than so many have";
         assert_eq!(names(&b"m 1\n".repeat(6), "", "").unwrap_err(), says);
         assert_eq!(names(&[12, 34, 0, 34, 0, 34, 0, 34, 0, 34, 0, 34, 0], DELIMITED, "").unwrap_err(), says);
     }

@@ -127,7 +127,7 @@ pub struct DetailFlags {
     #[arg(long = "detail.output-bytes", value_name = "BYTES", default_value_t = 1 << 20)]
     pub(crate) output: usize,
 
-    /// Bytes of a check result, its outputs cut; a larger one gets 413
+    /// Bytes that a check result takes in memory, its outputs cut; a larger one gets 413
     #[arg(long = "detail.max-bytes", value_name = "BYTES", default_value_t = 4 << 20)]
     pub(crate) most: usize,
 
@@ -140,6 +140,10 @@ pub struct DetailFlags {
     /// without a password, and nobody else but --detail.allow-users
     #[arg(long = "detail.allow-client-names", value_name = "NAME,...", value_delimiter = ',', value_parser = name)]
     client_names: Vec<String>,
+
+    /// Requests of the detail API, its pages and the page of groups answered at a time; further ones get 503
+    #[arg(long = "web.max-requests", value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..))]
+    max_requests: u16,
 }
 
 /// Where pushes are kept.
@@ -185,6 +189,12 @@ impl Flags {
         if prefix.is_empty() { String::new() } else { format!("/{prefix}") }
     }
 
+    /// Host and port of the gateway as browsers know it, where that is said.
+    pub(crate) fn external_host(&self) -> Option<String> {
+        let (_, rest) = self.external_url.as_deref()?.split_once("://")?;
+        rest.split('/').next().map(str::to_owned)
+    }
+
     pub(crate) fn fates(&self) -> Fates {
         Fates { pushed: self.expired, own: self.check_ttl }
     }
@@ -196,6 +206,7 @@ impl Flags {
             ("web.telemetry-path", self.telemetry_path.clone()),
             ("web.external-url", self.external_url.clone().unwrap_or_default()),
             ("web.route-prefix", self.prefix()),
+            ("web.max-requests", self.detail.max_requests.to_string()),
             ("web.enable-lifecycle", self.enable_lifecycle.to_string()),
             ("web.enable-admin-api", self.enable_admin_api.to_string()),
             ("push.disable-consistency-check", self.disable_consistency_check.to_string()),
@@ -223,6 +234,10 @@ impl LimitFlags {
 }
 
 impl DetailFlags {
+    pub(crate) fn max_requests(&self) -> usize {
+        usize::from(self.max_requests)
+    }
+
     pub(crate) fn allowed(&self) -> Allowed {
         Allowed { users: self.users.clone(), client_names: self.client_names.clone() }
     }

@@ -59,6 +59,7 @@ impl App {
         let shared = flags.storage.shared.access()?;
         let readiness = server.readiness();
         let events = Events::new(server.registry());
+        let limit = server.request_limit(flags.detail.max_requests());
         let scrape = Scrape::default();
         let mut groups = Groups::new(scrape.reserved(server.registry()), flags.limits.kept());
         let copies = flags.storage.file().map(|file| Copies::new(file, flags.storage.interval, server.registry()));
@@ -81,8 +82,9 @@ impl App {
         };
         let (keeper, thread) = started.context("cannot start a thread")?;
         let quit = CancellationToken::new();
-        let gateway = Arc::new(Gateway::new(info, flags, (keeper.clone(), events), quit.clone()));
-        let detail = web::detail(info.version, gateway.paths(), keeper.clone());
+        let gateway = Gateway::new(info, flags, (keeper.clone(), events), quit.clone()).within(limit.clone());
+        let gateway = Arc::new(gateway);
+        let detail = limit.bounding(web::detail(info.version, gateway.paths(), keeper.clone()));
         let (scraped, telemetry) = (Arc::clone(&gateway), gateway.telemetry_path());
         let server = server
             .own_endpoints(move |registry| web::metrics(scraped, scrape.of(registry), &telemetry))

@@ -60,7 +60,9 @@ pub enum BadResults {
         limit: usize,
     },
     /// More than is kept of one check.
-    #[error("result {number} takes {length} bytes in memory with its outputs cut, more than the {limit} of --detail.max-bytes")]
+    #[error(
+        "result {number} takes {length} bytes in memory with its outputs cut, more than the {limit} of --detail.max-bytes"
+    )]
     Size {
         /// Which one, counted from 1.
         number: usize,

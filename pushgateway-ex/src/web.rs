@@ -18,10 +18,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::header::{HOST, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
-use service::{BuildInfo, RouteName};
+use service::{BuildInfo, RequestLimit, RouteName, is_foreign};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
@@ -44,7 +45,15 @@ pub struct Gateway {
     outputs: bool,
     rules: push::Rules,
     bodies: bodies::Bodies,
+    /// How many requests for outputs are answered at a time, if not any number.
+    limit: Option<RequestLimit>,
+    /// What browsers call the gateway, where that is said.
+    host: Option<String>,
 }
+
+/// What a browser is told that another site made send something.
+const FOREIGN: &str = "a page of another site has made a browser send this, and the gateway takes changes from its own page alone; a \
+                       proxy before it has to pass on the header Host, or --web.external-url has to name it";
 
 impl Gateway {
     /// Answers as the flags say; `quit` is cancelled when a client orders to stop and may.
@@ -58,6 +67,8 @@ impl Gateway {
             quit: flags.enable_lifecycle.then_some(quit),
             outputs: flags.detail.allowed().is_everybody(),
             bodies: bodies::Bodies::new(flags.limits.max_body),
+            limit: None,
+            host: flags.external_host(),
             rules: push::Rules {
                 max_body: flags.limits.max_body,
                 max_series: flags.limits.max_series,
@@ -69,6 +80,13 @@ impl Gateway {
                 checked: !flags.disable_consistency_check,
             },
         }
+    }
+
+    /// Answers requests for outputs within this limit.
+    #[must_use]
+    pub fn within(mut self, limit: RequestLimit) -> Self {
+        self.limit = Some(limit);
+        self
     }
 
     /// What the flags say of paths.
@@ -105,6 +123,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let method = method(request.method());
     let (name, response) = match route(&gateway.paths, request.method(), request.uri().path()) {
+        _ if gateway.is_foreign(&request) => ("other", reply::error(StatusCode::FORBIDDEN, FOREIGN)),
         Route::To(target) => gateway.to(target, request).await,
         other => ("other", elsewhere(&other, &request)),
     };
@@ -121,7 +140,16 @@ impl Gateway {
             }
             Target::Group(path) if request.method() == Method::GET => ("checks", self.listed(&path).await),
             Target::Group(path) => ("push", self.push(&path, request).await),
-            Target::Page => ("status", self.page(request.uri().query().unwrap_or_default()).await),
+            Target::Page => {
+                let page = self.page(request.uri().query().unwrap_or_default());
+                let page = match &self.limit {
+                    Some(limit) => limit.bound(page).await,
+                    None => page.await,
+                };
+                ("status", page)
+            }
+            Target::Style => ("status", page::style()),
+            Target::Script => ("status", page::script()),
             Target::Healthy => ("healthy", self.healthy()),
             Target::Ready => ("ready", self.ready().await),
             Target::Quit => ("quit", self.quit(request.method())),
@@ -131,6 +159,13 @@ impl Gateway {
             Target::Preflight => ("api/v1/options", api::preflight()),
             Target::Scrape => ("metrics", reply::not_found()),
         }
+    }
+
+    /// Whether another site makes a browser send this. Before a proxy browsers may call the gateway otherwise than the proxy does.
+    fn is_foreign(&self, request: &Request) -> bool {
+        let asked = request.headers().get(HOST).map_or(&b""[..], HeaderValue::as_bytes);
+        let mut hosts = std::iter::once(asked).chain(self.host.as_deref().map(str::as_bytes));
+        hosts.all(|host| is_foreign(request.method(), request.headers(), host))
     }
 }
 

@@ -2,18 +2,25 @@
 //!
 //! ```text
 //! GET /   /status     ?q=part-of-a-label&page=2
+//! GET /assets/groups.css   /assets/groups.js
 //! ```
 //!
-//! Searching and paging are done here: a browser gets a few groups at a time, however many there are.
+//! Searching and paging are done here: a browser gets a few groups at a time, however many there are. The page may load nothing but
+//! its own style sheet and script, which its `Content-Security-Policy` says; all that it shows is escaped by the template.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use check_result::cleaned;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
@@ -22,6 +29,8 @@ use super::{Gateway, reply};
 use crate::groups::{Check, Group, Groups, is_stamp};
 use crate::labels::{Key, Labels};
 
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'none'";
 /// Groups on a page.
 const PAGE: usize = 25;
 /// Characters shown of a check's output.
@@ -115,14 +124,35 @@ impl Gateway {
             query,
         };
         match page.render() {
-            Ok(html) => {
-                let mut response = reply::text(StatusCode::OK, html);
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-                response
-            }
+            Ok(html) => shielded("text/html; charset=utf-8", html),
             Err(error) => reply::error(StatusCode::INTERNAL_SERVER_ERROR, error),
         }
     }
+}
+
+pub(super) fn style() -> Response {
+    shielded("text/css; charset=utf-8", include_str!("../../assets/groups.css"))
+}
+
+pub(super) fn script() -> Response {
+    shielded("text/javascript; charset=utf-8", include_str!("../../assets/groups.js"))
+}
+
+/// An answer that is taken for nothing else, put into no other site's page, and loads nothing from elsewhere.
+fn shielded(content_type: &'static str, body: impl Into<String>) -> Response {
+    let mut response = reply::text(StatusCode::OK, body);
+    let headers: [(HeaderName, &str); 6] = [
+        (CONTENT_TYPE, content_type),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "deny"),
+        (REFERRER_POLICY, "same-origin"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// What is searched for, and which page.
@@ -155,7 +185,7 @@ fn shown(group: &Arc<Group>, prefix: &str, outputs: bool) -> Shown {
             .map(|block| ShownFamily {
                 name: block.name().to_owned(),
                 kind: block.kind().word(),
-                help: block.help().unwrap_or_default().to_owned(),
+                help: cleaned(block.help().unwrap_or_default()).into_owned(),
                 samples: beginning(block.text()),
             })
             .collect(),
@@ -178,18 +208,19 @@ fn check(check: &Check, labels: &Labels, outputs: bool) -> ShownCheck {
     let named = labels.get("check").unwrap_or(result.name());
     let address = format!("detail/checks/{}?{}", encoded(named), filters.join("&"));
     let name = result.source().map_or(result.name().to_owned(), |source| format!("{source}/{}", result.name()));
-    let line = result.output().trim_start().lines().next().filter(|_| outputs).unwrap_or_default();
+    let line = if outputs { cleaned(result.first_line()) } else { Cow::default() };
     let line = line.chars().take(LINE).collect();
+    let name = cleaned(&name).into_owned();
     let end = check.end.map(|end| ShownEnd { at: moment(end.at), over: end.over });
     ShownCheck { name, status: check.state.status().word(), address, line, end }
 }
 
 fn beginning(samples: &str) -> String {
     if samples.len() <= SAMPLES {
-        return samples.to_owned();
+        return cleaned(samples).into_owned();
     }
     let end = samples[..samples.floor_char_boundary(SAMPLES)].rfind('\n').map_or(0, |end| end + 1);
-    format!("{}… and {} more lines", &samples[..end], samples[end..].lines().count())
+    format!("{}… and {} more lines", cleaned(&samples[..end]), samples[end..].lines().count())
 }
 
 /// Where the group is deleted: every value encoded, so that any value has a path.

@@ -170,11 +170,7 @@ impl Gateway {
     }
 
     /// What a body says, if it finds room for that.
-    fn families(
-        &self,
-        headers: &HeaderMap,
-        held: &mut Held,
-    ) -> Result<Result<Vec<MetricFamily>, BadBody>, NotPushed> {
+    fn families(&self, headers: &HeaderMap, held: &mut Held) -> Result<Result<Vec<MetricFamily>, BadBody>, NotPushed> {
         let packed = held.bytes.clone();
         let body = body::unpacked(&packed, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
         self.bodies.grow(held, body.len())?;

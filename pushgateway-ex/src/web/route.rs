@@ -4,7 +4,7 @@
 //! GET     /metrics (--web.telemetry-path)
 //! PUT     POST  DELETE  /metrics/job/NAME{/LABEL/VALUE}   and  /metrics/job@base64/…
 //! GET     PUT   POST  DELETE  /checks/job/NAME{/LABEL/VALUE}   and  /checks/job@base64/…
-//! GET     /   /status   /-/healthy   /-/ready   /api/v1/status   /api/v1/metrics
+//! GET     /   /status   /assets/groups.css   /assets/groups.js   /-/healthy   /-/ready   /api/v1/status   /api/v1/metrics
 //! PUT     POST  /-/quit
 //! PUT     /api/v1/admin/wipe         with --web.enable-admin-api
 //! OPTIONS of each of them: 200 and `Allow`; of all below /api/v1/: 200 for browsers
@@ -25,6 +25,10 @@ pub enum Target {
     Group(GroupPath),
     /// The page of groups.
     Page,
+    /// Its style sheet.
+    Style,
+    /// Its script.
+    Script,
     /// Whether it works.
     Healthy,
     /// Whether it is ready.
@@ -110,9 +114,11 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// The fixed paths.
-const FIXED: [(&str, Target, &str); 8] = [
+const FIXED: [(&str, Target, &str); 10] = [
     ("/", Target::Page, GET),
     ("/status", Target::Page, GET),
+    ("/assets/groups.css", Target::Style, GET),
+    ("/assets/groups.js", Target::Script, GET),
     ("/-/healthy", Target::Healthy, GET),
     ("/-/ready", Target::Ready, GET),
     ("/-/quit", Target::Quit, QUIT),

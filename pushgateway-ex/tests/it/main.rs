@@ -1,6 +1,7 @@
 //! The gateway as its users meet it: over HTTP, and as a process.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod browsers;
 mod check_ttl;
 mod checks;
 mod expiry;

@@ -141,7 +141,7 @@ fn is_harmless(_: &Tag, name: &str, value: &str) -> bool {
             let here = Url::parse("http://gateway/").expect("it is an address");
             here.join(value).is_ok_and(|there| there.origin() == here.origin())
         }
-        "rel" => is_of(&["prev", "next"]),
+        "rel" => is_of(&["prev", "next", "stylesheet"]),
         "method" => value == "get",
         "type" => is_of(&["button", "search"]),
         "class" => is_of(&["faint", "failed"]),

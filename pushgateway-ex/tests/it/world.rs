@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use clap::Parser as _;
 use pushgateway_ex::App;
 use pushgateway_ex::flags::Flags;
@@ -41,6 +41,23 @@ impl Gateway {
     pub(crate) async fn send(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
         let url = format!("{}{path}", self.base);
         answer(self.client.request(method, url).body(body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: &'static str,
+        headers: &[(&str, &str)],
+    ) -> (u16, String) {
+        let request = self.client.request(method, format!("{}{path}", self.base)).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.send().await.unwrap()).await
+    }
+
+    /// Those of the answer.
+    pub(crate) async fn headers(&self, path: &str) -> HeaderMap {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap().headers().clone()
     }
 
     pub(crate) async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use clap::Parser as _;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::registry::Registry;
@@ -16,6 +16,7 @@ use pushgateway_ex::groups::{Groups, Limits};
 use pushgateway_ex::keeper::Keeper;
 use pushgateway_ex::labels::{Key, Labels};
 use pushgateway_ex::web::{self, Gateway};
+use service::is_foreign;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -77,6 +78,10 @@ pub(crate) fn pushed(headers: &HeaderMap) {
         StatusCode::BAD_REQUEST => {
             let is_over = |ttl: SignedDuration| now.checked_add(ttl).is_err();
             assert!(!is_text || written.is_some_and(|ttl| ttl.is_none_or(is_over)), "{headers:?}");
+        }
+        StatusCode::FORBIDDEN => {
+            let host = headers.get(HOST).map_or(&b""[..], HeaderValue::as_bytes);
+            assert!(is_foreign(&Method::PUT, headers, host), "{headers:?}");
         }
         status => panic!("{status}: {headers:?}"),
     }
