@@ -27,7 +27,8 @@ impl Losses {
     pub(super) fn register(&self, registry: &mut Registry) {
         let clients = "Clients whose attributes were dropped because too many clients are known";
         registry.register("clients_dropped", clients, self.clients.clone());
-        let definitions = "Results taken without their definition, which is nested too deep, too long or of too many values";
+        let definitions =
+            "Results taken without their definition, which is nested too deep, too long or of too many values";
         registry.register("definitions_unreadable", definitions, self.definitions.clone());
         let cut = "Checks whose outputs were cut because those of all checks held too much";
         registry.register("outputs_cut", cut, self.outputs.clone());

@@ -121,7 +121,9 @@ fn what_only_names_json_in_a_parameter_is_no_json() {
     let (runner, address) = started();
     let body = b"{\"name\":\"page\",\"output\":\"x\"}";
     let sent = |content_type| http(address, "POST", "/results", &[("Content-Type", content_type)], body).status.0;
-    for foreign in ["text/plain;a=application/json", "text/plain; application/json", "multipart/form-data;a=application/json"] {
+    for foreign in
+        ["text/plain;a=application/json", "text/plain; application/json", "multipart/form-data;a=application/json"]
+    {
         assert_eq!(sent(foreign), 415, "{foreign}");
     }
     assert!(results_of(&runner.lines_of("log"), "page").is_empty());
