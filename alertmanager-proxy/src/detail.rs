@@ -141,7 +141,8 @@ impl Details {
     /// The same for an alert that has gone on, in its turn; none where that does not come, or no place at the node.
     pub async fn get_late(&self, target: &Target, not_before: Instant) -> Option<Answer> {
         let turn = timeout(self.limits.timeout, self.turn()).await.ok()?;
-        self.verdict(self.get(target, not_before, turn)).await
+        // Apart, for thousands may wait for their turns: asking takes several kilobytes.
+        Box::pin(self.verdict(self.get(target, not_before, turn))).await
     }
 
     /// What `asking` for an alert that has gone on comes to; none where there is no place at the node for long.
@@ -335,6 +336,14 @@ mod tests {
             let kept: Vec<_> = details.cache.iter().collect();
             assert!(kept.len() as u64 * (3 << 20) <= cache::BYTES && !kept.is_empty(), "{}", kept.len());
         }
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_ask_late_takes_little_memory() {
+        let (config, details, _) = details(([127, 0, 0, 1], 1).into(), "20s");
+        let target = target(&config, "disk");
+        let waiting = details.get_late(&target, Instant::now());
+        assert!(size_of_val(&waiting) <= 512, "{}", size_of_val(&waiting));
     }
 
     #[tokio::test]
