@@ -25,7 +25,7 @@ pub struct Flags {
 
     /// The URL under which the gateway is reached from outside, for redirects and links; its path is the default of
     /// --web.route-prefix
-    #[arg(long = "web.external-url", value_name = "URL", value_parser = url)]
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = service::unshown(url))]
     external_url: Option<String>,
 
     /// Prefix of all paths [default: the path of --web.external-url]

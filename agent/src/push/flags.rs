@@ -53,7 +53,7 @@ pub enum OnStop {
 #[command(next_help_heading = "Pushing")]
 pub struct PushFlags {
     /// A pushgateway-ex that gets every result, repeatable: its base URL
-    #[arg(long = "push.gateway", value_name = "URL", value_parser = service::http::base_url)]
+    #[arg(long = "push.gateway", value_name = "URL", value_parser = service::unshown(service::http::base_url))]
     urls: Vec<url::Url>,
 
     /// File with the gateways that need credentials or TLS settings, in YAML

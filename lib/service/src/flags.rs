@@ -2,10 +2,13 @@
 //!
 //! Their identifiers are the whole names, so that a program may have fields of the same short name.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command, ValueEnum};
 use jiff::{Span, SpanRelativeTo};
 
 use crate::listen::ListenAddress;
@@ -88,6 +91,29 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
     let signed = span.map_err(|_| "not a duration; write it like `10s`, `1m30s`, `500ms` or `2d`".to_owned())?;
     Duration::try_from(signed).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// For `value_parser` of a flag whose value may hold a password, as a URL may: what is said of a wrong one has the reason, and
+/// not the value, as clap has it by itself.
+pub fn unshown<T: Clone + Send + Sync + 'static>(
+    parse: fn(&str) -> Result<T, String>,
+) -> impl TypedValueParser<Value = T> {
+    Unshown(parse)
+}
+
+#[derive(Clone)]
+struct Unshown<T>(fn(&str) -> Result<T, String>);
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Unshown<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, flag: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let parsed = value.to_str().ok_or_else(|| "not UTF-8".to_owned()).and_then(self.0);
+        parsed.map_err(|reason| {
+            let flag = flag.map(|flag| format!(" for '{flag}'")).unwrap_or_default();
+            command.clone().error(ErrorKind::ValueValidation, format!("invalid value{flag}: {reason}"))
+        })
+    }
 }
 
 /// The semaphore behind the limit holds at most `usize::MAX >> 3`; a million connections is beyond any file limit.

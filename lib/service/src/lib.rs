@@ -81,7 +81,7 @@ pub use access::{Allowed, User};
 pub use body::limit as body_limit;
 pub use error::ConfigError;
 pub use files::raise_open_files;
-pub use flags::{LogFlags, LogFormat, LogLevel, WebFlags, duration};
+pub use flags::{LogFlags, LogFormat, LogLevel, WebFlags, duration, unshown};
 pub use info::BuildInfo;
 pub use listen::{ListenAddress, ListenAddressError};
 pub use origin::is_foreign;
