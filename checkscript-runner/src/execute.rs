@@ -21,9 +21,10 @@ pub(crate) mod tokens;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use check_result::log::Level;
@@ -51,6 +52,8 @@ pub struct Executor(Arc<Shared>);
 struct Shared {
     sink: Arc<dyn Sink>,
     running: Running,
+    /// The record's file. Where the record is not believed it is locked all the same, which keeps other runners off.
+    locked: OnceLock<Arc<File>>,
     slots: Slots,
     children: Arc<Children>,
     exports: Mutex<Vec<(OsString, OsString)>>,
@@ -75,6 +78,7 @@ impl Executor {
         Self(Arc::new(Shared {
             sink,
             running: Running::default(),
+            locked: OnceLock::new(),
             slots: Slots::new(limit),
             children: Arc::default(),
             exports: Mutex::default(),
@@ -94,9 +98,12 @@ impl Executor {
 
     /// Records in `file` what runs, so that a crash leaves nothing unnoticed, and ends what the one before has left: its
     /// checks are under way until it is gone. To be called before anything is started, within a tokio runtime. Fails
-    /// with [`io::ErrorKind::ResourceBusy`] if another process uses the file: it runs the same checks.
+    /// with [`io::ErrorKind::ResourceBusy`] if another process uses the file: it runs the same checks. Whatever else it fails
+    /// with, others that use the file are refused as long as this executor lives, if it can be opened at all.
     pub fn recover(&self, file: &Path) -> io::Result<()> {
-        let (record, left) = Record::open(file, Arc::clone(&self.0.sink))?;
+        let locked = Arc::new(record::lock(file)?);
+        let locked = self.0.locked.get_or_init(|| locked);
+        let (record, left) = Record::take_over(Arc::clone(locked), file, Arc::clone(&self.0.sink))?;
         let mut guards = HashMap::new();
         for (recorded, mut entry) in left {
             entry.keep();

@@ -4,8 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use nix::fcntl::OFlag;
-
 use crate::events;
 use crate::foreign_links;
 use crate::notice::Notice;
@@ -37,7 +35,7 @@ impl<'a> PidFile<'a> {
 }
 
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    foreign_links::open(options.create(true), OFlag::empty(), path)
+    foreign_links::open(options.create(true), path)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A record of what runs, for the case that this process does not live to see the end of it.
 //!
 //! A check outlives a runner that is killed, and must then neither be forgotten nor run twice at a time. So each process
-//! group has a place in a file for as long as it runs; [`Record::open`] gives what the previous user of the file has left
+//! group has a place in a file for as long as it runs; [`Record::take_over`] gives what the previous user of the file has left
 //! there. A place is taken by a small write without synchronisation before the start, completed by another one when the
 //! process id is known, and freed by writing one byte: the page cache survives everything that a process may die of, and
 //! after a reboot nothing is left to be found anyway. That costs about a thousandth of starting a process, and is why
@@ -20,7 +20,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::fcntl::OFlag;
 use nix::unistd::{geteuid, getsid};
 
 pub(super) use self::recorded::{Recorded, stored};
@@ -43,7 +42,7 @@ pub(super) struct Record(Arc<Shared>);
 
 struct Shared {
     /// Locked, so that no two runners use it.
-    file: File,
+    file: Arc<File>,
     places: Mutex<Places>,
     boot: String,
     session: i32,
@@ -61,7 +60,7 @@ struct Places {
 
 /// Whether another process has the record open now.
 pub(crate) fn is_in_use(path: &Path) -> bool {
-    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = foreign_links::open(OpenOptions::new().read(true).write(true), path);
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
@@ -69,7 +68,7 @@ pub(crate) fn is_in_use(path: &Path) -> bool {
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let file = foreign_links::open(&mut options, OFlag::empty(), path)?;
+    let file = foreign_links::open(&mut options, path)?;
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => io::Error::new(IN_USE, "another process uses it"),
         TryLockError::Error(error) => error,
@@ -101,14 +100,17 @@ pub(super) struct Entry {
 // === impl Record ===
 
 impl Record {
-    /// Takes over the file, which is created if there is none, with all that its last user has not freed. `sink` is told
+    /// Takes over the file, which [`lock`] has opened at the path, with all that its last user has not freed. `sink` is told
     /// if it cannot be written later.
-    pub(super) fn open(path: &Path, sink: Arc<dyn Sink>) -> io::Result<(Self, Vec<(Recorded, Entry)>)> {
-        let mut file = lock(path)?;
+    pub(super) fn take_over(
+        file: Arc<File>,
+        path: &Path,
+        sink: Arc<dyn Sink>,
+    ) -> io::Result<(Self, Vec<(Recorded, Entry)>)> {
         believe(&file, path)?;
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
         let mut bytes = Vec::new();
-        (&mut file).take(LONGEST).read_to_end(&mut bytes)?;
+        (&*file).take(LONGEST).read_to_end(&mut bytes)?;
         let session = getsid(None)?.as_raw();
         let places = Places { free: Vec::new(), used: bytes.len().div_ceil(PLACE) as u64 };
         let (places, is_told) = (Mutex::new(places), AtomicBool::new(false));
@@ -207,8 +209,12 @@ mod tests {
         }
     }
 
+    fn try_open(file: &Path) -> io::Result<(Record, Vec<(Recorded, Entry)>)> {
+        Record::take_over(Arc::new(lock(file)?), file, Arc::new(Notices::default()))
+    }
+
     fn open(file: &Path) -> (Record, Vec<(Recorded, Entry)>) {
-        Record::open(file, Arc::new(Notices::default())).unwrap()
+        try_open(file).unwrap()
     }
 
     fn enter(record: &Record, key: &str) -> Option<Entry> {
@@ -249,7 +255,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("runs");
         let _first = open(&file);
-        let second = Record::open(&file, Arc::new(Notices::default())).err().unwrap();
+        let second = try_open(&file).err().unwrap();
         assert_eq!(second.to_string(), "another process uses it");
     }
 
@@ -260,7 +266,7 @@ mod tests {
         let (record, _) = open(&file);
         enter(&record, "a").unwrap().keep();
         drop(record);
-        let refused = || Record::open(&file, Arc::new(Notices::default())).err().map(|error| error.to_string());
+        let refused = || try_open(&file).err().map(|error| error.to_string());
         let is_root = geteuid().is_root();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         assert_eq!(refused().is_some_and(|error| error.contains("directory that is root's alone")), is_root);
@@ -276,7 +282,8 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_written_is_told_once() {
         let notices = Arc::new(Notices::default());
-        let (record, _) = Record::open(Path::new("/dev/full"), notices.clone()).unwrap();
+        let file = Path::new("/dev/full");
+        let (record, _) = Record::take_over(Arc::new(lock(file).unwrap()), file, notices.clone()).unwrap();
         assert!(enter(&record, "a").is_none() && enter(&record, "a").is_none());
         assert_eq!(notices.0.lock().unwrap().len(), 1);
     }

@@ -11,8 +11,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
-
 use crate::foreign_links;
 
 /// How long to go on with a file that could not be rotated before the next try.
@@ -57,10 +55,10 @@ impl Rotation {
         fs::rename(&path, numbered(&path, 1))?;
         let mut options = OpenOptions::new();
         options.append(true).mode(old.mode() & 0o7777);
-        let new = match options.create_new(true).open(&path) {
+        let new = match foreign_links::open(options.create_new(true), &path) {
             // Somebody has made one meanwhile, whose owner and mode are not ours to change.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return foreign_links::open(options.create_new(false).create(true), OFlag::O_NONBLOCK, &path).map(Some);
+                return foreign_links::open(options.create_new(false).create(true), &path).map(Some);
             }
             new => new?,
         };

@@ -1,10 +1,11 @@
 //! What a runner that is killed leaves, and what the next one makes of it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use serde_json::{Value, json};
 
 use crate::harness::{Runner, until};
@@ -191,4 +192,24 @@ fn a_second_runner_on_the_same_log_does_not_run_whatever_their_pid_files_are() {
         assert_eq!(ids(&runner, "ids").len(), 1, "{pid_files:?}");
         stop(&mut runner);
     }
+}
+
+/// So it is by `-l /var/log/x.log` where that directory is syslog's too.
+#[test]
+fn a_second_runner_does_not_run_where_the_record_is_not_believed() {
+    let runner = Runner::with_checks(json!({"tick": every_second("echo $$ >> ids; sleep 1000")}));
+    fs::set_permissions(runner.file("."), Permissions::from_mode(0o775)).unwrap();
+    let mut first = killing(runner).start();
+    until("a run", || ids(&first, "ids").first().copied());
+    let is_unrecorded = first.lines_of("log").iter().any(|line| line["message"] == UNRECORDED);
+    assert_eq!(
+        is_unrecorded,
+        geteuid().is_root(),
+        "what is left of a crash is believed of root's own directories only"
+    );
+    for more in [["-l", "log"].as_slice(), &["-l", "log", "-p", "pid"]] {
+        assert_eq!(ended(first.command().args(more)).0, Some(2), "{more:?}");
+    }
+    assert_eq!(ids(&first, "ids").len(), 1);
+    stop(&mut first);
 }

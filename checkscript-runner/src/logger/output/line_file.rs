@@ -4,13 +4,12 @@
 //! room. If the file has been changed meanwhile (truncated, most likely) the torn part is ended by a line feed and the
 //! line written anew.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::foreign_links;
@@ -41,11 +40,7 @@ impl LineFile {
 
     /// Opens or creates `path`. What a crash or a full disk has left of a line at the end is ended.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = open_at_once(path).map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
-            // The system's text is of devices and addresses.
-            Some(Errno::ENXIO) => io::Error::new(error.kind(), "a pipe that nobody reads, or a socket"),
-            _ => error,
-        })?;
+        let mut file = open_at_once(path)?;
         if ends_in_line(path) {
             file.write_all(b"\n")?;
         }
@@ -132,7 +127,7 @@ impl From<File> for LineFile {
 
 /// Does not wait for a reader, which a pipe may never get. Once it is open lines do wait for one that is slow.
 fn open_at_once(path: &Path) -> io::Result<File> {
-    let file = foreign_links::open(OpenOptions::new().append(true).create(true), OFlag::O_NONBLOCK, path)?;
+    let file = foreign_links::open(OpenOptions::new().append(true).create(true), path)?;
     fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
     Ok(file)
 }
@@ -140,10 +135,11 @@ fn open_at_once(path: &Path) -> io::Result<File> {
 /// Whether the file ends within a line, which a crash or a full disk has left.
 fn ends_in_line(path: &Path) -> bool {
     let last_byte = || -> io::Result<Option<u8>> {
-        let metadata = fs::metadata(path)?;
+        let file = foreign_links::open(OpenOptions::new().read(true), path)?;
+        let metadata = file.metadata()?;
         let (true, Some(last)) = (metadata.is_file(), metadata.len().checked_sub(1)) else { return Ok(None) };
         let mut byte = [0];
-        File::open(path)?.read_exact_at(&mut byte, last)?;
+        file.read_exact_at(&mut byte, last)?;
         Ok(Some(byte[0]))
     };
     // A file that may not be read is written to as it is.
@@ -166,6 +162,7 @@ impl Torn {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Read;
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     use std::path::PathBuf;
