@@ -95,6 +95,22 @@ async fn what_has_the_runners_rights_does_not_have_the_definitions_variables() {
     }
 }
 
+/// On the way to another user a variable has a name that may be that of another one.
+#[tokio::test]
+async fn each_variable_has_its_own_value_whatever_they_are_called() {
+    let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
+    let user = if own.uid.is_root() { "nobody" } else { &own.name };
+    let (short, long, longer) = ("X", "CHECKSCRIPT_ENV_X", "CHECKSCRIPT_ENV_CHECKSCRIPT_ENV_X");
+    for names in [[short, long, longer], [longer, long, short], [long, short, longer]] {
+        let result = run_with_all(vec![Attribute::User, Attribute::Env], json!({
+            "command": "echo $X $CHECKSCRIPT_ENV_X $CHECKSCRIPT_ENV_CHECKSCRIPT_ENV_X; env | grep -c ^CHECKSCRIPT_ENV_",
+            "user": user,
+            "env": names.map(|name| (name, name.len().to_string())).into_iter().collect::<indexmap::IndexMap<_, _>>(),
+        })).await;
+        assert_eq!(result["output"], "1 17 33\n2\n", "{names:?}");
+    }
+}
+
 #[tokio::test]
 async fn checks_without_a_timeout_get_the_default_one() {
     let features = Features { default_timeout: Some(0.1), ..Features::default() };
@@ -111,7 +127,7 @@ async fn checks_without_a_timeout_get_the_default_one() {
 fn what_is_asked_for_is_validated_and_else_not() {
     let checks = json!({"a": {
         "standalone": true, "interval": 60, "command": "true",
-        "env": {"1X": "a", "OK": 5}, "user": "no such user", "exit_map": {"256": 1, "4": -1}, "timezone": "Tokyo",
+        "env": {"1X": "a", "OK": 5, "UID": "0"}, "user": "no such user", "exit_map": {"256": 1, "4": -1}, "timezone": "Tokyo",
     }});
     let names = "--enable_attributes=env,user,exit_map,timezone";
     let (status, log) = Runner::with_checks(checks.clone()).argument(names).run();
@@ -121,6 +137,7 @@ fn what_is_asked_for_is_validated_and_else_not() {
     let want = [
         "check env names must be letters, digits and underscores, no digit first",
         "check env values must each be a string",
+        "check env names must not be of those that a shell has for itself (BASHOPTS, BASH_VERSINFO, EUID, OPTIND, PPID, SHELLOPTS, UID)",
         "check user must be a user of this machine",
         "check exit_map keys must each be an exit status",
         "check exit_map values must each be a status between 0 and 255",

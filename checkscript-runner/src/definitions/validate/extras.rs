@@ -29,12 +29,17 @@ fn rules(check: &mut Scope<'_>, attribute: Attribute) {
     }
 }
 
+/// What some shell that may be `/bin/sh` keeps from being given a value, or from being given any but its own: it would end.
+const OF_SHELLS: [&str; 7] = ["BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"];
+
 fn env(check: &mut Scope<'_>) {
     if check.optional("env", OBJECT) {
         let mut env = check.inside("env", "check env");
         for (name, value) in env.object_entries() {
             env.rule(name, is_variable(name), "names must be letters, digits and underscores, no digit first");
             env.rule(name, value.is_string(), "values must each be a string");
+            let text = format!("names must not be of those that a shell has for itself ({})", OF_SHELLS.join(", "));
+            env.rule(name, !OF_SHELLS.contains(&name.as_str()), &text);
         }
     }
 }

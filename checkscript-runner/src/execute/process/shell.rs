@@ -44,19 +44,28 @@ pub(super) fn command(job: &Job) -> Command {
 }
 
 /// The definition's variables have other names as long as this process's rights are there: `LD_LIBRARY_PATH` and its like
-/// would have the loader run code of the user's with them. Their values are no arguments, which everybody can read.
+/// would have the loader run code of the user's with them. Their values are no arguments, which everybody can read. Without
+/// variables there is no shell between.
 fn as_user(command: &mut Command, account: &Account, job: &Job) {
-    let variables = || job.environment.iter().filter(|(name, _)| name != MARKER);
-    let renamed = variables().map(|(name, _)| format!("export {name}=\"${CARRIED}{name}\"; unset {CARRIED}{name}; "));
-    let script = renamed.collect::<String>() + "exec sh -c \"$1\"";
+    let mut variables: Vec<_> = job.environment.iter().filter(|(name, _)| name != MARKER).collect();
+    // What carries a variable may be the name of another one, a longer one: that is made when this one has its value.
+    variables.sort_by_key(|(name, _)| name.len());
     command
         .arg(format!("--reuid={}", account.uid))
         .arg(format!("--regid={}", account.gid))
-        .args(["--init-groups", "--", "/bin/sh", "-c", &script, "sh", &job.command])
+        .args(["--init-groups", "--"])
         .env("HOME", &account.home)
         .env("LOGNAME", &account.name)
-        .env("USER", &account.name)
-        .envs(variables().map(|(name, value)| (format!("{CARRIED}{name}"), value)));
+        .env("USER", &account.name);
+    if variables.is_empty() {
+        command.args(["sh", "-c", &job.command]);
+        return;
+    }
+    let rename = |(name, _): &&(String, _)| format!("export {name}=\"${CARRIED}{name}\"; unset {CARRIED}{name}; ");
+    let script = variables.iter().map(rename).collect::<String>() + "exec sh -c \"$1\"";
+    command
+        .args(["/bin/sh", "-c", &script, "sh", &job.command])
+        .envs(variables.into_iter().map(|(name, value)| (format!("{CARRIED}{name}"), value)));
 }
 
 // === impl Shell ===
@@ -106,25 +115,40 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_has_our_rights_has_the_definitions_variables_by_other_names_only() {
+    /// What starts `true` as another user with these variables.
+    fn as_another(variables: &[(&str, &str)]) -> Command {
         let user = Account { name: "oracle".to_owned(), uid: 65533, gid: 65533, home: "/home/oracle".into() };
-        let variables = [("LD_PRELOAD", "/evil.so"), ("PATH", "/evil"), (MARKER, "another run's")];
-        let job = Job {
+        command(&Job {
             command: "true".to_owned(),
             stdin: None,
             timeout: None,
             exports: Vec::new(),
-            environment: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            environment: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             account: Some(user),
             term_grace: std::time::Duration::ZERO,
-        };
-        let command = command(&job);
+        })
+    }
+
+    fn arguments(command: &Command) -> Vec<String> {
+        command.as_std().get_args().map(|argument| argument.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn what_has_our_rights_has_the_definitions_variables_by_other_names_only() {
+        let command = as_another(&[("LD_PRELOAD", "/evil.so"), ("PATH", "/evil"), (MARKER, "another run's")]);
         let set: Vec<_> = command.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
         let names: Vec<_> = set.iter().map(|(name, _)| name.to_str().unwrap()).collect();
         assert_eq!(names, ["CHECKSCRIPT_ENV_LD_PRELOAD", "CHECKSCRIPT_ENV_PATH", "HOME", "LOGNAME", "USER"]);
-        let arguments: Vec<_> = command.as_std().get_args().map(|argument| argument.to_string_lossy()).collect();
+        let arguments = arguments(&command);
         assert!(!arguments.iter().any(|argument| argument.contains("evil")), "{arguments:?}");
+    }
+
+    #[test]
+    fn without_variables_there_is_one_shell() {
+        for variables in [&[][..], &[(MARKER, "another run's")]] {
+            let arguments = arguments(&as_another(variables));
+            assert_eq!(arguments[2..], ["--init-groups", "--", "sh", "-c", "true"], "{variables:?}");
+        }
     }
 
     #[tokio::test]
