@@ -60,7 +60,12 @@ pub(crate) fn redact_value(value: &Value) -> Value {
 impl Redaction {
     /// By the list of the client in these settings, as far as there is a valid one.
     pub(crate) fn of(settings: &Object) -> Self {
-        let list = settings.get("client").and_then(|client| client.get("redact")).and_then(Value::as_array);
+        settings.get("client").and_then(Value::as_object).map_or_else(Self::default, Self::of_client)
+    }
+
+    /// By the list of this client.
+    pub(crate) fn of_client(client: &Object) -> Self {
+        let list = client.get("redact").and_then(Value::as_array);
         let own = list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         Self { own }
     }

@@ -1,12 +1,13 @@
 //! Notices of the local sockets.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use check_result::Object;
 use check_result::log::Level;
 use serde_json::Value;
 
-use crate::definitions::{SyntaxError, redact_value};
+use crate::definitions::redact_value;
 use crate::notice::Notice;
 
 /// How much of what was received goes into a line. sensu-client logs all of it.
@@ -14,9 +15,9 @@ const LOGGED: usize = 64 * 1024;
 
 // === opening and closing ===
 
-/// sensu-client's line prints the password too.
+/// sensu-client's line prints the password too; these options have their secrets hidden.
 pub(crate) fn binding(message: &'static str, options: Object) -> Notice {
-    Notice::new(Level::Debug, message).with("options", redact_value(&Value::Object(options)))
+    Notice::new(Level::Debug, message).with("options", options)
 }
 
 pub(crate) fn disabled(message: &'static str) -> Notice {
@@ -76,7 +77,7 @@ pub(crate) fn refused(data: &[u8], error: &str) -> Notice {
 }
 
 /// The sender stopped in the middle, or took too long.
-pub(crate) fn discarding(data: &[u8], error: Option<&SyntaxError>) -> Notice {
+pub(crate) fn discarding(data: &[u8], error: Option<&dyn Display>) -> Notice {
     let notice = Notice::new(Level::Warn, "discarding data buffer for sender and closing connection");
     about(notice, data, Some(("parse_error", error.map_or(Value::Null, |error| error.to_string().into()))))
 }

@@ -1,4 +1,5 @@
-//! Knowing when a JSON document that comes in pieces is complete, without reading it anew for each piece.
+//! Knowing when a JSON document that comes in pieces is complete, without reading it anew for each piece, and how many values
+//! it has, without reading it at all.
 
 /// Looks at each byte once and keeps what is open. It does not judge: what it calls complete may be no JSON.
 #[derive(Debug, Default)]
@@ -8,6 +9,8 @@ pub(super) struct Scanner {
     depth: usize,
     /// Anything but white space and comments has come.
     begun: bool,
+    /// Brackets, braces and commas: what stands before each value but the outermost.
+    begins: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,11 @@ impl Scanner {
         self.begun && self.depth == 0 && matches!(self.within, Within::Structure | Within::LineComment)
     }
 
+    /// How many values have come, or more: empty arrays and objects count twice, as in [`check_result::values::values`].
+    pub(super) fn values(&self) -> usize {
+        self.begins + usize::from(self.begun)
+    }
+
     fn step(&mut self, byte: u8) -> Within {
         match (self.within, byte) {
             (Within::Structure, _) => self.structure(byte),
@@ -64,6 +72,7 @@ impl Scanner {
             b'}' | b']' => self.depth = self.depth.saturating_sub(1),
             _ => (),
         }
+        self.begins += usize::from(matches!(byte, b'{' | b'[' | b','));
         self.begun = true;
         if byte == b'"' { Within::String } else { Within::Structure }
     }
@@ -109,6 +118,19 @@ mod tests {
         }
     }
 
+    fn values(text: &str) -> usize {
+        let mut scanner = Scanner::default();
+        scanner.feed(text.as_bytes());
+        scanner.values()
+    }
+
+    #[test]
+    fn values_in_strings_and_comments_do_not_count() {
+        for (text, count) in [("", 0), (" // [\n", 0), ("4", 1), ("[1,\"[,\\\",\"/* ,\" */]", 3), ("{\"a\":[{}]}", 4)] {
+            assert_eq!(values(text), count, "{text}");
+        }
+    }
+
     fn value() -> impl Strategy<Value = Value> {
         let leaf =
             prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), any::<String>().prop_map(Value::from)];
@@ -126,6 +148,7 @@ mod tests {
         fn a_container_is_complete_at_its_last_byte_and_not_before(inner in value()) {
             let text = json!([inner]).to_string();
             prop_assert_eq!(completes(&text), Some(text.len() - 1));
+            prop_assert_eq!(values(&text), check_result::values::values(text.as_bytes()));
         }
     }
 }

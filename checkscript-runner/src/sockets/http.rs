@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 
 use self::reply::Reply;
 use super::accept;
-use super::intake::Intake;
+use super::intake::{Intake, Unreadable};
 use super::limits::{Buffer, Full};
 use super::{Shared, events, settings};
 use crate::definitions::redact_value;
@@ -176,9 +176,16 @@ async fn results(request: Request<Incoming>, intake: &Intake) -> Reply {
             return unread.reply();
         }
     };
-    let Ok(document) = intake.read(body.bytes()).await else {
-        const REASON: &str = "Failed to parse JSON body";
-        return Reply::text(400, REASON, REASON);
+    let document = match intake.read(body.bytes()).await {
+        Ok(document) => document,
+        Err(Unreadable::Syntax(_)) => {
+            const REASON: &str = "Failed to parse JSON body";
+            return Reply::text(400, REASON, REASON);
+        }
+        Err(unreadable @ Unreadable::Values) => {
+            intake.notice(&events::http_error(unreadable.to_string()));
+            return Reply::text(413, "Payload Too Large", unreadable.to_string());
+        }
     };
     match intake.publish(document).await {
         Ok(()) => Reply::text(202, "OK", "ok"),
@@ -189,13 +196,13 @@ async fn results(request: Request<Incoming>, intake: &Intake) -> Reply {
     }
 }
 
-/// Whether the body is said to be JSON. sensu-client looks for the words anywhere: in a parameter, as in
-/// `text/plain;a=application/json`, they would let any page of a browser on this machine send results, since for a plain text
-/// browsers do not ask whether they may.
+/// Whether the body is said to be JSON, with parameters or without. sensu-client looks for the words anywhere: in a parameter,
+/// as in `text/plain;a=application/json`, they would let any page of a browser on this machine send results, since for a plain
+/// text browsers do not ask whether they may.
 fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default();
-    media_type.to_ascii_lowercase().contains("application/json")
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 /// Why there is no whole body.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use check_result::log::Level;
-use check_result::values::{MOST_VALUES, count};
+use check_result::values::{MOST_VALUES, too_many};
 use check_result::{CheckResult, Object};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{spawn_blocking, yield_now};
 
+use super::document::Scanner;
 use super::limits::{Budget, Buffer};
 use crate::definitions::{Client, Definitions, SyntaxError, lenient_json, refusal};
 use crate::events::sockets as events;
@@ -20,6 +21,8 @@ use crate::notice::{Notice, Sink};
 const QUICK: usize = 64 * 1024;
 /// Results that are published in one go, for the same reason.
 const BATCH: usize = 64;
+/// JSON values in a document: while it is read each of them takes two hundred bytes and more.
+const MOST_OF_A_DOCUMENT: usize = 10 * MOST_VALUES;
 
 /// Where documents go.
 pub(super) struct Intake {
@@ -28,6 +31,15 @@ pub(super) struct Intake {
     budget: Budget,
     /// One large document is read at a time: in memory it is many times its size.
     turn: Semaphore,
+}
+
+/// Why a document is not read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    #[error("check results must not have more than {MOST_OF_A_DOCUMENT} JSON values together: send fewer at a time")]
+    Values,
 }
 
 /// Why a result is not published: sensu-client's words for the first rule that it breaks.
@@ -64,7 +76,7 @@ impl Intake {
     }
 
     /// Reads a document. Bytes that are not UTF-8 are told and become U+FFFD.
-    pub(super) async fn read(&self, data: &[u8]) -> Result<Value, SyntaxError> {
+    pub(super) async fn read(&self, data: &[u8]) -> Result<Value, Unreadable> {
         if std::str::from_utf8(data).is_err() {
             self.notice(&events::not_utf8(data));
         }
@@ -72,18 +84,23 @@ impl Intake {
     }
 
     /// Why the bytes are no document.
-    pub(super) async fn fault(&self, data: &[u8]) -> Option<SyntaxError> {
+    pub(super) async fn fault(&self, data: &[u8]) -> Option<Unreadable> {
         self.parse(data).await.err()
     }
 
-    async fn parse(&self, data: &[u8]) -> Result<Value, SyntaxError> {
+    async fn parse(&self, data: &[u8]) -> Result<Value, Unreadable> {
+        let mut scanner = Scanner::default();
+        scanner.feed(data);
+        if scanner.values() > MOST_OF_A_DOCUMENT {
+            return Err(Unreadable::Values);
+        }
         let text = String::from_utf8_lossy(data);
         if text.len() <= QUICK {
-            return lenient_json(&text);
+            return Ok(lenient_json(&text)?);
         }
         let text = text.into_owned();
         let _turn = self.turn.acquire().await.expect("the semaphore is never closed");
-        spawn_blocking(move || lenient_json(&text)).await.expect("reading JSON does not panic")
+        Ok(spawn_blocking(move || lenient_json(&text)).await.expect("reading JSON does not panic")?)
     }
 
     /// Publishes a result or an array of them, one by one up to the first that breaks a rule.
@@ -104,11 +121,8 @@ impl Intake {
 }
 
 /// The result with what sensu-client adds to it, if it holds every rule. One rule is not sensu-client's: in memory a value takes a
-/// hundred times its two bytes, which a line of the log would cost each of its readers.
+/// hundred times its two bytes, which a line of the log would cost each of its readers. So they count them in the text, as here.
 fn checked(client: &Client, mut check: Value, now: i64) -> Result<CheckResult, Refusal> {
-    if count(&check) > MOST_VALUES {
-        return Err(Refusal(format!("check must not have more than {MOST_VALUES} JSON values")));
-    }
     if let Value::Object(check) = &mut check {
         default(check, "status", 0);
         default(check, "executed", now);
@@ -120,7 +134,11 @@ fn checked(client: &Client, mut check: Value, now: i64) -> Result<CheckResult, R
     check.insert("issued".to_owned(), now.into());
     // What the rules let through and no reader could take, such as a status beyond 64 bits.
     let result = CheckResult::new(client.name.as_str(), check).map_err(|error| Refusal(error.to_string()))?;
-    Ok(result.with_signature(client.signature()))
+    let result = result.with_signature(client.signature());
+    if serde_json::to_vec(&result).is_ok_and(|text| too_many(&text)) {
+        return Err(Refusal(format!("check must not have more than {MOST_VALUES} JSON values")));
+    }
+    Ok(result)
 }
 
 /// Ruby's `||=`.
@@ -183,11 +201,12 @@ mod tests {
 
     #[test]
     fn a_result_of_more_values_than_its_readers_take_is_refused() {
-        assert!(checked(&client(json!({})), with("x", json!(vec![0; MOST_VALUES - 4])), 7).is_ok());
-        assert_eq!(
-            refused(with("x", json!(vec![0; MOST_VALUES - 3]))),
-            "check must not have more than 10000 JSON values"
-        );
+        // The result itself, `client`, `check` and its six attributes count too, and an empty array twice.
+        for (value, most) in [(json!(0), MOST_VALUES - 9), (json!([]), MOST_VALUES / 2 - 5)] {
+            let of = |values: usize| with("x", json!(vec![value.clone(); values]));
+            assert!(checked(&client(json!({})), of(most), 7).is_ok(), "{value}");
+            assert_eq!(refused(of(most + 1)), "check must not have more than 10000 JSON values", "{value}");
+        }
     }
 
     #[test]
@@ -225,6 +244,16 @@ mod tests {
         let document = intake.read(document.to_string().as_bytes()).await.unwrap();
         assert_eq!(intake.publish(document).await, Ok(()));
         assert_eq!(recorder.names(), names);
+    }
+
+    #[tokio::test]
+    async fn a_document_of_very_many_values_is_not_read() {
+        let (_, intake) = Recorder::intake();
+        let of = |values: usize| format!("[{}0]", "0,".repeat(values - 2)).into_bytes();
+        assert!(intake.read(&of(MOST_OF_A_DOCUMENT)).await.is_ok());
+        assert_eq!(intake.read(&of(MOST_OF_A_DOCUMENT + 1)).await, Err(Unreadable::Values));
+        let open = of(MOST_OF_A_DOCUMENT + 1);
+        assert_eq!(intake.fault(&open[..open.len() - 1]).await, Some(Unreadable::Values));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use check_result::Object;
 use serde_json::Value;
 use std::fmt;
 
-use crate::definitions::Client;
+use crate::definitions::{Client, Redaction};
 
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 pub(super) struct Settings {
     /// Where to listen; none if it is disabled.
     pub(super) address: Option<Address>,
-    /// The object with its defaults.
+    /// The object with its defaults, its secrets hidden.
     pub(super) options: Object,
 }
 
@@ -92,6 +92,7 @@ impl Settings {
             port: options["port"].as_i64().unwrap_or(kind.port()),
         };
         let enabled = options.get("enabled") != Some(&Value::Bool(false));
+        let options = Redaction::of_client(&client.attributes).object(&options);
         Self { address: enabled.then_some(address), options }
     }
 }
@@ -149,6 +150,14 @@ mod tests {
         assert_eq!(address(json!({"socket": {"enabled": false}}), Kind::Plain), None);
         assert!(address(json!({"socket": {"enabled": null}}), Kind::Plain).is_some());
         assert!(address(json!({"socket": {"enabled": false}}), Kind::Http).is_some());
+    }
+
+    #[test]
+    fn what_the_client_wants_hidden_is_hidden_besides_the_password() {
+        let socket = json!({"user": "ops", "password": "s3", "pin": 4711, "port": 99});
+        let settings = settings(json!({"redact": ["pin"], "http_socket": socket}), Kind::Http);
+        let want = json!({"user": "ops", "password": "REDACTED", "pin": "REDACTED", "port": 99, "bind": "127.0.0.1"});
+        assert_eq!(Value::Object(settings.options), want);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! There is no framing. The document is at its end when its brackets are; a sender that stops before is answered
 //! `invalid` after half a second. sensu-client parses everything anew for each piece, here each byte is looked at once.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -11,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::accept::{self, close};
 use super::document::Scanner;
-use super::intake::Intake;
+use super::intake::{Intake, Unreadable};
 use super::limits::{Buffer, Times};
 use super::{Shared, events};
 
@@ -121,9 +122,16 @@ impl<'a> Conversation<'a> {
 
     async fn process(&mut self) -> Option<Reply> {
         let data = self.buffer.bytes();
-        let Ok(document) = self.intake.read(data).await else {
-            self.broken = true;
-            return None;
+        let document = match self.intake.read(data).await {
+            Ok(document) => document,
+            Err(Unreadable::Syntax(_)) => {
+                self.broken = true;
+                return None;
+            }
+            Err(unreadable @ Unreadable::Values) => {
+                self.intake.notice(&events::refused(data, &unreadable.to_string()));
+                return Some(Reply::Invalid);
+            }
         };
         match self.intake.publish(document).await {
             Ok(()) => Some(Reply::Ok),
@@ -141,7 +149,7 @@ impl<'a> Conversation<'a> {
         }
         let data = self.buffer.bytes();
         let fault = self.intake.fault(data).await;
-        self.intake.notice(&events::discarding(data, fault.as_ref()));
+        self.intake.notice(&events::discarding(data, fault.as_ref().map(|fault| fault as &dyn Display)));
         Some(Reply::Invalid)
     }
 }

@@ -1,7 +1,9 @@
 //! Bad input, by every way in.
 
+use std::fs;
 use std::io::{Read, Write};
 
+use check_result::log::Line;
 use serde_json::{Value, json};
 
 use super::{HTTP, JSON, PLAIN, answer, connect, http, post, rest, runner_with, tcp, udp};
@@ -121,28 +123,50 @@ fn what_only_names_json_in_a_parameter_is_no_json() {
     let (runner, address) = started();
     let body = b"{\"name\":\"page\",\"output\":\"x\"}";
     let sent = |content_type| http(address, "POST", "/results", &[("Content-Type", content_type)], body).status.0;
-    for foreign in
-        ["text/plain;a=application/json", "text/plain; application/json", "multipart/form-data;a=application/json"]
-    {
+    for foreign in [
+        "text/plain;a=application/json",
+        "text/plain; application/json",
+        "multipart/form-data;a=application/json",
+        "x-application/jsonfoo",
+        "application/json-seq",
+        "application/json, text/plain",
+    ] {
         assert_eq!(sent(foreign), 415, "{foreign}");
     }
     assert!(results_of(&runner.lines_of("log"), "page").is_empty());
-    for own in ["application/json", "Application/JSON; charset=utf-8", "application/json;x"] {
+    for own in ["application/json", "Application/JSON; charset=utf-8", "application/json ;x"] {
         assert_eq!(sent(own), 202, "{own}");
     }
     assert_eq!(runner.results("page", 3).len(), 3);
 }
 
+/// With an attribute of as many empty arrays, which take as much memory as any other.
+fn result_of(name: &str, arrays: usize) -> String {
+    format!("{{\"name\":\"{name}\",\"output\":\"\",\"x\":[{}[]]}}", "[],".repeat(arrays - 1))
+}
+
 #[test]
 fn a_result_of_very_many_values_is_refused_and_never_logged() {
     let (runner, address) = started();
-    let many = format!("{{\"name\":\"many\",\"output\":\"\",\"x\":[{}0]}}", "[0],".repeat(500_000));
-    assert_eq!(tcp(address, many.as_bytes()), "invalid");
-    let reason = "check must not have more than 10000 JSON values";
-    assert_eq!(post(address, many.as_bytes()).response(), (400, json!(reason)));
-    let logged = runner.message("failed to process check result from socket");
-    assert_eq!((&logged["level"], &logged["error"]), (&json!("error"), &json!(reason)));
+    let one = "check must not have more than 10000 JSON values";
+    let all = "check results must not have more than 100000 JSON values together: send fewer at a time";
+    for (values, status, reason) in [(5_100, 400, one), (500_000, 413, all)] {
+        let many = result_of("many", values);
+        assert_eq!(tcp(address, many.as_bytes()), "invalid");
+        assert_eq!(post(address, many.as_bytes()).response(), (status, json!(reason)));
+        let lines = runner.lines_of("log");
+        let logged: Vec<_> =
+            lines.iter().filter(|line| line["message"] == "failed to process check result from socket").collect();
+        assert_eq!(logged.last().map(|line| (&line["level"], &line["error"])), Some((&json!("error"), &json!(reason))));
+    }
     assert!(results_of(&runner.lines_of("log"), "many").is_empty());
+    let most = result_of("most", 4_990);
+    assert_eq!(tcp(address, most.as_bytes()), "ok");
+    runner.results("most", 1);
+    let log = fs::read(runner.file("log")).unwrap();
+    let read =
+        |line: &[u8]| matches!(check_result::log::read_line(line), Line::Result(read) if read.result.name() == "most");
+    assert!(log.split(|byte| *byte == b'\n').any(read), "what the runner takes its readers take");
 }
 
 /// A42.
