@@ -22,6 +22,7 @@ use crate::definitions::{Definitions, LOADED_FILES_VARIABLE, Loaded, Sources, re
 use crate::events;
 use crate::execute::Executor;
 use crate::execute::record::{self, IN_USE};
+use crate::foreign_links::is_ours_alone;
 use crate::logger::Logger;
 use crate::notice::{Notice, Sink};
 use crate::schedule::Scheduler;
@@ -149,8 +150,9 @@ impl Life {
 
     /// Ends what a crash has left.
     fn recover(&self, record: &Path) -> io::Result<()> {
-        if let Some(former) = self.settings.former_record.as_ref().filter(|former| former.is_file() && !record.exists())
-        {
+        // Root renames nothing for others; it would not believe it either.
+        let is_taken_over = |former: &&PathBuf| is_ours_alone(record) && former.is_file() && !record.exists();
+        if let Some(former) = self.settings.former_record.as_ref().filter(is_taken_over) {
             fs::rename(former, record)?;
         }
         self.executor.recover(record)
