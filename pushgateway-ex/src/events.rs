@@ -83,6 +83,8 @@ struct Metrics {
     groups: Gauge,
     series: Gauge,
     failing: AtomicBool,
+    /// Whether it was said that results of a shared store are left out.
+    said_left_out: AtomicBool,
 }
 
 impl Reason {
@@ -142,7 +144,7 @@ impl Metrics {
         );
         registry.register(
             "pushgateway_store_results_left_out",
-            "Check results of the store that were deleted at the start, because they have more JSON values than a result may have",
+            "Check results of the store that were left out, because they have more JSON values than a result may have",
             self.left_out.clone(),
         );
         registry.register("pushgateway_groups", "Groups that are kept", self.groups.clone());
@@ -169,6 +171,7 @@ impl Events {
             groups: Gauge::default(),
             series: Gauge::default(),
             failing: AtomicBool::new(false),
+            said_left_out: AtomicBool::new(false),
         };
         metrics.register(registry);
         // A counter that starts at its first event hides that event from `increase`.
@@ -206,7 +209,7 @@ impl Events {
     }
 
     /// Check results of the store's file have more values than are taken, as an older version took them, and were deleted.
-    pub fn left_out(&self, results: usize, file: &Path) {
+    pub fn deleted(&self, results: usize, file: &Path) {
         if results > 0 {
             self.0.left_out.inc_by(results as u64);
             tracing::error!(
@@ -215,6 +218,26 @@ impl Events {
                 "Deleted {results} check results from {}: each has more than the {MOST_VALUES} JSON values that a result may have, \
                  and would take a hundred times its size of memory. Those with fewer come back with their next push",
                 file.display()
+            );
+        }
+    }
+
+    /// Check results of a group of the shared store have more values than are taken, and the group is without them here. The first
+    /// are logged.
+    pub fn left_out(&self, results: usize, group: &Labels) {
+        if results == 0 {
+            return;
+        }
+        self.0.left_out.inc_by(results as u64);
+        if self.0.said_left_out.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%group, results, "Left out {results} check results of the group {group} of the shared store");
+        } else {
+            tracing::error!(
+                %group,
+                results,
+                "Left out {results} check results of the group {group} of the shared store: each has more than the {MOST_VALUES} JSON \
+                 values that a result may have, as an older version took it. The next push to the group deletes them (said once; \
+                 pushgateway_store_results_left_out_total counts)"
             );
         }
     }

@@ -70,7 +70,7 @@ impl App {
             }
             (None, Some(file)) => {
                 let store = restore(file, flags, &mut groups)?;
-                events.left_out(store.left_out(), file);
+                events.deleted(store.left_out(), file);
                 Keeper::start(groups, Some(store), events.clone())
             }
             (None, None) => {

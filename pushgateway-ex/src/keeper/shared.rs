@@ -18,7 +18,7 @@ use crate::events::Events;
 use crate::events::shared::{Load, SharedEvents};
 use crate::groups::Groups;
 use crate::labels::Key;
-use crate::store::shared::{self, Content, Delta, Field, Seen, Shared, SharedError, Version, Write};
+use crate::store::shared::{self, Content, Delta, Field, Kept, Seen, Shared, SharedError, Version, Write};
 
 /// After a failure the store is left alone for so long; who asks in the meantime is told at once.
 const REST: Duration = Duration::from_millis(200);
@@ -37,6 +37,8 @@ pub(super) struct Work {
     at: Option<Version>,
     /// Groups of the store that cannot be read here, and why.
     unreadable: BTreeMap<Field, String>,
+    /// Groups of which checks are left out here that the store still has, and how many.
+    left_out: BTreeMap<Field, usize>,
     /// Where to begin when everything is read.
     empty: Groups,
     shown: Arc<ArcSwap<Groups>>,
@@ -67,8 +69,8 @@ impl Work {
         shown: Arc<ArcSwap<Groups>>,
         events: (Events, SharedEvents),
     ) -> Self {
-        let (at, unreadable, empty) = (None, BTreeMap::new(), groups.clone());
-        Self { store, groups, at, unreadable, empty, shown, events, names: Names::new(), rest: None }
+        let (at, unreadable, left_out, empty) = (None, BTreeMap::new(), BTreeMap::new(), groups.clone());
+        Self { store, groups, at, unreadable, left_out, empty, shown, events, names: Names::new(), rest: None }
     }
 
     pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Order>) {
@@ -218,7 +220,9 @@ impl Work {
 
     /// The store has the changes.
     fn take(&mut self, next: Groups, at: Version, write: &Write) {
-        self.unreadable.retain(|field, _| !write.wipe && !write.records.contains_key(field));
+        let stays = |field: &Field| !write.wipe && !write.records.contains_key(field);
+        self.unreadable.retain(|field, _| stays(field));
+        self.left_out.retain(|field, _| stays(field));
         let changed = !write.is_empty();
         self.groups = next;
         self.at = Some(at);
@@ -237,8 +241,9 @@ impl Work {
             }
         }
         for (field, content) in delta.groups {
-            if let Some(content) = content {
-                self.put(field, content);
+            match content {
+                Some(content) => self.put(field, content),
+                None => drop(self.left_out.remove(&field)),
             }
         }
         self.at = Some(delta.at);
@@ -251,6 +256,7 @@ impl Work {
         let (at, groups) = self.store.load()?;
         self.groups = self.empty.clone();
         self.unreadable.clear();
+        self.left_out.retain(|field, _| groups.contains_key(field));
         for (field, content) in groups {
             self.put(field, content);
         }
@@ -262,7 +268,15 @@ impl Work {
 
     fn put(&mut self, field: Field, content: Content) {
         match content {
-            Ok(group) => self.groups.put(group),
+            Ok(Kept { group, left_out }) => {
+                // What is read again was told of before.
+                let told = match left_out {
+                    0 => self.left_out.remove(&field),
+                    _ => self.left_out.insert(field, left_out),
+                };
+                self.events.0.left_out(left_out.saturating_sub(told.unwrap_or_default()), &group.key.labels);
+                self.groups.put(group);
+            }
             Err(reason) => {
                 let group = shared::key(&field).map(|key| key.labels.to_string());
                 self.events.1.unreadable(&group.unwrap_or_else(|| "of a name that cannot be read".to_owned()), &reason);

@@ -11,7 +11,8 @@
 //! - A change whose answer was lost is sent again. If it was made the first time, the replica finds its name among those it did not
 //!   know, and it is not made twice.
 //! - A replica that came too late has the next turn: for a moment no other's change is made.
-//! - A record has the number of its format before it. One of a format that is not known here is left as it is ([`Content`]).
+//! - A record has the number of its format before it. One of a format that is not known here is left as it is ([`Content`]). A check
+//!   that has more JSON values than are taken here is left out of its group, and of the group's next record ([`Kept`]).
 //! - All keys have one hash tag: a cluster keeps them in one slot, as a script needs them.
 
 mod address;
@@ -100,7 +101,17 @@ pub struct Version {
 /// The name of a group in the store.
 pub type Field = Vec<u8>;
 /// What the store has of a group; else why it cannot be read.
-pub type Content = Result<Group, String>;
+pub type Content = Result<Kept, String>;
+
+/// A group of the store.
+#[derive(Debug)]
+pub struct Kept {
+    /// The group.
+    pub group: Group,
+    /// Checks that it is without here, since theirs have more JSON values than are taken. The store has them until the group is
+    /// written again.
+    pub left_out: usize,
+}
 
 /// A change to make.
 #[derive(Debug, Default)]
@@ -182,10 +193,9 @@ fn decode(field: &[u8], bytes: &[u8]) -> Content {
     match bytes.split_first() {
         Some((&FORMAT, record)) => {
             let (group, found) = record::decode(record, Vec::new()).map_err(|error| error.to_string())?;
-            if found.left_out > 0 {
-                return Err(format!("{} of its checks have more JSON values than are taken", found.left_out));
-            }
-            if record::key(&group.key) == field { Ok(group) } else { Err("it is of another group".to_owned()) }
+            let is_of = record::key(&group.key) == field;
+            let kept = Kept { group, left_out: found.left_out };
+            if is_of { Ok(kept) } else { Err("it is of another group".to_owned()) }
         }
         Some((format, _)) => Err(format!("it has the format {format}, and this version knows {FORMAT}")),
         None => Err("it is empty".to_owned()),

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::Method;
+use check_result::{CheckResult, HistoryLimits};
 use jiff::Timestamp;
-use pushgateway_ex::groups::Group;
+use pushgateway_ex::groups::{Group, Groups, Limits, Results, Term};
 use pushgateway_ex::labels::{Key, Labels};
 use pushgateway_ex::store::shared::{Access, Address, Login, Seen, Shared, Version, Write, encode, field};
+use serde_json::{Value, json};
 
 use super::redis::Redis;
 use crate::world::Gateway;
@@ -167,5 +169,64 @@ async fn a_group_that_a_newer_version_wrote_is_left_alone_until_it_is_deleted() 
     assert_eq!(gateway.put("/api/v1/admin/wipe", "").await.0, 202);
     assert_eq!(store.load().unwrap().1.len(), 0, "everything is everything");
     assert!(gateway.get("/metrics").await.contains("pushgateway_store_unreadable_groups 0\n"));
+    gateway.stopped().await;
+}
+
+/// What an older version took, while replicas of it stand beside this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_of_very_many_values_is_left_out_of_its_group_until_that_is_written_again() {
+    let redis = Redis::start(&[]);
+    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 9, series: 999 });
+    for (job, names) in [("a", &["kept", "many"][..]), ("b", &["many"])] {
+        let labels = Labels::new([("job".to_owned(), job.to_owned())]);
+        let result = |name: &&str| {
+            let lists = if *name == "many" { vec![json!([0]); 20_000] } else { Vec::new() };
+            let check = json!({"name": name, "output": "", "status": 0, "x": lists});
+            CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap()
+        };
+        let term = Term { at: Timestamp::UNIX_EPOCH, expires: None, own: false };
+        let pushed = Results { labels, results: names.iter().map(result).collect(), replace: true, term };
+        groups.results(pushed, &HistoryLimits::default()).unwrap();
+    }
+    let records = || groups.iter().map(|group| (field(&group.key), encode(group))).collect();
+    let mut older = store(&redis);
+    let at = made(
+        &mut older,
+        &Version::default(),
+        &Write { id: "older-1".to_owned(), records: records(), ..Write::default() },
+    );
+    let gateway = Gateway::start(&[&redis.flag()]);
+    let counted = async |left_out: usize| {
+        let page = gateway.get("/metrics").await;
+        for line in [
+            "pushgateway_store_unreadable_groups 0".to_owned(),
+            "pushgateway_store_loads_total{reason=\"lost\"} 0".to_owned(),
+            "pushgateway_groups 2".to_owned(),
+            format!("pushgateway_store_results_left_out_total {left_out}"),
+        ] {
+            assert!(page.lines().any(|own| own == line), "{line}\n{page}");
+        }
+    };
+    counted(2).await;
+    made(&mut older, &at, &Write { id: "older-2".to_owned(), records: records(), ..Write::default() });
+    counted(2).await;
+    let names = async || {
+        let checks: Value = serde_json::from_str(&gateway.get("/api/v1/checks").await).unwrap();
+        let names =
+            checks.as_array().unwrap().iter().map(|check| check["labels"]["check"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["kept"]);
+
+    for job in ["a", "b"] {
+        let result = r#"{"name":"new","output":"","status":0}"#;
+        let answer = gateway.send(Method::POST, &format!("/checks/job/{job}"), result).await;
+        assert_eq!(answer, (200, String::new()));
+    }
+    assert_eq!(names().await, ["kept", "new", "new"]);
+    let (at, kept) = older.load().unwrap();
+    assert_eq!(kept.into_values().map(|kept| kept.unwrap().left_out).collect::<Vec<_>>(), [0, 0], "they are written");
+    made(&mut older, &at, &Write { id: "older-3".to_owned(), records: records(), ..Write::default() });
+    counted(4).await;
     gateway.stopped().await;
 }
