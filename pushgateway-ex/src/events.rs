@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::http::header::{HOST, HeaderMap, ORIGIN};
 use check_result::values::MOST_VALUES;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -64,6 +65,8 @@ pub enum Reason {
     Groups,
     /// It could not be stored.
     Storage,
+    /// Another site has made a browser send it, a push or another change.
+    Foreign,
 }
 
 /// Metrics and log lines. Clones count in the same place.
@@ -83,12 +86,14 @@ struct Metrics {
     groups: Gauge,
     series: Gauge,
     failing: AtomicBool,
+    /// Whether it was said that another site has a browser send something.
+    said_foreign: AtomicBool,
     /// Whether it was said that results of a shared store are left out.
     said_left_out: AtomicBool,
 }
 
 impl Reason {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Path,
         Self::Body,
         Self::Inconsistent,
@@ -99,6 +104,7 @@ impl Reason {
         Self::Series,
         Self::Groups,
         Self::Storage,
+        Self::Foreign,
     ];
 
     fn label(self) -> &'static str {
@@ -113,6 +119,7 @@ impl Reason {
             Self::Series => "series",
             Self::Groups => "groups",
             Self::Storage => "storage",
+            Self::Foreign => "foreign",
         }
     }
 }
@@ -171,6 +178,7 @@ impl Events {
             groups: Gauge::default(),
             series: Gauge::default(),
             failing: AtomicBool::new(false),
+            said_foreign: AtomicBool::new(false),
             said_left_out: AtomicBool::new(false),
         };
         metrics.register(registry);
@@ -200,6 +208,21 @@ impl Events {
         self.0.refused.get_or_create(&ReasonLabel { reason: reason.label() }).inc();
         let group = labels.map(Labels::to_string).unwrap_or_default();
         tracing::debug!(reason = reason.label(), group, %error, "Refused a push to {group}: {error}");
+    }
+
+    /// A change was not made, since another site has made a browser send it. The first is logged: it may be somebody's own browser behind
+    /// a proxy.
+    pub fn foreign(&self, error: &str, headers: &HeaderMap) {
+        self.0.refused.get_or_create(&ReasonLabel { reason: Reason::Foreign.label() }).inc();
+        if !self.0.said_foreign.swap(true, Ordering::Relaxed) {
+            let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let (origin, host) = (header(ORIGIN), header(HOST));
+            tracing::warn!(
+                origin,
+                host,
+                "Refused a request: {error} (said once; pushgateway_pushes_refused_total{{reason=\"foreign\"}} counts)"
+            );
+        }
     }
 
     /// Results of a push changed nothing, because what is known is of later runs.

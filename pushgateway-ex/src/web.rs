@@ -123,7 +123,10 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     let method = method(request.method());
     let (name, response) = match route(&gateway.paths, request.method(), request.uri().path()) {
-        _ if gateway.is_foreign(&request) => ("other", reply::error(StatusCode::FORBIDDEN, FOREIGN)),
+        _ if gateway.is_foreign(&request) => {
+            gateway.events.foreign(FOREIGN, request.headers());
+            ("other", reply::error(StatusCode::FORBIDDEN, FOREIGN))
+        }
         Route::To(target) => gateway.to(target, request).await,
         other => ("other", elsewhere(&other, &request)),
     };

@@ -3,8 +3,11 @@
 //! As Go's `net/http.CrossOriginProtection` decides it: browsers say in `Sec-Fetch-Site` where a request began; older ones say
 //! in `Origin` which site it was, which has to be the one that is asked. What sends neither is no browser, or the address
 //! bar of one. GET, HEAD and OPTIONS change nothing, and pass.
+//!
+//! Browsers leave a scheme's default port out; proxies (nginx's `$host:$server_port`) and URLs that people write may name it.
 
 use axum::http::header::{HeaderMap, HeaderValue, ORIGIN};
+use axum::http::uri::{Authority, Scheme};
 use axum::http::{Method, Uri};
 
 /// Whether another site than that of `host`, the host that the browser asked for, has made a browser send this.
@@ -23,9 +26,18 @@ pub fn is_foreign(method: &Method, headers: &HeaderMap, host: &[u8]) -> bool {
 
 /// Whether an origin, as `https://web-ui.example.org:8443`, is that of `host`. Whether it was asked over TLS is not known here.
 fn is_of(origin: &[u8], host: &[u8]) -> bool {
-    let origin = Uri::try_from(origin).ok().filter(|origin| origin.scheme().is_some());
-    let authority = origin.as_ref().and_then(|origin| origin.authority());
-    authority.is_some_and(|authority| authority.as_str().as_bytes().eq_ignore_ascii_case(host))
+    let (Ok(origin), Ok(host)) = (Uri::try_from(origin), Authority::try_from(host)) else { return false };
+    let (Some(scheme), Some(own)) = (origin.scheme(), origin.authority()) else { return false };
+    let default = match scheme {
+        scheme if *scheme == Scheme::HTTP => Some(80),
+        scheme if *scheme == Scheme::HTTPS => Some(443),
+        _ => None,
+    };
+    let port = |authority: &Authority| match authority.as_str().strip_prefix(authority.host())? {
+        "" | ":" => default,
+        named => named.strip_prefix(':')?.parse::<u16>().ok(),
+    };
+    own.host().eq_ignore_ascii_case(host.host()) && port(own).is_some_and(|own| port(&host) == Some(own))
 }
 
 #[cfg(test)]
@@ -65,6 +77,38 @@ mod tests {
             for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
                 assert!(!is_foreign(&method, &headers, HOST), "{method}");
             }
+        }
+    }
+
+    #[test]
+    fn an_origin_is_that_of_a_host_if_name_and_port_are() {
+        for (origin, host, ours) in [
+            ("http://gw", "gw", true),
+            ("http://gw", "gw:80", true),
+            ("http://gw:80", "gw", true),
+            ("https://gw", "gw", true),
+            ("https://gw", "gw:443", true),
+            ("https://gw:443", "GW", true),
+            ("http://gw", "gw:", true),
+            ("http://gw:8080", "gw:8080", true),
+            ("http://[::1]", "[::1]:80", true),
+            ("http://[::1]:9091", "[::1]:9091", true),
+            ("http://gw", "gw:443", false),
+            ("https://gw", "gw:80", false),
+            ("http://gw", "gw:8080", false),
+            ("http://gw:8080", "gw", false),
+            ("http://gw:8080", "gw:80", false),
+            ("ftp://gw", "gw:80", false),
+            ("http://gw", "gw.example.org:80", false),
+            ("http://gw.example.org", "gw:80", false),
+            ("http://[::1]", "[::2]:80", false),
+            ("http://gw", "gw:99999", false),
+            ("http://gw", "gw@gw", false),
+            ("http://gw", "gw:80:80", false),
+            ("http://gw", "", false),
+            ("null", "null", false),
+        ] {
+            assert_eq!(is_of(origin.as_bytes(), host.as_bytes()), ours, "{origin} {host}");
         }
     }
 

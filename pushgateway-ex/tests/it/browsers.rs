@@ -9,7 +9,7 @@ use crate::world::{Gateway, until};
 
 #[tokio::test]
 async fn the_page_of_another_site_pushes_and_deletes_nothing() {
-    let gateway = Gateway::start(&["--web.enable-lifecycle", "--web.external-url=http://push.example.org/"]);
+    let gateway = Gateway::start(&["--web.enable-lifecycle", "--web.external-url=https://push.example.org:443/"]);
     let own = gateway.base.clone();
     assert_eq!(gateway.put("/metrics/job/a", "m 1\n").await.0, 200);
     let before = gateway.get("/api/v1/metrics").await;
@@ -37,6 +37,7 @@ async fn the_page_of_another_site_pushes_and_deletes_nothing() {
         assert_eq!(push, (200, String::new()), "{header:?}");
         assert_eq!(gateway.send_with(Method::DELETE, "/checks/job/a", "", &[header]).await.0, 202, "{header:?}");
     }
+    assert!(gateway.get("/metrics").await.contains("pushgateway_pushes_refused_total{reason=\"foreign\"} 20\n"));
     gateway.stopped().await;
 }
 
