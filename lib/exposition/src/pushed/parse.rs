@@ -1,6 +1,7 @@
 //! Reading the classic text format as Prometheus's Go parser does: what it takes, what it refuses, and in which words.
 
 mod composite;
+mod scan;
 mod token;
 
 use std::collections::{HashMap, HashSet};
@@ -358,47 +359,5 @@ impl<'a> Parser<'a> {
         self.families.push(Pending { name: name.to_owned(), help: None, kind: None, metrics: Vec::new() });
         self.by_name.insert(name, family);
         (family, Part::Plain)
-    }
-
-    fn skip_blanks(&mut self) {
-        while matches!(self.input.get(self.at), Some(b' ' | b'\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn peek(&self) -> Result<u8, Wrong> {
-        self.input.get(self.at).copied().ok_or_else(|| "unexpected end of input stream".to_owned())
-    }
-
-    /// A name as far as it goes; empty where none starts here. Only metrics' names may have colons.
-    fn name(&mut self, colons: bool) -> &'a str {
-        let start = self.at;
-        while let Some(&byte) = self.input.get(self.at) {
-            let digit = byte.is_ascii_digit() && self.at > start;
-            if !(byte.is_ascii_alphabetic() || byte == b'_' || digit || (colons && byte == b':')) {
-                break;
-            }
-            self.at += 1;
-        }
-        std::str::from_utf8(&self.input[start..self.at]).expect("these are ASCII characters")
-    }
-
-    /// Everything up to a blank or the line's end, which must come.
-    fn word(&mut self) -> Result<&'a [u8], Wrong> {
-        let start = self.at;
-        while !matches!(self.peek()?, b' ' | b'\t' | b'\n') {
-            self.at += 1;
-        }
-        Ok(&self.input[start..self.at])
-    }
-
-    /// The rest of the line, whose end is passed.
-    fn rest(&mut self) -> Result<&'a [u8], Wrong> {
-        let start = self.at;
-        while self.peek()? != b'\n' {
-            self.at += 1;
-        }
-        self.at += 1;
-        Ok(&self.input[start..self.at - 1])
     }
 }
