@@ -82,7 +82,7 @@ impl App {
         };
         let (keeper, thread) = started.context("cannot start a thread")?;
         let quit = CancellationToken::new();
-        let gateway = Gateway::new(info, flags, (keeper.clone(), events), quit.clone()).within(limit.clone());
+        let gateway = Gateway::new(info, flags, (keeper.clone(), events, limit.clone()), quit.clone());
         let gateway = Arc::new(gateway);
         let detail = limit.bounding(web::detail(info.version, gateway.paths(), keeper.clone()));
         let (scraped, telemetry) = (Arc::clone(&gateway), gateway.telemetry_path());

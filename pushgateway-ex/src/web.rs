@@ -45,8 +45,8 @@ pub struct Gateway {
     outputs: bool,
     rules: push::Rules,
     bodies: bodies::Bodies,
-    /// How many requests for outputs are answered at a time, if not any number.
-    limit: Option<RequestLimit>,
+    /// How many requests for outputs are answered at a time.
+    limit: RequestLimit,
     /// What browsers call the gateway, where that is said.
     host: Option<String>,
 }
@@ -57,7 +57,12 @@ const FOREIGN: &str = "a page of another site has made a browser send this, and 
 
 impl Gateway {
     /// Answers as the flags say; `quit` is cancelled when a client orders to stop and may.
-    pub fn new(info: BuildInfo, flags: &Flags, (keeper, events): (Keeper, Events), quit: CancellationToken) -> Self {
+    pub fn new(
+        info: BuildInfo,
+        flags: &Flags,
+        (keeper, events, limit): (Keeper, Events, RequestLimit),
+        quit: CancellationToken,
+    ) -> Self {
         let telemetry = flags.telemetry_path.clone();
         Self {
             paths: Paths { prefix: flags.prefix(), telemetry, admin: flags.enable_admin_api },
@@ -67,10 +72,9 @@ impl Gateway {
             quit: flags.enable_lifecycle.then_some(quit),
             outputs: flags.detail.allowed().is_everybody(),
             bodies: bodies::Bodies::new(flags.limits.max_body),
-            limit: None,
+            limit,
             host: flags.external_host(),
             rules: push::Rules {
-                max_body: flags.limits.max_body,
                 max_series: flags.limits.max_series,
                 max_label: flags.limits.max_label,
                 max_output: flags.detail.output,
@@ -80,13 +84,6 @@ impl Gateway {
                 checked: !flags.disable_consistency_check,
             },
         }
-    }
-
-    /// Answers requests for outputs within this limit.
-    #[must_use]
-    pub fn within(mut self, limit: RequestLimit) -> Self {
-        self.limit = Some(limit);
-        self
     }
 
     /// What the flags say of paths.
@@ -143,14 +140,7 @@ impl Gateway {
             }
             Target::Group(path) if request.method() == Method::GET => ("checks", self.listed(&path).await),
             Target::Group(path) => ("push", self.push(&path, request).await),
-            Target::Page => {
-                let page = self.page(request.uri().query().unwrap_or_default());
-                let page = match &self.limit {
-                    Some(limit) => limit.bound(page).await,
-                    None => page.await,
-                };
-                ("status", page)
-            }
+            Target::Page => ("status", self.limit.bound(self.page(request.uri().query().unwrap_or_default())).await),
             Target::Style => ("status", page::style()),
             Target::Script => ("status", page::script()),
             Target::Healthy => ("healthy", self.healthy()),

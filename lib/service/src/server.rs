@@ -58,6 +58,7 @@ pub struct Server {
     headers: HeaderMap,
     restricted: Option<(Router, Allowed)>,
     max_requests: Option<RequestLimit>,
+    has_request_limit: bool,
     metrics_policy: Policy,
     landing: Option<Landing>,
     reloading: Option<Reloading>,
@@ -108,6 +109,7 @@ impl Server {
             headers: HeaderMap::new(),
             restricted: None,
             max_requests: None,
+            has_request_limit: false,
             metrics_policy: if flags.unauthenticated_metrics { Policy::Open } else { Policy::Configured },
             landing: None,
             reloading: None,
@@ -175,14 +177,21 @@ impl Server {
 
     /// Answers at most `limit` requests of the program's routes at a time; further ones get 503. Scrapes have a limit of
     /// their own, and health is always told, so that a busy node does not look like a dead one.
+    ///
+    /// # Panics
+    /// As [`Server::request_limit`].
     #[must_use]
     pub fn max_requests(mut self, limit: usize) -> Self {
         self.max_requests = Some(self.request_limit(limit));
         self
     }
 
-    /// The same for a program that chooses which of its requests are bounded. A server has one limit.
+    /// The same for a program that chooses which of its requests are bounded.
+    ///
+    /// # Panics
+    /// When there is a limit already, of which the metrics tell.
     pub fn request_limit(&mut self, limit: usize) -> RequestLimit {
+        assert!(!std::mem::replace(&mut self.has_request_limit, true), "a server has one limit of requests");
         self.http.register_request_limit(&mut self.registry, limit);
         RequestLimit::new(limit, &self.http)
     }

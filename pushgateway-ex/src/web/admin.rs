@@ -61,7 +61,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use clap::Parser as _;
-    use prometheus_client::registry::Registry;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -74,8 +73,10 @@ mod tests {
     async fn without_its_thread_it_is_neither_healthy_nor_ready() {
         let flags = Flags::try_parse_from(["pushgateway-ex"]).unwrap();
         let groups = Groups::new(BTreeMap::new(), flags.limits.kept());
-        let kept = (Keeper::ended(groups), Events::new(&mut Registry::default()));
-        let gateway = Gateway::new(service::build_info!(), &flags, kept, CancellationToken::new());
+        let mut server = service::Server::new(service::build_info!(), &flags.web).unwrap();
+        let events = Events::new(server.registry());
+        let parts = (Keeper::ended(groups), events, server.request_limit(1));
+        let gateway = Gateway::new(service::build_info!(), &flags, parts, CancellationToken::new());
         assert_eq!(gateway.healthy().status(), 500);
         assert_eq!(gateway.ready().await.status(), 500);
     }

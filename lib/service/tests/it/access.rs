@@ -212,6 +212,13 @@ async fn an_answer_that_is_not_read_counts_until_it_is() {
 }
 
 #[test]
+#[should_panic(expected = "a server has one limit of requests")]
+fn a_second_limit_of_requests_would_be_told_of_twice() {
+    let mut server = server(&[]).max_requests(1);
+    server.request_limit(2);
+}
+
+#[test]
 fn a_server_knows_whether_everybody_gets_in() {
     let folder = tempfile::tempdir().unwrap();
     let own = Authority::new();

@@ -9,14 +9,13 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use clap::Parser as _;
 use jiff::{SignedDuration, Timestamp};
-use prometheus_client::registry::Registry;
 use pushgateway_ex::events::Events;
 use pushgateway_ex::flags::Flags;
 use pushgateway_ex::groups::{Groups, Limits};
 use pushgateway_ex::keeper::Keeper;
 use pushgateway_ex::labels::{Key, Labels};
 use pushgateway_ex::web::{self, Gateway};
-use service::is_foreign;
+use service::{Server, is_foreign};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -35,9 +34,10 @@ struct Open {
 static OPEN: LazyLock<Open> = LazyLock::new(|| {
     let flags = Flags::try_parse_from(["pushgateway-ex"]).expect("no flag is needed");
     let groups = Groups::new(BTreeMap::new(), Limits { groups: 1, series: usize::MAX });
-    let events = Events::new(&mut Registry::default());
+    let mut server = Server::new(service::build_info!(), &flags.web).expect("there is no web config");
+    let events = Events::new(server.registry());
     let (keeper, _) = Keeper::start(groups, None, events.clone()).expect("there can be a thread");
-    let parts = (keeper.clone(), events);
+    let parts = (keeper.clone(), events, server.request_limit(1));
     let gateway = Gateway::new(service::build_info!(), &flags, parts, CancellationToken::new());
     let runtime = Builder::new_current_thread().enable_all().build().expect("there can be a runtime");
     Open { runtime, keeper, routes: web::router(Arc::new(gateway)) }
