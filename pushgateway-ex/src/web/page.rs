@@ -8,7 +8,6 @@
 //! Searching and paging are done here: a browser gets a few groups at a time, however many there are. The page may load nothing but
 //! its own style sheet and script, which its `Content-Security-Policy` says; all that it shows is escaped by the template.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -20,7 +19,7 @@ use axum::http::header::{
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use check_result::cleaned;
+use check_result::{cleaned, first_line};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
@@ -33,6 +32,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
                       form-action 'self'; frame-ancestors 'none'";
 /// Groups on a page.
 const PAGE: usize = 25;
+/// Bytes in which the first line of a check's output is looked for.
+const OUTPUT: usize = 16 << 10;
 /// Characters shown of a check's output.
 const LINE: usize = 200;
 /// Bytes of samples shown of a family.
@@ -207,8 +208,9 @@ fn check(check: &Check, labels: &Labels, outputs: bool) -> ShownCheck {
     let named = labels.get("check").unwrap_or(result.name());
     let address = format!("detail/checks/{}?{}", encoded(named), filters.join("&"));
     let name = result.source().map_or(result.name().to_owned(), |source| format!("{source}/{}", result.name()));
-    let line = if outputs { cleaned(result.first_line()) } else { Cow::default() };
-    let line = line.chars().take(LINE).collect();
+    let output = if outputs { result.output() } else { "" };
+    // Once it is clean: what is before it may be nothing but escapes.
+    let line = first_line(&cleaned(&output[..output.floor_char_boundary(OUTPUT)])).chars().take(LINE).collect();
     let name = cleaned(&name).into_owned();
     let end = check.end.map(|end| ShownEnd { at: moment(end.at), over: end.over });
     ShownCheck { name, status: check.state.status().word(), address, line, end }

@@ -44,12 +44,15 @@ async fn the_page_of_another_site_pushes_and_deletes_nothing() {
 #[tokio::test]
 async fn the_page_of_groups_runs_nothing_but_its_own_files_and_shows_plain_text() {
     let gateway = Gateway::start(&["--web.route-prefix=/push"]);
-    let output = "\u{1b}[31mfull\u{1b}[0m \u{202e}txt.exe\n";
+    let output = "\u{1b}[0m\n\u{202e} \n\u{1b}[31m full\u{1b}[0m \u{202e}txt.exe\nrest";
     let result = json!({"name": "disk\u{202e}", "output": output, "status": 2}).to_string();
     assert_eq!(gateway.put("/push/checks/job/a", result).await.0, 200);
     assert_eq!(gateway.put("/push/metrics/job/b", "m{x=\"\u{202e}y\"} 1\n").await.0, 200);
+    assert_eq!(gateway.put("/push/metrics/job/b/x/%E2%80%AEc", "m 1\n").await.0, 200);
     let page = gateway.get("/push/").await;
-    assert!(page.contains("full txt.exe") && !page.contains(['\u{1b}', '\u{202e}']), "{page}");
+    assert!(page.contains("> full txt.exe<") && !page.contains(['\u{1b}', '\u{202e}']), "{page}");
+    // Both in the head of the group and in what is asked before it is deleted.
+    assert_eq!(page.matches(r"\u{202e}c").count(), 2, "{page}");
     assert!(!page.contains("<style") && page.matches("<script").count() == 1, "{page}");
     for (file, kind) in [
         ("", "text/html; charset=utf-8"),
