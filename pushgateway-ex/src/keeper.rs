@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use check_result::{CheckKey, HistoryLimits};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::events::Events;
 use crate::events::shared::SharedEvents;
@@ -73,6 +73,8 @@ type Outcome = Result<usize, Failure>;
 struct Order {
     /// None: nothing but to see what was acknowledged.
     change: Option<Change>,
+    /// The memory that it takes until it is applied. It has it also where who asked has gone away.
+    room: Option<OwnedSemaphorePermit>,
     /// Is told when it is made, and shown.
     tell: oneshot::Sender<Outcome>,
 }
@@ -122,7 +124,15 @@ impl Keeper {
     /// # Errors
     /// See [`Failure`].
     pub async fn change(&self, change: Change) -> Result<usize, Failure> {
-        self.order(Some(change)).await
+        self.order(Some(change), None).await
+    }
+
+    /// The same for a change that has a share of some memory, until it is no longer there.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn change_within(&self, room: Option<OwnedSemaphorePermit>, change: Change) -> Result<usize, Failure> {
+        self.order(Some(change), room).await
     }
 
     /// The groups, with everything in them that was acknowledged to anybody before this was asked.
@@ -131,14 +141,14 @@ impl Keeper {
     /// When others may have changed them, and what they changed cannot be read.
     pub async fn current(&self) -> Result<Arc<Groups>, Failure> {
         if self.shared {
-            self.order(None).await?;
+            self.order(None, None).await?;
         }
         Ok(self.groups())
     }
 
-    async fn order(&self, change: Option<Change>) -> Outcome {
+    async fn order(&self, change: Option<Change>, room: Option<OwnedSemaphorePermit>) -> Outcome {
         let (tell, told) = oneshot::channel();
-        self.orders.send(Order { change, tell }).await.map_err(|_| Failure::Stopping)?;
+        self.orders.send(Order { change, room, tell }).await.map_err(|_| Failure::Stopping)?;
         told.await.unwrap_or(Err(Failure::Stopping))
     }
 

@@ -73,6 +73,13 @@ pub enum BadResults {
     },
 }
 
+/// A body whose values are counted, which costs little beside reading it.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a> {
+    body: &'a [u8],
+    values: usize,
+}
+
 /// How much there may be of a result, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -85,11 +92,12 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Cuts the outputs of results.
+    /// Cuts the outputs of results. Says what they take in memory then, in bytes.
     ///
     /// # Errors
     /// When one is too large all the same.
-    pub fn keep(&self, results: &mut [CheckResult]) -> Result<(), BadResults> {
+    pub fn keep(&self, results: &mut [CheckResult]) -> Result<usize, BadResults> {
+        let mut all = 0;
         for (index, result) in results.iter_mut().enumerate() {
             let number = index + 1;
             let handlers: usize = result.handlers().iter().map(|handler| handler.len() + 1).sum();
@@ -105,8 +113,9 @@ impl Bounds {
             if length > limit {
                 return Err(BadResults::Size { number, length, limit });
             }
+            all += length;
         }
-        Ok(())
+        Ok(all)
     }
 }
 
@@ -129,30 +138,38 @@ fn members(object: &Object) -> usize {
     object.iter().map(|(name, value)| MEMBER + name.len() + size(value)).sum()
 }
 
-/// What a body becomes in memory, in bytes, roughly.
-///
-/// # Errors
-/// When it has more values than are taken at a time.
-pub fn weight(body: &[u8]) -> Result<usize, BadResults> {
-    let values = values(body);
-    if values > MOST_OF_A_PUSH { Err(BadResults::Values(MOST_OF_A_PUSH)) } else { Ok(body.len() + values * VALUE) }
-}
+// === impl Counted ===
 
-/// Reads results; those without a client are from `client`.
-///
-/// # Errors
-/// See [`BadResults`].
-pub fn read(body: &[u8], client: &str) -> Result<Vec<CheckResult>, BadResults> {
-    weight(body)?;
-    let results = match serde_json::from_slice(body)? {
-        Value::Array(results) => results,
-        one => vec![one],
-    };
-    if let Some(index) = results.iter().position(|result| count(result) > MOST_VALUES) {
-        return Err(BadResults::ResultValues { number: index + 1, limit: MOST_VALUES });
+impl<'a> Counted<'a> {
+    /// Counts the values.
+    ///
+    /// # Errors
+    /// When there are more than are taken at a time.
+    pub fn new(body: &'a [u8]) -> Result<Self, BadResults> {
+        let values = values(body);
+        if values > MOST_OF_A_PUSH { Err(BadResults::Values(MOST_OF_A_PUSH)) } else { Ok(Self { body, values }) }
     }
-    let numbered = results.into_iter().enumerate().map(|(index, result)| (index + 1, result));
-    numbered.map(|(number, result)| one(number, result, client)).collect()
+
+    /// What its values take in memory while they are read, in bytes, beside it: as much as there is of any values.
+    pub fn weight(&self) -> usize {
+        self.body.len() + self.values * VALUE
+    }
+
+    /// Reads results; those without a client are from `client`.
+    ///
+    /// # Errors
+    /// See [`BadResults`].
+    pub fn read(self, client: &str) -> Result<Vec<CheckResult>, BadResults> {
+        let results = match serde_json::from_slice(self.body)? {
+            Value::Array(results) => results,
+            one => vec![one],
+        };
+        if let Some(index) = results.iter().position(|result| count(result) > MOST_VALUES) {
+            return Err(BadResults::ResultValues { number: index + 1, limit: MOST_VALUES });
+        }
+        let numbered = results.into_iter().enumerate().map(|(index, result)| (index + 1, result));
+        numbered.map(|(number, result)| one(number, result, client)).collect()
+    }
 }
 
 fn one(number: usize, result: Value, client: &str) -> Result<CheckResult, BadResults> {
@@ -173,7 +190,8 @@ mod tests {
     use super::*;
 
     fn shown(body: &str) -> Result<Vec<String>, String> {
-        let results = read(body.as_bytes(), "group").map_err(|error| error.to_string())?;
+        let results = Counted::new(body.as_bytes()).and_then(|body| body.read("group"));
+        let results = results.map_err(|error| error.to_string())?;
         Ok(results.iter().map(|result| format!("{} {}", result.client(), result.name())).collect())
     }
 

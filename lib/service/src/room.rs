@@ -11,8 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// let (room, mut one, mut other) = (service::Room::new(10), None, None);
 /// room.take(&mut one, 6).await;
 /// assert_eq!(room.try_take(&mut other, 6), None, "there is no room beside it");
-/// drop(one);
-/// assert_eq!(room.try_take(&mut other, 6), Some(()));
+/// service::Room::shrink(&mut one, 4);
+/// assert_eq!((room.try_take(&mut other, 6), room.taken()), (Some(()), 10));
+/// drop((one, other));
+/// assert_eq!(room.taken(), 0);
 /// # }
 /// ```
 #[derive(Debug)]
@@ -49,6 +51,12 @@ impl Room {
             add(taken, Arc::clone(&self.free).try_acquire_many_owned(permits).ok()?);
         }
         Some(())
+    }
+
+    /// Gives back what a body has beyond so many bytes.
+    pub fn shrink(taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) {
+        let has = taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        drop(taken.as_mut().and_then(|taken| taken.split(has.saturating_sub(bytes))));
     }
 
     /// How many bytes are taken.

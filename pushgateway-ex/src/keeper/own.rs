@@ -73,8 +73,9 @@ impl Work {
         let mut next = self.groups.clone();
         let mut touched = BTreeSet::new();
         let mut made = Vec::with_capacity(batch.len());
-        for Order { change, tell } in batch {
+        for Order { change, room, tell } in batch {
             let outcome = change.map_or(Ok(0), |change| apply(&mut next, change, &mut touched));
+            drop(room);
             made.push((outcome, tell));
         }
         let stored = self.save(&next, touched);

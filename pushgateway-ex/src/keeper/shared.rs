@@ -83,12 +83,16 @@ impl Work {
     }
 
     fn serve(&mut self, batch: Vec<Order>) {
-        let (changes, tell): (Vec<_>, Vec<_>) = batch.into_iter().map(|order| (order.change, order.tell)).unzip();
+        // They may have to be applied again, and have their room until they are made.
+        let waits = batch.into_iter().map(|Order { change, room, tell }| (change, (room, tell)));
+        let (changes, waiting): (Vec<_>, Vec<_>) = waits.unzip();
         let outcomes = match &self.rest {
             Some((until, error)) if Instant::now() < *until => all(&changes, error),
             _ => self.make(&changes),
         };
-        for (outcome, tell) in outcomes.into_iter().zip(tell) {
+        drop(changes);
+        for (outcome, (room, tell)) in outcomes.into_iter().zip(waiting) {
+            drop(room);
             // A client that has gone away does not want to know.
             let _ = tell.send(outcome);
         }

@@ -15,26 +15,25 @@
 use std::sync::Arc;
 
 use axum::extract::Query;
-use axum::http::header::{CONTENT_ENCODING, LOCATION};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use check_result::api::{self, Checks, Entry, Expiry, Filter, Labels as Shown, Unavailable};
 use check_result::pages::{self, Site};
-use check_result::{CheckKey, CheckResult, HistoryLimits};
+use check_result::{CheckKey, HistoryLimits};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::bodies::Held;
-use super::push::{NotPushed, text};
+use super::push::NotPushed;
 use super::route::{GroupPath, Paths};
 use super::{Gateway, reply};
 use crate::groups::{Check, Group, Results};
 use crate::keeper::{Change, Keeper};
 use crate::labels::{Key, Labels};
-use crate::{body, results};
 
 /// The detail API over what the keeper shows, and its pages.
 pub fn detail(version: &'static str, paths: &Paths, keeper: Keeper) -> Router {
@@ -67,23 +66,15 @@ impl Gateway {
         let (headers, mut body) = body;
         let term = self.term(headers, at)?;
         let client = labels.get("instance").or(labels.get("job")).unwrap_or_default();
-        let mut results = self.results(headers, &mut body, client)?;
-        self.rules.bounds().keep(&mut results)?;
+        self.bodies.unpack(&mut body, headers)?;
+        let results = self.bodies.results(&mut body, self.rules.bounds(), client)?;
         let pushed = Results { labels: labels.clone(), results, replace, term };
         let limits = HistoryLimits { latest_output_bytes: self.rules.max_output, ..HistoryLimits::default() };
-        let late = self.keeper.change(Change::Results(pushed, limits)).await?;
+        let late = self.keeper.change_within(body.into_room(), Change::Results(pushed, limits)).await?;
         if late > 0 {
             self.events.came_late(late, labels);
         }
         Ok(())
-    }
-
-    /// What a body says, if it finds room for that.
-    fn results(&self, headers: &HeaderMap, held: &mut Held, client: &str) -> Result<Vec<CheckResult>, NotPushed> {
-        let packed = held.bytes.clone();
-        let body = body::unpacked(&packed, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
-        self.bodies.grow(held, results::weight(&body)?)?;
-        Ok(results::read(&body, client)?)
     }
 }
 

@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
-use axum::http::header::{AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{AsHeaderName, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use exposition::pushed::MetricFamily;
@@ -37,7 +37,6 @@ const TTL: &str = "pushgateway-ttl";
 /// What was chosen by flags.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    pub(super) max_body: usize,
     pub(super) max_series: usize,
     pub(super) max_label: usize,
     /// Bytes of output that are kept of a check's last result.
@@ -146,7 +145,8 @@ impl Gateway {
         let at = Timestamp::now();
         let (headers, mut body) = body;
         let expires = self.expires(headers, at)?;
-        let prepared = match self.families(headers, &mut body)? {
+        self.bodies.unpack(&mut body, headers)?;
+        let prepared = match body::read(&body.bytes, text(headers, CONTENT_TYPE), self.rules.max_series) {
             Ok(families) => {
                 self.measure(&families)?;
                 prepare(labels, families, at)
@@ -155,11 +155,12 @@ impl Gateway {
             Err(BadBody::Protobuf(error)) if error.is_about_content() => Err(error.into()),
             Err(error) => return Err(error.into()),
         };
+        let room = body.into_room();
         match prepared {
             Ok(mut families) => {
                 self.keeper.groups().share(&mut families);
                 let push = Push { key: Key::metrics(labels.clone()), families, replace, at, expires };
-                self.keeper.change(Change::Push(push)).await?;
+                self.keeper.change_within(room, Change::Push(push)).await?;
                 Ok(())
             }
             Err(inconsistent) => {
@@ -167,14 +168,6 @@ impl Gateway {
                 Err(Failure::from(inconsistent).into())
             }
         }
-    }
-
-    /// What a body says, if it finds room for that.
-    fn families(&self, headers: &HeaderMap, held: &mut Held) -> Result<Result<Vec<MetricFamily>, BadBody>, NotPushed> {
-        let packed = held.bytes.clone();
-        let body = body::unpacked(&packed, text(headers, CONTENT_ENCODING), self.rules.max_body)?;
-        self.bodies.grow(held, body.len())?;
-        Ok(body::read(&body, text(headers, CONTENT_TYPE), self.rules.max_series))
     }
 
     /// When the time of check results is over that are pushed at `at`.

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use pushgateway_ex::groups::{Group, Groups, Limits, Push, Results, Term, prepare};
 use pushgateway_ex::labels::{Key, Labels};
 use pushgateway_ex::path::grouping_key;
-use pushgateway_ex::results::{self, Bounds};
+use pushgateway_ex::results::{Bounds, Counted};
 use pushgateway_ex::store::record;
 use pushgateway_ex::web::route::{Paths, Route, Target, route};
 
@@ -63,7 +63,7 @@ pub(crate) fn checks(bytes: &[u8]) {
     const OUTPUT: usize = 200;
     // What is cut says so.
     const NOTE: usize = 80;
-    let Ok(mut results) = results::read(bytes, "web-1") else { return };
+    let Ok(mut results) = Counted::new(bytes).and_then(|body| body.read("web-1")) else { return };
     if (Bounds { output: OUTPUT, detail: 20_000, label: 100 }).keep(&mut results).is_err() {
         return;
     }
