@@ -14,11 +14,13 @@ const LONGEST: usize = 64 << 10;
 /// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
 /// (nested too deep, or of too many values) or is too long, the run remains.
 pub(super) fn read_result(line: &[u8], select: &Select, events: &Events) -> Option<CheckResult> {
-    let mut result = match (read_line(line), skim(line)) {
-        (Line::Result(logged), _) if is_too_long(line, &logged.result) => without_definition(&Run::of(&logged), events),
-        (Line::Result(logged), _) => logged.result,
-        (_, Skimmed::Run(run)) => without_definition(&run, events),
-        _ => return None,
+    let mut result = match read_line(line) {
+        Line::Result(logged) if is_too_long(line, &logged.result) => without_definition(&Run::of(&logged), events),
+        Line::Result(logged) => logged.result,
+        _ => match skim(line) {
+            Skimmed::Run(run) => without_definition(&run, events),
+            _ => return None,
+        },
     };
     if !result.is_mapped() {
         let status = select.status(result.name(), result.exit_map().as_ref(), result.exit_code());

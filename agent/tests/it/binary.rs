@@ -163,3 +163,22 @@ fn long_outputs_of_many_checks_take_no_more_memory_than_is_said() {
     process.wait().unwrap();
     assert!(peak < 64 << 10, "{peak} kB");
 }
+
+#[test]
+fn a_line_of_very_many_exit_statuses_takes_no_more_memory_than_any_of_its_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let statuses: Vec<_> = (0..1_300_000).map(|number| format!("\"{number:07}\":1")).collect();
+    let map = format!("\"exit_map\":{{{}}},\"name\":", statuses.join(","));
+    std::fs::write(&path, result("disk", 2, "full").replacen("\"name\":", &map, 1)).unwrap();
+    let log = format!("--check.log={}", path.display());
+    let mut process =
+        agent(&[&log, "--state.file=", "--web.listen-address=127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("A result of check disk is taken without its definition")), "it is not");
+    assert!(lines.any(|line| line.contains("msg=Ready")), "it never is ready");
+    let peak = peak_of(&process);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(peak < 90 << 10, "{peak} kB");
+}

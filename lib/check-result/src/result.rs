@@ -204,9 +204,7 @@ impl CheckResult {
 
     /// The definition's `exit_map`, where it has a usable one: an object of integers.
     pub fn exit_map(&self) -> Option<ExitMap> {
-        let Value::Object(map) = self.check.get("exit_map")? else { return None };
-        let pairs = map.iter().map(|(from, to)| Some((from.clone(), to.as_i64()?)));
-        pairs.collect::<Option<_>>().map(ExitMap::from_attribute)
+        ExitMap::deserialize(self.check.get("exit_map")?).ok()
     }
 
     /// Whether the status was mapped already, as checkscript-runner does it: the command's own is in `exit_status`, and the

@@ -5,7 +5,6 @@
 //! which alone builds the definition. Whatever is not plain is left to `read_line`: the two never disagree.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -98,7 +97,7 @@ struct Check<'a> {
     duration: Option<f64>,
     low_flap_threshold: Option<f64>,
     high_flap_threshold: Option<f64>,
-    exit_map: Option<BTreeMap<String, i64>>,
+    exit_map: Option<ExitMap>,
     exit_status: Option<i64>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<Text<'a>>,
@@ -126,7 +125,7 @@ pub fn skim(line: &[u8]) -> Skimmed<'_> {
 fn run(event: Event<'_>) -> Option<Run<'_>> {
     let Payload { client, check, .. } = event.payload?;
     let check = check?;
-    let (status, exit_map) = (check.status?, check.exit_map.map(ExitMap::from_attribute));
+    let (status, exit_map) = (check.status?, check.exit_map);
     Some(Run {
         logged: event.timestamp.parse().ok()?,
         client: client?.0,
@@ -233,6 +232,8 @@ mod tests {
             r#"{"name":"a","source":"","issued":7,"output":"","status":-1}"#,
             r#"{"name":"a","type":"metric","exit_status":4,"output":"","status":2}"#,
             r#"{"name":"a","exit_map":{"4":2},"exit_status":4,"output":"","status":2}"#,
+            r#"{"name":"a","exit_map":{"1":3,"x":5,"01":4,"256":0,"1":2,"-1":1},"exit_status":1,"output":"","status":2}"#,
+            r#"{"name":"a","exit_map":null,"output":"","status":2}"#,
             r#"{"name":"a","type":"metric","truncate_output":false,"output":"","status":2}"#,
             r#"{"name":"a","truncate_output":true,"truncate_output_length":9,"output":"","status":2}"#,
         ] {
