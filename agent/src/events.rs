@@ -50,6 +50,7 @@ struct Metrics {
     last_result: Gauge<i64, AtomicI64>,
     checks: Gauge,
     output_bytes: Gauge,
+    definition_bytes: Gauge,
     forgotten: Counter,
     losses: Losses,
     rotations: Family<Label, Counter>,
@@ -144,6 +145,8 @@ impl Events {
         registry.register("last_result_timestamp_seconds", last_result, metrics.last_result.clone());
         registry.register("checks", "Checks whose state is known", metrics.checks.clone());
         registry.register("output_bytes", "Bytes of output that are kept of all checks", metrics.output_bytes.clone());
+        let held = "Bytes of memory that the definitions of all checks take, about";
+        registry.register("definition_bytes", held, metrics.definition_bytes.clone());
         let forgotten = "Checks taken for removed after a long time without results";
         registry.register("checks_forgotten", forgotten, metrics.forgotten.clone());
         metrics.losses.register(registry);
@@ -198,10 +201,11 @@ impl Events {
         tracing::info!(check = key.check, source = key.source, "Check {} is forgotten: {reason}", key.check);
     }
 
-    /// So many checks are known now, and their outputs hold so much.
-    pub(crate) fn checks_known(&self, count: usize, output_bytes: usize) {
+    /// So many checks are known now, and their outputs and definitions hold so much.
+    pub(crate) fn checks_known(&self, count: usize, output_bytes: usize, definition_bytes: usize) {
         self.0.checks.set(count as i64);
         self.0.output_bytes.set(output_bytes as i64);
+        self.0.definition_bytes.set(definition_bytes as i64);
     }
 
     /// A log was looked at.

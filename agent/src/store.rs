@@ -1,5 +1,6 @@
 //! What the agent knows: the state of every check, fed by the [`intake`](crate::intake), read by scrapes and the detail API.
 
+mod definitions;
 mod outputs;
 mod restore;
 
@@ -42,6 +43,8 @@ struct Known {
     checks: BTreeMap<CheckKey, Tracked>,
     /// What the outputs of all checks hold.
     output_bytes: usize,
+    /// What their definitions do.
+    definition_bytes: usize,
     /// By the client's name. A log has one client, a few where several logs are followed.
     clients: HashMap<String, Arc<Object>>,
 }
@@ -79,34 +82,41 @@ impl Store {
         self.limits
     }
 
-    /// Puts new states in the place of old ones. Where all outputs together hold too much, the longest are cut.
+    /// Puts new states in the place of old ones. Where all definitions together hold too much, the largest are dropped; where all
+    /// outputs do, the longest are cut.
     pub fn publish(&self, checks: Vec<(CheckKey, Tracked)>) {
         let mut known = self.write();
         for (key, tracked) in checks {
             known.put(key, tracked);
         }
+        let most = definitions::most(known.checks.len());
+        if known.definition_bytes > most {
+            definitions::drop_largest(&mut known.checks, most, |key| self.events.definition_dropped(key, most));
+            known.weigh();
+        }
         let most = self.limits.output_bytes;
         if known.output_bytes > most {
             // A bit more than has to be, so that it is not each time one comes.
             let (longest, cut) = outputs::cut(&mut known.checks, most / 4 * 3, &self.limits.history);
-            known.output_bytes = known.checks.values().map(Tracked::output_bytes).sum();
+            known.weigh();
             self.events.outputs_cut(cut, longest, most);
         }
-        self.events.checks_known(known.checks.len(), known.output_bytes);
+        self.events.checks_known(known.checks.len(), known.output_bytes, known.definition_bytes);
     }
 
     /// Drops the checks that are `gone`.
     pub fn forget(&self, gone: impl Fn(&Tracked) -> Option<Gone>) {
-        let Known { checks, output_bytes, .. } = &mut *self.write();
+        let Known { checks, output_bytes, definition_bytes, .. } = &mut *self.write();
         checks.retain(|key, tracked| {
             let gone = gone(tracked);
             if let Some(why) = gone {
                 self.events.check_forgotten(key, why);
                 *output_bytes -= tracked.output_bytes();
+                *definition_bytes -= tracked.definition_bytes();
             }
             gone.is_none()
         });
-        self.events.checks_known(checks.len(), *output_bytes);
+        self.events.checks_known(checks.len(), *output_bytes, *definition_bytes);
     }
 
     /// The states at this moment, in the order of their keys.
@@ -158,9 +168,16 @@ impl Store {
 impl Known {
     fn put(&mut self, key: CheckKey, tracked: Tracked) {
         self.output_bytes += tracked.output_bytes();
+        self.definition_bytes += tracked.definition_bytes();
         if let Some(old) = self.checks.insert(key, tracked) {
             self.output_bytes -= old.output_bytes();
+            self.definition_bytes -= old.definition_bytes();
         }
+    }
+
+    fn weigh(&mut self) {
+        self.output_bytes = self.checks.values().map(Tracked::output_bytes).sum();
+        self.definition_bytes = self.checks.values().map(Tracked::definition_bytes).sum();
     }
 }
 
@@ -169,6 +186,11 @@ impl Known {
 impl Tracked {
     fn output_bytes(&self) -> usize {
         self.state.output_bytes(usize::MAX)
+    }
+
+    /// Bytes of memory that its definition takes, about.
+    pub(crate) fn definition_bytes(&self) -> usize {
+        self.state.definition_bytes()
     }
 }
 

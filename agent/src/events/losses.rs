@@ -15,6 +15,7 @@ pub(super) struct Losses {
     definitions: Counter,
     told_client: AtomicBool,
     told_definition: AtomicBool,
+    told_dropped: AtomicBool,
     results: Counter,
     told_result: AtomicBool,
     outputs: Counter,
@@ -27,8 +28,7 @@ impl Losses {
     pub(super) fn register(&self, registry: &mut Registry) {
         let clients = "Clients whose attributes were dropped because too many clients are known";
         registry.register("clients_dropped", clients, self.clients.clone());
-        let definitions =
-            "Results taken without their definition, which is nested too deep, too long or of too many values";
+        let definitions = "Results kept without their definition, which is nested too deep, too long, of too many values or among the largest of too much";
         registry.register("definitions_unreadable", definitions, self.definitions.clone());
         let cut = "Checks whose outputs were cut because those of all checks held too much";
         registry.register("outputs_cut", cut, self.outputs.clone());
@@ -88,6 +88,20 @@ impl Events {
                 "A result of check {} is taken without its definition (interval, handlers, other attributes): it is nested \
                  too deep, or has more than {longest} bytes besides the outputs or {MOST_VALUES} JSON values; further ones \
                  are only counted",
+                key.check
+            );
+        }
+    }
+
+    /// The definitions of all checks took more than `most` bytes, and that of `key` was among the largest.
+    pub(crate) fn definition_dropped(&self, key: &CheckKey, most: usize) {
+        self.0.losses.definitions.inc();
+        if first(&self.0.losses.told_dropped) {
+            tracing::error!(
+                check = key.check,
+                source = key.source,
+                "The result of check {} is kept without its definition (interval, handlers, other attributes): those of all \
+                 checks take more than {most} bytes of memory, and it is the largest; further ones are only counted",
                 key.check
             );
         }

@@ -45,7 +45,7 @@ impl Batch {
         self.new
     }
 
-    /// How many bytes of lines and outputs it holds, about.
+    /// How many bytes of lines, outputs and definitions it holds, about.
     pub(super) fn held(&self) -> usize {
         self.held
     }
@@ -63,7 +63,7 @@ impl Batch {
                 let key = key.owned();
                 let tracked = store.tracked(&key)?;
                 // What is changed is a copy.
-                self.held += tracked.state.latest().output().len();
+                self.held += size(&tracked);
                 self.checks.insert_full(key, Pending::new(tracked)).0
             }
         };
@@ -72,7 +72,7 @@ impl Batch {
 
     /// Adds a check that nobody knows.
     pub(super) fn insert_new(&mut self, key: CheckKey, tracked: Tracked) {
-        self.held += tracked.state.latest().output().len();
+        self.held += size(&tracked);
         self.checks.insert(key, Pending::new(tracked));
         self.new += 1;
     }
@@ -81,6 +81,10 @@ impl Batch {
     pub(super) fn take(&mut self) -> impl Iterator<Item = (CheckKey, Pending)> + use<> {
         std::mem::take(self).checks.into_iter()
     }
+}
+
+fn size(tracked: &Tracked) -> usize {
+    tracked.state.latest().output().len() + tracked.definition_bytes()
 }
 
 // === impl Pending ===

@@ -14,19 +14,29 @@ const LONGEST: usize = 64 << 10;
 /// The result of a line that was taken for one, its status mapped; none of an empty line. Of a definition that cannot be read
 /// (nested too deep, or of too many values) or is too long, the run remains.
 pub(super) fn read_result(line: &[u8], select: &Select, events: &Events) -> Option<CheckResult> {
-    let mut result = match read_line(line) {
-        Line::Result(logged) if is_too_long(line, &logged.result) => without_definition(&Run::of(&logged), events),
-        Line::Result(logged) => logged.result,
+    match read_line(line) {
+        Line::Result(logged) => {
+            let run = Run::of(&logged);
+            let status = status(&run, select);
+            let mut result =
+                if is_too_long(line, &logged.result) { without_definition(&run, events) } else { logged.result };
+            result.map_status(status);
+            Some(result)
+        }
         _ => match skim(line) {
-            Skimmed::Run(run) => without_definition(&run, events),
-            _ => return None,
+            Skimmed::Run(run) => {
+                let mut result = without_definition(&run, events);
+                result.map_status(status(&run, select));
+                Some(result)
+            }
+            _ => None,
         },
-    };
-    if !result.is_mapped() {
-        let status = select.status(result.name(), result.exit_map().as_ref(), result.exit_code());
-        result.map_status(status);
     }
-    Some(result)
+}
+
+/// What the run's status stands for, also where the `exit_map` goes with the definition.
+fn status(run: &Run<'_>, select: &Select) -> i64 {
+    if run.mapped { run.status } else { select.status(&run.name, run.exit_map.as_ref(), run.status) }
 }
 
 fn without_definition(run: &Run<'_>, events: &Events) -> CheckResult {
@@ -60,4 +70,23 @@ fn total(object: &Object, of: impl Fn(&str, &Value) -> usize) -> usize {
 
 fn json(value: &Value) -> usize {
     value.to_string().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Node, WIDE};
+    use super::*;
+    use crate::store::tests::line;
+
+    #[test]
+    fn a_status_is_mapped_also_where_the_exit_map_goes_with_the_definition() {
+        let mut node = Node::new(WIDE, Select::default());
+        let long = format!(r#""exit_map":{{"1":2}},"long":"{}","#, "x".repeat(70_000));
+        let many = format!(r#""exit_map":{{"1":2}},"x":[{}0],"#, "[0],".repeat(6_000));
+        node.take("log", &[line("long", 0, &long, 1), line("many", 0, &many, 1)]);
+        for name in ["long", "many"] {
+            let state = node.store.snapshot().into_iter().find(|state| state.latest().name() == name).unwrap();
+            assert_eq!((state.latest().exit_code(), state.latest().check().contains_key("exit_map")), (2, false));
+        }
+    }
 }

@@ -29,7 +29,7 @@ pub(super) struct Fold {
     pub(super) changed: bool,
 }
 
-/// Bytes of lines and outputs that are held back until a look is over; more are made visible before.
+/// Bytes of lines, outputs and definitions that are held back until a look is over; more are made visible before.
 const MOST_HELD: usize = 8 << 20;
 
 // === impl Fold ===
@@ -57,13 +57,20 @@ impl Fold {
     fn flush(&mut self) {
         self.changed |= !self.batch.is_empty();
         let (limits, select) = (self.store.limits(), &self.select);
-        let settled = self.batch.take().map(|(key, Pending { mut tracked, line, .. })| {
+        let (mut settled, mut held) = (Vec::new(), 0);
+        for (key, Pending { mut tracked, line, .. }) in self.batch.take() {
             if let Some(result) = read_result(&line, select, &self.events) {
                 Arc::make_mut(&mut tracked.state).settle(result, &limits.history);
             }
-            (key, tracked)
-        });
-        self.store.publish(settled.collect());
+            held += tracked.definition_bytes();
+            settled.push((key, tracked));
+            // A definition may take a hundred times the memory that its line does.
+            if held > MOST_HELD {
+                self.store.publish(std::mem::take(&mut settled));
+                held = 0;
+            }
+        }
+        self.store.publish(settled);
     }
 
     fn take_record(&mut self, log: &Arc<Path>, record: &[u8]) {

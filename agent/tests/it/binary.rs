@@ -182,3 +182,29 @@ fn a_line_of_very_many_exit_statuses_takes_no_more_memory_than_any_of_its_length
     process.wait().unwrap();
     assert!(peak < 90 << 10, "{peak} kB");
 }
+
+#[test]
+fn large_definitions_of_many_checks_take_no_more_memory_than_is_said_after_a_restart_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let with = |name: String, more: &str| {
+        result(&name, 2, "full").replacen("\"name\":", &format!("\"x\":{more},\"name\":"), 1)
+    };
+    let (lists, text) = (format!("[{}0]", "0,".repeat(9_000)), format!("\"{}\"", "x".repeat(60_000)));
+    let results = (0..80).map(|number| with(format!("lists-{number}"), &lists));
+    let results: String = results.chain((0..400).map(|number| with(format!("text-{number}"), &text))).collect();
+    std::fs::write(path("log"), results).unwrap();
+    let (log, state) = (format!("--check.log={}", path("log")), format!("--state.file={}", path("state")));
+    let arguments = [&*log, &*state, "--web.listen-address=127.0.0.1:0"];
+    for says in ["those of all checks take more than 16777216 bytes of memory", "with 480 checks"] {
+        let mut process = agent(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(says)), "it does not say so: {says}");
+        assert!(lines.any(|line| line.contains("msg=Ready")), "it never is ready");
+        let peak = peak_of(&process);
+        let killed = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(process.wait().unwrap().code(), Some(0));
+        assert!(peak < 90 << 10, "{peak} kB");
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub(crate) use self::attributes::Attributes;
 pub(crate) use self::cut::{bounded, bounded_len, truncated};
-use crate::{ExitMap, Object, Status};
+use crate::{ExitMap, Object, Status, values};
 
 /// Where the command's own status is, once another has taken its place.
 const EXIT_STATUS: &str = "exit_status";
@@ -245,6 +245,14 @@ impl CheckResult {
     pub(crate) fn outputs(&self) -> impl Iterator<Item = &str> {
         let hooks = self.check.get(HOOKS).and_then(Value::as_object).into_iter().flat_map(Object::values);
         iter::once(self.output()).chain(hooks.filter_map(|hook| hook.get(OUTPUT)?.as_str()))
+    }
+
+    /// Bytes of memory that all of it takes besides the names and the outputs, about: most of that is the definition's.
+    pub(crate) fn definition_bytes(&self) -> usize {
+        let signature = self.signature.as_ref().map_or(0, String::len);
+        let names = self.name().len() + self.source().map_or(0, str::len);
+        let outputs: usize = self.outputs().map(str::len).sum();
+        (values::weight(&self.check) + signature).saturating_sub(names + outputs)
     }
 
     /// The length of the first line that sensu-server kept of the output when it stored a result (`truncate_check_output` in

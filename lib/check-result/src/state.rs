@@ -108,6 +108,16 @@ impl CheckState {
         outputs.map(|output| bounded_len(output, most)).sum()
     }
 
+    /// Bytes of memory that the last result takes besides its names and outputs, about: most of that is its definition's.
+    pub fn definition_bytes(&self) -> usize {
+        self.latest.definition_bytes()
+    }
+
+    /// Leaves of the last result what its run says.
+    pub fn drop_definition(&mut self) {
+        self.latest = Run::of_result(self.logged, &self.latest).to_result();
+    }
+
     fn bound_latest(&mut self, limits: &HistoryLimits) {
         self.latest.bound_output(limits.latest_output_bytes);
         self.perfdata = Parsed::default();
@@ -253,6 +263,29 @@ mod tests {
         let within = state.output_bytes(5);
         state.bound(&HistoryLimits { output_bytes: 5, latest_output_bytes: 5, ..LIMITS });
         assert!(state.output_bytes(usize::MAX) > 24 && within <= 24, "what says that it was cut is longer here");
+    }
+
+    #[test]
+    fn without_its_definition_a_state_goes_on_and_takes_little_memory() {
+        let of = |at: i64, status: i64| {
+            let check = json!({"list": vec![0; 1_000], "hooks": {"ok": {"output": "y".repeat(500)}}, "name": "a",
+                "source": "r", "executed": at, "duration": 0.5, "output": "x".repeat(500), "status": status});
+            let result = CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap();
+            LoggedResult { logged: Timestamp::from_second(at).unwrap(), result }
+        };
+        let mut state = CheckState::new(of(7, 2), &HistoryLimits::default());
+        let outputs = state.output_bytes(usize::MAX);
+        assert!(state.definition_bytes() > 100_000, "{}", state.definition_bytes());
+        state.drop_definition();
+        assert!(state.definition_bytes() < 1_500, "{}", state.definition_bytes());
+        assert_eq!(state.output_bytes(usize::MAX), outputs - 500, "the hook is the definition's");
+        let latest = state.latest();
+        assert_eq!(
+            (latest.name(), latest.source(), latest.executed(), latest.duration(), latest.exit_code()),
+            ("a", Some("r"), Some(7), Some(0.5), 2)
+        );
+        state.apply(of(8, 2), &HistoryLimits::default());
+        assert_eq!((state.occurrences(), state.latest().check().contains_key("list")), (2, true));
     }
 
     #[test]

@@ -150,10 +150,14 @@ fn run(event: Event<'_>) -> Option<Run<'_>> {
 impl<'a> Run<'a> {
     /// The run behind a result that was read whole.
     pub fn of(logged: &'a LoggedResult) -> Self {
-        let LoggedResult { logged, result } = logged;
+        Self::of_result(logged.logged, &logged.result)
+    }
+
+    /// The run behind a result that was logged then.
+    pub(crate) fn of_result(logged: Timestamp, result: &'a CheckResult) -> Self {
         let threshold = |name| result.check().get(name).and_then(serde_json::Value::as_f64);
         Self {
-            logged: *logged,
+            logged,
             client: Cow::Borrowed(result.client()),
             name: Cow::Borrowed(result.name()),
             source: result.source().map(Cow::Borrowed),
