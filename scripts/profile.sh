@@ -36,18 +36,50 @@ hottest() {
         sort -rn | { printf ' with   own, percent of the program\n'; cat; }
 }
 
-# profile PROGRAM BENCH: perf follows the bench and all that it starts; of that, the processes that run the program are looked at.
+options=(--quiet -e cpu-clock -F 199 --call-graph dwarf,16384)
+
+# follow PROGRAM BENCH DATA: perf follows the bench and all that it starts. Prints the stacks of the processes that run the program.
+follow() {
+    local pids
+    perf record "${options[@]}" -o "$3" -- target/release/bench "$2" --repeats 1 >"target/profiles/$1-$2.log" 2>&1 || return
+    pids=$(perf script -i "$3" --show-mmap-events 2>/dev/null |
+        sed -n "s|.*PERF_RECORD_MMAP2* \([0-9]*\)/.* r-xp .*/$1\$|\1|p" | sort -u | paste -sd,)
+    [[ -z $pids ]] || perf script -i "$3" --no-inline --pid "$pids" 2>/dev/null
+}
+
+# attach PROGRAM BENCH DATA: the same, of the threads that each process of the program has soon after its start. Of one that starts
+# hundreds of others a second, perf takes next to no samples where it follows these as well.
+attach() {
+    local bench pid file
+    target/release/bench "$2" --repeats 1 >"target/profiles/$1-$2.log" 2>&1 &
+    bench=$!
+    while kill -0 "$bench" 2>/dev/null; do
+        # A process has 15 characters of its name.
+        for pid in $(pgrep -x "${1:0:15}"); do
+            [[ ! -e $3.$pid ]] || continue
+            touch "$3.$pid"
+            perf record "${options[@]}" --no-inherit --pid "$pid" -o "$3.$pid" >/dev/null 2>&1 &
+        done
+        sleep 0.2
+    done
+    wait "$bench" || return
+    wait
+    for file in "$3".*; do
+        perf script -i "$file" --no-inline 2>/dev/null || true
+        rm "$file"
+    done
+}
+
+# profile PROGRAM BENCH
 profile() {
-    local name=$1-$2 data pids
+    local name=$1-$2 way=follow data
+    [[ $1 != checkscript-runner && $1 != pushgateway-agent ]] || way=attach
     data=$(mktemp "target/profiles/$name.XXXXXX")
     say "$1 under bench $2"
-    perf record --quiet -e cpu-clock -F 199 --call-graph dwarf,8192 -o "$data" -- target/release/bench "$2" --repeats 1 \
-        >"target/profiles/$name.log" 2>&1 || { say "the bench failed: target/profiles/$name.log"; exit 1; }
-    pids=$(perf script -i "$data" --show-mmap-events 2>/dev/null |
-        sed -n "s|.*PERF_RECORD_MMAP2* \([0-9]*\)/.* r-xp .*/$1\$|\1|p" | sort -u | paste -sd,)
-    [[ -n $pids ]] || { say "the bench $2 did not start $1"; exit 1; }
-    perf script -i "$data" --no-inline --pid "$pids" 2>/dev/null | inferno-collapse-perf --all >"target/profiles/$name.folded"
-    inferno-flamegraph --title "$1, bench $2" "target/profiles/$name.folded" >"target/profiles/$name.svg"
+    "$way" "$1" "$2" "$data" | inferno-collapse-perf --all >"target/profiles/$name.folded" ||
+        { say "the bench failed, or did not start it: target/profiles/$name.log"; exit 1; }
+    # What is narrower could not be read in a picture.
+    inferno-flamegraph --minwidth 0.5 --title "$1, bench $2" "target/profiles/$name.folded" >"target/profiles/$name.svg"
     hottest <"target/profiles/$name.folded" >"target/profiles/$name.txt"
     rm -f "$data"
 }
