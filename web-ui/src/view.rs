@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use check_result::{Status, cleaned};
+use check_result::{Status, cleaned_first_line};
 use jiff::Timestamp;
 
 use crate::alertmanager::{Alert, Silence, SilenceState};
@@ -237,7 +237,7 @@ impl Fired {
     pub fn line(&self) -> Cow<'_, str> {
         let lines = ["output", "summary", "description", "message"].into_iter();
         let said = lines.filter_map(|name| self.alert.annotations.get(name));
-        let mut said = said.map(|text| first_line(text));
+        let mut said = said.map(|text| cleaned_first_line(text));
         said.find(|line| !line.is_empty()).unwrap_or_default()
     }
 
@@ -336,14 +336,6 @@ pub fn united<T>(said: Vec<Vec<T>>, id: impl Fn(&T) -> String, updated: impl Fn(
         }
     }
     all
-}
-
-/// The first line of a text, without what only a terminal reads: there, a carriage return ends a line as well.
-pub(crate) fn first_line(text: &str) -> Cow<'_, str> {
-    match cleaned(text) {
-        Cow::Borrowed(text) => Cow::Borrowed(check_result::first_line(text)),
-        Cow::Owned(text) => Cow::Owned(check_result::first_line(&text).to_owned()),
-    }
 }
 
 /// The word that a status has in addresses.

@@ -32,7 +32,7 @@ pub use flap::Thresholds;
 pub use result::{CheckKey, CheckResult, InvalidResult, first_line};
 pub use state::{CheckState, HistoryEntry, HistoryLimits};
 pub use status::{Status, UnknownStatusWord};
-pub use text::cleaned;
+pub use text::{cleaned, cleaned_first_line};
 
 /// A JSON object with its keys in the order they were written.
 pub type Object = serde_json::Map<String, serde_json::Value>;

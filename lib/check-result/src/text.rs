@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use anstream::adapter::strip_str;
 
+use crate::first_line;
+
 /// Output made fit for people: without terminal escapes, control characters and text-direction overrides; line breaks and
 /// tabs stay.
 pub fn cleaned(text: &str) -> Cow<'_, str> {
@@ -15,6 +17,15 @@ pub fn cleaned(text: &str) -> Cow<'_, str> {
     let plain = strip_str(&lines).to_string();
     let kept = |c: &char| matches!(c, '\n' | '\t') || !(c.is_control() || is_direction_override(*c));
     Cow::Owned(plain.chars().filter(kept).collect())
+}
+
+/// The [`first_line`] of an output, made fit for people: of what is left of it then. An output may begin with what only a terminal
+/// sees, and there a carriage return ends a line as well.
+pub fn cleaned_first_line(output: &str) -> Cow<'_, str> {
+    match cleaned(output) {
+        Cow::Borrowed(text) => Cow::Borrowed(first_line(text)),
+        Cow::Owned(text) => Cow::Owned(first_line(&text).to_owned()),
+    }
 }
 
 /// A right-to-left override lets an output show another text than it has.
@@ -41,6 +52,21 @@ mod tests {
         ] {
             assert_eq!(cleaned(dirty), want, "{dirty:?}");
         }
+    }
+
+    #[test]
+    fn the_first_line_is_that_of_the_clean_text() {
+        for (output, want) in [
+            ("\x1b[0m\nCRITICAL\nmore", "CRITICAL"),
+            ("\u{202e}\n\x1b[1m \n  full \x07\n", "full"),
+            ("10%\r20%", "10%"),
+            (" plain \nmore", "plain"),
+            ("\x1b[0m", ""),
+        ] {
+            assert_eq!(cleaned_first_line(output), want, "{output:?}");
+        }
+        let painted = format!("{}CRITICAL", "\x1b[38;5;196m".repeat(100));
+        assert_eq!(cleaned_first_line(&painted), "CRITICAL");
     }
 
     proptest! {

@@ -6,7 +6,7 @@
 use askama::Template;
 use axum::extract::Path;
 use check_result::api::{Detail, History, Summary};
-use check_result::{HistoryEntry, Status, cleaned};
+use check_result::{HistoryEntry, Status, cleaned, cleaned_first_line};
 use futures_util::future::{join, try_join};
 use http::StatusCode;
 use serde_json::Value;
@@ -24,7 +24,7 @@ use crate::past::LastSaid;
 use crate::prometheus::Known;
 use crate::silencing::target::node_parameter;
 use crate::texts::{Say as _, Texts, fill};
-use crate::view::{Node, Part, Silenced, State, View, first_line};
+use crate::view::{Node, Part, Silenced, State, View};
 
 mod history;
 
@@ -231,7 +231,7 @@ impl Check<'_> {
         Self {
             address: address(frame, &name, &source),
             status: Status::from_exit_code(summary.exit_code),
-            line: first_line(&summary.output).into_owned(),
+            line: cleaned_first_line(&summary.output).into_owned(),
             since: frame.clock.epoch(summary.status_changed),
             is_open: false,
             silences: Vec::new(),

@@ -184,7 +184,7 @@ impl<'a> Past<'a> {
     fn new(frame: &Frame, entry: &'a HistoryEntry, before: Option<&HistoryEntry>) -> Self {
         let status = Status::from_exit_code(entry.status);
         let repeats = before.is_some_and(|before| before.output == entry.output);
-        let whole = cleaned(entry.output.trim());
+        let whole = trimmed(cleaned(&entry.output));
         let first_line = whole.lines().next().unwrap_or_default().to_owned();
         Self {
             look: status.into(),
@@ -196,6 +196,14 @@ impl<'a> Past<'a> {
             first_line,
             repeats,
         }
+    }
+}
+
+/// Without the space around it: what is left may begin with some only once it is clean.
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::moment::Moment;
 use super::{Frame, Look, link, rank};
 use crate::api::refusal::Refusal;
 use crate::api::{Entry, Filter};
-use crate::{CheckState, Status, cleaned};
+use crate::{CheckState, Status, cleaned_first_line};
 
 /// Rows of one page. Behind them, further pages.
 const ROWS: usize = 500;
@@ -148,7 +148,7 @@ impl<'a> ListPage<'a> {
 /// Whether a part of what a row shows contains `text`, which is in lower case, in whatever case.
 fn shows(entry: &Entry, text: &str) -> bool {
     let has = |shown: &str| shown.to_lowercase().contains(text);
-    entry.labels.values().any(|value| has(value)) || has(entry.state.latest().first_line())
+    entry.labels.values().any(|value| has(value)) || has(&cleaned_first_line(entry.state.latest().output()))
 }
 
 fn tabs(root: &str, query: &ListQuery, found: &[&Entry]) -> Vec<Tab> {
@@ -214,7 +214,7 @@ impl<'a> Row<'a> {
             late: late(state, clock.age(state.logged())),
             since: clock.epoch(state.status_changed()),
             occurrences: occurrences(state),
-            output: cleaned(result.first_line()),
+            output: cleaned_first_line(result.output()),
         }
     }
 }

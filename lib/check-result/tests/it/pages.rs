@@ -257,6 +257,18 @@ async fn outputs_are_shown_without_what_a_terminal_does_and_without_text_in_anot
 }
 
 #[tokio::test]
+async fn the_first_line_is_the_first_that_is_seen() {
+    let course = [(0, "OK\n"), (2, "\u{1b}[0m\nCRITICAL full\nwhy\n")];
+    let server = serve(vec![entry("disk", None, &course)]).await;
+    for path in ["/", "/?find=critical+full"] {
+        let list = Page::get(&server, path).await;
+        assert!(list.texts("td.output") == ["CRITICAL full"], "{path}");
+    }
+    let page = Page::get(&server, "/checks/disk").await;
+    assert_eq!(page.texts(".history .line"), ["CRITICAL full", "OK"]);
+}
+
+#[tokio::test]
 async fn refusals_are_pages_for_browsers_and_json_for_others() {
     let server = serve(some()).await;
     for (path, status, says) in [
