@@ -102,21 +102,23 @@ impl UrlTemplate {
         Ok(url)
     }
 
-    /// Whether labels decide which port is asked.
+    /// Whether labels decide which port is asked; also said of a template that no sample suits.
     pub fn leaves_port_to_labels(&self) -> bool {
-        ["host:1", "1"].into_iter().any(|value| {
-            let labels = self.labels.iter().map(|name| (name.as_str(), value)).collect();
-            self.render(&labels).is_ok_and(|url| url.port() == Some(1))
-        })
+        let urls: Vec<_> = ["host:1", "1", "::1"].into_iter().filter_map(|value| self.sample(value)).collect();
+        urls.is_empty() || urls.iter().any(|url| url.port() == Some(1))
     }
 
-    /// Whether labels decide which host is asked.
+    /// Whether labels decide which host is asked; also said of a template that no sample suits.
     pub fn leaves_host_to_labels(&self) -> bool {
-        let host = |value: &str| {
-            let labels = self.labels.iter().map(|name| (name.as_str(), value)).collect();
-            self.render(&labels).ok().and_then(|url| url.host_str().map(str::to_owned))
-        };
-        [("one", "two"), ("1", "2")].into_iter().any(|(one, other)| host(one) != host(other))
+        let host = |value| self.sample(value).and_then(|url| url.host_str().map(str::to_owned));
+        // The last two are for brackets around an IPv6 address.
+        let hosts = [("one", "two"), ("1", "2"), ("::1", "::2")].map(|(one, other)| (host(one), host(other)));
+        hosts.iter().any(|(one, other)| one != other) || hosts.iter().all(|(one, _)| one.is_none())
+    }
+
+    /// The URL where all labels have this value; none if it would be no URL.
+    fn sample(&self, value: &str) -> Option<Url> {
+        self.render(&self.labels.iter().map(|name| (name.as_str(), value)).collect()).ok()
     }
 
     fn explain(&self, error: &minijinja::Error, labels: &Texts) -> RenderError {
@@ -199,6 +201,8 @@ mod tests {
             ("http://{{ labels.host }}:{{ labels.port }}/", true),
             ("http://{{ labels.host }}:9780/{{ labels.check }}", false),
             ("https://push/api?a={{ labels.instance }}", false),
+            ("http://[{{ labels.ip6 }}]:9780/", false),
+            ("http://[{{ labels.ip6 }}]:{{ labels.port }}/", true),
         ] {
             assert_eq!(UrlTemplate::new(template).unwrap().leaves_port_to_labels(), free, "{template}");
         }
@@ -210,6 +214,9 @@ mod tests {
             (TEMPLATE, true),
             ("http://{{ labels.host }}:9780/{{ labels.check }}", true),
             ("http://10.0.0.{{ labels.x }}/", true),
+            ("http://[{{ labels.ip6 }}]:9780/{{ labels.check }}", true),
+            ("http://[{{ labels.ip6 }}]:{{ labels.port }}/", true),
+            ("http://[::1]:9780/{{ labels.check }}", false),
             ("http://node:{{ labels.port }}/", false),
             ("https://push/{{ labels.instance }}?a={{ labels.instance }}", false),
         ] {
