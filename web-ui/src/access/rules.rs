@@ -23,6 +23,9 @@ const FORWARDED_HOST: &str = "x-forwarded-host";
 /// Where a proxy adds at the end whom it asks for.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// What is told where nobody signs in and no names are listed.
+const NAMES_UNKNOWN: &str = "Names with a dot are not answered before `access.hosts` lists them";
+
 /// The longest name of a host in DNS, in bytes.
 const LONGEST_NAME: usize = 253;
 
@@ -112,20 +115,27 @@ impl Access {
 
     /// What whoever runs this should know of it: `is_open` where no password and no certificate is demanded.
     pub fn warning(&self, is_open: bool, addresses: &[SocketAddr]) -> Option<String> {
-        if !is_open || self.proxy.is_some() || self.read_only {
+        if !is_open || self.proxy.is_some() {
+            return None;
+        }
+        let reachable = addresses.iter().find(|address| !address.ip().is_loopback());
+        let names = reachable.filter(|_| self.hosts.is_empty()).map(|_| NAMES_UNKNOWN.to_owned());
+        let sentences: Vec<_> = self.warning_of_changes(reachable).into_iter().chain(names).collect();
+        (!sentences.is_empty()).then(|| sentences.join(". "))
+    }
+
+    /// The same of who may change things, where nobody is asked who they are.
+    fn warning_of_changes(&self, reachable: Option<&SocketAddr>) -> Option<String> {
+        if self.read_only {
             return None;
         }
         if self.operators.is_some() {
             let what = "Nobody may change anything: `access.operators` names who may, but nobody is asked who they are";
             return Some(format!("{what}; name users in --web.config.file, or an `access.proxy`"));
         }
-        let reachable = addresses.iter().find(|address| !address.ip().is_loopback())?;
-        let what = format!("Everybody who reaches {reachable} may silence alerts, since nobody is asked who they are");
-        let names = match self.hosts.is_empty() {
-            true => ". Names with a dot are not answered before `access.hosts` lists them",
-            false => "",
-        };
-        Some(format!("{what}; name users in --web.config.file or an `access.proxy`, or set `access.read_only`{names}"))
+        let what =
+            format!("Everybody who reaches {} may silence alerts, since nobody is asked who they are", reachable?);
+        Some(format!("{what}; name users in --web.config.file or an `access.proxy`, or set `access.read_only`"))
     }
 
     fn proxy_at(&self, peer: IpAddr) -> Option<&Proxy> {
@@ -351,8 +361,15 @@ mod tests {
         assert!(!told(&listed, true, &everywhere).contains("`access.hosts`"));
         assert_eq!(told(&open, true, &loopback) + &told(&open, false, &everywhere), "");
         let read_only = Access { read_only: true, ..Access::default() };
-        assert_eq!(told(&read_only, true, &everywhere) + &told(&access(), true, &everywhere), "");
+        assert_eq!(told(&read_only, true, &everywhere), NAMES_UNKNOWN, "it shows nothing under a name either");
+        let read_only_listed = Access { read_only: true, ..listed };
+        for (quiet, addresses) in [(&read_only, &loopback), (&read_only_listed, &everywhere), (&access(), &everywhere)]
+        {
+            assert_eq!(told(quiet, true, addresses), "");
+        }
         let nobody = Access { operators: access().operators, ..Access::default() };
-        assert!(told(&nobody, true, &loopback).starts_with("Nobody may change anything"));
+        let (near, far) = (told(&nobody, true, &loopback), told(&nobody, true, &everywhere));
+        assert!(near.starts_with("Nobody may change anything") && far.starts_with(&near), "{far}");
+        assert_eq!((near.contains(NAMES_UNKNOWN), far.ends_with(NAMES_UNKNOWN)), (false, true), "{far}");
     }
 }
