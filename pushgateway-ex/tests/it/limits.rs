@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use check_result::{CheckResult, HistoryLimits};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
-use pushgateway_ex::groups::{CheckTtl, Expired, Families, Fates, Groups, Limits, Push, Results, Term};
+use pushgateway_ex::groups::{CheckTtl, Expired, Families, Fates, Groups, Limits, Push};
 use pushgateway_ex::labels::{Key, Labels};
 use pushgateway_ex::store::{Change, Store, Sync};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::world::{Gateway, until};
+use crate::world::{Gateway, older_groups, until};
 
 #[tokio::test]
 async fn every_limit_says_which_it_is() {
@@ -159,18 +158,7 @@ async fn a_stored_result_of_very_many_values_is_deleted_at_the_start_and_told() 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store");
     let (mut store, _) = Store::open(&file, Sync::Always).unwrap();
-    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 9, series: 999 });
-    for (job, names) in [("a", &["kept", "many"][..]), ("b", &["many"]), ("c", &["kept"])] {
-        let labels = Labels::new([("job".to_owned(), job.to_owned())]);
-        let result = |name: &&str| {
-            let lists = if *name == "many" { vec![json!([0]); 20_000] } else { Vec::new() };
-            let check = json!({"name": name, "output": "", "status": 0, "x": lists});
-            CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap()
-        };
-        let term = Term { at: Timestamp::UNIX_EPOCH, expires: None, own: false };
-        let pushed = Results { labels, results: names.iter().map(result).collect(), replace: true, term };
-        groups.results(pushed, &HistoryLimits::default()).unwrap();
-    }
+    let groups = older_groups(&[("a", &["kept", "many"][..]), ("b", &["many"]), ("c", &["kept"])]);
     store.save(groups.iter().map(|group| Change::whole(group))).unwrap();
     store.close().unwrap();
     let flag = format!("--persistence.file={}", file.display());

@@ -1,12 +1,18 @@
 //! A gateway in this process.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
+use check_result::{CheckResult, HistoryLimits};
 use clap::Parser as _;
+use jiff::Timestamp;
 use pushgateway_ex::App;
 use pushgateway_ex::flags::Flags;
+use pushgateway_ex::groups::{Groups, Limits, Results, Term};
+use pushgateway_ex::labels::Labels;
 use reqwest::{Client, Response};
+use serde_json::json;
 use service::http::{ClientOptions, fleet_client, read_limited};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -111,4 +117,21 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap();
+}
+
+/// Groups of these jobs and checks as an older gateway may have taken them: each check `many` has more values than are taken now.
+pub(crate) fn older_groups(jobs: &[(&str, &[&str])]) -> Groups {
+    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 9, series: 999 });
+    for (job, names) in jobs {
+        let labels = Labels::new([("job".to_owned(), (*job).to_owned())]);
+        let result = |name: &&str| {
+            let lists = if *name == "many" { vec![json!([0]); 20_000] } else { Vec::new() };
+            let check = json!({"name": name, "output": "", "status": 0, "x": lists});
+            CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap()
+        };
+        let term = Term { at: Timestamp::UNIX_EPOCH, expires: None, own: false };
+        let pushed = Results { labels, results: names.iter().map(result).collect(), replace: true, term };
+        groups.results(pushed, &HistoryLimits::default()).unwrap();
+    }
+    groups
 }

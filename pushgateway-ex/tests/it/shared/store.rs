@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::Method;
-use check_result::{CheckResult, HistoryLimits};
 use jiff::Timestamp;
-use pushgateway_ex::groups::{Group, Groups, Limits, Results, Term};
+use pushgateway_ex::groups::Group;
 use pushgateway_ex::labels::{Key, Labels};
 use pushgateway_ex::store::shared::{Access, Address, Login, Seen, Shared, Version, Write, encode, field};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::redis::Redis;
-use crate::world::Gateway;
+use crate::world::{Gateway, older_groups};
 
 fn store(redis: &Redis) -> Shared {
     let address = Address::parse(&redis.url()).unwrap();
@@ -176,18 +175,7 @@ async fn a_group_that_a_newer_version_wrote_is_left_alone_until_it_is_deleted() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_of_very_many_values_is_left_out_of_its_group_until_that_is_written_again() {
     let redis = Redis::start(&[]);
-    let mut groups = Groups::new(BTreeMap::new(), Limits { groups: 9, series: 999 });
-    for (job, names) in [("a", &["kept", "many"][..]), ("b", &["many"])] {
-        let labels = Labels::new([("job".to_owned(), job.to_owned())]);
-        let result = |name: &&str| {
-            let lists = if *name == "many" { vec![json!([0]); 20_000] } else { Vec::new() };
-            let check = json!({"name": name, "output": "", "status": 0, "x": lists});
-            CheckResult::new("web-1", check.as_object().unwrap().clone()).unwrap()
-        };
-        let term = Term { at: Timestamp::UNIX_EPOCH, expires: None, own: false };
-        let pushed = Results { labels, results: names.iter().map(result).collect(), replace: true, term };
-        groups.results(pushed, &HistoryLimits::default()).unwrap();
-    }
+    let groups = older_groups(&[("a", &["kept", "many"][..]), ("b", &["many"])]);
     let records = || groups.iter().map(|group| (field(&group.key), encode(group))).collect();
     let mut older = store(&redis);
     let at = made(
